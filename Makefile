@@ -1,0 +1,40 @@
+# `make` lists the targets. Everything runs in .venv, which `make install` creates.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SIZE ?= full
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test full lint types arrows bench torture conformance docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## make .venv with the package and all extras
+
+demo: install ## the whole way, from an agent's words to a video, with no key
+	@$(BIN)/oxen-video demo
+
+test: install ## run the tests
+	$(BIN)/python -m pytest
+
+full: install ## the tests that take longer than CI allows
+	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config -p no:oxen_video_tools"
+
+lint: install ## format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+arrows: install ## imports go down only
+	$(BIN)/lint-imports
+
+clean: ## remove what was made here
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

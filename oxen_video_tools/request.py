@@ -1,0 +1,122 @@
+"""What an agent asks for, in the words of Oxen's own API (Oxen docs, video generation: Request Parameters).
+
+Language models fill in what they were not asked for: `""`, `[]`, `null`, `"null"`, and `0` for a length, a seed or a
+count all mean "not given". A list or an object may come as JSON text. Whether a request fits a model is not decided
+here but in `catalog`, which names every problem at once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+NOT_GIVEN = ("", "null", "None", "none")
+DEFAULT_SECONDS = 5  # Oxen docs: `duration`, and each shot's, default to 5
+
+
+def not_given() -> None:
+    """A default that pickles, and that leaves no `default` in the schema a language model sees."""
+
+
+def _text(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        value = value.strip().removesuffix("s").rstrip() if value.strip()[:1].isdigit() else value.strip()
+    return None if value in NOT_GIVEN or (value == 0 and not isinstance(value, bool)) else value
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _list(value: Any) -> Any:
+    if isinstance(value, str):
+        value = _text(value)
+        if value and value.lstrip()[:1] in "[{":
+            value = _parsed(value)
+    if value is None:
+        return []
+    return [value] if isinstance(value, (str, dict)) else value
+
+
+def _texts(value: Any) -> Any:
+    value = _list(value)
+    return [item for item in value if item not in NOT_GIVEN] if isinstance(value, list) else value
+
+
+def _object(value: Any) -> Any:
+    value = _text(value)
+    value = _parsed(value) if isinstance(value, str) else value
+    return {} if value is None or value == [] else value
+
+
+Text = Annotated[str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+Flag = Annotated[bool | None, BeforeValidator(_text), WithJsonSchema({"type": "boolean"})]
+Count = Annotated[int | None, BeforeValidator(_number), WithJsonSchema({"type": "integer"})]
+Seconds = Annotated[int | float | None, BeforeValidator(_number), WithJsonSchema({"type": "integer"})]
+Texts = Annotated[list[str], BeforeValidator(_texts)]
+Parameters = Annotated[dict[str, Any], BeforeValidator(_object), WithJsonSchema({"type": "string"})]
+
+
+class Words(BaseModel):
+    """The base of every argument model: a schema without titles and defaults, whatever a provider makes of those."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=False)
+
+
+class Shot(Words):
+    """One shot of a multi-shot video."""
+
+    prompt: str = Field(description="What the camera shows in this shot; up to 512 characters.")
+    duration: Seconds = Field(default_factory=not_given, description="Seconds, 1 to 15; 5 if left out.")
+
+    @property
+    def seconds(self) -> float:
+        """Its length, the API's default filled in."""
+        return self.duration or DEFAULT_SECONDS
+
+
+class VideoRequest(Words):
+    """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
+
+    prompt: Text = Field(default_factory=not_given, description="The whole video in words. This or multi_prompt.")
+    multi_prompt: Annotated[list[Shot], BeforeValidator(_list)] = Field(
+        default_factory=list, description="The shots in order, for a video of several shots."
+    )
+    model: Text = Field(default_factory=not_given, description="Model id from find_video_models. Chosen if left out.")
+    duration: Seconds = Field(default_factory=not_given, description="Seconds, with prompt; 5 if left out.")
+    aspect_ratio: Text = Field(default_factory=not_given, description='"16:9" (default), "9:16", "1:1", …')
+    resolution: Text = Field(default_factory=not_given, description='"720p", "1080p", …')
+    input_image: Texts = Field(
+        default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
+    )
+    start_image: Text = Field(default_factory=not_given, description="First frame.")
+    end_image: Text = Field(default_factory=not_given, description="Last frame.")
+    input_video: Text = Field(default_factory=not_given, description="Source video.")
+    input_audio: Text = Field(default_factory=not_given, description="Source audio.")
+    generate_audio: Flag = Field(default_factory=not_given, description="Make sound, where the model can.")
+    negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
+    seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
+    num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
+    response_format: Annotated[Literal["url", "b64_json"] | None, BeforeValidator(_text)] = Field(
+        default_factory=not_given,
+        description="b64_json saves the file and answers its path.",
+        json_schema_extra={"type": "string", "enum": ["url", "b64_json"]},
+    )
+    target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
+    model_parameters: Parameters = Field(
+        default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Only what was asked for, as plain JSON values."""
+        dumped = self.model_dump(mode="json", exclude_none=True)
+        return {name: value for name, value in dumped.items() if value not in ([], {})}

@@ -1,0 +1,99 @@
+"""What the studio answers: values that every window shows in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one video is.
+
+    fraction: 0 to 1, an estimate from the model's typical time; rises strictly from one report to the next.
+    elapsed: seconds since the wait began.  typical: the model's usual seconds, where known.
+    shot, shots: which shot of a film (from 1), and of how many.
+    """
+
+    generation_id: str
+    status: str
+    fraction: float
+    elapsed: float = 0.0
+    typical: float | None = None
+    shot: int | None = None
+    shots: int | None = None
+
+    @property
+    def text(self) -> str:
+        """One line for a person."""
+        of = f"shot {self.shot}/{self.shots} " if self.shots else ""
+        about = f" of about {self.typical:.0f} s" if self.typical else ""
+        return f"{of}{self.status}, {self.elapsed:.0f} s{about}"
+
+
+Report = Callable[[Progress], Awaitable[None] | None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person must agree to before money is spent.
+
+    cost: US dollars.  waived: the caller named a ceiling that covers it, which stands for consent where nobody can be
+    asked (never under OXEN_VIDEO_APPROVAL=strict).
+    """
+
+    text: str
+    fix: str
+    cost: Decimal
+    waived: bool
+
+
+@dataclass(frozen=True)
+class Video:
+    """One generation, or one film, as it stands now.
+
+    url: the whole link, signature and all; it expires.  file: where it was saved.
+    duration: seconds.  cost: US dollars.  cost_is: "real" once the hub has billed it, "estimate" before.
+    reused: the answer to a repeated request: no new job was made.
+    takes: the other versions, with `num_generations` above 1.  shots: the parts of a film.
+    error: why it failed, in the hub's words.
+    """
+
+    status: Status
+    generation_id: str
+    url: str | None = field(default=None, repr=False)
+    file: Path | None = None
+    model: str | None = None
+    duration: float | None = None
+    cost: Decimal | None = None
+    cost_is: Literal["real", "estimate", "unknown"] = "unknown"
+    warnings: tuple[str, ...] = ()
+    reused: bool = False
+    takes: tuple[Video, ...] = ()
+    shots: tuple[Video, ...] = ()
+    error: str | None = None
+    created: float | None = None  # Unix seconds
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A verified file on disk. size: bytes. duration: seconds. sha256: hexadecimal."""
+
+    file: Path
+    size: int
+    sha256: str
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    codec: str | None = None
+    warnings: tuple[str, ...] = ()
