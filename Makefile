@@ -24,7 +24,7 @@ test: install ## run the tests
 	$(BIN)/python -m pytest
 
 full: install ## the tests that take longer than CI allows
-	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config -p no:oxen_video_tools"
+	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config"
 
 lint: install ## format and lint
 	$(BIN)/ruff format --check .
