@@ -97,3 +97,48 @@ class Saved:
     height: int | None = None
     codec: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one model cost on one day (UTC, `YYYY-MM-DD`). cost: US dollars, estimates where the hub has not billed yet.
+
+    unpriced: how many of the jobs have no known price at all.
+    """
+
+    day: str
+    model: str
+    jobs: int
+    cost: Decimal
+    unpriced: int = 0
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What this account spent through this ledger, in US dollars.
+
+    last_24h: what counts against the budget now, reservations included.  unclear: jobs of which nobody knows whether the
+    hub took them; `oxen-video recover` settles those.
+    """
+
+    days: tuple[Spent, ...]
+    total: Decimal
+    last_24h: Decimal
+    budget: Decimal | None = None
+    unclear: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of one unfinished job.
+
+    job: its id in the ledger.  outcome: "running", "found", "unclear", "never sent", "saved", "finished", "sent again"
+    or "written off".
+    """
+
+    job: str
+    outcome: str
+    generation_ids: tuple[str, ...] = ()
+    model: str | None = None
+    text: str = ""
