@@ -1,0 +1,116 @@
+"""Opening a file that a stranger may have made: type by content, the demuxer forced, every size bounded.
+
+Left alone, FFmpeg guesses the format: a playlist named `clip.mp4` would read other files, and a picture of
+16000 × 12000 pixels costs half a gigabyte before anybody has asked for a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ..errors import InputUnreadable
+from .limits import LIMITS, Limits
+from .sniff import ENOUGH, content_type
+
+_DEMUXERS = {
+    "video/mp4": "mov",
+    "video/quicktime": "mov",
+    "audio/mp4": "mov",
+    "video/webm": "matroska",
+    "video/x-msvideo": "avi",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/flac": "flac",
+    "audio/ogg": "ogg",
+    "audio/aac": "aac",
+}
+
+
+@contextmanager
+def opened(path: Path | str, limits: Limits = LIMITS) -> Iterator[Any]:
+    """The file as PyAV's input container. Raises InputUnreadable for whatever is no readable video or sound."""
+    path = Path(path)
+    demuxer = _demuxer(path, limits)
+    options = {
+        "protocol_whitelist": "file",
+        "max_streams": str(limits.streams),
+        "max_pixels": str(limits.pixels),
+    }
+    if demuxer == "mov":
+        options |= {"enable_drefs": "0", "use_absolute_path": "0"}
+    try:
+        container = av.open(str(path), "r", format=demuxer, options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, MemoryError, OSError) as error:
+        raise unreadable(path, error) from error
+    try:
+        yield container
+    except av.error.FFmpegError as error:
+        raise unreadable(path, error) from error
+    finally:
+        container.close()
+
+
+def unreadable(path: Path | str, why: object) -> InputUnreadable:
+    """`why`: what FFmpeg said, or our own words."""
+    text = str(getattr(why, "strerror", None) or why)
+    return InputUnreadable(f"{Path(path).name} can't be read: {text}.")
+
+
+def _demuxer(path: Path, limits: Limits) -> str:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise unreadable(path, "it is no file")
+        with path.open("rb") as file:
+            head = file.read(ENOUGH)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if size == 0:
+        raise unreadable(path, "it is empty")
+    if size > limits.bytes:
+        raise unreadable(path, f"{size} bytes are more than the {limits.bytes} that are read")
+    demuxer = _DEMUXERS.get(content_type(head) or "")
+    if demuxer is None:
+        raise unreadable(path, "by its first bytes it is no MP4, MOV, WebM or sound file")
+    return demuxer
+
+
+def video_of(container: Any, limits: Limits = LIMITS) -> Any:
+    """The first video stream that can be decoded, within the limits. Raises InputUnreadable."""
+    for stream in container.streams.video:
+        context = stream.codec_context
+        if context is None or not is_moving(stream):
+            continue
+        width, height = context.width, context.height
+        if not width or not height or width * height > limits.pixels:
+            raise unreadable(container.name, f"its picture of {width} × {height} pixels is not usable")
+        return stream
+    raise unreadable(container.name, "it holds no video")
+
+
+def audio_of(container: Any) -> Any | None:
+    """The first audio stream that can be decoded, or None."""
+    for stream in container.streams.audio:
+        context = stream.codec_context
+        if context is not None and context.sample_rate:
+            return stream
+    return None
+
+
+def is_moving(stream: Any) -> bool:
+    """Whether it is a video and not a cover picture."""
+    return not stream.disposition & av.stream.Disposition.attached_pic
+
+
+def seconds_of(container: Any, stream: Any, limits: Limits = LIMITS) -> float:
+    """Its length as the file claims it, never more than the limit; 0 where it claims none."""
+    if stream is not None and stream.duration and stream.time_base:
+        claimed = float(stream.duration * stream.time_base)
+    else:
+        claimed = (container.duration or 0) / 1_000_000
+    return min(max(claimed, 0.0), limits.seconds)

@@ -1,0 +1,79 @@
+"""What a media file is: length, size, rate and codecs. Reads headers, decodes next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .extra import media_extra
+from .limits import LIMITS, Limits
+from .mp4 import structure
+
+
+@dataclass(frozen=True)
+class Probe:
+    """duration: seconds, as the file claims.  width, height: pixels as shown, rotation applied.  fps: frames a second.
+
+    size: bytes.  rotation: degrees clockwise that a player turns the picture.  frames: where the index counts them.
+    A sound file has no width, height, fps or video_codec.
+    """
+
+    duration: float
+    width: int | None
+    height: int | None
+    fps: float | None
+    video_codec: str | None
+    audio_codec: str | None
+    size: int
+    container: str = ""
+    pixel_format: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    frames: int | None = None
+    rotation: int = 0
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
+
+
+def probe(path: Path | str, *, limits: Limits = LIMITS) -> Probe:
+    """Reads the headers of a video or sound file. Raises InputUnreadable, NotInstalled."""
+    with media_extra():
+        from .container import audio_of, opened, seconds_of, unreadable, video_of
+    with opened(path, limits) as container:
+        video = video_of(container, limits) if container.streams.video else None
+        audio = audio_of(container)
+        if video is None and audio is None:
+            raise unreadable(path, "it holds no video and no sound")
+        return _described(Path(path), container, video, audio, seconds_of(container, video or audio, limits))
+
+
+def _described(path: Path, container: Any, video: Any, audio: Any, duration: float) -> Probe:
+    picture = video.codec_context if video is not None else None
+    sound = audio.codec_context if audio is not None else None
+    rotation = rotation_of(path) if picture else 0
+    turned = rotation in (90, 270)
+    rate = (video.average_rate or video.guessed_rate) if video is not None else None
+    return Probe(
+        duration=duration,
+        width=(picture.height if turned else picture.width) if picture else None,
+        height=(picture.width if turned else picture.height) if picture else None,
+        fps=float(rate) if rate else None,
+        video_codec=picture.name if picture else None,
+        audio_codec=sound.name if sound else None,
+        size=path.stat().st_size,
+        container=container.format.name,
+        pixel_format=picture.pix_fmt if picture else None,
+        sample_rate=sound.sample_rate if sound else None,
+        channels=sound.layout.nb_channels if sound else None,
+        frames=(video.frames or None) if video is not None else None,
+        rotation=rotation,
+    )
+
+
+def rotation_of(path: Path) -> int:
+    """Degrees clockwise that a player turns the picture: 0, 90, 180 or 270."""
+    track = structure(path).video
+    return track.rotation if track and track.rotation in (90, 180, 270) else 0
