@@ -1,0 +1,170 @@
+"""One background thread with one event loop and one open studio, for callers from any thread and any other loop."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import cache
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, current_thread
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from ..errors import Internal
+
+S = TypeVar("S")
+T = TypeVar("T")
+Tell = Callable[[Any], Awaitable[None]]
+
+BACKLOG = 1000  # reports that wait for a slow listener; what comes on top of them is not told
+GLANCE = 0.5 if os.name == "nt" else None  # seconds: on Windows a wait without a limit hides Ctrl-C
+
+
+class Portal(Generic[S]):
+    """Starts on first use, ends at exit; a forked child starts its own.
+
+    `work(studio, report)` runs on the portal's loop. What it reports is told in the caller's own thread and context.
+    A caller that gives up cancels its work at once; what the studio does in tasks of its own goes on to its end.
+    """
+
+    def __init__(self, open_studio: Callable[[], AbstractAsyncContextManager[S]]) -> None:
+        self._open_studio = open_studio
+        self._forget()
+        _portals.add(self)
+
+    def _forget(self) -> None:
+        self._lock = Lock()
+        self._portal: BlockingPortal | None = None
+        self._thread: Thread | None = None
+        self._ended = False  # the interpreter is on its way out
+
+    def call(self, work: Callable[[S, Tell], Awaitable[T]], tell: Callable[[Any], object]) -> T:
+        """Run `work` from a thread that may block. Raises RuntimeError on the portal's own thread."""
+        news: SimpleQueue[Any] = SimpleQueue()
+
+        def post(event: Any) -> None:
+            if news.qsize() < BACKLOG:
+                news.put(event)
+
+        call: Future[T] = self._begin(lambda portal: portal.start_task_soon(self._work, work, post))
+        call.add_done_callback(lambda _: news.put(None))
+        try:
+            while (event := _next(news)) is not None:
+                tell(event)
+            return call.result()
+        finally:
+            call.cancel()
+
+    async def acall(self, work: Callable[[S, Tell], Awaitable[T]], tell: Callable[[Any], Awaitable[object]]) -> T:
+        """Run `work` from another event loop, which is never blocked."""
+        loop, news = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+        def hear(event: Any) -> None:
+            if news.qsize() < BACKLOG:
+                news.put_nowait(event)
+
+        def post(event: Any) -> None:
+            with suppress(RuntimeError):  # the caller's loop is gone, and nobody listens
+                loop.call_soon_threadsafe(hear, event)
+
+        if (portal := self._portal) is None:
+            portal = await asyncio.to_thread(self._running)
+        call: asyncio.Future[T] = asyncio.ensure_future(
+            portal.call_async(self._work, work, post, abandon_on_cancel=True)
+        )
+        call.add_done_callback(lambda _: news.put_nowait(None))
+        try:
+            while (event := await news.get()) is not None:
+                await tell(event)
+            return call.result()
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        """Cancel what is still waited for, let the studio finish its own tasks, end the thread."""
+        with self._lock:
+            atexit.unregister(self._at_exit)
+            portal, thread = self._portal, self._thread
+            if thread is current_thread():
+                raise RuntimeError("The portal can't be closed from its own thread.")
+            if portal is not None:
+                with suppress(RuntimeError):  # it has ended by itself
+                    portal.call(portal.stop, True)
+            if thread is not None:
+                thread.join()
+
+    def _at_exit(self) -> None:
+        self._ended = True
+        self.close()
+
+    def _begin(self, start: Callable[[BlockingPortal], Future[T]]) -> Future[T]:
+        return start(self._portal or self._running())
+
+    async def _work(self, work: Callable[[S, Tell], Awaitable[T]], post: Callable[[Any], None]) -> T:
+        async def report(event: Any) -> None:
+            post(event)
+
+        try:
+            return await work(self._studio, report)
+        except asyncio.CancelledError:  # heard only by a caller that still waits while the portal closes
+            raise Internal("The program, or its studio, is closing.") from None
+
+    def _running(self) -> BlockingPortal:
+        with self._lock:
+            if self._portal is None:
+                if self._ended:
+                    raise Internal("The program is ending.", charged="no")
+                ready: Future[BlockingPortal] = Future()
+                self._thread = Thread(target=anyio.run, args=(self._live, ready), name="oxen-video", daemon=True)
+                self._thread.start()
+                atexit.register(self._at_exit)
+                return ready.result()
+            return self._portal
+
+    async def _live(self, ready: Future[BlockingPortal]) -> None:
+        # Not anyio's start_blocking_portal: left open, its generator hangs a forked child and the end of the program.
+        try:
+            async with self._open_studio() as self._studio, BlockingPortal() as self._portal:
+                ready.set_result(self._portal)
+                await self._portal.sleep_until_stopped()
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+        finally:
+            self._portal = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return shared, (self._open_studio,)
+
+
+def _next(news: SimpleQueue[Any]) -> Any:
+    while True:
+        with suppress(Empty):
+            return news.get(timeout=GLANCE)
+
+
+_portals: WeakSet[Portal[Any]] = WeakSet()
+
+
+@cache
+def shared(open_studio: Callable[[], AbstractAsyncContextManager[S]]) -> Portal[S]:
+    """The process's one portal for this way of opening a studio."""
+    return Portal(open_studio)
+
+
+def _start_over() -> None:
+    """In a forked child: the thread and its loop are the parent's."""
+    for portal in _portals:
+        portal._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)
