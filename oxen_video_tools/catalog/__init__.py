@@ -1,0 +1,24 @@
+"""What each model accepts and costs: pure functions over data. The only I/O is the list itself, handed in as `fetch`."""
+
+from __future__ import annotations
+
+from .catalog import Catalog
+from .choose import Choice, choose
+from .dialect import MediaPlace, Translation, placed, translate
+from .known import Known
+from .models import Models
+from .pricing import Price, estimate
+
+__all__ = [
+    "Catalog",
+    "Choice",
+    "Known",
+    "MediaPlace",
+    "Models",
+    "Price",
+    "Translation",
+    "choose",
+    "estimate",
+    "placed",
+    "translate",
+]
