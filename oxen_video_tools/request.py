@@ -66,10 +66,37 @@ Texts = Annotated[list[str], BeforeValidator(_texts)]
 Parameters = Annotated[dict[str, Any], BeforeValidator(_object), WithJsonSchema({"type": "string"})]
 
 
-class Words(BaseModel):
-    """The base of every argument model: a schema without titles and defaults, whatever a provider makes of those."""
+def plain(schema: Any, within: dict[str, Any] | None = None) -> Any:
+    """A JSON schema as a language model gets it: references filled in, without titles, defaults and closed objects.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=False)
+    Not every client resolves `$ref` in an MCP tool's schema, and Gemini's converter warns at what it does not know.
+    """
+    if isinstance(schema, list):
+        return [plain(item, within) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    within = schema.get("$defs", {}) if within is None else within
+    if "$ref" in schema:
+        target = within[schema["$ref"].rpartition("/")[2]]
+        return plain(target | {key: value for key, value in schema.items() if key != "$ref"}, within)
+    return {
+        key: {name: plain(field, within) for name, field in value.items()}
+        if key == "properties"
+        else plain(value, within)
+        for key, value in schema.items()
+        if key not in ("title", "default", "additionalProperties", "$defs")
+    }
+
+
+class Words(BaseModel):
+    """The base of every argument model. Its schema is `plain`, whatever a provider makes of the rest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = plain(super().model_json_schema(*args, **options))
+        return schema
 
 
 class Shot(Words):
@@ -106,11 +133,11 @@ class VideoRequest(Words):
     negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
     seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
     num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
-    response_format: Annotated[Literal["url", "b64_json"] | None, BeforeValidator(_text)] = Field(
-        default_factory=not_given,
-        description="b64_json saves the file and answers its path.",
-        json_schema_extra={"type": "string", "enum": ["url", "b64_json"]},
-    )
+    response_format: Annotated[
+        Literal["url", "b64_json"] | None,
+        BeforeValidator(_text),
+        WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
+    ] = Field(default_factory=not_given, description="b64_json saves the file and answers its path.")
     target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
     model_parameters: Parameters = Field(
         default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'

@@ -1,0 +1,205 @@
+"""What each tool answers: small, flat, and `next` always names the one sensible next call.
+
+`url` is handed over whole, for its signature is what makes it work. Nothing else carries one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from operator import not_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from ..redaction import redact
+
+if TYPE_CHECKING:
+    from ..studio.answers import Video
+
+LARGEST = 1024  # bytes of JSON; lists may be longer
+
+Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
+Words = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
+Number = Annotated[int | float | None, WithJsonSchema({"type": ["number", "null"]})]
+Object = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
+
+
+def number(value: float | Decimal | None) -> int | float | None:
+    """As JSON should show it: 10, not 10.0; money to a hundredth of a cent."""
+    if value is None:
+        return None
+    rounded = round(float(value), 4)
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+class Answer(BaseModel):
+    """The base of every answer. Fields that say nothing while empty are then left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Part(Answer):
+    """One take of several, or one shot of a film."""
+
+    status: Status
+    generation_id: str
+    url: Words = Field(None, exclude_if=not_)
+    file: Words = Field(None, exclude_if=not_)
+    duration: Number = Field(None, exclude_if=not_)
+    error: Words = Field(None, exclude_if=not_)
+
+    @classmethod
+    def of(cls, video: Video) -> Part:
+        return cls(
+            status=video.status,
+            generation_id=video.generation_id,
+            url=video.url,
+            file=str(video.file) if video.file else None,
+            duration=number(video.duration),
+            error=said(video.error),
+        )
+
+
+class VideoAnswer(Answer):
+    """One video as it stands now."""
+
+    status: Status
+    generation_id: str
+    url: Words = Field(None, description="Whole link to the MP4; it expires.")
+    file: Words = Field(None, description="Where it was saved.")
+    model: Words = None
+    duration: Number = Field(None, description="Seconds.")
+    cost_usd: Number = None
+    cost_is: Literal["real", "estimate", "unknown"] = "unknown"
+    reused: bool = Field(False, exclude_if=not_, description="The job that the same request made before.")
+    takes: list[Part] = Field(default_factory=list, exclude_if=not_)
+    shots: list[Part] = Field(default_factory=list, exclude_if=not_)
+    error: Words = Field(None, exclude_if=not_)
+    warnings: list[str] = Field(default_factory=list)
+    next: str = Field("", description="What to do next.")
+
+
+class GetAnswer(VideoAnswer):
+    """One video as it stands now; with several ids, `videos` has one entry each."""
+
+    status: Annotated[Status | None, WithJsonSchema({"type": "string"})] = Field(  # type: ignore[assignment]  # in `videos`
+        None, exclude_if=not_
+    )
+    generation_id: Words = Field(None, exclude_if=not_)  # type: ignore[assignment]  # in `videos`
+    videos: list[Part] = Field(default_factory=list, exclude_if=not_)
+
+
+class Listed(Answer):
+    """One line of the list."""
+
+    status: Status
+    generation_id: str
+    model: Words = None
+    url: Words = Field(None, exclude_if=not_)
+    file: Words = Field(None, exclude_if=not_)
+    duration: Number = Field(None, exclude_if=not_)
+    created: Words = Field(None, exclude_if=not_, description="When it was asked for, UTC.")
+    error: Words = Field(None, exclude_if=not_)
+
+
+class ListAnswer(Answer):
+    """What is running or finished, newest first."""
+
+    videos: list[Listed]
+    next: str
+
+
+class Job(Answer):
+    """One job that would be submitted."""
+
+    model: str
+    body: Object
+    price_usd: Number = None
+    seconds: Number = None
+
+
+class PlanAnswer(Answer):
+    """What would be sent, and what is wrong with it."""
+
+    ok: bool = Field(description="Whether generate_video would accept it.")
+    model: Words = None
+    why: Words = Field(None, exclude_if=not_, description="Why this model.")
+    film: Words = Field(None, exclude_if=not_, description="How several jobs become one video.")
+    price_usd: Number = Field(None, description="Upper bound of the estimate; null if unknown.")
+    price: str = Field("", description="The estimate in words, and what could not be priced.")
+    problems: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    jobs: list[Job] = Field(default_factory=list)
+    preview: Words = Field(None, exclude_if=not_, description="The animatic's file.")
+    next: str
+
+
+class ModelsAnswer(Answer):
+    """Models, best first: one line each. With one exact id: everything about it."""
+
+    models: list[str] = Field(default_factory=list)
+    more: int = Field(0, exclude_if=not_, description="How many more fit.")
+    model: Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object"})] = Field(None, exclude_if=not_)
+    next: str
+
+
+class InspectAnswer(Answer):
+    """What a video is and looks like. Times in seconds."""
+
+    duration: Number = None
+    width: Number = None
+    height: Number = None
+    fps: Number = None
+    size_bytes: Number = None
+    video_codec: Words = None
+    audio_codec: Words = None
+    loudness_lufs: Number = Field(None, exclude_if=not_)
+    cuts: list[float] = Field(default_factory=list, exclude_if=not_)
+    black: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
+    frozen: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
+    sheet: str = Field("", description="What the picture beside this answer shows.")
+    warnings: list[str] = Field(default_factory=list)
+    next: str
+
+
+class SaveAnswer(Answer):
+    """A verified file on disk."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    duration: Number = None
+    width: Number = None
+    height: Number = None
+    codec: Words = None
+    warnings: list[str] = Field(default_factory=list)
+    next: str
+
+
+def said(text: str | None, longest: int = 300) -> str | None:
+    """Words from elsewhere: without secrets, and not endless."""
+    text = redact(text) if text else None
+    return f"{text[: longest - 1]}…" if text and len(text) > longest else text
+
+
+def all_said(texts: Iterable[str]) -> list[str]:
+    return [said(text) or "" for text in texts]
+
+
+def weight(answer: Answer) -> int:
+    """Bytes of JSON."""
+    return len(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def fitted(answer: VideoAnswer) -> VideoAnswer:
+    """No more than 1 KB: warnings give way first, the last of them first, then the words of an error."""
+    left = len(answer.warnings)
+    while weight(answer) > LARGEST and answer.warnings and not (answer.takes or answer.shots):
+        left -= 1
+        more = f"… and {len(answer.warnings) - left} more"
+        answer = answer.model_copy(update={"warnings": [*answer.warnings[:left], more] if left else []})
+        if not left:
+            break
+    return answer

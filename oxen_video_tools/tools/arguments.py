@@ -1,0 +1,113 @@
+"""The arguments of each tool, as a language model fills them in (`request.py` has the video itself)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
+
+from ..request import NOT_GIVEN, Count, Flag, Text, Texts, VideoRequest, Words, not_given
+
+
+def _amount(value: Any) -> Any:
+    """Not given is null or empty text; 0 is a real 0 here."""
+    return None if value in NOT_GIVEN else value
+
+
+Number = WithJsonSchema({"type": "number"})
+Dollars = Annotated[Decimal | None, Field(ge=0, allow_inf_nan=False), BeforeValidator(_amount), Number]
+Wait = Annotated[float | None, Field(ge=0, allow_inf_nan=False), BeforeValidator(_amount), Number]
+
+
+def _status(value: Any) -> Any:
+    value = _amount(value)
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+Status = Annotated[
+    Literal["queued", "processing", "succeeded", "failed", "cancelled"] | None,
+    BeforeValidator(_status),
+    WithJsonSchema({"type": "string", "enum": ["queued", "processing", "succeeded", "failed", "cancelled"]}),
+]
+
+
+class _Video(VideoRequest):
+    @property
+    def video(self) -> VideoRequest:
+        """The request alone, without what is said about the call."""
+        return VideoRequest.model_construct(**{name: getattr(self, name) for name in VideoRequest.model_fields})
+
+
+class PlanArguments(_Video):
+    animatic: Flag = Field(default_factory=not_given, description="Also render a free preview with a contact sheet.")
+
+
+class GenerateArguments(_Video):
+    take: Annotated[Count, Field(ge=1)] = Field(
+        default_factory=not_given, description="1 if left out. Another version of the same request is take 2, 3, …"
+    )
+    max_cost_usd: Dollars = Field(
+        default_factory=not_given, description="Refuse to spend more US dollars than this; 0 spends nothing."
+    )
+    wait_seconds: Wait = Field(
+        default_factory=not_given, description="Seconds to wait for the result; 0 answers at once with the id."
+    )
+
+
+class GetArguments(Words):
+    generation_ids: Annotated[Texts, Field(min_length=1, max_length=100)] = Field(
+        description="One or more ids that generate_video or list_videos gave."
+    )
+    wait_seconds: Wait = Field(
+        default_factory=not_given, description="Seconds to wait until all are finished; 0 answers at once."
+    )
+
+
+class ListArguments(Words):
+    status: Status = Field(default_factory=not_given, description="Only these. All if left out.")
+    model: Text = Field(default_factory=not_given, description="Only of this model id.")
+    limit: Annotated[Count, Field(ge=1, le=100)] = Field(
+        default_factory=not_given, description="1 to 100; 10 if left out."
+    )
+
+
+class CancelArguments(Words):
+    generation_id: str = Field(description="The id of a queued or processing video.", min_length=1)
+
+
+class FindArguments(Words):
+    query: Text = Field(default_factory=not_given, description='Words such as "kling", "cheap", "anime".')
+    needs: Texts = Field(
+        default_factory=list,
+        description='What it must take or make: "text", "start_image", "end_image", "input_image", "input_video", '
+        '"input_audio", "audio" (sound out), "multi_shot", "10 s", "under $0.10/s".',
+    )
+    model: Text = Field(default_factory=not_given, description="One exact id, for all its parameters.")
+
+
+class InspectArguments(Words):
+    video: str = Field(description="A generation id, an https URL or an allowed local path.", min_length=1)
+
+
+class SaveArguments(Words):
+    videos: Annotated[Texts, Field(min_length=1, max_length=100)] = Field(
+        description="Generation ids, https URLs or allowed local paths, in the order they are joined."
+    )
+    filename: Text = Field(default_factory=not_given, description="Name of the file. Chosen if left out.")
+    transition: Text = Field(default_factory=not_given, description='"cut" if left out, or "fade".')
+
+
+def without(arguments: type[BaseModel], hidden: Collection[str]) -> type[BaseModel]:
+    """The same arguments less those that the developer has settled; an agent neither sees nor sets them."""
+    unknown = set(hidden) - arguments.model_fields.keys()
+    if unknown:
+        raise ValueError(f"{arguments.__name__} has no {', '.join(sorted(unknown))}")
+    if not hidden:
+        return arguments
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in arguments.model_fields.items() if name not in hidden
+    }
+    narrowed: type[BaseModel] = create_model(arguments.__name__, __base__=Words, __doc__=arguments.__doc__, **fields)
+    return narrowed

@@ -1,0 +1,132 @@
+"""What a row of the table is made of. The windows (`langchain`, `mcp`) project rows and define nothing.
+
+A row is one function: its name is the tool's name, its docstring the description, its annotations the argument and
+answer models, its body the handler. The rows stand in the files beside this one; `tools.TABLE` holds them in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import BaseModel
+
+from ..errors import foreseen
+from ..request import plain
+from ..studio.answers import Progress, Question
+
+if TYPE_CHECKING:
+    from ..studio import AsyncStudio
+
+
+async def _unheard(_: Progress) -> None: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """The window's side of one call.
+
+    wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
+    report: where progress goes.
+    approved: a person has agreed to what `Tool.ask` asked, or the question was waived; the handler does not ask again.
+    """
+
+    wait: float
+    longest: float
+    report: Callable[[Progress], Awaitable[None]] = _unheard
+    approved: bool = False
+
+    def seconds(self, asked: float | None) -> float:
+        """How long to wait."""
+        return min(self.wait if asked is None else asked, self.longest)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a tool answers. images: JPEG bytes that a model can look at; each window shows them in its own way."""
+
+    answer: BaseModel
+    images: tuple[bytes, ...] = ()
+
+    @cached_property
+    def structured(self) -> dict[str, Any]:
+        """The answer as plain JSON values: MCP's structured content, LangChain's artifact."""
+        return self.answer.model_dump(mode="json")
+
+    @cached_property
+    def text(self) -> str:
+        """The same as compact JSON text, which the model reads."""
+        return json.dumps(self.structured, ensure_ascii=False, separators=(",", ":"))
+
+
+Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
+Asks = Callable[["AsyncStudio", Any], Awaitable[Question | None]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One row.
+
+    arguments, answer: pydantic models.  read_only, destructive, idempotent, open_world: the four hints of MCP.
+    shows_video: the answer holds a video that a player can show.
+    """
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    answer: type[BaseModel]
+    handler: Handler
+    asks: Asks | None = None
+    read_only: bool = True
+    destructive: bool = False
+    idempotent: bool = True
+    open_world: bool = True
+    shows_video: bool = False
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The arguments as a language model sees them: no `$ref`, no titles, no defaults."""
+        return _heading_less(plain(self.arguments.model_json_schema()))
+
+    @property
+    def answer_schema(self) -> dict[str, Any]:
+        """The shape of the answer, without titles and defaults."""
+        return _heading_less(plain(self.answer.model_json_schema(mode="serialization")))
+
+    async def ask(self, studio: AsyncStudio, request: Any) -> Question | None:
+        """What to ask a person first, if anything. Raises nothing but OxenError."""
+        with foreseen():
+            return await self.asks(studio, request) if self.asks else None
+
+    async def run(self, studio: AsyncStudio, request: Any, call: Call) -> Reply:
+        """The answer. Raises nothing but OxenError."""
+        with foreseen():
+            answer = await self.handler(studio, request, call)
+            reply = answer if isinstance(answer, Reply) else Reply(answer)
+            _ = reply.text  # an answer that can't be written is a fault of the handler's
+            return reply
+
+
+def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without the model's own docstring: the tool's description stands beside the schema."""
+    return {key: value for key, value in schema.items() if key != "description"}
+
+
+def tool(*, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], Tool]:
+    """Make a row of a handler."""
+
+    def enter(handler: Any) -> Tool:
+        hints = get_type_hints(handler, localns={"AsyncStudio": Any})
+        return Tool(
+            name=handler.__name__,
+            description=" ".join(handler.__doc__.split()),
+            arguments=hints["request"],
+            answer=answer or hints["return"],
+            handler=handler,
+            **facts,
+        )
+
+    return enter
