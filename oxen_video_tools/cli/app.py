@@ -1,0 +1,90 @@
+"""The commands, and what they share: options, words instead of traces, exit statuses."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ..errors import Internal, OxenError, foreseen
+from . import show
+from .exits import INTERRUPTED, MEANINGS, status_of
+
+EPILOG = "Exit status: " + "; ".join(f"{status} {meaning}" for status, meaning in MEANINGS.items()) + "."
+
+app = typer.Typer(
+    name="oxen-video",
+    help="Videos with Oxen.ai: paid once, never lost, checked before paying. No key? Add --sandbox.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
+InSandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox", envvar="OXEN_VIDEO_SANDBOX", help="A hub on this machine: no key, no cost, drawn frames."
+    ),
+]
+
+
+def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function, plain or async, as a command. What goes wrong is said in words, with an exit status."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                with foreseen():
+                    result = function(*args, **kwargs)
+                    if inspect.isawaitable(result):
+                        asyncio.run(_awaited(result))
+            except OxenError as error:
+                complain(error, as_json=bool(kwargs.get("json")))
+                raise typer.Exit(status_of(error)) from None
+            except KeyboardInterrupt:
+                show.err.print("Interrupted. A job that was sent goes on: oxen-video list")
+                raise typer.Exit(INTERRUPTED) from None
+
+        app.command(name or function.__name__.rstrip("_"), **options)(run)
+        return function
+
+    return enter
+
+
+async def _awaited(result: Awaitable[None]) -> None:
+    await result
+
+
+def complain(error: OxenError, *, as_json: bool = False) -> None:
+    """What was wrong, whether money was spent, what to do next."""
+    if as_json:
+        show.as_json(error.answer())
+        return
+    show.err.print(f"[red]{error.kind.replace('_', ' ')}[/]: {escape(error.message)}")
+    problems = getattr(error, "problems", ())
+    for problem in problems if len(problems) > 1 else ():
+        show.err.print(f"  - {escape(problem)}")
+    if error.fix:
+        show.err.print(f"[bold]next[/]: {escape(error.fix)}")
+    show.err.print(
+        {"no": "Nothing was spent.", "yes": "It was paid for.", "unknown": "It may have been paid for."}[error.charged]
+    )
+    if isinstance(error, Internal) and os.environ.get("OXEN_VIDEO_DEBUG") and error.__cause__:
+        raise error.__cause__
+
+
+@app.callback()
+def _shared() -> None:
+    """Videos with Oxen.ai."""
+
+
+from . import demo, doctor, host, models, money, videos  # noqa: E402,F401  # each enters its commands

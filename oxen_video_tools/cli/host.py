@@ -1,0 +1,62 @@
+"""sandbox and mcp: the two servers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import NotInstalled
+from . import show
+from .app import InSandbox, command
+
+
+@command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8700,
+    host: Annotated[str, typer.Option(help="This machine only, unless you say otherwise.")] = "127.0.0.1",
+    speed: Annotated[str, typer.Option(help='"instant", "real", or a factor such as 10.')] = "10",
+    state: Annotated[Path | None, typer.Option(help="Keep jobs and files in this folder.")] = None,
+    key: Annotated[str | None, typer.Option(help="Accept only this key; any if left out.")] = None,
+    credits_: Annotated[float | None, typer.Option("--credits", help="US dollars to spend.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", help="Misbehave, such as drop-answer@2. Repeat it.")
+    ] = None,
+) -> None:
+    """Oxen's HTTP API on this machine: no key, no cost; it draws real MP4s."""
+    try:
+        from ..sandbox import Sandbox
+    except ModuleNotFoundError as missing:
+        raise NotInstalled(
+            f"The sandbox needs {missing.name}.", fix="pip install 'oxen-video-tools[sandbox]'"
+        ) from None
+    pace = speed if speed in ("instant", "real") else float(speed)
+    with Sandbox(
+        host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ()
+    ) as hub:
+        show.err.print("A sandbox of Oxen's hub. Its address:")
+        show.line(hub.base_url)
+        show.err.print(
+            f"In another terminal: OXEN_BASE_URL={hub.base_url} OXEN_API_KEY={key or 'sandbox'} oxen-video generate …"
+        )
+        show.err.print("Ctrl-C ends it.")
+        while True:
+            time.sleep(3600)
+
+
+@command()
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of stdio.")] = False,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    sandbox: InSandbox = False,
+) -> None:
+    """The MCP server, on stdio or HTTP."""
+    try:
+        from ..mcp.__main__ import main
+    except ModuleNotFoundError as missing:
+        raise NotInstalled(f"The MCP server needs {missing.name}.", fix="pip install 'oxen-video-tools[mcp]'") from None
+    arguments = (["--http", "--host", host, "--port", str(port)] if http else []) + (["--sandbox"] if sandbox else [])
+    main(arguments)

@@ -1,0 +1,175 @@
+"""How answers look in a terminal: bars while waiting, tables for lists, plain lines for pipes.
+
+Where the output is not a terminal, a URL or a path stands alone on its line, unwrapped, so that a script can take it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Table
+
+from ..studio import answers
+
+if TYPE_CHECKING:
+    from ..studio.plan import Plan
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+def say(text: str = "") -> None:
+    """A line for a person, on the standard output."""
+    out.print(text)
+
+
+def line(text: object) -> None:
+    """A value for a person or a script: alone on its line, never wrapped, never styled."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def as_json(value: Any) -> None:
+    """A value for a program."""
+    line(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return None  # a picture: shown, not printed
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def dollars(amount: Decimal | float | None) -> str:
+    """US dollars, with as many digits as they need."""
+    if amount is None:
+        return "unknown"
+    amount = Decimal(str(amount))
+    return f"${amount:.2f}" if amount >= Decimal("0.01") or amount == 0 else f"${amount:.4f}"
+
+
+def cost(video: answers.Video) -> str:
+    """What a video cost, and whether that is an estimate."""
+    return dollars(video.cost) + (" (estimate)" if video.cost_is == "estimate" else "")
+
+
+def show_video(video: answers.Video) -> None:
+    """One video: what it is, then its link and file, each on a line of its own."""
+    colour = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(video.status, "cyan")
+    say(f"[{colour}]{video.status}[/] {escape(video.generation_id)}  {escape(video.model or '')}  {cost(video)}")
+    if video.reused:
+        say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
+    for warning in video.warnings:
+        say(f"[yellow]note[/] {escape(warning)}")
+    if video.error:
+        say(f"[red]{escape(video.error)}[/]")
+    for part in (*video.shots, *video.takes):
+        say(f"  {part.status} {escape(part.generation_id)}")
+    if video.url:
+        line(video.url)
+    if video.file:
+        line(video.file)
+
+
+def show_videos(videos: Sequence[answers.Video]) -> None:
+    """A table, newest first; tab-separated lines where nobody looks."""
+    if not out.is_terminal:
+        for video in videos:
+            line("\t".join([video.generation_id, video.status, video.model or "", video.url or ""]))
+        return
+    table = Table("id", "status", "model", "cost", "asked for")
+    for video in videos:
+        asked = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
+        table.add_row(video.generation_id, video.status, escape(video.model or ""), cost(video), asked)
+    out.print(table)
+
+
+def show_plan(plan: Plan) -> None:
+    """What would be sent, in how many jobs, for how much, and what is wrong."""
+    say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
+    for number, job in enumerate(plan.jobs, 1):
+        say(f"job {number}: {job.seconds or '?'} s  {escape(json.dumps(job.body, ensure_ascii=False))}")
+    say(f"price: {escape(plan.price.text)}")
+    for warning in plan.warnings:
+        say(f"[yellow]note[/] {escape(warning)}")
+    for problem in plan.problems:
+        say(f"[red]problem[/] {escape(problem)}")
+
+
+def show_saved(saved: answers.Saved) -> None:
+    """A file on disk, as probed; its path alone on the last line."""
+    size = f"{saved.width}x{saved.height}" if saved.width else ""
+    length = f"{saved.duration:.1f} s" if saved.duration is not None else ""
+    say(f"saved {length} {size} {saved.codec or ''} {saved.size / 1e6:.1f} MB".replace("  ", " "))
+    for warning in saved.warnings:
+        say(f"[yellow]note[/] {escape(warning)}")
+    line(saved.file)
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """A plan for a program."""
+    jobs = [{"model": job.model, "body": job.body, "seconds": job.seconds} for job in plan.jobs]
+    return {
+        "model": plan.model,
+        "reason": plan.reason,
+        "film": plan.film,
+        "jobs": jobs,
+        "price_usd": plan.price.usd,
+        "price": plan.price.text,
+        "problems": plan.problems,
+        "warnings": plan.warnings,
+    }
+
+
+@contextmanager
+def bars(*, quiet: bool = False) -> Iterator[Callable[[answers.Progress], None]]:
+    """A bar for each video, or for each shot of a film; short lines on stderr where there is no terminal."""
+    if quiet or not err.is_terminal:
+        yield (lambda _: None) if quiet else _lines()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+    with Progress(*columns, console=err, transient=True) as progress:
+        tasks: dict[object, TaskID] = {}
+
+        def report(news: answers.Progress) -> None:
+            key = news.shot or news.generation_id
+            if key not in tasks:
+                name = f"shot {news.shot}" if news.shot else news.generation_id[:8]
+                tasks[key] = progress.add_task(name, total=1.0, words="")
+            progress.update(tasks[key], completed=news.fraction, words=escape(news.text))
+
+        yield report
+
+
+def _lines() -> Callable[[answers.Progress], None]:
+    """A line at each change of status, and otherwise one in ten seconds."""
+    last: dict[object, tuple[str, float]] = {}
+
+    def report(news: answers.Progress) -> None:
+        key, now = news.shot or news.generation_id, time.monotonic()
+        status, when = last.get(key, ("", 0.0))
+        if news.status != status or now - when >= 10:
+            last[key] = (news.status, now)
+            err.print(f"{news.generation_id[:8]} {news.text}", markup=False)
+
+    return report

@@ -1,0 +1,181 @@
+"""plan, preview, generate, get, list, cancel, inspect, save."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ..request import VideoRequest
+from ..studio import AsyncStudio
+from ..studio.answers import Question, Video
+from . import show
+from .app import InSandbox, Json, command
+from .exits import STILL_RUNNING
+from .words import asks_for_video
+
+Wait = Annotated[float | None, typer.Option(help="Seconds to wait; 0 answers at once with the id.")]
+Out = Annotated[Path | None, typer.Option("--output", "-o", help="Save it to this file.")]
+Ids = Annotated[list[str], typer.Argument(help="Ids that generate or list gave.")]
+LONG = 900.0  # seconds
+
+
+@command()
+@asks_for_video
+async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = False) -> None:
+    """What would be sent, in how many jobs, for how much, and what is wrong with it. Free."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        planned = await studio.plan(request)
+    if json:
+        show.as_json(show.plan_as_json(planned))
+    else:
+        show.show_plan(planned)
+    if planned.problems:
+        raise typer.Exit(2)
+
+
+@command()
+@asks_for_video
+async def preview(request: VideoRequest, json: Json = False, sandbox: InSandbox = False) -> None:
+    """Draw a free animatic on this machine: shots, lengths, camera moves. Nothing is sent."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        planned = await studio.plan(request, animatic=True)
+    show.show_preview(planned, as_json_too=json)
+
+
+@command()
+@asks_for_video
+async def generate(
+    request: VideoRequest,
+    take: Annotated[int, typer.Option(help="The same request and take is the same video; 2 is another.")] = 1,
+    max_cost: Annotated[float | None, typer.Option(help="Refuse to spend more US dollars than this.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
+    wait: Wait = None,
+    output: Out = None,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Make a video: submit once, wait with a progress bar, print the link."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        with show.bars(quiet=json) as report:
+            video = await studio.generate(
+                request,
+                take=take,
+                max_cost_usd=None if max_cost is None else Decimal(str(max_cost)),
+                wait_seconds=_patience(studio, wait),
+                approve=None if yes else _ask,
+                approved=yes,
+                on_progress=report,
+            )
+        await _finish(studio, video, output, json=json)
+
+
+@command()
+async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, sandbox: InSandbox = False) -> None:
+    """How videos stand, with fresh links."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        with show.bars(quiet=json) as report:
+            videos = await studio.get_many(ids, wait_seconds=_patience(studio, wait), on_progress=report)
+        if len(videos) == 1:
+            await _finish(studio, videos[0], output, json=json)
+            return
+    if json:
+        show.as_json(videos)
+    else:
+        for video in videos:
+            show.show_video(video)
+
+
+@command(name="list")
+async def list_(
+    status: Annotated[str | None, typer.Option(help="queued, processing, succeeded, failed or cancelled.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """What is running or finished, newest first."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        videos = await studio.list(status=status, model=model, limit=limit)
+    if json:
+        show.as_json(videos)
+    elif videos:
+        show.show_videos(videos)
+    else:
+        show.err.print("No videos yet.")
+
+
+@command()
+async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = False) -> None:
+    """Stop a queued or running job."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        video = await studio.cancel(generation_id)
+    if json:
+        show.as_json(video)
+    else:
+        show.show_video(video)
+
+
+@command()
+async def inspect(video: str, json: Json = False, sandbox: InSandbox = False) -> None:
+    """Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        seen = await studio.inspect(video)
+    show.show_inspection(seen, as_json_too=json)
+
+
+@command()
+async def save(
+    videos: Annotated[list[str], typer.Argument(help="Ids, files or https URLs, in the order they are joined.")],
+    output: Out = None,
+    transition: Annotated[str | None, typer.Option(help="cut or fade, between clips.")] = None,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """One or more clips to one verified file."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        with show.bars(quiet=json) as report:
+            saved = await studio.save(videos, filename=_name(output), transition=transition, on_progress=report)
+    if json:
+        show.as_json(saved)
+    else:
+        show.show_saved(saved)
+
+
+def _patience(studio: AsyncStudio, asked: float | None) -> float:
+    if asked is not None:
+        return asked
+    return studio.settings.wait if studio.settings.wait is not None else LONG
+
+
+def _ask(question: Question) -> bool:
+    """At a terminal; elsewhere nobody is there to agree, and `--yes` says so beforehand."""
+    return sys.stdin.isatty() and typer.confirm(question.text, err=True)
+
+
+def _name(output: Path | None) -> str | None:
+    return None if output is None else str(output)
+
+
+async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> None:
+    """Print what there is; save it where asked; let the exit status say how it ended."""
+    saved = (
+        await studio.save(video.generation_id, filename=_name(output))
+        if output and video.status == "succeeded"
+        else None
+    )
+    if json:
+        show.as_json(show.plain(video) | ({"file": str(saved.file)} if saved else {}))
+    else:
+        show.show_video(video)
+        if saved:
+            show.show_saved(saved)
+    if video.status in ("failed", "cancelled"):
+        raise typer.Exit(1)
+    if not video.is_terminal:
+        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
+        raise typer.Exit(STILL_RUNNING)
