@@ -53,7 +53,8 @@ class Portal(Generic[S]):
             if news.qsize() < BACKLOG:
                 news.put(event)
 
-        call: Future[T] = self._begin(lambda portal: portal.start_task_soon(self._work, work, post))
+        portal = self._portal or self._running()
+        call: Future[T] = portal.start_task_soon(self._work, work, post)
         call.add_done_callback(lambda _: news.put(None))
         try:
             while (event := _next(news)) is not None:
@@ -89,11 +90,12 @@ class Portal(Generic[S]):
 
     def close(self) -> None:
         """Cancel what is still waited for, let the studio finish its own tasks, end the thread."""
+        if self._thread is current_thread():
+            raise RuntimeError("The portal can't be closed from its own thread.")
         with self._lock:
             atexit.unregister(self._at_exit)
             portal, thread = self._portal, self._thread
-            if thread is current_thread():
-                raise RuntimeError("The portal can't be closed from its own thread.")
+            self._portal = None  # who calls from here on waits for the lock, and starts it again
             if portal is not None:
                 with suppress(RuntimeError):  # it has ended by itself
                     portal.call(portal.stop, True)
@@ -103,9 +105,6 @@ class Portal(Generic[S]):
     def _at_exit(self) -> None:
         self._ended = True
         self.close()
-
-    def _begin(self, start: Callable[[BlockingPortal], Future[T]]) -> Future[T]:
-        return start(self._portal or self._running())
 
     async def _work(self, work: Callable[[S, Tell], Awaitable[T]], post: Callable[[Any], None]) -> T:
         async def report(event: Any) -> None:
@@ -131,9 +130,10 @@ class Portal(Generic[S]):
     async def _live(self, ready: Future[BlockingPortal]) -> None:
         # Not anyio's start_blocking_portal: left open, its generator hangs a forked child and the end of the program.
         try:
-            async with self._open_studio() as self._studio, BlockingPortal() as self._portal:
-                ready.set_result(self._portal)
-                await self._portal.sleep_until_stopped()
+            async with self._open_studio() as self._studio, BlockingPortal() as portal:
+                self._portal = portal
+                ready.set_result(portal)
+                await portal.sleep_until_stopped()
         except BaseException as error:
             if ready.done():
                 raise
