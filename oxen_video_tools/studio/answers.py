@@ -117,8 +117,8 @@ class Spent:
 class Spend:
     """What this account spent through this ledger, in US dollars.
 
-    last_24h: what counts against the budget now, reservations included.  unclear: jobs of which nobody knows whether the
-    hub took them; `oxen-video recover` settles those.
+    last_24h: what counts against the budget now, reservations included.  unclear: jobs of which nobody knows whether
+    the hub took them; `oxen-video recover` settles those.
     """
 
     days: tuple[Spent, ...]

@@ -1,4 +1,4 @@
-"""Where the verbs play: the settings, the hub, the catalog and the tasks of one open studio. Everything opens lazily."""
+"""Where the verbs play: the settings, the hub, the catalog and the tasks of one open studio; all opened lazily."""
 
 from __future__ import annotations
 

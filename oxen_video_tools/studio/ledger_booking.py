@@ -1,0 +1,198 @@
+"""From an intent to the hub's answer: what is written before, right before and right after the paid POST."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from ..errors import OverBudget, Paused
+from .ledger_records import CLIP_COLUMNS, FREED, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
+from .ledger_steps import Steps, holder, is_paused, job_named
+from .money import dollars, said
+
+DAY = 86_400.0  # seconds; the window of the budget
+
+
+def reserve(
+    intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
+) -> Steps[list[Booking]]:
+    """Look up and, where there is none, write down: one transaction under the unique index.
+
+    A planned job whose owner is gone was never sent: it is taken over, with today's body and price. Either all new
+    intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    """
+    yield from lock_account(intents[0].scope)
+    bookings: list[Booking | None] = []
+    for intent in intents:
+        found = None
+        if intent.take is not None:
+            found = yield from holder(intent.scope, intent.request, intent.take, intent.part)
+        abandoned = found is not None and found.state == "planned" and not found.is_live(now)
+        bookings.append(None if found is None or abandoned else Booking(found, mine=False))
+        if found is not None and abandoned:
+            yield from drop(found.job, now, "its owner went away before sending it")
+    new = [intent for intent, booking in zip(intents, bookings, strict=True) if booking is None]
+    if new:
+        yield from afford(intents[0].scope, sum(intent.reserved for intent in new), now, budget)
+    written = []
+    for intent, booking in zip(intents, bookings, strict=True):
+        written.append(booking or Booking((yield from _insert(intent, owner, now, lease)), mine=True))
+    return written
+
+
+def lock_account(scope: str) -> Steps[None]:
+    """One reservation at a time for an account: sums and limits are read and written as one."""
+    yield "insert into accounts (scope) values (?) on conflict do nothing", (scope,)
+    yield "select scope from accounts where scope = ? {locked}", (scope,)
+
+
+def afford(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
+    if (yield from is_paused()):
+        raise Paused("All spending is paused; nothing was sent.")
+    if budget is None:
+        return
+    spent = yield from committed(scope, now)
+    if spent + amount > budget:
+        left = dollars(max(0, budget - spent))
+        raise OverBudget(
+            f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
+            f"{said(left)} is left."
+        )
+
+
+def committed(scope: str, now: float) -> Steps[int]:
+    """Micro-dollars that count against the budget: 24 h from each POST, and whatever is not settled yet.
+
+    A reservation counts while its owner may still send it, and an unclear job until it is resolved.
+    """
+    rows = yield (
+        """select coalesce(sum(coalesce(cost, reserved)), 0) from jobs where scope = ? and (
+            (state = 'planned' and lease > ?) or state = 'sending'
+            or (state not in ('planned', 'sending', 'refused', 'dropped') and sent > ?))""",
+        (scope, now, now - DAY),
+    )
+    return int(rows[0][0])
+
+
+def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
+    job = str(uuid4())
+    yield (
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 24)})",
+        (
+            *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
+            *(intent.model, intent.namespace, packed(intent.body), packed(intent.asked), intent.expects),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, 1, now),
+        ),
+    )
+    written = yield from job_named(job)
+    assert written is not None
+    return written
+
+
+def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
+    """Right before the first byte: the last moment at which nothing is spent. False: it is no longer the owner's.
+
+    Raises Paused.
+    """
+    if (yield from is_paused()):
+        raise Paused("All spending is paused; nothing was sent.")
+    rows = yield (
+        "select job from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
+        (job, owner, now),
+    )
+    if not rows or (yield from _has_clips(job)):
+        return False
+    yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
+    return True
+
+
+def _has_clips(job: str) -> Steps[bool]:
+    rows = yield "select count(*) from clips where job = ?", (job,)
+    return bool(rows[0][0])
+
+
+def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[bool]:
+    """The hub refused it, or it was given up before the first byte: nothing is spent and its take is free."""
+    assert state in UNPAID
+    rows = yield (
+        "select job from jobs where job = ? and owner = ? and state in ('planned', 'sending') {locked}",
+        (job, owner),
+    )
+    if not rows or (yield from _has_clips(job)):
+        return False
+    yield from end(job, state, now, note)
+    return True
+
+
+def drop(job: str, now: float, note: str) -> Steps[None]:
+    yield from end(job, "dropped", now, note)
+
+
+def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:
+    yield (
+        """update jobs set state = ?, holds = case when ? = 1 then 0 else holds end,
+            reserved = case when ? = 1 then 0 else reserved end,
+            owner = null, lease = 0, ended = ?, note = ? where job = ?""",
+        (state, int(state in FREED), int(state in UNPAID), now, note, job),
+    )
+
+
+def unclear(job: str, owner: str, note: str) -> Steps[None]:
+    """Nobody knows whether it arrived: anybody may look for it now, nobody may send it again."""
+    yield (
+        "update jobs set owner = null, lease = 0, note = ? where job = ? and owner = ? and state = 'sending'",
+        (note, job, owner),
+    )
+
+
+def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[None]:
+    """The hub's answer to the POST: the truth about its ids, whatever was believed before."""
+    rows = yield "select scope from jobs where job = ? {locked}", (job,)
+    scope, ids = rows[0][0], [clip.generation_id for clip in found]
+    marks = ", ".join("?" * len(ids))
+    yield f"update clips set job = null where job = ? and generation_id not in ({marks})", (job, *ids)
+    others = yield (
+        f"select distinct job from clips where scope = ? and job <> ? and generation_id in ({marks})",
+        (scope, job, *ids),
+    )
+    for position, clip in enumerate(found):
+        yield from _attach(scope, job, position, clip)
+    for (other,) in others:
+        yield from _bereft(other)
+    yield (
+        "update jobs set state = 'running', owner = null, lease = 0, ended = null, note = null where job = ?",
+        (job,),
+    )
+    yield from follow(job, now)
+
+
+def _bereft(job: str) -> Steps[None]:
+    """Its clips were another's: what was adopted for it is taken back, and it is unclear again."""
+    if not (yield from _has_clips(job)):
+        yield (
+            "update jobs set state = 'sending', ended = null, note = 'its generation was another job''s' where job = ?",
+            (job,),
+        )
+
+
+def _attach(scope: str, job: str, position: int, clip: Clip) -> Steps[None]:
+    yield (
+        f"""insert into clips ({CLIP_COLUMNS}) values ({", ".join("?" * 13)})
+            on conflict (scope, generation_id) do update set job = excluded.job, position = excluded.position""",
+        (
+            *(scope, clip.generation_id, job, position, clip.status, clip.model, clip.cost, clip.error),
+            *(clip.created, clip.ended, clip.file, clip.sha256, clip.size),
+        ),
+    )
+
+
+def follow(job: str, now: float) -> Steps[bool]:
+    """A job has ended when all of its clips have. One good clip makes it a success: its take stays taken."""
+    yield "select job from jobs where job = ? {locked}", (job,)  # two clips may end in two processes at once
+    rows = yield "select status from clips where job = ?", (job,)
+    states = {row[0] for row in rows}
+    if not states or not states <= {"succeeded", "failed", "cancelled"}:
+        return False
+    state: State = "succeeded" if "succeeded" in states else "failed" if "failed" in states else "cancelled"
+    yield from end(job, state, now, None)
+    return True

@@ -1,0 +1,137 @@
+"""A job on its way to its end, and after it: status, real cost, file; and what everything came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .ledger_booking import drop, follow
+from .ledger_records import CLIP_COLUMNS, Clip, Job
+from .ledger_steps import Steps, clips, job_named
+
+
+def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:
+    """What the hub says of generations. Those that the ledger does not know are adopted: they belong to nobody's
+    intent and to no budget. Answers the jobs that ended by it.
+    """
+    known = yield from clips(scope, [clip.generation_id for clip in seen])
+    changed: set[str] = set()
+    for clip in seen:
+        before = known.get(clip.generation_id)
+        if before is None:
+            yield (
+                f"insert into clips ({CLIP_COLUMNS}) values ({', '.join('?' * 13)}) on conflict do nothing",
+                (
+                    *(scope, clip.generation_id, None, 0, clip.status, clip.model, clip.cost, clip.error),
+                    *(clip.created, clip.ended, None, None, None),
+                ),
+            )
+        elif before.status != clip.status and not before.is_terminal:
+            yield (
+                """update clips set status = ?, error = ?, model = coalesce(model, ?), created = coalesce(?, created),
+                    ended = ? where scope = ? and generation_id = ?""",
+                (
+                    *(clip.status, clip.error, clip.model, clip.created),
+                    *((clip.ended or now) if clip.is_terminal else None, scope, clip.generation_id),
+                ),
+            )
+            if before.job is not None:
+                changed.add(before.job)
+    ended = []
+    for job in sorted(changed):
+        if (yield from follow(job, now)):
+            ended.append(job)
+    return ended
+
+
+def settle(scope: str, costs: Mapping[str, int], now: float) -> Steps[None]:
+    """The real cost of generations, in micro-dollars, as the hub billed it."""
+    del now
+    for generation_id, cost in costs.items():
+        yield (
+            "update clips set cost = ? where scope = ? and generation_id = ? and (cost is null or cost <> ?)",
+            (cost, scope, generation_id, cost),
+        )
+        rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
+        if rows and rows[0][0]:
+            yield (
+                """update jobs set cost = (select case when count(*) = count(cost) then sum(cost) end from clips
+                    where clips.job = jobs.job) where job = ? and state in ('succeeded', 'failed', 'cancelled')""",
+                (rows[0][0],),
+            )
+
+
+def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Clip]]:
+    """Ended generations of ours whose real cost is not known yet. since: Unix seconds of their POST."""
+    columns = ", ".join(f"clips.{column}" for column in CLIP_COLUMNS.split(", "))
+    rows = yield (
+        f"""select {columns} from clips join jobs on jobs.job = clips.job
+            where clips.scope = ? and clips.cost is null and jobs.sent > ?
+            and clips.status in ('succeeded', 'failed', 'cancelled') order by jobs.sent limit ?""",
+        (scope, since, most),
+    )
+    return [Clip(*row) for row in rows]
+
+
+def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:
+    """Where a result lies."""
+    yield (
+        f"""insert into clips ({CLIP_COLUMNS}) values ({", ".join("?" * 13)})
+            on conflict (scope, generation_id) do update set
+            file = excluded.file, sha256 = excluded.sha256, size = excluded.size""",
+        (scope, generation_id, None, 0, "succeeded", None, None, None, None, None, file, sha256, size),
+    )
+
+
+def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
+    """Seconds that this model took in the middle of its last results."""
+    rows = yield (
+        """select ended - created from clips where scope = ? and model = ? and status = 'succeeded'
+            and ended > created order by ended desc limit ?""",
+        (scope, model, most),
+    )
+    lengths = sorted(row[0] for row in rows)
+    return float(lengths[len(lengths) // 2]) if lengths else None
+
+
+def walk(scope: str, now: float, rest: float, most: int = 50) -> Steps[list[Job]]:
+    """Unfinished jobs that nobody has looked after for `rest` seconds; several walkers never get the same one."""
+    rows = yield (
+        """select job from jobs where scope = ? and walked <= ? and (
+            (state in ('planned', 'sending') and lease <= ?) or state = 'running')
+            order by walked, job limit ? {skipping}""",
+        (scope, now - rest, now, most),
+    )
+    jobs = []
+    for (job,) in rows:
+        yield "update jobs set walked = ? where job = ?", (now, job)
+        found = yield from job_named(job)
+        if found is not None:
+            jobs.append(found)
+    return jobs
+
+
+def abandon(job: str, now: float) -> Steps[bool]:
+    """A planned job whose owner is gone: it was never sent."""
+    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
+    if rows:
+        yield from drop(job, now, "its owner went away before sending it")
+    return bool(rows)
+
+
+def switch(paused: bool, now: float) -> Steps[None]:
+    """Stop all spending through this ledger, or allow it again."""
+    if paused:
+        yield "insert into switches (name, since) values ('paused', ?) on conflict do nothing", (now,)
+    else:
+        yield "delete from switches where name = 'paused'", ()
+
+
+def spent(scope: str) -> Steps[list[tuple[float, str, int | None, int | None, str]]]:
+    """Sent, model, cost, reserved and state of everything that may have cost something."""
+    rows = yield (
+        """select sent, model, cost, case when estimate is null and reserved = 0 then null else reserved end, state
+            from jobs where scope = ? and sent is not null and state not in ('refused', 'dropped')
+            and (state <> 'planned') order by sent""",
+        (scope,),
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

@@ -1,0 +1,140 @@
+"""The ledger in a SQLite file: one connection on one thread of its own, so that no commit holds up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import Internal, InvalidRequest
+from .ledger_schema import MIGRATIONS, VERSION
+from .ledger_steps import Row, Statement, Steps
+
+T = TypeVar("T")
+BUSY = 30.0  # seconds to wait for another process's transaction
+MEMORY = ":memory:"
+
+
+class SqliteLedger:
+    """Runs steps in a SQLite file, or in memory where `path` is MEMORY."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="oxen-video-ledger")
+        self._connection: sqlite3.Connection | None = None
+
+    async def run(self, make: Callable[[], Steps[T]]) -> T:
+        """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, make)
+
+    async def close(self) -> None:
+        """Let what is under way end, then close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self, make: Callable[[], Steps[T]]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            return _transaction(self._connection, make())
+        except sqlite3.Error as error:
+            raise _in_words(error, self.path) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path != MEMORY:
+            _make_private(Path(self.path))
+        connection = sqlite3.connect(str(self.path), timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _make_private(path: Path) -> None:
+    """The file belongs to its owner only; SQLite gives its journals the same rights."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise unwritable(str(path), error.strerror or str(error)) from None
+
+
+def unwritable(place: str, why: str) -> InvalidRequest:
+    """The error of a ledger that can't be kept where it should be."""
+    return InvalidRequest(
+        f"The ledger can't be kept in {place}: {why}. Without it nothing is sent.",
+        fix="Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately.",
+    )
+
+
+def _in_words(error: sqlite3.Error, path: Path | str) -> InvalidRequest | Internal:
+    words = str(error)
+    if "readonly" in words or "unable to open" in words or "disk is full" in words or "not a database" in words:
+        return unwritable(str(path), words)
+    return Internal(
+        f"The ledger {path} could not be used: {words}.", charged="no", retry=True, fix="Try again in a minute."
+    )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute(f"pragma busy_timeout = {int(BUSY * 1000)}")
+    _write_ahead(connection)
+    connection.execute("pragma synchronous = full")  # a commit is on the disk before a POST leaves
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("begin immediate")
+    try:
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version > VERSION:
+            raise Internal(
+                "The ledger was written by a newer oxen-video-tools.", charged="no", fix="Update oxen-video-tools."
+            )
+        for step in MIGRATIONS[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"pragma user_version = {VERSION}")
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Readers and a writer side by side. Several processes that open a new file at once may find it locked: the busy
+    time-out does not cover this change, and whoever wins makes it for all."""
+    with suppress(sqlite3.OperationalError):
+        connection.execute("pragma journal_mode = wal").fetchone()
+
+
+def _transaction(connection: sqlite3.Connection, steps: Steps[T]) -> T:
+    connection.execute("begin immediate")
+    try:
+        rows: list[Row] = []
+        try:
+            statement = next(steps)
+            while True:
+                rows = _rows(connection, statement)
+                statement = steps.send(rows)
+        except StopIteration as end:
+            connection.execute("commit")
+            return end.value  # type: ignore[no-any-return]  # StopIteration can't be told its type
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
+    sql, values = statement
+    return connection.execute(sql.replace("{locked}", "").replace("{skipping}", ""), tuple(values)).fetchall()

@@ -1,0 +1,100 @@
+"""The ledger's transactions, written once for every database; this file has what they share, and the plain readings.
+
+Each is a generator that yields statements and is sent their rows: what runs them (a thread for SQLite, psycopg for
+PostgreSQL) opens the transaction before the first statement and commits it when the generator returns. An exception
+rolls everything back. `{locked}` becomes FOR UPDATE and `{skipping}` FOR UPDATE SKIP LOCKED where the database has
+them; SQLite's transactions have the file to themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+from .ledger_records import CLIP_COLUMNS, JOB_COLUMNS, Clip, Job, State, job_of
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
+Steps = Generator[Statement, list[Row], T]
+
+
+def job_named(job: str) -> Steps[Job | None]:
+    """The job of this id, its generation ids with it."""
+    rows = yield f"select {JOB_COLUMNS} from jobs where job = ?", (job,)
+    return (yield from whole(rows[0])) if rows else None
+
+
+def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
+    """The job that made a generation."""
+    rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
+    return (yield from job_named(rows[0][0])) if rows and rows[0][0] else None
+
+
+def holder(scope: str, request: str, take: int, part: int = 0) -> Steps[Job | None]:
+    """The job that holds this take of this request."""
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where scope = ? and request = ? and take = ? and part = ? and holds = 1",
+        (scope, request, take, part),
+    )
+    return (yield from whole(rows[0])) if rows else None
+
+
+def whole(row: Row) -> Steps[Job]:
+    clips = yield "select generation_id from clips where job = ? order by position, generation_id", (row[0],)
+    return job_of(row, tuple(clip[0] for clip in clips))
+
+
+def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Clip]]:
+    """What is known of these generations."""
+    found: dict[str, Clip] = {}
+    for begin in range(0, len(generation_ids), 500):
+        some = generation_ids[begin : begin + 500]
+        marks = ", ".join("?" * len(some))
+        rows = yield (
+            f"select {CLIP_COLUMNS} from clips where scope = ? and generation_id in ({marks})",
+            (scope, *some),
+        )
+        found |= {row[1]: Clip(*row) for row in rows}
+    return found
+
+
+def clips_of(job: str) -> Steps[list[Clip]]:
+    """The generations of one job, in order."""
+    rows = yield f"select {CLIP_COLUMNS} from clips where job = ? order by position, generation_id", (job,)
+    return [Clip(*row) for row in rows]
+
+
+def in_state(scope: str, states: Sequence[State]) -> Steps[list[Job]]:
+    """Every job in one of these states, oldest first."""
+    marks = ", ".join("?" * len(states))
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where scope = ? and state in ({marks}) order by created, job",
+        (scope, *states),
+    )
+    jobs = []
+    for row in rows:
+        jobs.append((yield from whole(row)))
+    return jobs
+
+
+def is_paused() -> Steps[bool]:
+    """Whether all spending is stopped."""
+    rows = yield "select since from switches where name = 'paused'", ()
+    return bool(rows)
+
+
+def identity(origin: str, key_hash: str) -> Steps[str | None]:
+    """The scope that this key was given."""
+    rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
+    return rows[0][0] if rows else None
+
+
+def remember_identity(origin: str, key_hash: str, scope: str) -> Steps[str]:
+    """The first scope written wins, whoever wrote it."""
+    yield (
+        "insert into identities (origin, key_hash, scope) values (?, ?, ?) on conflict do nothing",
+        (origin, key_hash, scope),
+    )
+    rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
+    return str(rows[0][0])

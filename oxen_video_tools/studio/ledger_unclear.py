@@ -1,0 +1,68 @@
+"""Unclear jobs in the ledger: given what was found for them, sent again or written off by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ..errors import Internal
+from .ledger_booking import afford, arrived, end, lock_account
+from .ledger_records import JOB_COLUMNS, Clip, Job
+from .ledger_steps import Steps, clips, in_state, job_named, whole
+
+
+def adopt(
+    finds: Mapping[str, Sequence[Clip]],
+    considered: Sequence[str],
+    rivals: Callable[[Job], bool],
+    now: float,
+) -> Steps[bool]:
+    """Give unclear jobs the generations that were found for them; all or none.
+
+    considered: the jobs that were counted when the finds were made.  rivals: whether a job that came up since might
+    claim one of them too; then the counting has to be done again. False: nothing was written.
+    """
+    jobs = []
+    for job in finds:
+        rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
+        jobs.append((yield from whole(rows[0])))
+    if not all(job.is_unclear and not job.generation_ids for job in jobs):
+        return False
+    scope = jobs[0].scope
+    taken = yield from clips(scope, [clip.generation_id for found in finds.values() for clip in found])
+    if any(clip.job is not None for clip in taken.values()):
+        return False
+    others = yield from in_state(scope, ["sending"])
+    if any(rivals(other) for other in others if other.job not in considered):
+        return False
+    for name, found in finds.items():
+        yield from arrived(name, found, now)
+    return True
+
+
+def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
+    """A person decided to send an unclear job again: it is planned once more, its reservation checked anew."""
+    found = yield from _unclear_one(job, now)
+    yield from lock_account(found.scope)
+    yield "update jobs set state = 'planned', lease = 0, owner = null where job = ?", (job,)
+    yield from afford(found.scope, found.reserved, now, budget)
+    yield "update jobs set owner = ?, lease = ?, note = null where job = ?", (owner, now + lease, job)
+    again = yield from job_named(job)
+    assert again is not None
+    return again
+
+
+def write_off(job: str, now: float) -> Steps[Job]:
+    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing."""
+    found = yield from _unclear_one(job, now)
+    yield from end(job, "written off", now, "written off by hand")
+    return found
+
+
+def _unclear_one(job: str, now: float) -> Steps[Job]:
+    rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
+    if not rows:
+        raise Internal(f"The ledger has no job {job}.", charged="no", fix="`oxen-video recover` lists what is unclear.")
+    found = yield from whole(rows[0])
+    if not found.is_unclear or found.is_live(now):
+        raise Internal(f"Job {job} is {found.state}, not unclear.", charged="no", fix=None)
+    return found
