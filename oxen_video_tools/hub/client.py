@@ -1,0 +1,267 @@
+"""HubClient: one method per endpoint of Oxen's hub. Bodies and filters are the hub's own words.
+
+Every failure is an OxenError. Each call ends within `deadline` seconds, its repetitions included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin
+
+from ..clock import Clock, SystemClock
+from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
+from ..settings import HUB, Settings
+from . import records
+from .addresses import Resolve, checked, resolve
+from .records import Answer, Completion, Generation, HistoryPage, VideoModel
+from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
+
+if TYPE_CHECKING:
+    import httpx
+
+API = "/api/ai"
+Generations = list[Generation]  # inside the class, `list` is the hub's
+VideoModels = list[VideoModel]
+LARGEST_RESULT = 4 * 2**30  # bytes
+
+
+class HubClient:
+    """Oxen's hub.
+
+    api_key: bearer; goes over https or to a loopback hub only. Without it only the model list answers.
+    deadline: seconds that bound each call, repetitions included; `generate` and `download` have their own.
+    uploaded: asset paths by content hash, so that the same file is not sent twice; hand in a mapping to keep it.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str = HUB,
+        deadline: float = 15.0,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        user_agent: str | None = None,
+        uploaded: MutableMapping[str, str] | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
+        self.transport = Transport(
+            api_key=api_key,
+            base_url=base_url,
+            deadline=deadline,
+            clock=clock or SystemClock(),
+            inner=transport,
+            user_agent=user_agent or default_user_agent(),
+            resolve=resolve,
+        )
+        self._uploaded: MutableMapping[str, str] = {} if uploaded is None else uploaded
+
+    @classmethod
+    def of(cls, settings: Settings, **seams: Any) -> HubClient:
+        """The client for these settings. seams: `deadline`, `clock`, `transport`, …"""
+        return cls(**({"api_key": settings.api_key, "base_url": settings.base_url} | seams))
+
+    def __repr__(self) -> str:
+        return f"HubClient(base_url={self.base_url!r})"
+
+    async def __aenter__(self) -> HubClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. The client may be used again."""
+        await self.transport.close()
+
+    @property
+    def base_url(self) -> str:
+        """The hub's address, without a slash at its end."""
+        return self.transport.base_url
+
+    # -- making videos -------------------------------------------------------------------------------------------
+
+    async def generate(
+        self, body: Mapping[str, Any], *, timeout: float = 1200.0, before_send: BeforeSend | None = None
+    ) -> Answer:
+        """Make a video and wait for it. Paid: sent once. timeout: seconds for the whole call.
+
+        before_send: awaited right before the first byte of each try. Raises a refusal's own kind (nothing spent), or
+        SubmissionUnclear when nobody knows.
+        """
+        payload = await self.transport.pay(
+            f"{API}/videos/generate",
+            body,
+            what="generate a video",
+            deadline=timeout,
+            before_send=before_send,
+            understood=lambda answer: bool(self._answer(answer).videos),
+            largest=LARGEST_INLINE,
+        )
+        return self._answer(payload)
+
+    def _answer(self, payload: Any) -> Answer:
+        return Answer.parse(payload, base_url=self.base_url)
+
+    async def enqueue(
+        self, body: Mapping[str, Any], *, deadline: float | None = None, before_send: BeforeSend | None = None
+    ) -> Generations:
+        """Put one request into the queue: as many jobs as its `num_generations`. Paid: sent once.
+
+        Only the model's existence, `num_generations`, the key and the credits are checked now; everything else when
+        the job runs (Oxen docs, async queue: Validation). Raises as `generate` does.
+        """
+        payload = await self.transport.pay(
+            f"{API}/queue",
+            body,
+            what="enqueue a generation",
+            deadline=deadline,
+            before_send=before_send,
+            understood=lambda answer: bool(records.generations(answer)),
+        )
+        return [self._clean(one).of_request(body) for one in self._generations(payload)]
+
+    async def get(self, generation_id: str, *, deadline: float | None = None) -> Generation:
+        """One job, whoever started it. Raises NotFound."""
+        payload = await self.transport.read(
+            "GET",
+            f"{API}/queue/{_segment(generation_id, NotFound)}",
+            what=f"read generation {generation_id}",
+            deadline=deadline,
+        )
+        return self._clean(Generation.parse(payload, base_url=self.base_url))
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        namespace: str | None = None,
+        media_type: str | None = None,
+        repo: str | None = None,
+        folder: str | None = None,
+        deadline: float | None = None,
+    ) -> Generations:
+        """Jobs of a namespace (your own unless named). Queued and processing ones unless `status` names a state."""
+        filters = {
+            "status": status,
+            "model": model,
+            "namespace": namespace,
+            "media_type": media_type,
+            "repo": repo,
+            "folder": folder,
+        }
+        params = {name: value for name, value in filters.items() if value is not None}
+        payload = await self.transport.read(
+            "GET", f"{API}/queue", what="list the queue", params=params, deadline=deadline
+        )
+        return self._generations(payload)
+
+    async def cancel(self, generation_id: str) -> Generation:
+        """Stop a job that is still active; a finished one stays as it is. Answers the job as it then stands."""
+        path = f"{API}/queue/{_segment(generation_id, NotFound)}"
+        try:
+            await self.transport.read("DELETE", path, what=f"cancel generation {generation_id}")
+        except InvalidRequest:  # some hubs say so where there is nothing left to cancel
+            ended = await self.get(generation_id)
+            if ended.is_active:
+                raise
+            return ended
+        return await self.get(generation_id)
+
+    async def history(self, page: int = 1, page_size: int = 50) -> HistoryPage:
+        """What was made, with its real cost in US dollars: the only place that tells it. Pages count from 1."""
+        payload = await self.transport.read(
+            "GET", f"{API}/generations", what="read the history", params={"page": page, "page_size": page_size}
+        )
+        found = HistoryPage.parse(payload, page=page, page_size=page_size, base_url=self.base_url)
+        return replace(found, generations=tuple(map(self._clean, found.generations)))
+
+    def _generations(self, payload: Any) -> Generations:
+        return [self._clean(one) for one in records.generations(payload, base_url=self.base_url)]
+
+    def _clean(self, one: Generation) -> Generation:
+        words = one.error_message
+        return replace(one, error_message=self.transport.redacted(words)) if words else one
+
+    def events(self, *, on_open: Callable[[], None] | None = None) -> AsyncGenerator[Completion, None]:
+        """Completions as they happen, for as long as it is iterated; reconnects by itself.
+
+        A hint, not the truth: what happens while nobody is connected is lost. on_open: called at each (re)connection,
+        when it is time to look at the queue. Raises Unauthenticated on 401 and 403.
+        """
+        from .events import completions
+
+        return completions(self.transport, on_open=on_open)
+
+    # -- models --------------------------------------------------------------------------------------------------
+
+    async def models(self) -> VideoModels:
+        """Every video model. Needs no key."""
+        payload = await self.transport.read("GET", f"{API}/models", what="list the models", needs_key=False)
+        return self._models(payload)
+
+    async def search(self, words: str) -> VideoModels:
+        """Video models by words. Needs no key."""
+        payload = await self.transport.read(
+            "GET", f"{API}/models/search", what="search the models", params={"search": words}, needs_key=False
+        )
+        return self._models(payload)
+
+    def _models(self, payload: Any) -> VideoModels:
+        if not isinstance(payload, (list, dict)):
+            raise HubUnavailable("The hub answered no list of models.", retry=False)
+        return records.video_models(payload)
+
+    async def model(self, model_id: str) -> VideoModel:
+        """One model. Raises ModelNotFound."""
+        path = f"{API}/models/{_segment(model_id, ModelNotFound)}"
+        try:
+            payload = await self.transport.read("GET", path, what=f"read model {model_id}", needs_key=False)
+        except NotFound as missing:
+            raise ModelNotFound(f"Model not found: {model_id}", status_code=missing.status_code) from None
+        return VideoModel.parse(payload)
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    async def download(
+        self,
+        url: str,
+        path: str | Path,
+        *,
+        max_bytes: int = LARGEST_RESULT,
+        deadline: float = 900.0,
+        on_bytes: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """A result → the file `path`, whole or not at all.
+
+        max_bytes: larger results are refused.  deadline: seconds for the whole download, resumptions included.
+        on_bytes: told the bytes so far and, where known, in all. Raises NotFound for a link that has expired (read the
+        generation again for a new one), InputNotAllowed for one that leads into this machine's network.
+        """
+        from .downloads import download
+
+        whole = urljoin(self.base_url + "/", url)
+        return await download(
+            self.transport, whole, Path(path), max_bytes=max_bytes, deadline=deadline, on_bytes=on_bytes
+        )
+
+    async def fetchable(self, url: str) -> str:
+        """`url`, if it may be fetched. Raises InputNotAllowed for what is no http(s) URL or leads into this machine's
+        network, unless the hub itself is there.
+        """
+        await checked(url, base_url=self.base_url, resolve=self.transport.resolve)
+        return url
+
+
+def _segment(name: str, missing: type[NotFound] | type[ModelNotFound]) -> str:
+    """One path segment; ids hold dots and whatever a caller makes up."""
+    if not name.strip() or name in (".", ".."):
+        raise missing(f"There is no {name!r}.")
+    return quote(name, safe="")

@@ -1,0 +1,276 @@
+"""A result → a file, whole or not at all.
+
+The link is tried without the key, for it is presigned. Only the hub itself, over https or on this machine, is asked
+once more with the key, and never after a redirect. Each hop's address is looked up, checked and then connected to:
+a name that changes its mind between the check and the connection gains nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urljoin
+from urllib.request import getproxies, proxy_bypass
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
+from ..redaction import unsigned
+from .addresses import Place, checked, trusted_with_key
+from .patience import patiently
+from .refusals import retry_after
+from .signatures import ENOUGH, sniffed
+from .transport import CONNECT, Transport
+from .wirelog import discreet
+
+OnBytes = Callable[[int, "int | None"], None]
+MOST_HOPS = 5
+SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
+CHUNK = 128 * 1024  # bytes
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+async def download(
+    transport: Transport, url: str, path: Path, *, max_bytes: int, deadline: float, on_bytes: OnBytes | None = None
+) -> Path:
+    """Fetch `url` into `path`. See `HubClient.download`."""
+    with _disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{secrets.token_hex(8)}.part")
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b")
+    try:
+        with file:
+            until = transport.clock.monotonic() + deadline
+            arrival = _Arrival(transport, url, file, path, max_bytes, until, on_bytes)
+            await patiently(
+                arrival.go_on,
+                again=lambda error: isinstance(error, HubUnavailable) and error.retry,
+                clock=transport.clock,
+                until=until,
+                attempts=20,
+            )
+            with _disk(path):
+                await anyio.to_thread.run_sync(_settle, file)
+        with _disk(path):
+            part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputUnreadable(f"{path} can't be written: {error.strerror or error}.") from None
+
+
+@dataclass
+class _Arrival:
+    """One file on its way. size: bytes in all, once known.  mark: what tells this version of the file from another."""
+
+    transport: Transport
+    url: str = field(repr=False)
+    file: BinaryIO
+    path: Path
+    max_bytes: int
+    until: float
+    on_bytes: OnBytes | None = None
+    received: int = 0
+    size: int | None = None
+    mark: str | None = None
+    encoded: bool = False  # compressed against our wish: offsets mean nothing then
+
+    async def go_on(self) -> None:
+        """Fetch what is still missing. Raises HubUnavailable with `retry` where going on again may help."""
+        left = self.until - self.transport.clock.monotonic()
+        if left <= 0:
+            raise HubUnavailable("The time for the download ran out.", retry=False)
+        if self.encoded:
+            self._restart()
+        with anyio.move_on_after(left) as limit, discreet(self.transport.api_key):
+            try:
+                async with self._answer() as response:
+                    await self._take(response)
+            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
+                why = self.transport.redacted(f"{type(error).__name__} {error}".strip())
+                raise HubUnavailable(f"The download broke off after {self.received} bytes: {why}.") from None
+        if limit.cancelled_caught:
+            raise HubUnavailable(f"The download took longer than {left:.0f} s.", retry=False)
+
+    @asynccontextmanager
+    async def _answer(self) -> AsyncIterator[httpx.Response]:
+        """The answer at the end of the redirects."""
+        url, key, hops = self.url, False, 0
+        while True:
+            response = await self._ask(await self._place(url), key=key)
+            try:
+                if response.status_code in (401, 403) and not key and not hops and self._is_hub(url):
+                    key = True
+                    continue
+                if response.is_redirect and "location" in response.headers:
+                    url, key, hops = _next(url, response.headers["location"]), False, hops + 1
+                    if hops > MOST_HOPS:
+                        raise HubUnavailable(f"The link redirects more than {MOST_HOPS} times.", retry=False)
+                    continue
+                yield response
+                return
+            finally:
+                await response.aclose()
+
+    def _is_hub(self, url: str) -> bool:
+        return bool(self.transport.api_key) and trusted_with_key(url, self.transport.base_url)
+
+    async def _place(self, url: str) -> Place:
+        place = await checked(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
+        is_hub = place.origin == (await checked(self.transport.base_url, base_url=self.transport.base_url)).origin
+        if not place.addresses and not is_hub and not self._proxied(place):
+            raise HubUnavailable(f"The name {place.host} has no address.")
+        return place
+
+    def _proxied(self, place: Place) -> bool:
+        """Whether a proxy of the environment connects in our place; then it also looks the name up."""
+        proxies = {} if self.transport.on_this_machine else getproxies()
+        return bool(proxies.get(place.origin[0]) or proxies.get("all")) and not proxy_bypass(place.host)
+
+    async def _ask(self, place: Place, *, key: bool) -> httpx.Response:
+        headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
+        if key:
+            headers |= self.transport.authorization()
+        if self.received:
+            headers["Range"] = f"bytes={self.received}-"
+            if self.mark:
+                headers["If-Range"] = self.mark
+        pinned = place.addresses if not self._proxied(place) else ()
+        broken: httpx.TransportError | None = None
+        for address in pinned or (None,):
+            try:
+                return await self._send(place, address, headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                broken = error
+        raise broken or HubUnavailable(f"The name {place.host} has no address.")
+
+    async def _send(self, place: Place, address: str | None, headers: dict[str, str]) -> httpx.Response:
+        """To exactly this address; certificate and Host stay those of the name."""
+        url = httpx.URL(place.url)
+        extensions: dict[str, object] = {"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()}
+        if address is not None:
+            headers = headers | {"Host": url.netloc.decode("ascii")}
+            extensions["sni_hostname"] = url.raw_host.decode("ascii")
+            url = url.copy_with(host=address)
+        client = self.transport.fresh
+        return await client.send(client.build_request("GET", url, headers=headers, extensions=extensions), stream=True)
+
+    async def _take(self, response: httpx.Response) -> None:
+        """Write the body where it belongs."""
+        if response.status_code == 416 and self.size is not None and self.received == self.size:
+            return
+        if response.status_code not in (200, 206):
+            raise self._refused(response)
+        if not self._continues(response):
+            self._restart()
+        self.encoded = response.headers.get("content-encoding", "identity") != "identity"
+        self.size = None if self.encoded else _size(response, self.received)
+        self.mark = _mark(response)
+        self._bounded(self.size or 0)
+        async for chunk in response.aiter_bytes(CHUNK):
+            self._bounded(self.received + len(chunk))
+            with _disk(self.path):
+                await anyio.to_thread.run_sync(self.file.write, chunk)
+            self.received += len(chunk)
+            if self.received - len(chunk) < ENOUGH <= self.received:
+                self._sniff()
+            if self.on_bytes is not None:
+                self.on_bytes(self.received, self.size)
+        if self.size is not None and self.received < self.size:
+            raise HubUnavailable(f"The download broke off after {self.received} of {self.size} bytes.")
+        self._sniff()
+
+    def _continues(self, response: httpx.Response) -> bool:
+        found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+        if response.status_code != 206 or found is None or int(found[1]) != self.received:
+            if response.status_code == 206 and not self.received:
+                raise HubUnavailable("The answer is a part of the file that was not asked for.", retry=False)
+            return False
+        return self.size is None or found[3] in ("*", str(self.size))
+
+    def _restart(self) -> None:
+        with _disk(self.path):
+            self.file.seek(0)
+            self.file.truncate()
+        self.received, self.size, self.mark, self.encoded = 0, None, None, False
+
+    def _bounded(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise InputUnreadable(f"The result is larger than {self.max_bytes} bytes.", retry=False)
+
+    def _sniff(self) -> None:
+        with _disk(self.path):
+            self.file.flush()
+            self.file.seek(0)
+            start = self.file.read(ENOUGH)
+            self.file.seek(0, os.SEEK_END)
+        if sniffed(start) is None:
+            raise InputUnreadable(
+                f"What lies at {unsigned(self.url)[:200]} is no video, image or sound.",
+                fix="Read the generation again for a fresh link.",
+            )
+
+    def _refused(self, response: httpx.Response) -> OxenError:
+        status = response.status_code
+        if status in (401, 403, 404, 410):
+            return NotFound(
+                f"The link to the result does not work any more ({status}).",
+                fix="Read the generation again: get_video gives a fresh link.",
+                status_code=status,
+            )
+        heals = status in (408, 425, 429) or status >= 500
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return HubUnavailable(
+            f"The link to the result answered {status}.",
+            retry=heals,
+            status_code=status,
+            retry_after=retry_after(headers, self.transport.clock.time()),
+        )
+
+
+def _next(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        raise HubUnavailable("The link redirects to no URL.", retry=False) from None
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise InputNotAllowed("The link redirects from https to an address without it.")
+    return target
+
+
+def _size(response: httpx.Response, received: int) -> int | None:
+    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    if response.status_code == 206 and found:
+        return None if found[3] == "*" else int(found[3])
+    told = response.headers.get("content-length", "")
+    return int(told) + received if told.isdecimal() and len(told) < 19 else None
+
+
+def _mark(response: httpx.Response) -> str | None:
+    tag = response.headers.get("etag")
+    if tag and not tag.startswith("W/"):
+        return str(tag)
+    modified = response.headers.get("last-modified")
+    return None if modified is None else str(modified)

@@ -1,0 +1,132 @@
+"""The hub's completion events, for as long as somebody listens.
+
+The hub buffers nothing (Oxen docs, events), so an event is a hint and its absence means nothing. A connection that
+breaks, or stays silent though the hub sends a keep-alive every 15 s, is opened anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import cast
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from ..errors import HubUnavailable, RateLimited
+from ..redaction import redact
+from . import values
+from .patience import jittered
+from .records import Completion, result_url, status
+from .refusals import Reply, refusal
+from .transport import CONNECT, Transport
+from .wirelog import discreet
+
+COMPLETED = "media_generation_completed"
+SILENCE = 45.0  # seconds: three keep-alives missed
+SHORTEST, LONGEST = 0.5, 60.0  # seconds between connections
+LARGEST = 2**20  # characters of one event
+log = logging.getLogger(__name__)
+OnOpen = Callable[[], None]
+
+
+async def completions(transport: Transport, *, on_open: OnOpen | None = None) -> AsyncGenerator[Completion, None]:
+    """Completions, reconnecting with back-off. Raises what the hub refuses with, such as Unauthenticated."""
+    failures = 0
+    while True:
+        asked = 0.0
+        began = transport.clock.monotonic()
+        try:
+            async with aclosing(_connected(transport, on_open)) as stream:
+                async for event in stream:
+                    failures = 0
+                    asked = (event.retry or 0) / 1000
+                    ended = completion(event, base_url=transport.base_url)
+                    if ended is not None:
+                        yield ended
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            log.debug("the event stream broke: %s", transport.redacted(f"{type(error).__name__} {error}"))
+        except (HubUnavailable, RateLimited) as error:
+            if not error.retry:
+                raise
+            asked = error.retry_after or 0.0
+        if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
+            failures = 0
+        pause = jittered(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
+        failures += 1
+        await transport.clock.sleep(max(pause, min(asked, LONGEST)))
+
+
+async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGenerator[ServerSentEvent, None]:
+    """The events of one connection, to its end."""
+    request = transport.pooled.build_request(
+        "GET",
+        f"{transport.base_url}/api/events",
+        headers=transport.authorization()
+        | {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"},
+        extensions={"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()},
+    )
+    with discreet(transport.api_key):
+        response = await transport.pooled.send(request, stream=True)
+    try:
+        if response.status_code != 200:
+            content = (await response.aread())[:LARGEST]
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            raise refusal(
+                Reply(response.status_code, content, headers),
+                "listen to its events",
+                now=transport.clock.time(),
+                secret=transport.api_key,
+            )
+        if on_open is not None:
+            on_open()
+        async with aclosing(EventSource(cast(httpx.Response, _Bounded(response))).aiter_sse()) as events:
+            async for event in events:
+                yield event
+    finally:
+        await response.aclose()
+
+
+class _Bounded:
+    """What httpx-sse needs of a response: as UTF-8, without a byte order mark, and no event without end."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        response.encoding = "utf-8"  # server-sent events are, whatever the header says
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._response.headers
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        held, first = 0, True
+        async for text in self._response.aiter_text():
+            if first:
+                text, first = text.removeprefix("\ufeff"), not text
+            held = 0 if "\n\n" in text or "\r\n\r\n" in text else held + len(text)
+            if held > LARGEST:
+                raise httpx.DecodingError(f"an event is longer than {LARGEST} characters")
+            if text:
+                yield text
+
+
+def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | None:
+    """The completion that an event tells of; None for keep-alives, other events and what can't be read."""
+    told = values.parsed(event.data)
+    record = values.mapping(None if told is ... else told)
+    names = (event.event, record.get("event"), record.get("type"))
+    record = values.mapping(record.get("data")) or values.mapping(record.get("generation")) or record
+    generation_id = values.text(values.first(record.get("generation_id"), record.get("id")))
+    if COMPLETED not in names or generation_id is None:
+        return None
+    error = record.get("error")
+    words = values.text(values.mapping(error).get("message")) or values.text(error)
+    return Completion(
+        generation_id=generation_id,
+        status=status(record.get("status")),
+        url=result_url(record, base_url),
+        error=redact(words) if words else None,
+        media_type=values.text(record.get("media_type")),
+        model=values.text(values.first(record.get("model"), record.get("model_name"))),
+    )

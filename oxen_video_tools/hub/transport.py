@@ -1,0 +1,301 @@
+"""One call to the hub: key, time limits, what may be repeated, what an answer means.
+
+GET and DELETE are repeated with back-off inside a total deadline. A paid POST is sent once: again only where the
+connection never opened or on a 429. Redirects of API calls are never followed, for they would carry the key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from ..clock import Clock, SystemClock
+from ..errors import HubUnavailable, InvalidRequest, OxenError, RateLimited, SubmissionUnclear, Unauthenticated
+from ..redaction import redact
+from ..settings import HUB, LOOPBACK, Settings
+from .addresses import Resolve, resolve
+from .patience import patiently
+from .refusals import Reply, after_paying, carries_error, refusal
+from .wirelog import discreet
+
+BeforeSend = Callable[[], Awaitable[None]]
+CONNECT = 10.0  # seconds for opening a connection
+LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
+LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
+_KEY = re.compile(r"[\x21-\x7e]+")
+# httpx raises these before a byte of the request has left.
+_NEVER_OPENED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def default_user_agent() -> str:
+    """The hub takes a User-Agent with the word "oxen" in it for its own command line and may refuse it (426)."""
+    return f"video-tools python-httpx/{httpx.__version__}"
+
+
+class NeverOpened(HubUnavailable):
+    """The connection never opened: nothing arrived, so the call may be made again whatever it costs."""
+
+
+@dataclass
+class _Try:
+    """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised."""
+
+    before_send: BeforeSend | None = None
+    begun: bool = False
+    stopped: BaseException | None = None
+
+    async def trace(self, event: str, _details: Mapping[str, Any]) -> None:
+        """httpcore's own account of what it does."""
+        if event.endswith("send_request_headers.started"):
+            await self.begin()
+
+    async def begin(self) -> None:
+        """Called where the next thing that happens is the first byte."""
+        if self.begun:
+            return
+        if self.before_send is not None:
+            try:
+                await self.before_send()
+            except BaseException as error:
+                self.stopped = error
+                raise
+        self.begun = True
+
+
+@dataclass
+class _NoAnswerError(Exception):
+    """No whole answer came. begun: whether the request may have arrived."""
+
+    why: str
+    begun: bool
+
+
+@dataclass
+class Transport:
+    """The hub's HTTP. deadline: seconds for a call with all its repetitions, unless the call says otherwise."""
+
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str = HUB
+    deadline: float = 15.0
+    clock: Clock = field(default_factory=SystemClock, repr=False)
+    inner: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
+    user_agent: str = field(default_factory=default_user_agent)
+    resolve: Resolve = field(default=resolve, repr=False)
+    _pooled: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+    _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidRequest(f"{self.base_url} is no address of a hub.", fix="Set OXEN_BASE_URL.")
+        if "oxen" in self.user_agent.lower():
+            raise InvalidRequest('The User-Agent must not contain "oxen": the hub refuses it.')
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the hub is a loopback address."""
+        return urlsplit(self.base_url).hostname in LOOPBACK
+
+    @property
+    def pooled(self) -> httpx.AsyncClient:
+        """For what may be repeated: connections are kept."""
+        if self._pooled is None:
+            self._pooled = self.client(httpx.Limits(max_connections=100, max_keepalive_connections=20))
+        return self._pooled
+
+    @property
+    def fresh(self) -> httpx.AsyncClient:
+        """For paid requests: a kept connection that the hub is just closing would read as a lost answer."""
+        if self._fresh is None:
+            self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
+        return self._fresh
+
+    def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
+        """A client without key and without cookies."""
+        return httpx.AsyncClient(
+            transport=self.inner,
+            limits=limits,
+            headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
+            follow_redirects=False,
+            trust_env=not self.on_this_machine,  # a proxy can't reach the sandbox
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for client in (self._pooled, self._fresh):
+            if client is not None:
+                await client.aclose()
+        self._pooled = self._fresh = None
+
+    def authorization(self, *, needed: bool = True) -> dict[str, str]:
+        """The key's header. Raises Unauthenticated where a key is needed and there is none, or it may not go there."""
+        if not self.api_key and (self.on_this_machine or not needed):
+            return {}
+        if self.api_key and not _KEY.fullmatch(self.api_key):
+            raise Unauthenticated("The Oxen API key holds characters that no key has.")
+        try:
+            return {"Authorization": f"Bearer {Settings(api_key=self.api_key, base_url=self.base_url).key()}"}
+        except Unauthenticated:
+            if needed:
+                raise
+            return {}
+
+    def redacted(self, words: str) -> str:
+        """`words` without the key and other secrets."""
+        return redact(words, self.api_key)
+
+    async def read(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        params: Mapping[str, Any] | None = None,
+        needs_key: bool = True,
+        deadline: float | None = None,
+    ) -> Any:
+        """The JSON that a GET or DELETE answers; repeated while that may help. what: the call in a person's words."""
+        return await self._unpaid(
+            method, path, what=what, params=params, needs_key=needs_key, deadline=deadline, again=_heals
+        )
+
+    async def write(self, method: str, path: str, *, what: str, deadline: float | None = None, **content: Any) -> Any:
+        """The JSON that an unpaid POST or PUT answers; sent again only where it can't have arrived. content: httpx's
+        `json`, `data` and `files`.
+        """
+        return await self._unpaid(
+            method, path, what=what, deadline=deadline, again=_never_arrived, needs_key=True, **content
+        )
+
+    async def _unpaid(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        again: Callable[[OxenError], bool],
+        needs_key: bool,
+        deadline: float | None,
+        **content: Any,
+    ) -> Any:
+        headers = self.authorization(needed=needs_key)
+        until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
+
+        async def attempt() -> Any:
+            request = self.pooled.build_request(method, self.base_url + path, headers=headers, **content)
+            try:
+                reply = await self._exchange(self.pooled, request, _Try(), until, LARGEST_ANSWER)
+            except _NoAnswerError as silence:
+                raise self._silent(silence, what) from None
+            payload = reply.json()
+            if reply.status == 204 or (reply.is_success and not reply.content.strip()):
+                return {}
+            if reply.is_success and payload is not ... and not carries_error(payload):
+                return payload
+            raise refusal(reply, what, now=self.clock.time(), secret=self.api_key)
+
+        return await patiently(attempt, again=again, clock=self.clock, until=until)
+
+    def _silent(self, silence: _NoAnswerError, what: str) -> HubUnavailable:
+        kind = HubUnavailable if silence.begun else NeverOpened
+        return kind(f"The hub at {self.base_url} gave no answer to {what}: {self.redacted(silence.why)}.")
+
+    async def pay(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        what: str,
+        deadline: float | None = None,
+        before_send: BeforeSend | None = None,
+        understood: Callable[[Any], bool],
+        largest: int = LARGEST_ANSWER,
+    ) -> Any:
+        """The JSON that a paid POST answers. Raises a refusal's own kind where nothing was spent, else
+        SubmissionUnclear with `body` as what was sent. understood: whether the JSON holds what was paid for.
+        """
+        try:
+            content = json.dumps(dict(body), ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequest(f"The request is no JSON: {error}") from None
+        headers = self.authorization() | {"Content-Type": "application/json", "Accept": "application/json"}
+        until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
+
+        async def attempt() -> Any:
+            one = _Try(before_send)
+            request = self.fresh.build_request("POST", self.base_url + path, headers=headers, content=content)
+            try:
+                reply = await self._exchange(self.fresh, request, one, until, largest)
+            except _NoAnswerError as silence:
+                if not silence.begun:
+                    raise self._silent(silence, what) from None
+                raise SubmissionUnclear(
+                    f"The hub gave no answer to {what}, so nobody knows whether it took the job: "
+                    f"{self.redacted(silence.why)}.",
+                    sent=body,
+                ) from None
+            payload = reply.json()
+            if reply.is_success and payload is not ... and understood(payload):
+                return payload
+            raise after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
+
+        return await patiently(attempt, again=_never_arrived, clock=self.clock, until=until)
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, request: httpx.Request, one: _Try, until: float, largest: int
+    ) -> Reply:
+        left = until - self.clock.monotonic()
+        if left <= 0:
+            raise _NoAnswerError("the time for it ran out", begun=False)
+        request.extensions = dict(request.extensions) | {
+            "timeout": httpx.Timeout(left, connect=min(CONNECT, left)).as_dict()
+        }
+        if self.inner is None:
+            request.extensions["trace"] = one.trace
+        else:
+            await one.begin()
+        with anyio.move_on_after(left), discreet(self.api_key):
+            try:
+                return await _whole(client, request, largest)
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
+                if one.stopped is error:
+                    raise
+                begun = one.begun and not isinstance(error, _NEVER_OPENED)
+                raise _NoAnswerError(f"{type(error).__name__} {error}".strip(), begun) from None
+        raise _NoAnswerError(f"none within {left:.0f} s", one.begun)
+
+
+async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int) -> Reply:
+    response = await client.send(request, stream=True)
+    try:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > largest:
+                raise httpx.DecodingError(f"the answer is larger than {largest} bytes")
+    finally:
+        await response.aclose()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, bytes(content), headers)
+
+
+def _heals(error: OxenError) -> bool:
+    return isinstance(error, (HubUnavailable, RateLimited)) and error.retry
+
+
+def _never_arrived(error: OxenError) -> bool:
+    return isinstance(error, (NeverOpened, RateLimited))

@@ -1,0 +1,46 @@
+"""httpx writes every URL, query and all, to its log at INFO, and httpcore every header at DEBUG. Not ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from ..redaction import redact
+
+_ours: ContextVar[str | None] = ContextVar("oxen_video_tools_request", default=None)
+_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+
+
+class _Redacting(logging.Filter):
+    """Rewrites the records of our own requests; another library's use of httpx keeps its logs as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        secret = _ours.get()
+        if secret is not None:
+            record.msg = redact(record.getMessage(), secret or None)
+            record.args = ()
+        return True
+
+
+_redacting = _Redacting()
+
+
+@contextmanager
+def discreet(key: str | None) -> Iterator[None]:
+    """What is logged about requests made inside holds no key and no URL's query."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_redacting)  # the same filter is never added twice
+    token = _ours.set(key or "")
+    try:
+        yield
+    finally:
+        _ours.reset(token)
