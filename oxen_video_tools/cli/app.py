@@ -87,4 +87,4 @@ def _shared() -> None:
     """Videos with Oxen.ai."""
 
 
-from . import demo, doctor, host, models, money, videos  # noqa: E402,F401  # each enters its commands
+from . import batch, demo, doctor, host, models, money, videos  # noqa: E402,F401  # each enters its commands

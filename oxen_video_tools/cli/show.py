@@ -116,6 +116,56 @@ def show_plan(plan: Plan) -> None:
         say(f"[red]problem[/] {escape(problem)}")
 
 
+def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
+    """The plan, its animatic's path and contact sheet."""
+    drawn = getattr(plan, "animatic", None)
+    if as_json_too:
+        as_json(plan_as_json(plan) | {"animatic": plain(drawn)})
+        return
+    show_plan(plan)
+    if drawn is not None:
+        show_picture(drawn.sheet)
+        line(drawn.file)
+
+
+def show_inspection(seen: Any, *, as_json_too: bool = False) -> None:
+    """What was found, then the contact sheet as a picture where the terminal can."""
+    if as_json_too:
+        as_json(seen)
+        return
+    for name, value in plain(seen).items():
+        if value not in (None, [], ""):
+            say(f"[bold]{name.replace('_', ' ')}[/]  {escape(str(value))}")
+    show_picture(seen.sheet)
+
+
+def show_picture(jpeg: bytes | None, columns: int = 96) -> None:
+    """A JPEG drawn with half blocks in a terminal that has colours; nothing elsewhere."""
+    if not jpeg or not out.is_terminal or out.color_system not in ("256", "truecolor"):
+        return
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        return
+    from io import BytesIO
+
+    from rich.color import Color
+    from rich.style import Style
+    from rich.text import Text
+
+    picture = Image.open(BytesIO(jpeg)).convert("RGB")
+    width = min(columns, out.width)
+    height = max(2, round(picture.height * width / picture.width / 2) * 2)
+    pixels = picture.resize((width, height)).load()
+    text = Text()
+    for y in range(0, height, 2):
+        for x in range(width):
+            upper, lower = (Color.from_rgb(*pixels[x, row]) for row in (y, y + 1))
+            text.append("▀", Style(color=upper, bgcolor=lower))
+        text.append("\n")
+    out.print(text)
+
+
 def show_saved(saved: answers.Saved) -> None:
     """A file on disk, as probed; its path alone on the last line."""
     size = f"{saved.width}x{saved.height}" if saved.width else ""

@@ -1,0 +1,151 @@
+"""batch: hundreds of requests from a JSONL file, with a report."""
+
+from __future__ import annotations
+
+import base64
+import html
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import NeedsApproval, NotFound, NotInstalled, OverBudget, OxenError
+from ..studio import AsyncStudio, batch
+from . import show
+from .app import InSandbox, Json, command
+
+
+@command(name="batch")
+async def batch_(
+    file: Annotated[Path, typer.Argument(help="A request a line, as JSON in the API's own words.")],
+    at_once: Annotated[int, typer.Option(min=1, max=500, help="Videos in the making at a time.")] = 8,
+    max_cost: Annotated[float | None, typer.Option(help="Refuse if the whole may cost more US dollars.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for report.json and report.html; beside the file.")
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Contact sheets in the HTML page.")] = True,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Make every line of a file. Run it again and it goes on: nothing is paid twice."""
+    lines = batch.read(_lines(file))
+    folder = report or file.with_suffix(".report")
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        await _agree(studio, lines, max_cost, yes)
+        done = await _run(studio, lines, at_once, quiet=json)
+        sheets = await _sheets(studio, done) if pictures else {}
+    written = write_report(folder, done, sheets)
+    if json:
+        show.as_json(written)
+    else:
+        made, missed = written["succeeded"], written["failed"]
+        show.say(f"{made} of {written['lines']} made, {missed} not, {show.dollars(written['cost_usd'])}")
+        show.line(folder / "report.html")
+    if written["failed"]:
+        raise typer.Exit(1)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"{file} can't be read: {error}", fix="Check the path.") from None
+
+
+async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: float | None, yes: bool) -> None:
+    total, unpriced = await batch.price(studio, lines)
+    words = f"{len(lines)} videos for at most {show.dollars(total)}" + (
+        f", {len(unpriced)} of them without a known price" if unpriced else ""
+    )
+    if max_cost is not None and (total > Decimal(str(max_cost)) or unpriced):
+        raise OverBudget(f"{words}: more than --max-cost {show.dollars(max_cost)}.")
+    if yes or max_cost is not None:
+        return
+    if not (sys.stdin.isatty() and typer.confirm(f"Make {words}?", err=True)):
+        raise NeedsApproval(f"{words}.", fix="Add --yes, or --max-cost with a ceiling.")
+
+
+async def _run(studio: AsyncStudio, lines: Sequence[batch.Line], at_once: int, *, quiet: bool) -> list[batch.Done]:
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=show.err, disable=quiet or not show.err.is_terminal) as progress:
+        task = progress.add_task("videos", total=len(lines))
+        return await batch.run(studio, lines, at_once=at_once, on_done=lambda _: progress.advance(task))
+
+
+async def _sheets(studio: AsyncStudio, done: Sequence[batch.Done]) -> dict[int, bytes]:
+    """A contact sheet for each video that can be looked at."""
+    sheets: dict[int, bytes] = {}
+    for one in done:
+        if one.video is None or not one.succeeded:
+            continue
+        try:
+            sheets[one.line.number] = (await studio.inspect(one.video.generation_id)).sheet
+        except NotInstalled:
+            return {}
+        except OxenError as error:
+            show.err.print(f"no contact sheet for line {one.line.number}: {error.message}", markup=False)
+    return sheets
+
+
+def write_report(folder: Path, done: Sequence[batch.Done], sheets: dict[int, bytes]) -> dict[str, Any]:
+    """`report.json` for programs and `report.html` for people; links stay out of both, for they expire."""
+    rows = [_row(one) for one in done]
+    summary: dict[str, Any] = {
+        "lines": len(rows),
+        "succeeded": sum(one.succeeded for one in done),
+        "failed": sum(not one.succeeded for one in done),
+        "cost_usd": float(sum((one.video.cost or 0 for one in done if one.video), Decimal(0))),
+        "videos": rows,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(dumps(summary, indent=2, ensure_ascii=False), "utf-8")
+    (folder / "report.html").write_text(_page(summary, rows, sheets), "utf-8")
+    return summary
+
+
+def _row(one: batch.Done) -> dict[str, Any]:
+    request = one.line.request
+    words = request.prompt or " / ".join(shot.prompt for shot in request.multi_prompt)
+    video = one.video
+    return {
+        "line": one.line.number,
+        "take": one.line.take,
+        "prompt": words,
+        "status": video.status if video else "failed",
+        "generation_id": video.generation_id if video else None,
+        "model": video.model if video else request.model,
+        "cost_usd": float(video.cost) if video and video.cost is not None else None,
+        "cost_is": video.cost_is if video else None,
+        "reused": bool(video and video.reused),
+        "file": str(video.file) if video and video.file else None,
+        "error": (video.error if video else None) or (one.error["message"] if one.error else None),
+    }
+
+
+def _page(summary: dict[str, Any], rows: list[dict[str, Any]], sheets: dict[int, bytes]) -> str:
+    cards = "\n".join(_card(row, sheets.get(row["line"])) for row in rows)
+    return (
+        "<!doctype html><meta charset=utf-8><title>Batch report</title><style>"
+        "body{font:16px system-ui;margin:2rem;max-width:70rem}article{border-top:1px solid #ccc;padding:1rem 0}"
+        "img{max-width:100%;border-radius:6px}.failed,.cancelled{color:#b00}</style>"
+        f"<h1>{summary['succeeded']} of {summary['lines']} videos, ${summary['cost_usd']:.2f}</h1>\n{cards}\n"
+    )
+
+
+def _card(row: dict[str, Any], sheet: bytes | None) -> str:
+    picture = ""
+    if sheet:
+        picture = f'<img alt="contact sheet" src="data:image/jpeg;base64,{base64.b64encode(sheet).decode()}">'
+    status, model, prompt = (html.escape(row[name] or "") for name in ("status", "model", "prompt"))
+    told = html.escape(row["error"] or row["generation_id"] or "")
+    return (
+        f"<article><h2>{row['line']}. {prompt[:200]}</h2>"
+        f'<p><b class="{status}">{status}</b> {model} {told}</p>{picture}</article>'
+    )

@@ -1,0 +1,146 @@
+"""Many requests, a line each: bounded, resumable, paid once.
+
+Each line goes through `AsyncStudio.generate` with a take of its own, so running the same file again pays for nothing
+twice: what is finished is found, what is running is waited for, what failed is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..errors import (
+    InvalidRequest,
+    OverBudget,
+    OxenError,
+    SpendingRefused,
+    Unauthenticated,
+    foreseen,
+    invalid_arguments,
+)
+from ..request import VideoRequest
+from .answers import Video
+
+if TYPE_CHECKING:
+    from .studio import AsyncStudio
+
+MAX_LINES = 100_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a batch. number: from 1. take: 1 for the first of equal lines, 2 for the second, …"""
+
+    number: int
+    request: VideoRequest
+    take: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """How one line ended: a video, or the error that an agent would read."""
+
+    line: Line
+    video: Video | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there is a video to watch."""
+        return self.video is not None and self.video.status == "succeeded"
+
+
+def read(lines: Iterable[str]) -> list[Line]:
+    """The lines of a JSONL file, each a request in the API's own words. Raises InvalidRequest, naming every bad one."""
+    found: list[Line] = []
+    problems: list[str] = []
+    seen: Counter[str] = Counter()
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        if len(found) >= MAX_LINES:
+            raise InvalidRequest(f"A batch holds at most {MAX_LINES:,} lines.", fix="Split the file.")
+        try:
+            request = _request(text)
+        except InvalidRequest as error:
+            problems += [f"line {number}: {problem}" for problem in error.problems]
+            continue
+        same = json.dumps(request.given(), sort_keys=True)
+        seen[same] += 1
+        found.append(Line(number, request, seen[same]))
+    if problems:
+        raise InvalidRequest("; ".join(problems[:20]), problems=problems)
+    if not found:
+        raise InvalidRequest("The batch holds no request.", fix="Write one JSON object a line.")
+    return found
+
+
+def _request(text: str) -> VideoRequest:
+    from pydantic import ValidationError
+
+    try:
+        return VideoRequest.model_validate(json.loads(text))
+    except ValidationError as error:
+        raise invalid_arguments(error) from None
+    except ValueError as error:
+        raise InvalidRequest(f"no JSON: {error}") from None
+
+
+async def price(studio: AsyncStudio, lines: Sequence[Line]) -> tuple[Decimal, list[str]]:
+    """US dollars the whole may cost at most, and what has no price. Raises, naming every line that can't work."""
+    total, unpriced, problems = Decimal(0), [], []
+    for line in lines:
+        plan = await studio.plan(line.request)
+        problems += [f"line {line.number}: {problem}" for problem in plan.problems]
+        if plan.price.usd is None:
+            unpriced.append(f"line {line.number}: {plan.price.text}")
+        total += plan.price.usd or 0
+    if problems:
+        raise InvalidRequest("; ".join(problems[:20]), problems=problems)
+    return total, unpriced
+
+
+async def run(
+    studio: AsyncStudio,
+    lines: Sequence[Line],
+    *,
+    at_once: int = 8,
+    wait_seconds: float = 3600,
+    on_done: Callable[[Done], None] = lambda _: None,
+) -> list[Done]:
+    """Make every line, at most `at_once` at a time; `on_done` hears of each as it ends. Never raises for one line.
+
+    Once spending is refused or the key is, no further line is submitted: the rest end with that same error.
+    """
+    limit = anyio.CapacityLimiter(at_once)
+    done: dict[int, Done] = {}
+    stop: list[OxenError] = []
+
+    async def make(line: Line) -> None:
+        async with limit:
+            done[line.number] = one = await _make(studio, line, wait_seconds, stop)
+            on_done(one)
+
+    async with anyio.create_task_group() as group:
+        for line in lines:
+            group.start_soon(make, line)
+    return [done[line.number] for line in lines]
+
+
+async def _make(studio: AsyncStudio, line: Line, wait_seconds: float, stop: list[OxenError]) -> Done:
+    if stop:
+        return Done(line, error=stop[0].answer())
+    try:
+        with foreseen():
+            video = await studio.generate(line.request, take=line.take, wait_seconds=wait_seconds, approved=True)
+    except OxenError as error:
+        if isinstance(error, (SpendingRefused, Unauthenticated)) and not isinstance(error, OverBudget):
+            stop.append(error)
+        return Done(line, error=error.answer())
+    return Done(line, video=video)
