@@ -1,0 +1,45 @@
+"""One frame as three planes of luma and chroma (YUV 4:2:0), written in place: no picture is ever converted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint16]
+
+
+class Canvas:
+    """A frame of the encoder's own, and views of its planes. Used by one thread at a time."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.frame = av.VideoFrame(width, height, "yuv420p")
+        self.frame.color_range = 1
+        self.frame.colorspace = 1
+        self.planes: tuple[Bytes, Bytes, Bytes] = tuple(  # type: ignore[assignment]  # always three
+            plane_of(plane) for plane in self.frame.planes
+        )
+
+    def stamp(self, frame: int, fps: int) -> None:
+        """Its place in the film."""
+        self.frame.pts, self.frame.time_base = frame, Fraction(1, fps)
+
+    def mix(self, other: Canvas, share: float) -> None:
+        """Cross-fades: `share` of the other, the rest of this one."""
+        theirs = round(share * 256)
+        for mine, added in zip(self.planes, other.planes, strict=True):
+            mixed = np.multiply(mine, np.uint16(256 - theirs), dtype=np.uint16)
+            mixed += np.multiply(added, np.uint16(theirs), dtype=np.uint16)
+            mixed >>= 8
+            mine[:] = mixed
+
+
+def plane_of(plane: Any) -> Bytes:
+    """A writable view of a plane of a PyAV frame, without the padding at the end of its rows."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]
