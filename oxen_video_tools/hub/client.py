@@ -15,10 +15,11 @@ from urllib.parse import quote, urljoin
 from ..clock import Clock, SystemClock
 from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
 from ..settings import HUB, Settings
-from . import records
+from . import records, values
 from .addresses import Resolve, checked, resolve
 from .records import Answer, Completion, Generation, HistoryPage, VideoModel
 from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
+from .uploads import to_repository, to_workbench, username
 
 if TYPE_CHECKING:
     import httpx
@@ -228,7 +229,49 @@ class HubClient:
             raise ModelNotFound(f"Model not found: {model_id}", status_code=missing.status_code) from None
         return VideoModel.parse(payload)
 
+    async def activate(self, model_id: str) -> Mapping[str, Any]:
+        """Start a model of one's own (it is billed while it runs). Answers what the hub says."""
+        return await self._switch(model_id, "activate")
+
+    async def deactivate(self, model_id: str) -> Mapping[str, Any]:
+        """Stop a model of one's own. Answers what the hub says."""
+        return await self._switch(model_id, "deactivate")
+
+    async def _switch(self, model_id: str, way: str) -> Mapping[str, Any]:
+        path = f"{API}/models/{_segment(model_id, ModelNotFound)}/{way}"
+        try:
+            return values.mapping(await self.transport.write("POST", path, what=f"{way} model {model_id}"))
+        except NotFound as missing:
+            raise ModelNotFound(f"Model not found: {model_id}", status_code=missing.status_code) from None
+
     # -- files ---------------------------------------------------------------------------------------------------
+
+    async def me(self) -> str:
+        """The user name behind the key, which is also its namespace."""
+        return username(await self.transport.read("GET", "/api/users/me", what="ask who you are"))
+
+    async def upload(
+        self,
+        path: str | Path,
+        *,
+        repo: str | None = None,
+        branch: str = "main",
+        directory: str = "inputs",
+        deadline: float = 300.0,
+    ) -> str:
+        """A link under which a model can read the local file `path`: image to 30 MB, video to 50 MB, sound to 15 MB.
+
+        Private by default: the link is presigned and good for about an hour; the same content is sent only once.
+        repo: "namespace/name" puts it into that versioned repository instead; others read it only where it is public.
+        deadline: seconds for the sending. Raises InputUnreadable for what is no media or too large.
+        """
+        if repo is not None:
+            return await to_repository(
+                self.transport, Path(path), repo=repo, branch=branch, directory=directory, deadline=deadline
+            )
+        return await to_workbench(
+            self.transport, Path(path), uploaded=self._uploaded, directory=directory, deadline=deadline
+        )
 
     async def download(
         self,

@@ -1,0 +1,174 @@
+"""A local file → a URL that the hub's models can read.
+
+Two ways: the private workbench of the user's own `playground` repository (a presigned link, good for about an hour),
+and a versioned repository, whose files others can read only where it is public.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urljoin
+
+import anyio.to_thread
+
+from ..errors import HubUnavailable, InputUnreadable, InvalidRequest, NotFound
+from . import values
+from .signatures import ENOUGH, Kind, sniffed
+from .transport import Transport
+
+PLAYGROUND = "playground"
+MB = 1_000_000
+LARGEST: dict[Kind, int] = {"image": 30 * MB, "video": 50 * MB, "audio": 15 * MB}  # bytes; what other clients apply
+MOST_REMEMBERED = 2_000
+_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file that was read: what is sent is what was checked."""
+
+    name: str
+    kind: Kind
+    media_type: str
+    content: bytes
+    sha256: str
+
+
+def read(path: Path) -> LocalFile:
+    """Raises InputUnreadable for what is no regular file, too large, or neither image, video nor sound."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise InputUnreadable(f"{path} is no regular file.")
+            what = sniffed(file.read(ENOUGH))
+            if what is None:
+                raise InputUnreadable(f"{path} is no image, video or sound.")
+            kind, media_type = what
+            file.seek(0)
+            content = file.read(LARGEST[kind] + 1)
+    except OSError as error:
+        raise InputUnreadable(f"{path} can't be read: {error.strerror or error}.") from None
+    if len(content) > LARGEST[kind]:
+        limit = LARGEST[kind] // MB
+        raise InputUnreadable(f"{path} is larger than {limit} MB, the limit for {kind} inputs.", fix="Make it smaller.")
+    name = _NAME.sub("-", path.name).strip("-.") or kind
+    return LocalFile(name[-100:], kind, media_type, content, hashlib.sha256(content).hexdigest())
+
+
+async def to_workbench(
+    transport: Transport, path: Path, *, uploaded: MutableMapping[str, str], directory: str, deadline: float
+) -> str:
+    """A presigned link to `path`, private to the user. The same content is sent once: `uploaded` remembers where."""
+    file = await anyio.to_thread.run_sync(read, path)
+    namespace = await _namespace(transport)
+    key = f"{transport.base_url}|{namespace}|{file.sha256}"
+    if key in uploaded:
+        try:
+            return await _presigned(transport, namespace, uploaded[key])
+        except NotFound:  # somebody tidied up
+            uploaded.pop(key, None)
+    await _ensure_playground(transport, namespace)
+    asset = await _send(transport, namespace, file, directory, deadline)
+    while len(uploaded) >= MOST_REMEMBERED:
+        uploaded.pop(next(iter(uploaded)))
+    uploaded[key] = asset
+    return await _presigned(transport, namespace, asset)
+
+
+async def _namespace(transport: Transport) -> str:
+    """The user's own. Source: Oxen's agent, `GET /api/users/me`."""
+    return username(await transport.read("GET", "/api/users/me", what="ask who you are"))
+
+
+def username(payload: object) -> str:
+    """The name in an answer of `users/me`. Raises HubUnavailable where there is none."""
+    answer = values.mapping(payload)
+    name = values.text(values.first(values.mapping(answer.get("user")).get("username"), answer.get("username")))
+    if name is None:
+        raise HubUnavailable("The hub did not say who you are.", retry=False)
+    return name
+
+
+async def _ensure_playground(transport: Transport, namespace: str) -> None:
+    try:
+        await transport.read("GET", f"/api/repos/{quote(namespace, safe='')}/{PLAYGROUND}", what="find the playground")
+    except NotFound:
+        repository = {
+            "namespace": namespace,
+            "name": PLAYGROUND,
+            "visibility": "private",
+            "workbench": True,
+        }
+        await _make(transport, "/api/repos/", repository)
+
+
+async def _make(transport: Transport, path: str, repository: dict[str, object]) -> None:
+    """Make a repository; that it exists already (409) is well."""
+    try:
+        await transport.write("POST", path, what="make a repository", json=repository)
+    except InvalidRequest as refused:
+        if refused.status_code != 409:
+            raise
+
+
+async def _send(transport: Transport, namespace: str, file: LocalFile, directory: str, deadline: float) -> str:
+    answer = await transport.write(
+        "POST",
+        f"/api/repos/{quote(namespace, safe='')}/{PLAYGROUND}/workbench/context",
+        what=f"upload {file.name}",
+        deadline=deadline,
+        files={"file": (f"{file.sha256[:12]}-{file.name}", file.content, file.media_type)},
+        data={"directory": directory},
+    )
+    asset = values.text(values.mapping(answer).get("asset_path"))
+    if asset is None:
+        raise HubUnavailable("The hub took the file but did not say where it put it.", retry=False)
+    return asset
+
+
+async def _presigned(transport: Transport, namespace: str, asset: str) -> str:
+    there = quote(asset.lstrip("/"), safe="/")
+    answer = await transport.read(
+        "GET",
+        f"/api/repos/{quote(namespace, safe='')}/{PLAYGROUND}/file/presigned_url/main/{there}",
+        what="get a link to an uploaded file",
+    )
+    link = values.text(values.mapping(answer).get("url"))
+    if link is None:
+        raise HubUnavailable("The hub gave no link to an uploaded file.", retry=False)
+    return urljoin(transport.base_url + "/", link)
+
+
+async def to_repository(
+    transport: Transport, path: Path, *, repo: str, branch: str, directory: str, deadline: float
+) -> str:
+    """A lasting link to `path` in the versioned repository `namespace/name`, made (private) if it is not there.
+
+    Models can read it only where the repository is public (Oxen docs, file upload).
+    """
+    namespace, _, name = repo.partition("/")
+    if not namespace or not name or "/" in name:
+        raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
+    file = await anyio.to_thread.run_sync(read, path)
+    await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
+    folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
+    there = f"{folder}/" if folder else ""
+    here = f"/api/repos/{quote(namespace, safe='')}/{quote(name, safe='')}/file/{quote(branch, safe='')}/{there}"
+    target = f"{file.sha256[:12]}-{quote(file.name, safe='')}"
+    await transport.write(
+        "PUT",
+        here + target,
+        what=f"upload {file.name}",
+        deadline=deadline,
+        files={"file": (file.name, file.content, file.media_type)},
+        data={"message": f"Add {file.name}"},
+    )
+    return f"{transport.base_url}{here}{target}"
