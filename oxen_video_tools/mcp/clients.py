@@ -1,0 +1,121 @@
+"""The blocks that add this server to an assistant: paths absolute, for assistants start servers from anywhere.
+
+`oxen-video-mcp --config claude-desktop | claude-code | cursor | vscode` prints the one for this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from ..errors import InvalidRequest
+
+NAME = "oxen-video"
+KEY = "<your Oxen API key>"
+CLIENTS = ("claude-desktop", "claude-code", "cursor", "vscode")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the server is started. command: an absolute path, of Windows or of any other system."""
+
+    command: PurePath
+    args: tuple[str, ...] = ()
+    sandbox: bool = False
+
+    @classmethod
+    def here(cls, *, sandbox: bool = False) -> Launch:
+        """From the environment that runs this."""
+        return cls(Path(sys.executable), ("-m", "oxen_video_tools.mcp"), sandbox)
+
+    @classmethod
+    def by_uvx(cls, uvx: PurePath, *, sandbox: bool = False) -> Launch:
+        """From the package index, in an environment that uv keeps."""
+        extras = "mcp,sandbox" if sandbox else "mcp,media"
+        return cls(uvx, ("--from", f"oxen-video-tools[{extras}]", "oxen-video-mcp"), sandbox)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"OXEN_VIDEO_SANDBOX": "1"} if self.sandbox else {"OXEN_API_KEY": KEY}
+
+    @property
+    def entry(self) -> dict[str, object]:
+        """As most assistants' configuration files want it."""
+        return {"command": str(self.command), "args": list(self.args), "env": self.env}
+
+
+@dataclass(frozen=True)
+class Block:
+    """What to paste, where, and a link that does it with one click, where the assistant knows one."""
+
+    text: str
+    place: str
+    link: str | None = None
+
+
+def block(client: str, launch: Launch, *, platform: str = sys.platform) -> Block:
+    """The block for one client. platform: as `sys.platform` says it. Raises InvalidRequest for an unknown client."""
+    makers = {
+        "claude-desktop": _claude_desktop,
+        "claude-code": _claude_code,
+        "cursor": _cursor,
+        "vscode": _vscode,
+    }
+    if client not in makers:
+        raise InvalidRequest(f"Unknown client: {client}.", fix=f"Known are {', '.join(CLIENTS)}.")
+    return makers[client](launch, platform)
+
+
+def _claude_desktop(launch: Launch, platform: str) -> Block:
+    folder = {
+        "win32": r"%APPDATA%\Claude" + "\\",
+        "darwin": "~/Library/Application Support/Claude/",
+    }.get(platform, "~/.config/Claude/")
+    return Block(_pretty({"mcpServers": {NAME: launch.entry}}), f"{folder}claude_desktop_config.json")
+
+
+def _claude_code(launch: Launch, platform: str) -> Block:
+    env = [f"--env={name}={value}" for name, value in launch.env.items()]
+    words = ["claude", "mcp", "add", NAME, *env, "--", str(launch.command), *launch.args]
+    if platform == "win32":
+        line = " ".join(f'"{word}"' if set(word) & set(" []<>") else word for word in words)
+    else:
+        line = shlex.join(words)
+    return Block(line, "a terminal")
+
+
+def _cursor(launch: Launch, platform: str) -> Block:
+    packed = base64.b64encode(json.dumps(launch.entry).encode()).decode()
+    link = f"cursor://anysphere.cursor-deeplink/mcp/install?name={NAME}&config={quote(packed)}"
+    place = r"%USERPROFILE%\.cursor\mcp.json" if platform == "win32" else "~/.cursor/mcp.json"
+    return Block(_pretty({"mcpServers": {NAME: launch.entry}}), place, link)
+
+
+def _vscode(launch: Launch, platform: str) -> Block:
+    entry: dict[str, object] = {"type": "stdio", **launch.entry}
+    file: dict[str, object] = {"servers": {NAME: entry}}
+    if not launch.sandbox:
+        entry["env"] = {"OXEN_API_KEY": "${input:oxen-api-key}"}
+        asked = {"type": "promptString", "id": "oxen-api-key", "description": "Oxen API key", "password": True}
+        file["inputs"] = [asked]
+    link = "vscode:mcp/install?" + quote(json.dumps({"name": NAME, **launch.entry}))
+    place = r".vscode\mcp.json" if platform == "win32" else ".vscode/mcp.json"
+    return Block(_pretty(file), f"{place} of a folder", link)
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2)
+
+
+def print_block(client: str, *, sandbox: bool = False) -> None:
+    """Print the block to stdout and where it goes to stderr, so that it can be piped."""
+    made = block(client, Launch.here(sandbox=sandbox))
+    print(f"Paste into {made.place}:", file=sys.stderr)
+    print(made.text)
+    if made.link:
+        print(f"Or open this link: {made.link}", file=sys.stderr)

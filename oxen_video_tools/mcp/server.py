@@ -1,0 +1,95 @@
+"""The server: every row of the table as a tool, with the player, tasks, prompts and resources around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
+
+from ..clock import Clock, SystemClock
+from ..settings import Settings
+from ..tools import TABLE
+from .approval import sealed_questions
+from .callers import Studios
+from .doors import Doors, OpenOwn
+from .options import Options
+from .player import player
+from .rows import project
+from .service import Service
+from .tasks import Generations, Tasks
+
+NAME = "oxen-video"
+INSTRUCTIONS = (
+    "Videos from words and pictures with Oxen.ai. generate_video spends money and takes minutes: check with plan_video "
+    "first. When its wait runs out it answers with a generation_id, which is a success: call get_video until the "
+    "video is finished. After a timeout or a lost answer call list_videos; a job that was sent goes on and is there. "
+    "Never generate again to find out: the same request is paid once anyway, another version is take=2. Links expire; "
+    "get_video renews them, save_video keeps the file."
+)
+
+
+def build_server(
+    open_studio: OpenOwn | None = None,
+    *,
+    settings: Settings | None = None,
+    options: Options | None = None,
+    clock: Clock | None = None,
+    service: Service | None = None,
+    **server: Any,
+) -> MCPServer[Service]:
+    """An `MCPServer` with the tools of the table.
+
+    open_studio: opens the studio of whoever runs the process; by default with `settings`, or from the environment.
+    Callers over HTTP each have a studio of their own, on their own key.
+    server: what else `MCPServer` takes.
+    """
+    service = service or serving(open_studio, settings=settings, options=options, clock=clock)
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Service]) -> AsyncIterator[Service]:
+        try:
+            yield service
+        finally:
+            await service.close()
+
+    return MCPServer(
+        NAME,
+        title="Oxen video",
+        version=_version(),
+        website_url="https://www.oxen.ai",
+        instructions=INSTRUCTIONS,
+        tools=[project(row) for row in TABLE.values()],
+        extensions=[
+            player(service.options, service.settings),
+            Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
+        ],
+        cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
+        request_state_security=sealed_questions(service.options.secrets),
+        lifespan=lifespan,
+        **{"log_level": service.options.log_level, **server},
+    )
+
+
+def serving(
+    open_studio: OpenOwn | None = None,
+    *,
+    settings: Settings | None = None,
+    options: Options | None = None,
+    clock: Clock | None = None,
+) -> Service:
+    """What the server holds while it runs."""
+    settings = settings or Settings.read()
+    doors = Doors(settings, open_studio)
+    return Service(settings, options or Options.read(), Studios(doors), doors, clock or SystemClock())
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("oxen-video-tools")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,182 @@
+"""The Tasks extension (SEP-2663, protocol 2026-07-28): a generation is a task, and its id is the task's id.
+
+The hub holds the state, so any process, or a server that was started a second ago, answers for any task. Nothing is
+kept in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension, MethodBinding
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams
+from pydantic import Field
+
+from ..errors import NotFound, OxenError
+from ..tools import Reply
+from ..tools.words import answered
+from .callers import caller_of
+from .rows import as_task, failed, shown
+from .service import Service
+
+if TYPE_CHECKING:
+    from ..studio.answers import Video
+
+TASKS = "io.modelcontextprotocol/tasks"
+MODERN = frozenset({"2026-07-28"})
+DAY = 86_400_000  # milliseconds; the hub keeps its records longer
+Request = ServerRequestContext[Any, Any]
+
+
+class TaskParams(RequestParams):
+    task_id: str = Field(alias="taskId", min_length=1, max_length=256)
+
+
+class UpdateParams(TaskParams):
+    input_responses: dict[str, Any] = Field(alias="inputResponses")
+
+
+class Work(Protocol):
+    """Whatever runs longer than a call. `get` gives a task's fields, or None for an unknown id."""
+
+    async def get(self, task_id: str, ctx: Request) -> dict[str, Any] | None: ...
+
+    async def cancel(self, task_id: str, ctx: Request) -> None: ...
+
+    async def update(self, task_id: str, responses: Mapping[str, Any], ctx: Request) -> None: ...
+
+    def started(self, answer: CallToolResult) -> str | None:
+        """The id of the task that a tool's answer speaks of."""
+
+
+class Tasks(Extension):
+    """Answers a slow tool with a task, where the client declared that it takes one.
+
+    tools: the slow ones.  only: those of them that can't be had without a task.
+    """
+
+    identifier = TASKS
+
+    def __init__(self, work: Work, tools: Collection[str], *, only: Collection[str] = (), poll: float = 3.0) -> None:
+        self._work = work
+        self._tools = tools
+        self._only = only
+        self._poll_ms = round(poll * 1000)
+
+    def methods(self) -> Sequence[MethodBinding]:
+        return [
+            MethodBinding("tasks/get", TaskParams, self._get, MODERN),
+            MethodBinding("tasks/update", UpdateParams, self._update, MODERN),
+            MethodBinding("tasks/cancel", TaskParams, self._cancel, MODERN),
+        ]
+
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: Request, call_next: CallNext
+    ) -> HandlerResult:
+        if params.name not in self._tools:
+            return await call_next(ctx)
+        if not declared(ctx):
+            if params.name in self._only:
+                require_client_extension(ctx, TASKS)
+            return await call_next(ctx)
+        token = as_task.set(True)
+        try:
+            answer = await call_next(ctx)
+        finally:
+            as_task.reset(token)
+        if not isinstance(answer, CallToolResult) or answer.is_error:
+            return answer  # a question to the user, or a failure: no task was made
+        task_id = self._work.started(answer)
+        if task_id is None:
+            return answer
+        task = await self._task(task_id, ctx)
+        task.pop("result", None)  # comes with tasks/get
+        return {**task, "resultType": "task"}
+
+    async def _get(self, ctx: Request, params: TaskParams) -> HandlerResult:
+        return {**await self._task(admitted(ctx, params), ctx), "resultType": "complete"}
+
+    async def _update(self, ctx: Request, params: UpdateParams) -> HandlerResult:
+        await self._task(admitted(ctx, params), ctx)
+        await self._work.update(params.task_id, params.input_responses, ctx)
+        return {"resultType": "complete"}
+
+    async def _cancel(self, ctx: Request, params: TaskParams) -> HandlerResult:
+        await self._task(admitted(ctx, params), ctx)
+        await self._work.cancel(params.task_id, ctx)
+        return {"resultType": "complete"}
+
+    async def _task(self, task_id: str, ctx: Request) -> dict[str, Any]:
+        fields = await self._work.get(task_id, ctx)
+        if fields is None:
+            raise MCPError(code=INVALID_PARAMS, message="Failed to retrieve task: Task not found")
+        return {"taskId": task_id, "ttlMs": DAY, "pollIntervalMs": self._poll_ms, **fields}
+
+
+def declared(ctx: Request) -> bool:
+    """Whether this very request said that its client takes tasks."""
+    capabilities = ctx.session.client_capabilities
+    return ctx.protocol_version in MODERN and capabilities is not None and TASKS in (capabilities.extensions or {})
+
+
+def admitted(ctx: Request, params: TaskParams) -> str:
+    """The task's id, if this request may speak of tasks and its routing header agrees."""
+    require_client_extension(ctx, TASKS)
+    headers: Mapping[str, str] = getattr(ctx.request, "headers", None) or {}
+    name = headers.get(MCP_NAME_HEADER)
+    if name is not None and decode_header_value(name) != params.task_id:
+        raise MCPError(code=HEADER_MISMATCH, message="Mcp-Name header does not match params.taskId")
+    return params.task_id
+
+
+class Generations:
+    """Videos as work: the caller's studio knows each by its id."""
+
+    def started(self, answer: CallToolResult) -> str | None:
+        return (answer.structured_content or {}).get("generation_id")
+
+    async def get(self, task_id: str, ctx: Request) -> dict[str, Any] | None:
+        service: Service = ctx.lifespan_context
+        try:
+            async with service.studios.of(caller_of(ctx.request)) as studio:
+                video = await studio.get(task_id)
+        except NotFound:
+            return None
+        except OxenError as error:
+            raise MCPError(code=INVALID_PARAMS, message=error.message) from None
+        return task_fields(video, now=service.clock.time())
+
+    async def cancel(self, task_id: str, ctx: Request) -> None:
+        service: Service = ctx.lifespan_context
+        try:
+            async with service.studios.of(caller_of(ctx.request)) as studio:
+                await studio.cancel(task_id)
+        except OxenError as error:
+            raise MCPError(code=INVALID_PARAMS, message=error.message) from None
+
+    async def update(self, task_id: str, responses: Mapping[str, Any], ctx: Request) -> None:
+        """Nothing to do: the question about the cost came before the task."""
+
+
+def task_fields(video: Video, *, now: float) -> dict[str, Any]:
+    """A video as the extension describes work. A failed generation is a completed task with a failed result."""
+    fields: dict[str, Any] = {"createdAt": _date(video.created or now), "lastUpdatedAt": _date(now)}
+    if not video.is_terminal:
+        return {**fields, "status": "working", "statusMessage": video.status}
+    if video.status == "cancelled":
+        return {**fields, "status": "cancelled"}
+    try:
+        result = shown(Reply(answered(video)))
+    except OxenError as error:
+        result = failed(error)
+    return {**fields, "status": "completed", "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
