@@ -17,10 +17,11 @@ from httpx_sse import EventSource, ServerSentEvent
 from ..errors import HubUnavailable, RateLimited
 from ..redaction import redact
 from . import values
+from .exchange import CONNECT
 from .patience import jittered
-from .records import Completion, result_url, status
+from .records import Completion, status
 from .refusals import Reply, refusal
-from .transport import CONNECT, Transport
+from .transport import Transport
 from .wirelog import discreet
 
 COMPLETED = "media_generation_completed"
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 OnOpen = Callable[[], None]
 
 
-async def completions(transport: Transport, *, on_open: OnOpen | None = None) -> AsyncGenerator[Completion, None]:
+async def completions(
+    transport: Transport, *, on_open: OnOpen | None = None, on_break: OnOpen | None = None
+) -> AsyncGenerator[Completion, None]:
     """Completions, reconnecting with back-off. Raises what the hub refuses with, such as Unauthenticated."""
     failures = 0
     while True:
@@ -51,6 +54,8 @@ async def completions(transport: Transport, *, on_open: OnOpen | None = None) ->
             if not error.retry:
                 raise
             asked = error.retry_after or 0.0
+        if on_break is not None:
+            on_break()
         if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
             failures = 0
         pause = jittered(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
@@ -125,7 +130,7 @@ def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | No
     return Completion(
         generation_id=generation_id,
         status=status(record.get("status")),
-        url=result_url(record, base_url),
+        url=values.link(record, base_url),
         error=redact(words) if words else None,
         media_type=values.text(record.get("media_type")),
         model=values.text(values.first(record.get("model"), record.get("model_name"))),
