@@ -17,8 +17,10 @@ from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
 from ..settings import HUB, Settings
 from . import records, values
 from .addresses import Resolve, checked, resolve
-from .records import Answer, Completion, Generation, HistoryPage, VideoModel
-from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
+from .exchange import BeforeSend
+from .models import VideoModel, video_models
+from .records import Answer, Completion, Generation, HistoryPage, Listing
+from .transport import LARGEST_INLINE, Transport, default_user_agent
 from .uploads import to_repository, to_workbench, username
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ class HubClient:
             before_send=before_send,
             understood=lambda answer: bool(records.generations(answer)),
         )
-        return [self._clean(one).of_request(body) for one in self._generations(payload)]
+        return [one.of_request(body) for one in self._generations(payload)]
 
     async def get(self, generation_id: str, *, deadline: float | None = None) -> Generation:
         """One job, whoever started it. Raises NotFound."""
@@ -136,7 +138,10 @@ class HubClient:
             what=f"read generation {generation_id}",
             deadline=deadline,
         )
-        return self._clean(Generation.parse(payload, base_url=self.base_url))
+        found = self._generations(payload)
+        if not found:
+            raise HubUnavailable(f"The hub answered no record of generation {generation_id}.", retry=False)
+        return found[0]
 
     async def list(
         self,
@@ -148,7 +153,7 @@ class HubClient:
         repo: str | None = None,
         folder: str | None = None,
         deadline: float | None = None,
-    ) -> Generations:
+    ) -> Listing:
         """Jobs of a namespace (your own unless named). Queued and processing ones unless `status` names a state."""
         filters = {
             "status": status,
@@ -162,7 +167,9 @@ class HubClient:
         payload = await self.transport.read(
             "GET", f"{API}/queue", what="list the queue", params=params, deadline=deadline
         )
-        return self._generations(payload)
+        found = records.listing(payload, base_url=self.base_url)
+        found[:] = map(self._clean, found)
+        return found
 
     async def cancel(self, generation_id: str) -> Generation:
         """Stop a job that is still active; a finished one stays as it is. Answers the job as it then stands."""
@@ -181,6 +188,8 @@ class HubClient:
         payload = await self.transport.read(
             "GET", f"{API}/generations", what="read the history", params={"page": page, "page_size": page_size}
         )
+        if not isinstance(payload, (list, dict)):
+            raise HubUnavailable("The hub answered no history.", retry=False)
         found = HistoryPage.parse(payload, page=page, page_size=page_size, base_url=self.base_url)
         return replace(found, generations=tuple(map(self._clean, found.generations)))
 
@@ -191,15 +200,18 @@ class HubClient:
         words = one.error_message
         return replace(one, error_message=self.transport.redacted(words)) if words else one
 
-    def events(self, *, on_open: Callable[[], None] | None = None) -> AsyncGenerator[Completion, None]:
+    def events(
+        self, *, on_open: Callable[[], None] | None = None, on_break: Callable[[], None] | None = None
+    ) -> AsyncGenerator[Completion, None]:
         """Completions as they happen, for as long as it is iterated; reconnects by itself.
 
         A hint, not the truth: what happens while nobody is connected is lost. on_open: called at each (re)connection,
-        when it is time to look at the queue. Raises Unauthenticated on 401 and 403.
+        when it is time to look at the queue.  on_break: called when one ends or can't be had. Raises Unauthenticated on
+        401 and 403.
         """
         from .events import completions
 
-        return completions(self.transport, on_open=on_open)
+        return completions(self.transport, on_open=on_open, on_break=on_break)
 
     # -- models --------------------------------------------------------------------------------------------------
 
@@ -218,7 +230,7 @@ class HubClient:
     def _models(self, payload: Any) -> VideoModels:
         if not isinstance(payload, (list, dict)):
             raise HubUnavailable("The hub answered no list of models.", retry=False)
-        return records.video_models(payload)
+        return video_models(payload)
 
     async def model(self, model_id: str) -> VideoModel:
         """One model. Raises ModelNotFound."""

@@ -26,10 +26,11 @@ import httpx
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
 from ..redaction import unsigned
 from .addresses import Place, checked, trusted_with_key
+from .exchange import CONNECT
 from .patience import patiently
 from .refusals import retry_after
 from .signatures import ENOUGH, sniffed
-from .transport import CONNECT, Transport
+from .transport import Transport
 from .wirelog import discreet
 
 OnBytes = Callable[[int, "int | None"], None]

@@ -8,36 +8,37 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import anyio
 import httpx
 
 from ..clock import Clock, SystemClock
-from ..errors import HubUnavailable, InvalidRequest, OxenError, RateLimited, SubmissionUnclear, Unauthenticated
+from ..errors import (
+    HubUnavailable,
+    InvalidRequest,
+    ModelNotFound,
+    NotFound,
+    OxenError,
+    RateLimited,
+    SubmissionUnclear,
+    Unauthenticated,
+)
 from ..redaction import redact
 from ..settings import HUB, LOOPBACK, Settings
 from .addresses import Resolve, resolve
+from .exchange import BeforeSend, NoAnswerError, Try, exchange
 from .patience import patiently
 from .refusals import Reply, after_paying, carries_error, refusal
 from .wirelog import discreet
 
-BeforeSend = Callable[[], Awaitable[None]]
-CONNECT = 10.0  # seconds for opening a connection
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
-# httpx raises these before a byte of the request has left.
-_NEVER_OPENED = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
 
 
 def default_user_agent() -> str:
@@ -45,42 +46,14 @@ def default_user_agent() -> str:
     return f"video-tools python-httpx/{httpx.__version__}"
 
 
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Reading the certificates takes as long as many requests do: once for all clients."""
+    return httpx.create_ssl_context()
+
+
 class NeverOpened(HubUnavailable):
     """The connection never opened: nothing arrived, so the call may be made again whatever it costs."""
-
-
-@dataclass
-class _Try:
-    """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised."""
-
-    before_send: BeforeSend | None = None
-    begun: bool = False
-    stopped: BaseException | None = None
-
-    async def trace(self, event: str, _details: Mapping[str, Any]) -> None:
-        """httpcore's own account of what it does."""
-        if event.endswith("send_request_headers.started"):
-            await self.begin()
-
-    async def begin(self) -> None:
-        """Called where the next thing that happens is the first byte."""
-        if self.begun:
-            return
-        if self.before_send is not None:
-            try:
-                await self.before_send()
-            except BaseException as error:
-                self.stopped = error
-                raise
-        self.begun = True
-
-
-@dataclass
-class _NoAnswerError(Exception):
-    """No whole answer came. begun: whether the request may have arrived."""
-
-    why: str
-    begun: bool
 
 
 @dataclass
@@ -128,6 +101,7 @@ class Transport:
         """A client without key and without cookies."""
         return httpx.AsyncClient(
             transport=self.inner,
+            verify=_certificates(),
             limits=limits,
             headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
             follow_redirects=False,
@@ -198,8 +172,8 @@ class Transport:
         async def attempt() -> Any:
             request = self.pooled.build_request(method, self.base_url + path, headers=headers, **content)
             try:
-                reply = await self._exchange(self.pooled, request, _Try(), until, LARGEST_ANSWER)
-            except _NoAnswerError as silence:
+                reply = await self._exchange(self.pooled, request, Try(), until, LARGEST_ANSWER)
+            except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
             payload = reply.json()
             if reply.status == 204 or (reply.is_success and not reply.content.strip()):
@@ -210,7 +184,7 @@ class Transport:
 
         return await patiently(attempt, again=again, clock=self.clock, until=until)
 
-    def _silent(self, silence: _NoAnswerError, what: str) -> HubUnavailable:
+    def _silent(self, silence: NoAnswerError, what: str) -> HubUnavailable:
         kind = HubUnavailable if silence.begun else NeverOpened
         return kind(f"The hub at {self.base_url} gave no answer to {what}: {self.redacted(silence.why)}.")
 
@@ -236,11 +210,11 @@ class Transport:
         until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
 
         async def attempt() -> Any:
-            one = _Try(before_send)
+            one = Try(before_send)
             request = self.fresh.build_request("POST", self.base_url + path, headers=headers, content=content)
             try:
                 reply = await self._exchange(self.fresh, request, one, until, largest)
-            except _NoAnswerError as silence:
+            except NoAnswerError as silence:
                 if not silence.begun:
                     raise self._silent(silence, what) from None
                 raise SubmissionUnclear(
@@ -251,46 +225,24 @@ class Transport:
             payload = reply.json()
             if reply.is_success and payload is not ... and understood(payload):
                 return payload
-            raise after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
+            error = after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
+            raise _of_model(error)
 
         return await patiently(attempt, again=_never_arrived, clock=self.clock, until=until)
 
     async def _exchange(
-        self, client: httpx.AsyncClient, request: httpx.Request, one: _Try, until: float, largest: int
+        self, client: httpx.AsyncClient, request: httpx.Request, one: Try, until: float, largest: int
     ) -> Reply:
-        left = until - self.clock.monotonic()
-        if left <= 0:
-            raise _NoAnswerError("the time for it ran out", begun=False)
-        request.extensions = dict(request.extensions) | {
-            "timeout": httpx.Timeout(left, connect=min(CONNECT, left)).as_dict()
-        }
-        if self.inner is None:
-            request.extensions["trace"] = one.trace
-        else:
-            await one.begin()
-        with anyio.move_on_after(left), discreet(self.api_key):
-            try:
-                return await _whole(client, request, largest)
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
-                if one.stopped is error:
-                    raise
-                begun = one.begun and not isinstance(error, _NEVER_OPENED)
-                raise _NoAnswerError(f"{type(error).__name__} {error}".strip(), begun) from None
-        raise _NoAnswerError(f"none within {left:.0f} s", one.begun)
+        one.traced = self.inner is None
+        with discreet(self.api_key):
+            return await exchange(client, request, one, left=until - self.clock.monotonic(), largest=largest)
 
 
-async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int) -> Reply:
-    response = await client.send(request, stream=True)
-    try:
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > largest:
-                raise httpx.DecodingError(f"the answer is larger than {largest} bytes")
-    finally:
-        await response.aclose()
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, bytes(content), headers)
+def _of_model(error: OxenError) -> OxenError:
+    """What a paid request names and may not exist is its model, unless the hub says otherwise."""
+    if type(error) is not NotFound or re.search("namespace|repo", error.message, re.I):
+        return error
+    return ModelNotFound(error.message, status_code=error.status_code)
 
 
 def _heals(error: OxenError) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urljoin
 
 _MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
 
@@ -99,4 +100,30 @@ def _iso(value: str) -> float | None:
         moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, OverflowError):
+        return None
+
+
+def name(value: Any) -> str | None:
+    """A name, or the name inside an object."""
+    inner = mapping(value)
+    return text(first(inner.get("id"), inner.get("name"))) if inner else text(value)
+
+
+def link(record: Mapping[str, Any], base_url: str = "") -> str | None:
+    """Where the result lies, wherever the answer says it; a relative link is made whole."""
+    result = record.get("result")
+    clips = mappings(record.get("videos"))
+    found = (
+        record.get("result_url"),
+        record.get("url"),
+        record.get("video_url"),
+        clips[0].get("url") if clips else None,
+        mapping(result).get("url"),
+    )
+    place = next((one.strip() for one in found if isinstance(one, str) and one.strip()), None)
+    if place is None or not base_url:
+        return place
+    try:
+        return urljoin(base_url + "/", place)
+    except ValueError:  # `http://[`
         return None
