@@ -8,6 +8,7 @@ here but in `catalog`, which names every problem at once.
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -25,8 +26,13 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
+    """Also `"5"` and `"5s"`; any 0 means not given."""
     if isinstance(value, str):
-        value = value.strip().removesuffix("s").rstrip() if value.strip()[:1].isdigit() else value.strip()
+        value = value.strip()
+        bare = value.removesuffix("s").rstrip()
+        value = float(bare) if re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", bare) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return None if value in NOT_GIVEN or (value == 0 and not isinstance(value, bool)) else value
 
 

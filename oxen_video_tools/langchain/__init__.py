@@ -1,0 +1,55 @@
+"""The LangChain window: every row of the table as a `BaseTool`, and all of them as a toolkit.
+
+    from langchain.agents import create_agent
+    from oxen_video_tools.langchain import OxenVideoToolkit
+
+    agent = create_agent("anthropic:claude-sonnet-4-5", OxenVideoToolkit().get_tools())
+
+`GenerateVideo(model="…", max_cost_usd=2)` settles an argument: the agent neither sees nor sets it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .approval import video_approval
+    from .progress import EVENT
+    from .tools import (
+        CancelVideo,
+        FindVideoModels,
+        GenerateVideo,
+        GetVideo,
+        InspectVideo,
+        ListVideos,
+        OxenVideoToolkit,
+        PlanVideo,
+        SaveVideo,
+    )
+
+__all__ = [
+    "EVENT",
+    "CancelVideo",
+    "FindVideoModels",
+    "GenerateVideo",
+    "GetVideo",
+    "InspectVideo",
+    "ListVideos",
+    "OxenVideoToolkit",
+    "PlanVideo",
+    "SaveVideo",
+    "video_approval",
+]
+
+_HOME = {"EVENT": "progress", "video_approval": "approval"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME.get(name, 'tools')}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,7 +6,7 @@ from .files import inspect_video, save_video
 from .generate import generate_video, plan_video
 from .jobs import cancel_video, get_video, list_videos
 from .models import find_video_models
-from .table import Call, Reply, Tool
+from .table import Call, Reply, Tool, hidden
 
 __all__ = [
     "TABLE",
@@ -17,6 +17,7 @@ __all__ = [
     "find_video_models",
     "generate_video",
     "get_video",
+    "hidden",
     "inspect_video",
     "list_videos",
     "plan_video",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
 
 from ..request import NOT_GIVEN, Count, Flag, Text, Texts, VideoRequest, Words, not_given
 
@@ -33,18 +33,27 @@ Status = Annotated[
 ]
 
 
-class _Video(VideoRequest):
+class VideoArguments(VideoRequest):
+    """The video itself, and what a developer has settled of it."""
+
+    _settled: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def chose_namespace(self) -> str | None:
+        """The namespace that the agent named; one that the developer settled is not the agent's."""
+        return None if "target_namespace" in self._settled else self.target_namespace
+
     @property
     def video(self) -> VideoRequest:
         """The request alone, without what is said about the call."""
         return VideoRequest.model_construct(**{name: getattr(self, name) for name in VideoRequest.model_fields})
 
 
-class PlanArguments(_Video):
+class PlanArguments(VideoArguments):
     animatic: Flag = Field(default_factory=not_given, description="Also render a free preview with a contact sheet.")
 
 
-class GenerateArguments(_Video):
+class GenerateArguments(VideoArguments):
     take: Annotated[Count, Field(ge=1)] = Field(
         default_factory=not_given, description="1 if left out. Another version of the same request is take 2, 3, …"
     )
@@ -99,15 +108,41 @@ class SaveArguments(Words):
     transition: Text = Field(default_factory=not_given, description='"cut" if left out, or "fade".')
 
 
-def without(arguments: type[BaseModel], hidden: Collection[str]) -> type[BaseModel]:
-    """The same arguments less those that the developer has settled; an agent neither sees nor sets them."""
-    unknown = set(hidden) - arguments.model_fields.keys()
+Filled = Callable[[BaseModel], BaseModel]
+
+
+def settled(arguments: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    """Values that a developer settles, checked alone. Raises pydantic's ValidationError for one that does not fit."""
+    unknown = values.keys() - arguments.model_fields.keys()
     if unknown:
-        raise ValueError(f"{arguments.__name__} has no {', '.join(sorted(unknown))}")
-    if not hidden:
-        return arguments
+        raise TypeError(f"{arguments.__name__} has no {', '.join(sorted(unknown))}")
+    return _subset(arguments, values.keys()).model_validate(dict(values))
+
+
+def without(arguments: type[BaseModel], values: Mapping[str, Any], hidden: Collection[str]) -> tuple[Any, Filled]:
+    """The same arguments less those that are settled or hidden: an agent neither sees nor sets them.
+
+    Also what makes them whole again.
+    """
+    fixed = settled(arguments, values)
+    given = {name: getattr(fixed, name) for name in values}
+    narrow = _subset(arguments, arguments.model_fields.keys() - values.keys() - set(hidden))
+
+    def filled(request: BaseModel) -> BaseModel:
+        asked = {name: getattr(request, name) for name in narrow.model_fields}
+        whole = arguments.model_validate(asked | given)
+        if isinstance(whole, VideoArguments):
+            whole._settled = frozenset(given)
+        return whole
+
+    return narrow, filled
+
+
+def _subset(arguments: type[BaseModel], names: Collection[str]) -> type[BaseModel]:
     fields: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in arguments.model_fields.items() if name not in hidden
+        name: (field.annotation, field) for name, field in arguments.model_fields.items() if name in names
     }
-    narrowed: type[BaseModel] = create_model(arguments.__name__, __base__=Words, __doc__=arguments.__doc__, **fields)
-    return narrowed
+    made: type[BaseModel] = create_model(
+        arguments.__name__, __base__=Words, __module__=__name__, __doc__=arguments.__doc__, **fields
+    )
+    return made

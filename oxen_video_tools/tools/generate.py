@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidRequest
 from .answers import Job, PlanAnswer, VideoAnswer, all_said, number, said
-from .arguments import GenerateArguments, PlanArguments
+from .arguments import GenerateArguments, PlanArguments, VideoArguments
 from .table import Call, Reply, tool
 from .words import answered
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 async def plan_video(studio: AsyncStudio, request: PlanArguments, _: Call) -> Reply:
     """Check a video before paying, free: whether the model accepts the request, what would be sent in how many jobs,
     what it may cost, and every problem with the values to use instead. animatic=true also renders a free preview."""
+    _check_namespace(studio, request)
     plan = await studio.plan(request.video, animatic=bool(request.animatic))
     sheet = getattr(plan, "sheet", None)
     return Reply(_planned(plan), (sheet,) if sheet else ())
@@ -53,7 +55,20 @@ def _shown(value: Any) -> Any:
     return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
+    """An agent spends in the namespaces that were named to it, in no other."""
+    chosen, settings = request.chose_namespace, studio.settings
+    allowed = settings.namespaces if settings.namespace is None else (settings.namespace,)
+    if chosen is not None and chosen not in allowed:
+        named = ", ".join(allowed)
+        raise InvalidRequest(
+            f"target_namespace={chosen!r} is not allowed here.",
+            fix=f"Use one of: {named}." if named else "Leave target_namespace out.",
+        )
+
+
 async def _price(studio: AsyncStudio, request: GenerateArguments) -> Question | None:
+    _check_namespace(studio, request)
     return await studio.question(request.video, take=request.take or 1, max_cost_usd=request.max_cost_usd)
 
 
@@ -63,6 +78,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     with the URL, or, when wait_seconds ran out, with a generation_id for get_video. The same request is paid once: a
     repeated call answers with the same video; another version is take=2. After a lost answer call list_videos. Media
     are https URLs, allowed local paths or earlier generation ids."""
+    _check_namespace(studio, request)
     take = request.take or 1
     video = await studio.generate(
         request.video,

@@ -7,8 +7,8 @@ answer models, its body the handler. The rows stand in the files beside this one
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -17,8 +17,10 @@ from pydantic import BaseModel
 from ..errors import foreseen
 from ..request import plain
 from ..studio.answers import Progress, Question
+from .arguments import without
 
 if TYPE_CHECKING:
+    from ..settings import Settings
     from ..studio import AsyncStudio
 
 
@@ -96,6 +98,25 @@ class Tool:
         """The shape of the answer, without titles and defaults."""
         return _heading_less(plain(self.answer.model_json_schema(mode="serialization")))
 
+    def without(self, hidden: Collection[str] = (), settled: Mapping[str, Any] | None = None) -> Tool:
+        """The same tool less some arguments: those with a settled value always have it, hidden ones are never given.
+
+        Raises TypeError for an argument that it has not, and pydantic's ValidationError for a value that does not fit.
+        """
+        values = dict(settled or {})
+        gone = set(hidden) & self.arguments.model_fields.keys()
+        if not (gone or values):
+            return self
+        arguments, filled = without(self.arguments, values, gone)
+
+        async def handler(studio: AsyncStudio, request: Any, call: Call) -> BaseModel | Reply:
+            return await self.handler(studio, filled(request), call)
+
+        async def asks(studio: AsyncStudio, request: Any) -> Question | None:
+            return await self.asks(studio, filled(request)) if self.asks else None
+
+        return replace(self, arguments=arguments, handler=handler, asks=asks if self.asks else None)
+
     async def ask(self, studio: AsyncStudio, request: Any) -> Question | None:
         """What to ask a person first, if anything. Raises nothing but OxenError."""
         with foreseen():
@@ -113,6 +134,11 @@ class Tool:
 def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:
     """Without the model's own docstring: the tool's description stands beside the schema."""
     return {key: value for key, value in schema.items() if key != "description"}
+
+
+def hidden(settings: Settings) -> frozenset[str]:
+    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set."""
+    return frozenset({"target_namespace"} if settings.namespace else ())
 
 
 def tool(*, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], Tool]:
