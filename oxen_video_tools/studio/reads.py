@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable, Sequence
+from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
@@ -137,6 +138,7 @@ class Reads:
 
     async def run(self) -> None:
         """Read what the list leaves out, for as long as there is any."""
+        failures = 0
         while self._unlisted:
             due, turn, job = self._unlisted[0]
             if job.listed or turn != job.turn or not job.awaited:
@@ -146,9 +148,9 @@ class Reads:
                 await self._clock.sleep(min(left, 1.0))
                 continue
             heapq.heappop(self._unlisted)
-            await self.read(job)
+            failures = 0 if await self.read(job) else failures + 1
             self._again(job, self._clock.monotonic())
-            await self._clock.sleep(1.0 / RATE)
+            await self._clock.sleep(pace.back_off(failures) if failures else 1.0 / RATE)
 
 
 def _missed(job: Job, error: NotFound) -> None:
@@ -157,4 +159,4 @@ def _missed(job: Job, error: NotFound) -> None:
     job.missed += 1
     if job.record is None and job.since is None and job.missed > 1:
         for ticket in job.tickets:
-            ticket.fail(error)
+            ticket.fail(copy(error))

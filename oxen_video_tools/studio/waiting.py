@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clock import Clock, SystemClock
@@ -292,7 +293,7 @@ class Waiter:
         """No wait can go on."""
         for job in list(self._jobs.values()):
             for ticket in job.tickets:
-                ticket.fail(error)
+                ticket.fail(copy(error))
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
