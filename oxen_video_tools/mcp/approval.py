@@ -37,7 +37,7 @@ def asking(row: Tool) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
 
     async def ask(request: Any, ctx: Context[Service]) -> Approval | Elicit[Approval]:
         service = ctx.request_context.lifespan_context
-        async with service.studios.of(caller_of(ctx.request_context.request)) as studio:
+        async with service.studio(ctx.request_context.request) as studio:
             question = await row.ask(studio, request)
         if question is None:
             return Approval(approve=True)

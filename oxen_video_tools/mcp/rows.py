@@ -17,7 +17,6 @@ from ..errors import OxenError, invalid_arguments
 from ..tools import Call, Reply
 from . import approval
 from .approval import Approval
-from .callers import caller_of
 from .player import PLAYER
 from .progress import reporting
 from .service import Service
@@ -91,7 +90,7 @@ def _paid(row: Row) -> Any:
 async def _answered(row: Row, request: Any, ctx: Context[Service]) -> CallToolResult:
     service = ctx.request_context.lifespan_context
     async with (
-        service.studios.of(caller_of(ctx.request_context.request)) as studio,
+        service.studio(ctx.request_context.request) as studio,
         reporting(ctx, service.clock) as reporter,
     ):
         wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)

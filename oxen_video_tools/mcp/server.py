@@ -17,9 +17,12 @@ from .callers import Studios
 from .doors import Doors, OpenOwn
 from .options import Options
 from .player import player
+from .resources import add_resources
 from .rows import project
-from .service import Service
+from .service import Service, remember_who_asks
 from .tasks import Generations, Tasks
+from .telemetry import observe
+from .updates import Updates
 
 NAME = "oxen-video"
 INSTRUCTIONS = (
@@ -48,14 +51,17 @@ def build_server(
     """
     service = service or serving(open_studio, settings=settings, options=options, clock=clock)
 
+    updates = Updates(service)
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Service]) -> AsyncIterator[Service]:
         try:
             yield service
         finally:
+            updates.close()
             await service.close()
 
-    return MCPServer(
+    built = MCPServer(
         NAME,
         title="Oxen video",
         version=_version(),
@@ -68,9 +74,14 @@ def build_server(
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=sealed_questions(service.options.secrets),
+        subscriptions=updates.bus,
+        middleware=[remember_who_asks, observe, updates.listen],
         lifespan=lifespan,
         **{"log_level": service.options.log_level, **server},
     )
+    updates.serve(built)
+    add_resources(built, service)
+    return built
 
 
 def serving(

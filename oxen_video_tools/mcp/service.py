@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from ..clock import Clock, SystemClock
+from ..errors import Unauthenticated
 from ..settings import Settings
-from .callers import Studios
+from .callers import Caller, Studios, caller_of
 from .doors import Doors
 from .options import Options
+
+if TYPE_CHECKING:
+    from ..studio import AsyncStudio
+
+Request = ServerRequestContext[Any, Any]
+
+_asking: ContextVar[Caller | None] = ContextVar("asking", default=None)
 
 
 @dataclass
@@ -23,8 +37,34 @@ class Service:
     clock: Clock = field(default_factory=SystemClock)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def studio(self, request: Any) -> AbstractAsyncContextManager[AsyncStudio]:
+        """The studio of whoever sent this request (None on stdio). Raises Unauthenticated for one without a key."""
+        return self.studios.of(caller_of(request))
+
+    @asynccontextmanager
+    async def studio_now(self) -> AsyncIterator[AsyncStudio]:
+        """The same where the SDK passes no request on: completions, resources without parameters."""
+        caller = _asking.get()
+        if caller is None:
+            raise Unauthenticated("Nobody is asking.")
+        async with self.studios.of(caller) as studio:
+            yield studio
+
     async def close(self) -> None:
         """Close every studio; paid requests that are on their way are waited for."""
         self.closing.set()
         await self.studios.close()
         await self.doors.close()
+
+
+async def remember_who_asks(ctx: Request, call_next: CallNext) -> HandlerResult:
+    """Middleware: keeps the caller for `studio_now` while a message is handled."""
+    try:
+        caller = caller_of(ctx.request)
+    except Unauthenticated:
+        caller = None
+    token = _asking.set(caller)
+    try:
+        return await call_next(ctx)
+    finally:
+        _asking.reset(token)

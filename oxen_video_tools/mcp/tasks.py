@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.extension import Extension, MethodBinding
 from mcp.server.mcpserver import require_client_extension
 from mcp.shared.exceptions import MCPError
@@ -21,9 +21,8 @@ from pydantic import Field
 from ..errors import NotFound, OxenError
 from ..tools import Reply
 from ..tools.words import answered
-from .callers import caller_of
 from .rows import as_task, failed, shown
-from .service import Service
+from .service import Request, Service
 
 if TYPE_CHECKING:
     from ..studio.answers import Video
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 TASKS = "io.modelcontextprotocol/tasks"
 MODERN = frozenset({"2026-07-28"})
 DAY = 86_400_000  # milliseconds; the hub keeps its records longer
-Request = ServerRequestContext[Any, Any]
 
 
 class TaskParams(RequestParams):
@@ -144,7 +142,7 @@ class Generations:
     async def get(self, task_id: str, ctx: Request) -> dict[str, Any] | None:
         service: Service = ctx.lifespan_context
         try:
-            async with service.studios.of(caller_of(ctx.request)) as studio:
+            async with service.studio(ctx.request) as studio:
                 video = await studio.get(task_id)
         except NotFound:
             return None
@@ -155,7 +153,7 @@ class Generations:
     async def cancel(self, task_id: str, ctx: Request) -> None:
         service: Service = ctx.lifespan_context
         try:
-            async with service.studios.of(caller_of(ctx.request)) as studio:
+            async with service.studio(ctx.request) as studio:
                 await studio.cancel(task_id)
         except OxenError as error:
             raise MCPError(code=INVALID_PARAMS, message=error.message) from None
