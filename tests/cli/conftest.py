@@ -1,0 +1,37 @@
+"""The command line as a process, against a sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def oxen(oxen_sandbox: Any, tmp_path: Path) -> Run:
+    """`oxen("generate", "a fox")` runs the command; its environment knows the sandbox and nothing else of Oxen."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OXEN_")} | {
+        "OXEN_BASE_URL": oxen_sandbox.base_url,
+        "OXEN_API_KEY": "sandbox-key-1234",
+        "OXEN_VIDEO_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}",
+        "OXEN_VIDEO_OUTPUT_DIR": str(tmp_path / "videos"),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "100",
+    }
+
+    def run(*arguments: str, stdin: str | None = None, **changes: str | None) -> subprocess.CompletedProcess[str]:
+        changed = {name: value for name, value in (environment | changes).items() if value is not None}
+        command = [sys.executable, "-m", "oxen_video_tools.cli", *arguments]
+        return subprocess.run(
+            command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=90
+        )
+
+    return run

@@ -1,0 +1,143 @@
+"""Each command as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Run
+
+FOX = ("A fox in the snow", "--duration", "5", "--model", "kling-video-v2-6-pro-text-to-video")
+
+
+def test_generate_prints_the_link_alone_on_its_line_and_saves_the_file(
+    oxen: Run, oxen_sandbox: Any, tmp_path: Path
+) -> None:
+    done = oxen("generate", *FOX, "--yes", "-o", str(tmp_path / "fox.mp4"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    url = next(line for line in lines if line.startswith("http"))
+    assert httpx.get(url).status_code == 200
+    assert lines[-1] == str(tmp_path / "fox.mp4")
+    assert (tmp_path / "fox.mp4").read_bytes()[4:8] == b"ftyp"
+    assert len(oxen_sandbox.ledger()["charges"]) == 1
+
+
+def test_the_same_command_again_pays_nothing(oxen: Run, oxen_sandbox: Any) -> None:
+    first, again, other = (
+        json.loads(oxen("generate", *FOX, "--yes", "--json", *take).stdout) for take in ((), (), ("--take", "2"))
+    )
+    assert again["reused"] and again["generation_id"] == first["generation_id"] != other["generation_id"]
+    assert len(oxen_sandbox.ledger()["charges"]) == 2
+
+
+def test_list_get_cancel_and_save(oxen: Run, tmp_path: Path) -> None:
+    made = json.loads(oxen("generate", *FOX, "--yes", "--json").stdout)
+    listed = json.loads(oxen("list", "--json").stdout)
+    assert [video["generation_id"] for video in listed] == [made["generation_id"]]
+    assert oxen("list").stdout.split("\t")[0] == made["generation_id"]
+    got = json.loads(oxen("get", made["generation_id"], "--json").stdout)
+    assert got["status"] == "succeeded"
+    saved = json.loads(oxen("save", made["generation_id"], "--json").stdout)
+    assert Path(saved["file"]).is_relative_to(tmp_path / "videos")
+    cancelled = oxen("cancel", made["generation_id"])
+    assert cancelled.returncode == 0 and "succeeded" in cancelled.stdout  # finished: nothing to stop
+
+
+def test_plan_is_free_and_names_every_problem(oxen: Run, oxen_sandbox: Any) -> None:
+    good = oxen("plan", *FOX, "--json")
+    assert good.returncode == 0 and json.loads(good.stdout)["price_usd"] > 0
+    bad = oxen("plan", "A fox", "--shot", "Another fox", "--json")
+    assert bad.returncode == 2
+    assert "Cannot provide both 'prompt' and 'multi_prompt'." in " ".join(json.loads(bad.stdout)["problems"])
+    assert oxen_sandbox.ledger()["charges"] == []
+
+
+def test_a_storyboard_comes_from_a_file_or_standard_input(oxen: Run, tmp_path: Path) -> None:
+    board = "1. Wide shot: a bird takes off (5s)\n2. Tracking shot: it soars (5s)\n"
+    (tmp_path / "board.md").write_text(board)
+    from_file = json.loads(oxen("plan", "board.md", "--json").stdout)
+    from_stdin = json.loads(oxen("plan", "-", "--json", stdin=board).stdout)
+    assert from_file == from_stdin
+    assert from_file["jobs"][0]["body"]["multi_prompt"][0]["prompt"] == "Wide shot: a bird takes off"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "status", "words"),
+    [
+        (("generate", *FOX), {"OXEN_API_KEY": None, "OXEN_CONFIG_DIR": "/nowhere"}, 4, "OXEN_VIDEO_SANDBOX=1"),
+        (("generate",), {}, 2, "Either 'prompt' or 'multi_prompt' must be provided."),
+        (("get", "no-such-id"), {}, 7, "oxen-video list"),
+        (("generate", *FOX, "--max-cost", "0.01"), {}, 3, "Nothing was spent."),
+        (("generate", *FOX), {"OXEN_VIDEO_APPROVE_ABOVE": "0.01"}, 3, "Nothing was spent."),
+        (("list",), {"OXEN_BASE_URL": "http://127.0.0.1:9"}, 5, "The hub"),
+        (("generate", *FOX), {"OXEN_VIDEO_MAX_COST": "lots"}, 2, "OXEN_VIDEO_MAX_COST"),
+        (("plan", "missing.yaml"), {}, 7, "missing.yaml"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_words(
+    oxen: Run, arguments: tuple[str, ...], changes: dict[str, str | None], status: int, words: str
+) -> None:
+    done = oxen(*arguments, **changes)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    if words != "oxen-video list":
+        assert words in re.sub(r"\s+", " ", done.stderr)
+    as_json = json.loads(oxen(*arguments, "--json", **changes).stdout)
+    assert as_json["charged"] == "no" and as_json["error"]
+
+
+def test_a_wait_that_runs_out_says_how_to_come_back(oxen: Run, oxen_sandbox: Any) -> None:
+    done = oxen("generate", *FOX, "--yes", "--wait", "0")
+    assert done.returncode in (0, 8)
+    if done.returncode == 8:
+        assert "oxen-video get" in done.stderr
+
+
+def test_models_by_words_and_one_by_its_id(oxen: Run) -> None:
+    found = json.loads(oxen("models", "kling", "--json").stdout)
+    assert found and all(len(model["line"]) <= 120 for model in found)
+    one = json.loads(oxen("models", "--id", "kling-video-v2-6-pro-text-to-video", "--json").stdout)
+    assert one[0]["id"] == "kling-video-v2-6-pro-text-to-video"
+    assert oxen("models", "--id", "no-such-model").returncode == 2
+
+
+def test_doctor_says_what_is_in_use_and_keeps_the_key(oxen: Run) -> None:
+    done = oxen("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    server = found["mcp client"]["mcpServers"]["oxen-video"]
+    assert Path(server["command"]).is_absolute()
+    assert "video models" in found["models"]
+    for text in (done.stdout, oxen("doctor").stdout):
+        assert "sandbox-key-1234" not in text
+
+
+def test_pause_stops_spending_until_resume(oxen: Run, oxen_sandbox: Any) -> None:
+    assert oxen("pause").returncode == 0
+    refused = oxen("generate", *FOX, "--yes")
+    assert refused.returncode == 3 and "resume" in refused.stderr
+    assert oxen_sandbox.ledger()["charges"] == []
+    assert oxen("resume").returncode == 0
+    assert oxen("generate", *FOX, "--yes").returncode == 0
+    spent = json.loads(oxen("spend", "--json").stdout)
+    assert spent["total"] > 0 and not spent["paused"]
+
+
+def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:
+    line = json.dumps({"prompt": "A fox", "duration": 5, "model": "kling-video-v2-6-pro-text-to-video"})
+    (tmp_path / "foxes.jsonl").write_text(f"{line}\n{line}\n\n" + line.replace("fox", "crow") + "\n")
+    first = oxen("batch", "foxes.jsonl", "--yes", "--no-pictures")
+    assert first.returncode == 0, first.stderr
+    again = json.loads(oxen("batch", "foxes.jsonl", "--yes", "--json", "--no-pictures").stdout)
+    assert [video["take"] for video in again["videos"]] == [1, 2, 1]
+    assert all(video["reused"] for video in again["videos"])
+    assert len(oxen_sandbox.ledger()["charges"]) == 3
+    assert "3 of 3 videos" in (tmp_path / "foxes.report" / "report.html").read_text()
+    (tmp_path / "bad.jsonl").write_text('{"prompt": 1}\nnonsense\n')
+    bad = oxen("batch", "bad.jsonl", "--yes")
+    assert bad.returncode == 2 and "line 1" in bad.stderr and "line 2" in bad.stderr

@@ -1,0 +1,53 @@
+"""The house stands as it is drawn: arrows go down only, files are rooms, nothing heavy loads at import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "oxen_video_tools"
+HEAVY = ("pydantic", "httpx", "anyio", "langchain_core", "langgraph", "langsmith", "mcp", "starlette", "uvicorn", "av", "numpy", "PIL", "psycopg")  # fmt: skip
+
+
+def test_arrows_go_down_only() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_file_is_one_room() -> None:  # best under 300 lines; never far over
+    long = {str(file.relative_to(ROOT)): lines for file in PACKAGE.rglob("*.py") if (lines := _lines(file)) > 350}
+    assert not long
+
+
+def _lines(file: Path) -> int:
+    return len(file.read_text("utf-8").splitlines())
+
+
+def test_no_name_says_nothing() -> None:
+    hollow = ("manager", "helper", "util", "handler", "common", "misc")
+    named = [file.name for file in PACKAGE.rglob("*.py") if any(word in file.stem.lower() for word in hollow)]
+    assert not named
+
+
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        ("oxen_video_tools", HEAVY),
+        (
+            "oxen_video_tools.tools",
+            ("langchain_core", "langgraph", "langsmith", "mcp", "starlette", "av", "numpy", "PIL", "psycopg"),
+        ),  # fmt: skip
+        ("oxen_video_tools.mcp.server", ("langchain_core", "langgraph", "langsmith", "av", "numpy", "PIL", "psycopg")),
+        ("oxen_video_tools.langchain", ("mcp", "langgraph", "starlette", "uvicorn", "av", "numpy", "PIL", "psycopg")),
+        ("oxen_video_tools.pytest_plugin", ("httpx", "starlette", "uvicorn", "av", "numpy", "PIL")),
+    ],
+)
+def test_what_is_not_loaded(module: str, never: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; sys.exit(' '.join(m for m in {never!r} if m in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
