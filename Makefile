@@ -36,5 +36,8 @@ types: install ## mypy, strict
 arrows: install ## imports go down only
 	$(BIN)/lint-imports
 
+docs: install ## build the documentation; every link is checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 clean: ## remove what was made here
 	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

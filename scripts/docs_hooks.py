@@ -1,0 +1,61 @@
+"""What the documentation takes from the code as it is built: the tools, the commands, the exit statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill the places that pages leave open."""
+    for mark, make in (("<!-- tools -->", tools), ("<!-- commands -->", commands), ("<!-- exits -->", exits)):
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
+    return markdown
+
+
+def tools() -> str:
+    """Each tool: its words, its arguments, its hints."""
+    from oxen_video_tools.tools import TABLE
+
+    return "\n\n".join(_tool(row) for row in TABLE.values())
+
+
+def _tool(row: Any) -> str:
+    schema = row.schema
+    lines = [f"## `{row.name}`", "", row.description, "", "| argument | type | meaning |", "|---|---|---|"]
+    for name, field in schema.get("properties", {}).items():
+        kind = field.get("type", "")
+        needed = " **required**" if name in schema.get("required", []) else ""
+        lines.append(f"| `{name}` | {kind}{needed} | {_cell(field.get('description', ''))} |")
+    hints = ", ".join(name for name in ("read_only", "destructive", "idempotent", "open_world") if getattr(row, name))
+    return "\n".join([*lines, "", f"Hints: {hints}."])
+
+
+def commands() -> str:
+    """Each command's help, as typer writes it."""
+    import typer
+
+    from oxen_video_tools.cli.app import app
+
+    group: Any = typer.main.get_command(app)
+    context = typer.Context(group, info_name="oxen-video")
+    return "\n\n".join(_command(context, name, group.commands[name]) for name in sorted(group.commands))
+
+
+def _command(parent: Any, name: str, command: Any) -> str:
+    rows = ["| option | meaning |", "|---|---|"]
+    for option in command.params:
+        names = ", ".join(f"`{one}`" for one in (*option.opts, *option.secondary_opts))
+        rows.append(f"| {names} | {_cell(getattr(option, 'help', None) or '')} |")
+    return "\n".join([f"## `{parent.info_name} {name}`", "", _cell(command.help or ""), "", *rows])
+
+
+def exits() -> str:
+    """The table of exit statuses."""
+    from oxen_video_tools.cli.exits import MEANINGS
+
+    return "\n".join(["| status | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in MEANINGS.items())])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
