@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import os
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from anyio import to_thread
 
 from ..errors import NeedsApproval, NotFound, NotInstalled, OverBudget, OxenError
 from ..studio import AsyncStudio, batch
@@ -29,6 +31,7 @@ async def batch_(
         Path | None, typer.Option(help="Folder for report.json and report.html; beside the file.")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Contact sheets in the HTML page.")] = True,
+    ray: Annotated[str | None, typer.Option(help="Spread it over the Ray cluster at this address.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
@@ -37,7 +40,7 @@ async def batch_(
     folder = report or file.with_suffix(".report")
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         await _agree(studio, lines, max_cost, yes)
-        done = await _run(studio, lines, at_once, quiet=json)
+        done = await _run(studio, lines, at_once, ray=ray, quiet=json)
         sheets = await _sheets(studio, done) if pictures else {}
     written = write_report(folder, done, sheets)
     if json:
@@ -70,13 +73,24 @@ async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: flo
         raise NeedsApproval(f"{words}.", fix="Add --yes, or --max-cost with a ceiling.")
 
 
-async def _run(studio: AsyncStudio, lines: Sequence[batch.Line], at_once: int, *, quiet: bool) -> list[batch.Done]:
+async def _run(
+    studio: AsyncStudio, lines: Sequence[batch.Line], at_once: int, *, ray: str | None, quiet: bool
+) -> list[batch.Done]:
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=show.err, disable=quiet or not show.err.is_terminal) as progress:
         task = progress.add_task("videos", total=len(lines))
-        return await batch.run(studio, lines, at_once=at_once, on_done=lambda _: progress.advance(task))
+
+        def heard(_: batch.Done) -> None:
+            progress.advance(task)
+
+        if ray is None:
+            return await batch.run(studio, lines, at_once=at_once, on_done=heard)
+        from ..studio import batch_ray
+
+        ours = {name: value for name, value in os.environ.items() if name.startswith("OXEN_")}
+        return await to_thread.run_sync(lambda: batch_ray.run(ray, lines, ours, at_once=at_once, on_done=heard))
 
 
 async def _sheets(studio: AsyncStudio, done: Sequence[batch.Done]) -> dict[int, bytes]:

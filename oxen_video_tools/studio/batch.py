@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .studio import AsyncStudio
 
 MAX_LINES = 100_000
+_FINAL = (SpendingRefused, Unauthenticated)
 
 
 @dataclass(frozen=True)
@@ -122,25 +123,25 @@ async def run(
     done: dict[int, Done] = {}
     stop: list[OxenError] = []
 
-    async def make(line: Line) -> None:
+    async def one(line: Line) -> None:
         async with limit:
-            done[line.number] = one = await _make(studio, line, wait_seconds, stop)
-            on_done(one)
+            ended = Done(line, error=stop[0].answer()) if stop else await make(studio, line, wait_seconds, stop)
+            done[line.number] = ended
+            on_done(ended)
 
     async with anyio.create_task_group() as group:
         for line in lines:
-            group.start_soon(make, line)
+            group.start_soon(one, line)
     return [done[line.number] for line in lines]
 
 
-async def _make(studio: AsyncStudio, line: Line, wait_seconds: float, stop: list[OxenError]) -> Done:
-    if stop:
-        return Done(line, error=stop[0].answer())
+async def make(studio: AsyncStudio, line: Line, wait_seconds: float, stop: list[OxenError] | None = None) -> Done:
+    """Make one line. stop: where an error goes after which no other line can succeed."""
     try:
         with foreseen():
             video = await studio.generate(line.request, take=line.take, wait_seconds=wait_seconds, approved=True)
     except OxenError as error:
-        if isinstance(error, (SpendingRefused, Unauthenticated)) and not isinstance(error, OverBudget):
+        if stop is not None and isinstance(error, _FINAL) and not isinstance(error, OverBudget):
             stop.append(error)
         return Done(line, error=error.answer())
     return Done(line, video=video)
