@@ -33,7 +33,9 @@ class Answer:
         """Every form of the answer; `videos` is empty where it holds none that can be read."""
         answer = values.mapping(raw)
         clips = values.mappings(answer.get("videos")) or values.mappings(answer.get("data"))
-        videos = [_result(clip, base_url) for clip in clips or [answer]]
+        if not clips and not answer.get("error"):  # an error's `url` may lead to an explanation
+            clips = [answer]
+        videos = [_result(clip, base_url) for clip in clips]
         return cls(
             model=values.name(values.first(answer.get("model"), answer.get("model_name"))),
             created=values.unix(answer.get("created")),

@@ -188,8 +188,6 @@ class HubClient:
         payload = await self.transport.read(
             "GET", f"{API}/generations", what="read the history", params={"page": page, "page_size": page_size}
         )
-        if not isinstance(payload, (list, dict)):
-            raise HubUnavailable("The hub answered no history.", retry=False)
         found = HistoryPage.parse(payload, page=page, page_size=page_size, base_url=self.base_url)
         return replace(found, generations=tuple(map(self._clean, found.generations)))
 
@@ -215,21 +213,19 @@ class HubClient:
 
     # -- models --------------------------------------------------------------------------------------------------
 
-    async def models(self) -> VideoModels:
-        """Every video model. Needs no key."""
-        payload = await self.transport.read("GET", f"{API}/models", what="list the models", needs_key=False)
-        return self._models(payload)
+    async def models(self, *, deployment_status: str | None = None) -> VideoModels:
+        """Every video model. Needs no key. deployment_status: "live" refreshes the state of models of one's own."""
+        params = {"deployment_status": deployment_status} if deployment_status else None
+        payload = await self.transport.read(
+            "GET", f"{API}/models", what="list the models", params=params, needs_key=False
+        )
+        return video_models(payload)
 
     async def search(self, words: str) -> VideoModels:
         """Video models by words. Needs no key."""
         payload = await self.transport.read(
             "GET", f"{API}/models/search", what="search the models", params={"search": words}, needs_key=False
         )
-        return self._models(payload)
-
-    def _models(self, payload: Any) -> VideoModels:
-        if not isinstance(payload, (list, dict)):
-            raise HubUnavailable("The hub answered no list of models.", retry=False)
         return video_models(payload)
 
     async def model(self, model_id: str) -> VideoModel:

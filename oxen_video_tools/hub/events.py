@@ -122,7 +122,7 @@ def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | No
     record = values.mapping(None if told is ... else told)
     names = (event.event, record.get("event"), record.get("type"))
     record = values.mapping(record.get("data")) or values.mapping(record.get("generation")) or record
-    generation_id = values.text(values.first(record.get("generation_id"), record.get("id")))
+    generation_id = values.text(record.get("generation_id"))
     if COMPLETED not in names or generation_id is None:
         return None
     error = record.get("error")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -86,10 +86,13 @@ class VideoModel:
 
 
 def video_models(raw: Any) -> list[VideoModel]:
-    """The video models of a list, in either of its forms; entries without an id are left out."""
+    """The video models of a list, in either of its forms; entries without an id are left out.
+
+    Raises HubUnavailable for what is no list.
+    """
     answer = values.mapping(raw)
-    listed: Sequence[dict[str, Any]] = values.mappings(raw)
-    for name in ("data", "models"):
-        listed = listed or values.mappings(answer.get(name))
-    named = (one for one in listed if values.text(values.first(one.get("id"), one.get("name"))))
+    listed = next((one for one in (raw, answer.get("data"), answer.get("models")) if isinstance(one, list)), None)
+    if listed is None:
+        raise HubUnavailable("The hub answered no list of models.", retry=False)
+    named = (one for one in values.mappings(listed) if values.text(values.first(one.get("id"), one.get("name"))))
     return [model for model in map(VideoModel.parse, named) if model.makes_video]

@@ -153,10 +153,10 @@ class HistoryPage:
 
     @classmethod
     def parse(cls, raw: Any, *, page: int, page_size: int, base_url: str = "") -> HistoryPage:
-        """A page of `/generations`."""
+        """A page of `/generations`. Raises HubUnavailable for what is no list."""
         answer = values.mapping(raw)
         paging = values.mapping(answer.get("pagination")) or answer
-        found = generations(raw, base_url=base_url)
+        found = listing(raw, base_url=base_url)
         total = values.count(values.first(paging.get("total_entries"), paging.get("total_count"), paging.get("total")))
         pages = values.count(paging.get("total_pages"))
         told = paging.get("has_more")
@@ -166,7 +166,7 @@ class HistoryPage:
         if more is None and total is not None:
             more = page * page_size < total
         return cls(
-            generations=found,
+            generations=tuple(found),
             total_cost=values.money(answer.get("total_cost")),
             page=values.first(values.count(paging.get("page")), values.count(paging.get("page_number")), page),
             has_more=more,
@@ -187,10 +187,11 @@ class Listing(list[Generation]):
 
 def listing(raw: Any, *, base_url: str = "") -> Listing:
     """The queue's list. Raises HubUnavailable for what is no list: nothing may be concluded from it."""
-    if not isinstance(raw, list) and not isinstance(values.mapping(raw).get("generations"), list):
+    answer = values.mapping(raw)
+    if not any(isinstance(one, list) for one in (raw, answer.get("generations"), answer.get("data"))):
         raise HubUnavailable("The hub answered no list of generations.", retry=False)
     found = Listing(generations(raw, base_url=base_url))
-    found.told = values.count(values.mapping(raw).get("count"))
+    found.told = values.count(answer.get("count"))
     return found
 
 
@@ -198,7 +199,8 @@ def generations(raw: Any, *, base_url: str = "") -> tuple[Generation, ...]:
     """The records of any answer that holds some: a list, `generations`, or one record; those without an id are left."""
     answer = values.mapping(raw)
     listed = answer.get("generations", answer.get("data"))
-    records = values.mappings(raw) or values.mappings(listed) or ([answer] if answer else [])
+    alone = bool(answer.get("generation_id") or answer.get("generation"))  # a bare `id` may be the request's
+    records = values.mappings(raw) or values.mappings(listed) or ([answer] if alone else [])
     namespace = values.text(answer.get("target_namespace")) if isinstance(listed, list) else None
     found = []
     for record in records:

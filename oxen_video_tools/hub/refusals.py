@@ -103,8 +103,10 @@ def typed(payload: Any) -> str:
 
 
 def carries_error(payload: Any) -> bool:
-    """Whether an answer, whatever its status, speaks of an error."""
+    """Whether an answer, whatever its status, speaks of an error. A record's own `error` is the job's."""
     answer = values.mapping(payload)
+    if values.text((values.mapping(answer.get("generation")) or answer).get("generation_id")):
+        return False
     return bool(answer.get("error")) or answer.get("status") == "error"
 
 

@@ -73,7 +73,7 @@ class Transport:
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise InvalidRequest(f"{self.base_url} is no address of a hub.", fix="Set OXEN_BASE_URL.")
         if "oxen" in self.user_agent.lower():
             raise InvalidRequest('The User-Agent must not contain "oxen": the hub refuses it.')

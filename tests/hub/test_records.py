@@ -228,7 +228,7 @@ def test_a_page_of_the_history(paging: dict[str, object], more: bool | None, cou
     assert (page.page, page.has_more, page.count) == (1, more, count)
 
 
-# -- answers of the blocking route --------------------------------------------------------------------------------------
+# -- answers of the blocking route ------------------------------------------------------------------------------
 
 DATA = b"\x00\x00\x00\x20ftypisom" + b"\xff" * 50
 
@@ -271,7 +271,7 @@ def test_an_answer_without_a_video(raw: object) -> None:
     assert Answer.parse(raw).videos == ()
 
 
-# -- models --------------------------------------------------------------------------------------------------------------
+# -- models ------------------------------------------------------------------------------
 
 MODEL = {
     "id": "happyhorse-1.0-t2v",
