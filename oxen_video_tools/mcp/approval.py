@@ -88,13 +88,13 @@ class SingleUse(AESGCMRequestStateCodec):
 def sealed_questions(keys: Sequence[str] = ()) -> RequestStateSecurity:
     """How a question travels through the client and back. `keys`: shared by all processes of one service."""
     return RequestStateSecurity(
-        codec=SingleUse([_stretched(key) for key in keys] or [os.urandom(32)]),
+        codec=SingleUse([stretched(key, "questions") for key in keys] or [os.urandom(32)]),
         ttl=QUESTION_LASTS,
         bind_principal=lambda ctx: caller_of(ctx.request).name,
         audience="oxen-video",
     )
 
 
-def _stretched(key: str) -> bytes:
-    """Whatever length it was typed in, as the 32 bytes that the codec asks for."""
-    return hashlib.sha256(b"oxen-video/questions/" + key.encode()).digest()
+def stretched(secret: str, use: str) -> bytes:
+    """A secret of any length as the 32 bytes of a key for one use, and no other."""
+    return hashlib.sha256(f"oxen-video/{use}/{secret}".encode()).digest()

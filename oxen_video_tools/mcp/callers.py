@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RateLimited, Unauthenticated
+from ..errors import RateLimited, Unauthenticated, foreseen
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -102,7 +102,8 @@ class Studios:
                 if caller not in self._rooms:
                     await self._make_place()
                     door = self._open(caller)
-                    self._rooms[caller] = _Room(await door.__aenter__(), door)
+                    with foreseen():
+                        self._rooms[caller] = _Room(await door.__aenter__(), door)
         self._rooms.move_to_end(caller)
         return self._rooms[caller]
 

@@ -44,7 +44,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             caller = self._admit(scope)
-            self._pace.count(caller)
+            self._pace.count(caller.name)
         except OxenError as error:
             await refusal(error)(scope, receive, send)
             return
@@ -99,12 +99,12 @@ class Pace:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller → calls left, at
 
-    def count(self, caller: Caller) -> None:
+    def count(self, caller: str) -> None:
         """Raises RateLimited, with the seconds to wait, for a call too many."""
         now = self._clock.monotonic()
-        left, at = self._buckets.pop(caller.name, (self._size, now))
+        left, at = self._buckets.pop(caller, (self._size, now))
         left = min(self._size, left + (now - at) * self._size / 60)
-        self._buckets[caller.name] = (left - 1 if left >= 1 else left, now)
+        self._buckets[caller] = (left - 1 if left >= 1 else left, now)
         while len(self._buckets) > MOST_CALLERS:
             self._buckets.popitem(last=False)
         if left < 1:

@@ -19,6 +19,7 @@ from ..settings import Settings
 from .ending import closing_on_signals
 from .gate import Gate
 from .options import LOOPBACK_HOSTS, Options
+from .playing import Playing
 from .server import build_server, serving
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
@@ -28,7 +29,8 @@ IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgott
 def http_app(
     settings: Settings | None = None, options: Options | None = None, *, here: bool = False, **server: Any
 ) -> Starlette:
-    """The ASGI app, for uvicorn or to be mounted. MCP is at `/mcp`, health at `/healthz` and `/readyz`.
+    """The ASGI app, for uvicorn or to be mounted. MCP is at `/mcp`, health at `/healthz` and `/readyz`,
+    links that last at `/v/{id}`.
 
     here: the app is bound to loopback, so callers on this machine may use the process's own key.
     server: what `build_server` takes.
@@ -60,8 +62,11 @@ def http_app(
             return JSONResponse({"status": "closing"}, status_code=503)
         return JSONResponse({"status": "ready"})
 
+    routes = [Route("/mcp", endpoint=gate), Route("/healthz", healthy), Route("/readyz", ready)]
+    if service.links is not None:
+        routes.append(Route("/v/{id}", Playing(service, service.links).__call__))
     return Starlette(
-        routes=[Route("/mcp", endpoint=gate), Route("/healthz", healthy), Route("/readyz", ready)],
+        routes=routes,
         middleware=[_cross_origin(options)] if options.origins else [],
         lifespan=lifespan,
     )

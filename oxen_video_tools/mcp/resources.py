@@ -15,6 +15,7 @@ from ..errors import ModelNotFound, NotFound, OxenError, foreseen
 from ..tools import TABLE, Call
 from ..tools.arguments import FindArguments
 from ..tools.words import facts
+from .callers import caller_of
 from .service import Service
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def add_resources(server: MCPServer[Service], service: Service) -> None:
     )  # fmt: skip
     async def generation(id: str, ctx: Context[Any]) -> str:
         async with _readable(), service.studio(ctx.request_context.request) as studio:
-            return _json(facts(await studio.get(id)))
+            shown = facts(await studio.get(id))
+        if service.links is not None:
+            shown = await service.links.lasting(shown, caller_of(ctx.request_context.request))
+        return _json(shown)
 
     @server.resource(
         "oxen://spend", name="spend", title="Spend", mime_type="application/json",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context, ElicitationResult, Resolve
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
 from ..errors import OxenError, invalid_arguments
@@ -20,6 +19,7 @@ from .approval import Approval
 from .player import PLAYER
 from .progress import reporting
 from .service import Service
+from .showing import failed, shown
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -95,7 +95,8 @@ async def _answered(row: Row, request: Any, ctx: Context[Service]) -> CallToolRe
     ):
         wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
         call = Call(wait, longest, reporter.report, approved=True)
-        return shown(await _unless_closing(service, row, studio, request, call))
+        reply = await _unless_closing(service, row, studio, request, call)
+    return await shown(service, ctx.request_context.request, reply)
 
 
 def limits(studio: AsyncStudio) -> tuple[float, float]:
@@ -125,14 +126,3 @@ async def _unless_closing(service: Service, row: Row, studio: AsyncStudio, reque
         closing.cancel()
     await asyncio.wait({work})
     return await row.run(studio, at_once, call)
-
-
-def shown(reply: Reply) -> CallToolResult:
-    """As text and pictures, which the model reads, and as structured content, which the program reads."""
-    pictures = [ImageContent(data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg") for jpeg in reply.images]
-    return CallToolResult(content=[TextContent(text=reply.text), *pictures], structured_content=reply.structured)
-
-
-def failed(error: OxenError) -> CallToolResult:
-    """A failure in the words that every window uses."""
-    return CallToolResult(content=[TextContent(text=error.words)], is_error=True)

@@ -20,6 +20,7 @@ from .options import Options
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
+    from .links import Links
 
 Request = ServerRequestContext[Any, Any]
 
@@ -28,7 +29,9 @@ _asking: ContextVar[Caller | None] = ContextVar("asking", default=None)
 
 @dataclass
 class Service:
-    """closing: set when the process was told to stop; waits then end with the id."""
+    """closing: set when the process was told to stop; waits then end with the id.  links: where answers carry links
+    of this server's own.
+    """
 
     settings: Settings
     options: Options
@@ -36,6 +39,13 @@ class Service:
     doors: Doors
     clock: Clock = field(default_factory=SystemClock)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    links: Links | None = None
+
+    def __post_init__(self) -> None:
+        if self.options.public_url:
+            from .links import Links
+
+            self.links = Links(self)
 
     def studio(self, request: Any) -> AbstractAsyncContextManager[AsyncStudio]:
         """The studio of whoever sent this request (None on stdio). Raises Unauthenticated for one without a key."""
@@ -55,6 +65,8 @@ class Service:
         self.closing.set()
         await self.studios.close()
         await self.doors.close()
+        if self.links is not None:
+            await self.links.close()
 
 
 async def remember_who_asks(ctx: Request, call_next: CallNext) -> HandlerResult:

@@ -21,8 +21,9 @@ from pydantic import Field
 from ..errors import NotFound, OxenError
 from ..tools import Reply
 from ..tools.words import answered
-from .rows import as_task, failed, shown
+from .rows import as_task
 from .service import Request, Service
+from .showing import failed, shown
 
 if TYPE_CHECKING:
     from ..studio.answers import Video
@@ -148,7 +149,7 @@ class Generations:
             return None
         except OxenError as error:
             raise MCPError(code=INVALID_PARAMS, message=error.message) from None
-        return task_fields(video, now=service.clock.time())
+        return await task_fields(video, service, ctx.request)
 
     async def cancel(self, task_id: str, ctx: Request) -> None:
         service: Service = ctx.lifespan_context
@@ -162,15 +163,16 @@ class Generations:
         """Nothing to do: the question about the cost came before the task."""
 
 
-def task_fields(video: Video, *, now: float) -> dict[str, Any]:
+async def task_fields(video: Video, service: Service, request: Any) -> dict[str, Any]:
     """A video as the extension describes work. A failed generation is a completed task with a failed result."""
+    now = service.clock.time()
     fields: dict[str, Any] = {"createdAt": _date(video.created or now), "lastUpdatedAt": _date(now)}
     if not video.is_terminal:
         return {**fields, "status": "working", "statusMessage": video.status}
     if video.status == "cancelled":
         return {**fields, "status": "cancelled"}
     try:
-        result = shown(Reply(answered(video)))
+        result = await shown(service, request, Reply(answered(video)))
     except OxenError as error:
         result = failed(error)
     return {**fields, "status": "completed", "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}

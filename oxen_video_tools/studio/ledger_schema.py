@@ -52,8 +52,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             file text,
             sha256 text,
             size bigint,
+            url text,
             primary key (scope, generation_id))""",
         "create index clips_by_job on clips (job)",
+    ),
+    (
+        # Keys, sealed, of callers to whom the MCP server gave links that last; by a digest of the key.
+        "create table link_keys (caller text primary key, sealed text not null, seen double precision not null)",
     ),
 )
 VERSION = len(MIGRATIONS)
