@@ -1,4 +1,4 @@
-"""What each model accepts and costs: pure functions over data. The only I/O is the list itself, handed in as `fetch`."""
+"""What each model accepts and costs: pure functions over data. The only I/O is the list, handed in as `fetch`."""
 
 from __future__ import annotations
 

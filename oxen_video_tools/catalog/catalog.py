@@ -1,4 +1,4 @@
-"""The list of models: the live one, kept for an hour and refreshed behind the callers' backs; the bundled one offline."""
+"""The list of models: the live one, kept for an hour and then refreshed in the background; the bundled one offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The common request → the body that one model takes."""
+"""The common request → the body that one model takes.
+
+Nothing here knows a model by its id: places and forms are derived from the schema (`slots`, `lengths`, `shapes`). A
+word without a place is told, together with models that have one.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .known import Known
+from . import dialect_media, dialect_words
+from .adapting import adapt
+from .addresses import renumbered
+from .checks import check
+from .draft import Draft, MediaPlace, Path
+from .media import places
+from .words import NOT_A_PARAMETER
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
+    from .known import Known
+    from .models import Models
 
-Path = tuple[str | int, ...]
-
-BOTH_PROMPTS = "Cannot provide both 'prompt' and 'multi_prompt'."
-NO_PROMPT = "Either 'prompt' or 'multi_prompt' must be provided."
-
-
-@dataclass(frozen=True)
-class MediaPlace:
-    """Where a medium stands in a body.
-
-    path: keys and indexes into the body.  kind: "image", "video" or "audio".  role: "first_frame", "reference", …
-    reference: as the request gave it: a URL, a local path, a generation id or a data URI.
-    """
-
-    path: Path
-    kind: str
-    role: str
-    reference: str = field(repr=False)
+__all__ = ["MediaPlace", "Path", "Translation", "placed", "translate"]
 
 
 @dataclass(frozen=True)
 class Translation:
-    """A body for one model, and what is wrong or worth knowing about it."""
+    """A body for one model, and what is wrong or worth knowing about it.
+
+    body: media stand in it as the request gave them; `media` says where.
+    """
 
     body: dict[str, Any]
     problems: list[str]
     warnings: list[str]
-    media: tuple[MediaPlace, ...] = ()
+    media: tuple[MediaPlace, ...] = field(default=())
 
 
 def placed(body: Mapping[str, Any], urls: Mapping[Path, str]) -> dict[str, Any]:
@@ -57,16 +55,62 @@ def placed(body: Mapping[str, Any], urls: Mapping[Path, str]) -> dict[str, Any]:
     return filled
 
 
-def translate(request: VideoRequest, known: Known, *, route: Literal["queue", "sync"] = "queue") -> Translation:
-    """The body that says to this model what the request says."""
-    words = request.given()
-    parameters = words.pop("model_parameters", {})
-    if route == "queue":
-        words.pop("response_format", None)
-    problems = []
-    if request.prompt and request.multi_prompt:
-        problems.append(BOTH_PROMPTS)
-    if not request.prompt and not request.multi_prompt:
-        problems.append(NO_PROMPT)
-    body = words | {"model": known.id} | parameters
-    return Translation(body, problems, [])
+def translate(
+    request: VideoRequest, known: Known, *, route: Literal["queue", "sync"] = "queue", models: Models | None = None
+) -> Translation:
+    """The body that says to this model what the request says.
+
+    route: the queue has no inline results, so `response_format` is sent on the blocking route only.
+    models: where to look for models that have a place for what this one has none for.
+    """
+    draft = Draft(known, request, models)
+    _parameters(draft, request)
+    dialect_words.place(draft, request)
+    dialect_media.place(draft, request)
+    draft.body |= draft.loose
+    _required(draft)
+    _of_the_hub(draft, request, route)
+    adapt(draft)
+    renumbered(draft)
+    draft.findings.add(*check(draft.body, known, said=draft.said, loose=draft.loose).found)
+    body = _ordered(draft.body, known)
+    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(places(body, known)))
+
+
+def _parameters(draft: Draft, request: VideoRequest) -> None:
+    """`model_parameters` pass as they are, but not what decides who pays and how often."""
+    for name, value in request.model_parameters.items():
+        if name in NOT_A_PARAMETER:
+            draft.findings.problem(
+                f"{name} does not belong in model_parameters: give it as an argument of its own.", name
+            )
+        elif value is not None:
+            draft.loose[name] = dialect_words.in_the_schemas_case(value, draft.known.parameters.get(name))
+
+
+def _required(draft: Draft) -> None:
+    """What the model wants to be told, where its schema says a value for it."""
+    for name, parameter in draft.known.parameters.items():
+        if parameter.required and parameter.default is not None and name not in draft.body and name != "prompt":
+            draft.body[name] = parameter.default
+
+
+def _of_the_hub(draft: Draft, request: VideoRequest, route: str) -> None:
+    if request.num_generations is not None:
+        draft.body["num_generations"] = request.num_generations
+        if route == "sync" and request.num_generations > 1:
+            draft.findings.problem(
+                "num_generations: the blocking route makes one video a call. Ask for it take by take, or use the queue.",
+                "num_generations",
+            )
+    if request.target_namespace:
+        draft.body["target_namespace"] = request.target_namespace
+    if request.response_format and route == "sync":
+        draft.body["response_format"] = request.response_format
+
+
+def _ordered(body: Mapping[str, Any], known: Known) -> dict[str, Any]:
+    """The model first, then parameters as its schema orders them, then the rest."""
+    first = ["model", "prompt", "multi_prompt"]
+    names = dict.fromkeys([*first, *known.parameters, *body])
+    return {"model": known.id} | {name: body[name] for name in names if name in body and name != "model"}

@@ -1,41 +1,162 @@
-"""One model as this package knows it: the hub's record, and what follows from it."""
+"""One model as this package knows it: the hub's record, what Oxen's pages add to it, and what follows from both."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import documented
+from .lengths import Length, length
+from .merging import Rule, merged, rules
+from .multishot import MultiShot, multi_shot
+from .schema import Parameter
+from .shapes import Frame, frame
+from .slots import Slot, slot
 
 if TYPE_CHECKING:
     from ..hub.records import Pricing, VideoModel
 
+_SOUNDS = re.compile(
+    r"(?<!optional )\b(native|synchroni[sz]ed|synced|matching) (\w+[ -]){0,2}audio\b"
+    r"|\bwith audio\b|\bgenerates? audio\b",
+    re.I,
+)
+_LINK = re.compile(r"https?://\S+")
+ABOUT = 60  # characters: a description shorter than that is but a title
+_AUDIO_FLAGS = ("generate_audio", "enable_audio", "with_audio", "audio", "sound")
+
 
 @dataclass(frozen=True)
 class Known:
-    """A model and its facts.
+    """A model and its facts, each worked out when first asked for.
 
     listed: whether it stands in the list at hand.  live: whether that list is the hub's own, read lately.
-    schema: its parameters.  schema_live: whether they are the hub's own words, so that a misfit is certain.
+    bundled: its schema in the snapshot, for what the live record leaves out.
     """
 
     model: VideoModel
     listed: bool = True
     live: bool = False
-    schema: Mapping[str, Any] | None = field(default=None, repr=False)
-    schema_live: bool = False
+    bundled: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
         return self.model.id
 
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        return self.model.name
+
     @cached_property
-    def properties(self) -> Mapping[str, Any]:
-        """Every parameter's schema, by its name."""
-        found = (self.schema or {}).get("properties")
-        return found if isinstance(found, dict) else {}
+    def page(self) -> Mapping[str, Any]:
+        """What Oxen's pages say about it and its schema leaves out."""
+        return documented.page(self.id)
+
+    @property
+    def schema_is_live(self) -> bool:
+        """Whether its parameters are the hub's own words, so that a misfit is certain."""
+        return self.live and self.model.request_schema is not None
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """By name, in the order of the schema."""
+        return merged(self.model.request_schema, self.bundled, self.page, live=self.live)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rules between parameters."""
+        return rules(self.model.request_schema, self.bundled, self.page, live=self.live)
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether anything is known about its parameters."""
+        return bool(self.parameters)
+
+    @cached_property
+    def about(self) -> str:
+        """What it is, in Oxen's words."""
+        told = _LINK.sub("", self.model.description or "").strip()
+        page: str = self.page.get("about", "")
+        return page if page and (not self.live or len(told) < ABOUT) else told or page
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """The parameters that take media, in order."""
+        items = self.page.get("items", {})
+        found = (slot(parameter, items) for parameter in self.parameters.values())
+        return tuple(one for one in found if one is not None)
+
+    def slot(self, kind: str, *roles: str) -> Slot | None:
+        """The first slot of this kind with one of these roles, the first role first."""
+        return next((one for role in roles for one in self.slots if one.kind == kind and one.role == role), None)
+
+    @cached_property
+    def length(self) -> Length | None:
+        """How it is told the length; None where it has no say."""
+        fps = self.page.get("fps", {}).get("value")
+        return length(self.parameters, f"{self.about} {self.model.description or ''}", fps)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """How it is told the picture's shape and size."""
+        return frame(self.parameters)
+
+    @cached_property
+    def audio_flag(self) -> Parameter | None:
+        """The parameter that switches sound on and off."""
+        return next(
+            (
+                self.parameters[name]
+                for name in _AUDIO_FLAGS
+                if name in self.parameters and self.parameters[name].is_flag
+            ),
+            None,
+        )
+
+    @cached_property
+    def sound(self) -> Literal["always", "on request"] | None:
+        """Whether it makes sound; None where nothing says that it does."""
+        if self.audio_flag is not None:
+            return "on request"
+        told = f"{self.about} {self.model.description or ''}"
+        return "always" if "audio" in self.model.outputs or _SOUNDS.search(told) else None
+
+    @cached_property
+    def multi_shot(self) -> MultiShot | None:
+        """How it takes several shots in one job; None where neither its schema nor a page says that it does."""
+        return multi_shot(self.parameters)
+
+    @cached_property
+    def needs_prompt(self) -> bool:
+        """Whether it does nothing without words."""
+        prompt = self.parameters.get("prompt")
+        return (prompt is not None and prompt.required) or self.multi_shot is not None or not self.has_schema
 
     @property
     def pricing(self) -> Pricing | None:
         """Its rates; only the live list is believed."""
         return self.model.pricing if self.live else None
+
+    def takes(self, kind: str) -> bool:
+        """Whether it takes "text", "image", "video" or "audio"."""
+        if kind == "text":
+            return "prompt" in self.parameters or not self.has_schema
+        return any(one.kind == kind for one in self.slots)
+
+    @property
+    def line(self) -> str:
+        """Price and limits in one line of at most 120 characters."""
+        from .lines import line
+
+        return line(self)
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """Everything an agent needs to call it."""
+        from .lines import detail
+
+        return detail(self)

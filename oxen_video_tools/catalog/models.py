@@ -7,13 +7,23 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..hub.records import VideoModel
+from . import documented
 from .known import Known
+from .words import has_place
+
+if TYPE_CHECKING:
+    from ..request import VideoRequest
+
+NAMED = 3  # models that are named when one lacks something
 
 
 @lru_cache(maxsize=1)
-def _snapshot() -> Mapping[str, VideoModel]:
+def snapshot() -> Mapping[str, VideoModel]:
+    """The bundled models by id."""
     raw = json.loads(files(__package__).joinpath("snapshot.json").read_text("utf-8"))
     return {model.id: model for model in map(VideoModel.parse, raw["data"])}
 
@@ -24,22 +34,18 @@ class Models(Mapping[str, Known]):
     def __init__(self, known: Mapping[str, Known], *, live: bool) -> None:
         self._known = dict(known)
         self.live = live
+        self._with: dict[str, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, listed: Sequence[VideoModel]) -> Models:
         """The live list; what it leaves out is filled in from the snapshot."""
-        bundled = _snapshot()
-        known = {}
-        for model in listed:
-            own = model.request_schema is not None
-            spare = bundled[model.id].request_schema if model.id in bundled else None
-            known[model.id] = Known(model, live=True, schema=model.request_schema or spare, schema_live=own)
-        return cls(known, live=True)
+        made = (model for model in listed if model.makes_video)
+        return cls({model.id: Known(model, live=True, bundled=_bundled(model.id)) for model in made}, live=True)
 
     @classmethod
     def bundled(cls) -> Models:
         """The snapshot that comes with the package."""
-        return cls({name: Known(model, schema=model.request_schema) for name, model in _snapshot().items()}, live=False)
+        return cls({name: Known(model, bundled=model.request_schema) for name, model in snapshot().items()}, live=False)
 
     def __getitem__(self, model_id: str) -> Known:
         return self._known[model_id]
@@ -51,18 +57,45 @@ class Models(Mapping[str, Known]):
         return len(self._known)
 
     def known(self, model_id: str) -> Known:
-        """The model; one that is not listed is known by its id alone."""
-        return self._known.get(model_id) or Known(VideoModel(model_id, model_id, outputs=("video",)), listed=False)
+        """The model; of one that is not listed, what the snapshot and Oxen's pages say."""
+        listed = self._known.get(model_id)
+        if listed is not None:
+            return listed
+        spare = snapshot().get(model_id)
+        if spare is not None:
+            return Known(spare, listed=False, bundled=spare.request_schema)
+        page = documented.page(model_id)
+        name = page.get("display_name", model_id)
+        return Known(VideoModel(model_id, name, outputs=("video",)), listed=False)
 
     def closest(self, model_id: str) -> list[str]:
         """Ids that look like it, best first."""
-        return difflib.get_close_matches(model_id, self._known, n=3, cutoff=0.5)
+        return difflib.get_close_matches(model_id, self._known, n=NAMED, cutoff=0.5)
+
+    def taking(self, word: str) -> tuple[str, ...]:
+        """Ids of the models with a place for a word of the request, those first that Oxen's pages put forward."""
+        if word not in self._with:
+            liked = documented.choices(word)
+            found = [name for name, known in self._known.items() if has_place(known, word)]
+            found.sort(key=lambda name: (liked.index(name) if name in liked else len(liked), name))
+            self._with[word] = tuple(found)
+        return self._with[word]
+
+    def instead_of(self, known: Known, word: str, request: VideoRequest) -> list[str]:
+        """A few models with a place for a word that this one has none for, and for the rest of the request's media."""
+        from .choose import missing
+
+        others = [name for name in self.taking(word) if name != known.id]
+        able = (name for name in others if not missing(self._known[name], request))
+        return list(islice(able, NAMED)) or others[:NAMED]
 
     def search(self, query: str | None = None, needs: Sequence[str] = ()) -> list[Known]:
-        """Models by words, best first."""
-        words = (query or "").lower().split()
-        return [
-            known
-            for known in self._known.values()
-            if all(word in f"{known.id} {known.model.name} {known.model.description or ''}".lower() for word in words)
-        ]
+        """Models by words and needs, best first. Needs must all be met; of the words, the more the better."""
+        from .searching import found
+
+        return found(self, query, needs)
+
+
+def _bundled(model_id: str) -> Mapping[str, object] | None:
+    spare = snapshot().get(model_id)
+    return spare.request_schema if spare else None

@@ -1,18 +1,48 @@
-"""What a body may cost, in US dollars: an upper bound, and what could not be priced."""
+"""What a body may cost, in US dollars: an upper bound, and what could not be priced.
+
+Rates come from the live list only (hub API, models: pricing). Where the length, the resolution or the sound is left to
+the model, the dearest case counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .known import Known
+from .rules import Case, condition
+from .shapes import lines
+
+if TYPE_CHECKING:
+    from ..hub.records import Pricing
+    from .known import Known
+
+Body = Mapping[str, Any]
+_COSTS = re.compile(r"\bcosts?\b|\bbilled\b|\bexpensive\b|\bper-second rate\b|\bpricing\b", re.I)
+_COSTS_THE_SAME = re.compile(r"\b(same|either way|regardless|no extra)\b", re.I)
+_HIGH_LINES = 1080
+_READ = frozenset(
+    (
+        "method",
+        "currency",
+        "cost_per_second",
+        "cost_per_second_by_resolution",
+        "cost_per_second_with_audio",
+        "cost_per_second_high_res",
+        "cost_per_image",
+    )
+)
+DEFAULT_SHOT = 5  # seconds, Oxen docs: a shot's default
 
 
 @dataclass(frozen=True)
 class Price:
-    """usd: US dollars at most; None where unknown.  unpriced: what could not be priced.  text: one line for a person."""
+    """What something may cost.
+
+    usd: US dollars at most; None where unknown.  unpriced: what could not be priced.  text: one line for a person.
+    """
 
     usd: Decimal | None
     unpriced: tuple[str, ...]
@@ -24,25 +54,209 @@ class Price:
         return self.usd is not None and not self.unpriced
 
 
-def estimate(body: Mapping[str, Any], known: Known) -> Price:
-    """What one body may cost."""
+@dataclass(frozen=True)
+class Seconds:
+    """The length that is paid. value: None where nothing bounds it.  said: how it came about, where it is a bound."""
+
+    value: float | None
+    said: str = ""
+
+
+def estimate(body: Body, known: Known) -> Price:
+    """What one body may cost, all of its `num_generations` together."""
     pricing = known.pricing
-    if pricing is None or pricing.cost_per_second is None:
-        return Price(None, ("the whole price",), "unknown")
-    seconds = body.get("duration", 5)
+    if pricing is None:
+        why = "the list names no price for it" if known.live else "prices stand in the live list, and it was not read"
+        return Price(None, ("the whole price",), f"unknown: {why}")
     count = body.get("num_generations", 1)
-    usd = pricing.cost_per_second * Decimal(str(seconds)) * count
-    return Price(usd, (), f"${usd:.2f}")
+    count = count if isinstance(count, int) and count > 0 else 1
+    usd, how, unpriced = _one(body, known, pricing)
+    unpriced = (*unpriced, *_blind_to(body, known, pricing))
+    if usd is None:
+        return Price(None, unpriced or ("the whole price",), f"unknown: {how}")
+    amount = usd * count
+    times = f"{count} × " if count > 1 else ""
+    bound = "at most " if how.startswith("≤") else ""
+    more = f", and more for {' and '.join(unpriced)}" if unpriced else ""
+    return Price(amount, unpriced, f"{bound}{dollars(amount)} ({times}{how.removeprefix('≤')}){more}")
 
 
 def total(prices: Iterable[Price]) -> Price:
-    """The price of several jobs."""
+    """The price of several jobs together."""
     prices = list(prices)
     if len(prices) == 1:
         return prices[0]
     unpriced = tuple(dict.fromkeys(part for price in prices for part in price.unpriced))
     amounts = [price.usd for price in prices if price.usd is not None]
     if not amounts:
-        return Price(None, unpriced, "unknown")
+        return Price(None, unpriced or ("the whole price",), prices[0].text if prices else "unknown: nothing to price")
     usd = sum(amounts, Decimal(0))
-    return Price(usd, unpriced, f"${usd:.2f}")
+    bound = "at most " if any(price.text.startswith("at most") for price in prices) else ""
+    more = f", and more for {' and '.join(unpriced)}" if unpriced else ""
+    return Price(usd, unpriced, f"{bound}{dollars(usd)} for {len(prices)} jobs{more}")
+
+
+def dollars(amount: Decimal) -> str:
+    """Cents, or as many digits as a smaller amount needs."""
+    if amount == amount.quantize(Decimal("0.01")) or amount >= 1:
+        return f"${amount:.2f}"
+    return f"${amount.quantize(Decimal('0.0001')).normalize():f}"
+
+
+def per_second(known: Known) -> Decimal | None:
+    """The lowest rate for a second; None where nothing says it."""
+    pricing = known.pricing
+    if pricing is None:
+        return None
+    rates = [pricing.cost_per_second, *pricing.cost_per_second_by_resolution.values()]
+    return min((rate for rate in rates if rate is not None), default=None)
+
+
+def _one(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str, tuple[str, ...]]:
+    """US dollars of one generation, how they came about, and what is missing."""
+    if pricing.method == "per_image" or (pricing.cost_per_image is not None and _rates(pricing) == []):
+        if pricing.cost_per_image is None:
+            return None, "no price for a result", ("the whole price",)
+        return pricing.cost_per_image, f"{dollars(pricing.cost_per_image)} for a result", ()
+    if pricing.method in ("time", "token"):
+        what = "computing time" if pricing.method == "time" else "tokens"
+        return None, f"it is billed by {what}", (what,)
+    if pricing.method not in (None, "per_video_output_second", "per_audio_output_second"):
+        return None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",)
+    rate, kind = _rate(body, known, pricing)
+    seconds = billed_seconds(body, known)
+    if rate is None:
+        return None, "no rate for these settings", ("the rate of these settings",)
+    if seconds.value is None:
+        return None, f"{dollars(rate)}/s, and nothing says how long it will be", ("the length of the result",)
+    bound = "≤" if seconds.said or kind else ""
+    notes = ", ".join(note for note in (seconds.said, kind) if note)
+    how = f"{seconds.value:g} s at {dollars(rate)}/s" + (f"; {notes}" if notes else "")
+    return rate * Decimal(str(seconds.value)), f"{bound}{how}", ()
+
+
+def _rates(pricing: Pricing) -> list[Decimal]:
+    rates = [pricing.cost_per_second, pricing.cost_per_second_with_audio, pricing.cost_per_second_high_res]
+    return [rate for rate in [*rates, *pricing.cost_per_second_by_resolution.values()] if rate is not None]
+
+
+def _rate(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str]:
+    """US dollars a second, and a note where it is the dearest of several."""
+    base, note = _rate_of_picture(body, known, pricing)
+    loud = pricing.cost_per_second_with_audio
+    if loud is None or sounds(body, known) is False:
+        return base, note
+    quiet = pricing.cost_per_second
+    if base is None or quiet is None:
+        return max(loud, base or loud), note
+    extra = max(loud - quiet, Decimal(0))
+    return max(loud, base + extra), note
+
+
+def _rate_of_picture(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str]:
+    table = pricing.cost_per_second_by_resolution
+    parameter = known.frame.resolution
+    said = body.get(parameter.name, parameter.default) if parameter else None
+    word = said.lower() if isinstance(said, str) else None
+    if table:
+        same = [rate for key, rate in table.items() if key == word or (lines(word) and lines(key) == lines(word))]
+        if same:
+            return same[0], ""
+        dearest = max([*table.values(), *([pricing.cost_per_second] if pricing.cost_per_second else [])])
+        return dearest, "the dearest resolution" if len(set(table.values())) > 1 else ""
+    high = pricing.cost_per_second_high_res
+    if high is None:
+        return pricing.cost_per_second, ""
+    if pricing.cost_per_second is None:
+        return high, ""
+    told = lines(word)
+    if word is None or (told is None and word not in ("standard", "low", "medium", "high")):
+        return max(high, pricing.cost_per_second), "the dearest resolution"
+    return (high if word == "high" or (told or 0) >= _HIGH_LINES else pricing.cost_per_second), ""
+
+
+def sounds(body: Body, known: Known) -> bool | None:
+    """Whether the result has sound; None where nobody can say."""
+    flag = known.audio_flag
+    if flag is None:
+        return True if known.sound == "always" else None if known.sound is None and not known.has_schema else False
+    said = body.get(flag.name, flag.default)
+    return said if isinstance(said, bool) else None
+
+
+def billed_seconds(body: Body, known: Known) -> Seconds:
+    """How long the result will be, or at most."""
+    several = known.multi_shot
+    shots = body.get(several.name if several else "multi_prompt")
+    if isinstance(shots, list) and shots:
+        key = several.duration if several else "duration"
+        return Seconds(sum(_shot_seconds(shot, key) for shot in shots))
+    length = known.length
+    if length is None or _follows_its_input(body, known):
+        return _of_the_input(body, known)
+    read = length.read(body[length.name], body) if length.name in body else length.default
+    if isinstance(read, (int, float)):
+        return Seconds(read)
+    most = length.span(body)[1]
+    if most is None:
+        return _of_the_input(body, known)
+    return Seconds(
+        most, f"the model decides the length, up to {most:g} s" if read else f"no length said, up to {most:g} s"
+    )
+
+
+def _shot_seconds(shot: Any, key: str) -> float:
+    told = shot.get(key, DEFAULT_SHOT) if isinstance(shot, dict) else DEFAULT_SHOT
+    return told if isinstance(told, (int, float)) and not isinstance(told, bool) else DEFAULT_SHOT
+
+
+def _follows_its_input(body: Body, known: Known) -> bool:
+    """Whether a rule says that the length is ignored here, or a flag that it follows the sound."""
+    length = known.length
+    case = Case(known, body, {})
+    for rule in known.rules:
+        told = rule.told
+        if (
+            told["rule"] == "ignored_when"
+            and length
+            and told.get("field") == length.name
+            and condition(told, case).holds
+        ):
+            return True
+    flag = known.parameters.get("match_audio_length")
+    return flag is not None and body.get(flag.name, flag.default) is True
+
+
+def _of_the_input(body: Body, known: Known) -> Seconds:
+    """A result as long as its input: bounded where a page says how long that may be."""
+    for slot in known.slots:
+        if body.get(slot.name) and slot.role in ("source", "driving_audio", "reference"):
+            limits = slot.parameter.limits
+            most = limits.get("output_cap_seconds") or (limits.get("media_seconds") or [None, None])[1]
+            if most is not None:
+                return Seconds(most, f"as long as its input, up to {most:g} s")
+    return Seconds(None)
+
+
+def _blind_to(body: Body, known: Known, pricing: Pricing) -> Iterator[str]:
+    """What may cost more and has no rate: rates nobody here can read, settings whose description speaks of cost."""
+    for key in pricing.raw:
+        if key not in _READ and re.search(r"cost|price|rate|fee", key, re.I) and pricing.raw[key] not in (None, 0, "0"):
+            yield key
+    covered = _covered(known, pricing)
+    for name, value in body.items():
+        parameter = known.parameters.get(name)
+        if parameter is None or name in covered or value in (None, False, parameter.default):
+            continue
+        if _COSTS.search(parameter.description) and not _COSTS_THE_SAME.search(parameter.description):
+            yield name
+
+
+def _covered(known: Known, pricing: Pricing) -> Sequence[str]:
+    """Parameters that the rates speak of."""
+    covered = [known.length.name] if known.length else []
+    if known.frame.resolution and (pricing.cost_per_second_by_resolution or pricing.cost_per_second_high_res):
+        covered.append(known.frame.resolution.name)
+    if known.audio_flag and pricing.cost_per_second_with_audio is not None:
+        covered.append(known.audio_flag.name)
+    return covered

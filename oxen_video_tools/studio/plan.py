@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from ..catalog.choose import choose
-from ..catalog.dialect import MediaPlace, translate
-from ..catalog.pricing import Price, estimate, total
+from ..catalog.choose import Choice, choose
+from ..catalog.dialect import translate
+from ..catalog.pricing import Price, total
 from ..errors import InvalidRequest
+from .planned import PlannedJob, planned_job
+from .splitting import Film, film_of, split
+
+__all__ = ["Plan", "PlannedJob", "make_plan"]
 
 if TYPE_CHECKING:
+    from ..catalog.known import Known
     from ..catalog.models import Models
     from ..request import VideoRequest
     from ..settings import Settings
-
-Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class PlannedJob:
-    """One paid job.
-
-    body: what is sent, media as the request gave them.  seconds: its length, where known.
-    shots: which shots of the request it makes, from 0.  media: the places in `body` that need a URL the hub can read.
-    first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
-    """
-
-    model: str
-    body: dict[str, Any]
-    price: Price
-    seconds: float | None
-    shots: tuple[int, ...] = ()
-    media: tuple[MediaPlace, ...] = ()
-    first_frame: Path | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What would be done.
 
-    reason: why this model.  price: of the whole, US dollars at most.
+    reason: why this model, and why in so many jobs.  price: of the whole, US dollars at most.
     film: None for one job; "side by side" or "chained" for several, joined at the end.
     """
 
@@ -51,7 +36,7 @@ class Plan:
     price: Price
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    film: Literal["side by side", "chained"] | None = field(default=None)
+    film: Film | None = field(default=None)
 
     @property
     def ok(self) -> bool:
@@ -68,13 +53,51 @@ def make_plan(request: VideoRequest, models: Models, settings: Settings) -> Plan
     """The plan for a request."""
     choice = choose(request, models, settings.model)
     known = models.known(choice.model_id)
-    spoken = translate(request, known, route=settings.route)
-    body = dict(spoken.body)
-    if settings.namespace and "target_namespace" not in body:
-        body["target_namespace"] = settings.namespace
-    price = estimate(body, known)
-    seconds = sum(shot.seconds for shot in request.multi_prompt) or request.duration
-    job = PlannedJob(known.id, body, price, seconds, tuple(range(len(request.multi_prompt))), spoken.media)
+    paying, refused = _paying(request, settings)
+    film: Film | None = None
+    cut, why = split(paying, known), ""
+    if cut is None:
+        spoken = translate(paying, known, route=settings.route, models=models)
+        jobs: tuple[PlannedJob, ...] = (planned_job(spoken, known, tuple(range(len(request.multi_prompt)))),)
+        problems, warnings = spoken.problems, spoken.warnings
+    else:
+        jobs, problems, warnings, film, why = film_of(cut, paying, known, models, settings)
     return Plan(
-        request, known.id, choice.reason, (job,), total([price]), tuple(spoken.problems), tuple(spoken.warnings)
+        request=request,
+        model=known.id,
+        reason=_reason(choice, why),
+        jobs=jobs,
+        price=total(job.price for job in jobs),
+        problems=(*refused, *problems),
+        warnings=(*_about_the_list(known, models), *warnings),
+        film=film,
     )
+
+
+def _reason(choice: Choice, why: str) -> str:
+    return f"{choice.reason}; {why}" if why else choice.reason
+
+
+def _paying(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
+    """The request with the namespace that pays; a problem where it names one that is not allowed."""
+    if not request.target_namespace:
+        return (
+            request.model_copy(update={"target_namespace": settings.namespace}) if settings.namespace else request
+        ), []
+    allowed = {name for name in (settings.namespace, *settings.namespaces) if name}
+    if not allowed or request.target_namespace in allowed:
+        return request, []
+    return request, [f"target_namespace={request.target_namespace}: use {' or '.join(sorted(allowed))}."]
+
+
+def _about_the_list(known: Known, models: Models) -> list[str]:
+    """How far what is said here can be trusted."""
+    if not known.listed:
+        near = models.closest(known.id)
+        gone = known.page.get("left_the_list")
+        said = f"{known.id} left the list of models in {gone}" if gone else f"{known.id} is not in the list of models"
+        meant = f" Did you mean {', '.join(near)}?" if near else ""
+        return [f"{said}; the hub may refuse it.{meant}"]
+    if not models.live:
+        return ["The live list of models could not be read: checked against the bundled one, and prices are unknown."]
+    return []

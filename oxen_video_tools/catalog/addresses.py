@@ -1,0 +1,131 @@
+"""Media that a prompt names: `@Image1`, `Image 1`, `@Element1`, `@FirstFrame`.
+
+A request counts its own media: Image 1 is the first `input_image`. Each model has its own way to write it and its own
+counting (Seedance counts faces first, Gemini calls the first frame @FirstFrame, elements are counted apart). The way
+is read from the descriptions; where none tells it, prompts stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .draft import Addressed, Draft
+    from .known import Known
+    from .slots import Slot
+
+_STYLE = r"(?P<before>@|<+|\[)?(?P<noun>{noun})(?P<gap>[ _]?)1(?P<after>>+|\])?(?![\w])"
+_NAMED = re.compile(r"(?P<at>@)?\b(?P<noun>image|video|audio|element)(?:[ _]?)(?P<number>\d{1,2})\b", re.I)
+_FIRST_FRAME = re.compile(r"@(?:first_?frame|start_?(?:frame|image))\b", re.I)
+_NOUNS = {"image": "input_image", "video": "input_video", "audio": "input_audio"}
+_COUNTED = ("reference_face", "reference", "source", "driving_audio")  # faces first (Oxen docs, Seedance 2.0)
+
+
+def style(known: Known, noun: str) -> str | None:
+    """How this model's prompts name the n-th image, video, audio or element: "@Image{n}"; None where nothing says it."""
+    pattern = re.compile(_STYLE.format(noun=noun), re.I)
+    for text in _texts(known):
+        found = pattern.search(text)
+        if found and (found["before"] or found["noun"][0].isupper()):
+            return f"{found['before'] or ''}{found['noun']}{found['gap']}{{n}}{found['after'] or ''}"
+    return None
+
+
+def _texts(known: Known) -> Iterator[str]:
+    prompt = known.parameters.get("prompt")
+    yield prompt.description if prompt else ""
+    yield from (slot.parameter.description for slot in known.slots)
+    yield known.about
+
+
+def renumbered(draft: Draft) -> None:
+    """Let the prompts of the body name its media as the model does."""
+    if not draft.known.slots:
+        return
+    several = draft.known.multi_shot.name if draft.known.multi_shot else None
+    prompt = draft.body.get("prompt")
+    if isinstance(prompt, str):
+        draft.body["prompt"] = _rewritten(prompt, draft)
+    shots = draft.body.get(several) if several else None
+    if isinstance(shots, list) and draft.known.multi_shot is not None:
+        key = draft.known.multi_shot.prompt
+        draft.body[several or ""] = [_shot(shot, key, draft) for shot in shots]
+
+
+def _shot(shot: Any, key: str, draft: Draft) -> Any:
+    words = shot.get(key) if isinstance(shot, dict) else None
+    return {**shot, key: _rewritten(words, draft)} if isinstance(words, str) else shot
+
+
+def _rewritten(prompt: str, draft: Draft) -> str:
+    def named(found: re.Match[str]) -> str:
+        noun, number = found["noun"].lower(), int(found["number"])
+        if not found["at"] and not found["noun"][0].isupper():
+            return found[0]  # "the image 1 m above the ground" names nothing
+        name = _name(noun, number, bool(found["at"]), draft)
+        if name is not None and _digits(name) not in (None, number):
+            draft.findings.warning(f"{found[0]} in the prompt is {name} for {draft.known.id}.", "prompt")
+        return found[0] if name is None else name
+
+    def first(found: re.Match[str]) -> str:
+        place = next((one for one in draft.addressed if one.word == "start_image"), None)
+        return (_at(place, draft) if place else None) or found[0]
+
+    return _NAMED.sub(named, _FIRST_FRAME.sub(first, prompt))
+
+
+def _digits(name: str) -> int | None:
+    digits = re.search(r"\d+", name)
+    return int(digits[0]) if digits else None
+
+
+def _name(noun: str, number: int, surely: bool, draft: Draft) -> str | None:
+    """What the model calls the medium that a prompt names; None where it is to stay as it is."""
+    if noun == "element":
+        told = style(draft.known, "element")
+        return told.format(n=number) if told else None
+    place = _meant(noun, number, draft)
+    if place is not None:
+        return _at(place, draft)
+    kind_in_parameters = any(slot.kind == noun and slot.name in draft.loose for slot in draft.known.slots)
+    if surely and not kind_in_parameters:
+        draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.", "prompt")
+    return None
+
+
+def _meant(noun: str, number: int, draft: Draft) -> Addressed | None:
+    """The medium that a request calls so. Without references, pictures are counted from the first frame on."""
+    of = [one for one in draft.addressed if one.word == _NOUNS[noun]]
+    if not of and noun == "image":
+        of = [one for word in ("start_image", "end_image") for one in draft.addressed if one.word == word]
+        return of[number - 1] if 0 < number <= len(of) else None
+    return next((one for one in of if one.number == number), None)
+
+
+def _at(place: Addressed, draft: Draft) -> str | None:
+    slot = place.slot
+    if slot.role == "elements":
+        told = style(draft.known, "element")
+        return told.format(n=place.index + 1) if told else None
+    if slot.role in ("first_frame", "last_frame"):
+        return _frame_name(draft.known, slot)
+    told = style(draft.known, slot.kind) if slot.role in _COUNTED else None
+    return told.format(n=_before(slot, draft) + place.index + 1) if told else None
+
+
+def _frame_name(known: Known, slot: Slot) -> str | None:
+    pattern = re.compile(r"@(?:First|Start)\w*" if slot.role == "first_frame" else r"@(?:Last|End|Tail)\w*")
+    return next((found[0] for text in _texts(known) if (found := pattern.search(text))), None)
+
+
+def _before(slot: Slot, draft: Draft) -> int:
+    """How many media of this kind the model counts before those of this slot."""
+    same = [one for one in draft.known.slots if one.kind == slot.kind and one.role in _COUNTED]
+    same.sort(key=lambda one: _COUNTED.index(one.role))
+    return sum(_count(draft.body.get(one.name)) for one in same[: same.index(slot)])
+
+
+def _count(value: Sequence[Any] | str | None) -> int:
+    return len(value) if isinstance(value, list) else int(bool(value))
