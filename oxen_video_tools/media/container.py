@@ -89,6 +89,8 @@ def video_of(container: Any, limits: Limits = LIMITS) -> Any:
         width, height = context.width, context.height
         if not width or not height or width * height > limits.pixels:
             raise unreadable(container.name, f"its picture of {width} × {height} pixels is not usable")
+        if not context.is_open:  # slices as well as frames: both cores decode
+            context.thread_type = "AUTO"
         return stream
     raise unreadable(container.name, "it holds no video")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
+from ..pictures import Bytes, plane_of
+
 Words = npt.NDArray[np.uint16]
 
 
@@ -37,9 +37,3 @@ class Canvas:
             mixed += np.multiply(added, np.uint16(theirs), dtype=np.uint16)
             mixed >>= 8
             mine[:] = mixed
-
-
-def plane_of(plane: Any) -> Bytes:
-    """A writable view of a plane of a PyAV frame, without the padding at the end of its rows."""
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from . import text
-from .canvas import Bytes
+from ..pictures import Bytes
 from .direction import Direction
 
 INK, PAPER = 18, 238  # luma of dark and of light

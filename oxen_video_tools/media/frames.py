@@ -1,0 +1,46 @@
+"""Single pictures of a video as PNG: the last frame, which the next shot of a chained film begins with."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from .extra import media_extra
+from .limits import LIMITS, Limits
+from .probe import rotation_of
+
+
+def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
+    """The last picture of a video as PNG bytes, upright, at full size.
+
+    Raises InputUnreadable, also when the file ends before the end that it states: a frame from the middle would be the
+    wrong one to go on from.
+    """
+    with media_extra():
+        from .container import opened, video_of
+        from .pictures import last_picture
+    with opened(path, limits) as container:
+        return _png(last_picture(container, video_of(container, limits)), rotation_of(Path(path)))
+
+
+def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> bytes:
+    """The picture shown at `seconds` as PNG bytes. Raises InputUnreadable."""
+    with media_extra():
+        from .container import opened, unreadable, video_of
+        from .pictures import picture_at
+    with opened(path, limits) as container:
+        frame = picture_at(container, video_of(container, limits), seconds)
+        if frame is None:
+            raise unreadable(path, "it holds no picture that can be decoded")
+        return _png(frame, rotation_of(Path(path)))
+
+
+def _png(frame: Any, turn: int) -> bytes:
+    from PIL import Image
+
+    from .pictures import rgb
+
+    out = BytesIO()
+    Image.fromarray(rgb(frame, turn=turn)).save(out, "PNG", compress_level=3)
+    return out.getvalue()

@@ -1,0 +1,145 @@
+"""Decoding pictures one by one, through damage and within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from .container import unreadable
+from .limits import LIMITS, Limits
+
+Bytes = npt.NDArray[np.uint8]
+
+SEARCH = 600  # frames decoded at most to reach one time after a key frame
+
+
+class Decoding:
+    """The pictures of a stream from where the container stands, in the order of showing.
+
+    A damaged packet is counted and skipped; decoding goes on after it. damaged: packets.  shown: pictures so far.
+    """
+
+    def __init__(self, container: Any, stream: Any, limits: Limits = LIMITS) -> None:
+        self.container, self.stream, self.limits = container, stream, limits
+        self.damaged = 0
+        self.shown = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for packet in self._packets():
+            for frame in self._pictures(packet):
+                if self.shown >= self.limits.frames:
+                    return
+                if frame.width * frame.height > self.limits.pixels:  # a stream may change its size on the way
+                    self.damaged += 1
+                    continue
+                self.shown += 1
+                yield frame
+
+    def _packets(self) -> Iterator[Any]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.damaged += 1
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def _pictures(self, packet: Any) -> list[Any]:
+        if getattr(packet, "is_corrupt", False):
+            self.damaged += 1
+        try:
+            return list(packet.decode())
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError:
+            self.damaged += 1
+            return []
+
+
+def picture_at(container: Any, stream: Any, seconds: float) -> Any | None:
+    """The picture shown at `seconds`, or the nearest one that can be had; None where there is none."""
+    start = stream.start_time or 0
+    wanted = start + int(seconds / stream.time_base)
+    try:
+        container.seek(wanted, stream=stream, backward=True)
+    except av.error.FFmpegError:
+        container.seek(0)
+    found = None
+    for n, frame in enumerate(Decoding(container, stream)):
+        if frame.pts is not None and frame.pts > wanted and found is not None:
+            break
+        found = frame
+        if n >= SEARCH or (frame.pts is not None and frame.pts >= wanted):
+            break
+    return found
+
+
+def last_picture(container: Any, stream: Any) -> Any:
+    """The last picture. Raises InputUnreadable where there is none, or where it comes long before the stated end."""
+    stated = stream.duration
+    if stated:
+        container.seek((stream.start_time or 0) + stated, stream=stream, backward=True)
+    last = _last(container, stream)
+    if last is None and stated:
+        container.seek(0)
+        last = _last(container, stream)
+    if last is None:
+        raise unreadable(container.name, "it holds no picture that can be decoded")
+    missing = missing_seconds(stream, last)
+    if missing > 0:
+        raise unreadable(container.name, f"it is cut off: its last {missing:.1f} s are not there")
+    return last
+
+
+def _last(container: Any, stream: Any) -> Any | None:
+    last = None
+    for last in Decoding(container, stream):  # noqa: B007  # only the last one counts
+        pass
+    return last
+
+
+def missing_seconds(stream: Any, last: Any) -> float:
+    """How much earlier than its stated end a stream really ends; 0 within two frames."""
+    if not stream.duration or last is None or last.pts is None:
+        return 0.0
+    rate = stream.average_rate or stream.guessed_rate
+    frame = 1 / float(rate) if rate else 0.04
+    end = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    gap = end - (float(last.pts * last.time_base) + frame)
+    return gap if gap > 2 * frame else 0.0
+
+
+def rgb(frame: Any, width: int | None = None, height: int | None = None, turn: int = 0) -> Bytes:
+    """The picture as rows of red, green and blue, in true colours. turn: degrees clockwise, applied at the end."""
+    shown = frame.reformat(
+        width=width or frame.width,
+        height=height or frame.height,
+        format="rgb24",
+        src_colorspace=colours_of(frame),
+        interpolation="AREA" if width and width < frame.width else "BICUBIC",
+    )
+    found: Bytes = shown.to_ndarray()
+    return np.rot90(found, -turn // 90).copy() if turn else found
+
+
+def colours_of(frame: Any) -> str:
+    """Which matrix its colours were made with; where a file doesn't say, size tells, as players do."""
+    stated = int(frame.colorspace)
+    if stated == 1:
+        return "ITU709"
+    if stated in (5, 6):
+        return "ITU601"
+    return "ITU709" if frame.height > 576 or frame.width > 1024 else "ITU601"
+
+
+def plane_of(plane: Any) -> Bytes:
+    """A writable view of a plane of a PyAV frame, without the padding at the end of its rows."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]
