@@ -1,0 +1,110 @@
+"""The sandbox as an ASGI app: every route of the hub that a video client meets, and its own under `/sandbox`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..clock import SystemClock
+from .answers import Refusal, not_found, typed
+from .backlot import Backlot, Options
+from .faults import Faults
+from .routes import catalogue, control, generate, queue, results, stream
+from .wire import Bounded, Handler, endpoint
+
+_GLANCE = 0.01  # seconds between looks at a clock that somebody else turns
+
+
+def build_app(
+    options: Options | None = None,
+    faults: Faults | None = None,
+    *,
+    base_url: str = "",
+    on_open: Callable[[Backlot], None] | None = None,
+) -> Starlette:
+    """The app. Its state opens with the server and closes with it.
+
+    base_url: what result URLs begin with.  on_open: is handed the backlot, in the server's event loop.
+    """
+
+    @asynccontextmanager
+    async def open_backlot(app: Starlette) -> AsyncIterator[None]:
+        lot = app.state.backlot = Backlot(options or Options(), faults or Faults())
+        lot.files.base_url = base_url
+        ticker = asyncio.create_task(_keep_going(lot))
+        if on_open:
+            on_open(lot)
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            await asyncio.wait([ticker])
+            lot.close()
+
+    return Starlette(
+        routes=_routes(),
+        lifespan=open_backlot,
+        middleware=[Middleware(Bounded)],
+        exception_handlers={HTTPException: _unknown, Refusal: _refused},
+    )
+
+
+async def _keep_going(lot: Backlot) -> None:
+    """Let what is due happen without anybody asking, so that events are told in time."""
+    while True:
+        lot.changed.clear()
+        lot.advance()
+        due = lot.next_change()
+        wait = None if due is None else max(0.0, due - lot.now)
+        if not isinstance(lot.options.clock, SystemClock):
+            wait = _GLANCE
+        try:
+            await asyncio.wait_for(lot.changed.wait(), wait)
+        except asyncio.TimeoutError:
+            continue
+
+
+def _routes() -> list[Route]:
+    def route(method: str, path: str, point: str, handler: Handler, *, key: bool = True) -> Route:
+        return Route(path, endpoint(point, handler, key=key), methods=[method])
+
+    ai = "/api/ai"
+    return [
+        route("POST", f"{ai}/videos/generate", "generate", generate.generate),
+        route("POST", f"{ai}/queue", "enqueue", queue.enqueue),
+        route("GET", f"{ai}/queue", "list", queue.listing),
+        route("GET", f"{ai}/queue/{{generation_id}}", "get", queue.one),
+        route("DELETE", f"{ai}/queue/{{generation_id}}", "cancel", queue.cancel),
+        route("GET", f"{ai}/generations", "history", queue.history),
+        route("GET", "/api/events", "events", stream.events),
+        route("GET", f"{ai}/models", "models", catalogue.listing, key=False),
+        route("GET", f"{ai}/models/search", "models", catalogue.found, key=False),
+        route("POST", f"{ai}/models/{{model:path}}/activate", "models", catalogue.activate),
+        route("POST", f"{ai}/models/{{model:path}}/deactivate", "models", catalogue.deactivate),
+        route("GET", f"{ai}/models/{{model:path}}", "models", catalogue.one, key=False),
+        route("GET", "/api/users/me", "me", catalogue.me),
+        route("GET", "/api/repos/{namespace}/{repo}/files/{path:path}", "download", results.result, key=False),
+        route("GET", "/sandbox/ledger", "control", control.ledger, key=False),
+        route("GET", "/sandbox/faults", "control", control.faults, key=False),
+        route("POST", "/sandbox/faults", "control", control.add_faults, key=False),
+        route("DELETE", "/sandbox/faults", "control", control.clear_faults, key=False),
+    ]
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = not_found() if status == 404 else typed(status, "invalid_params", str(error))
+    return JSONResponse(refusal.body, status)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    refusal = error if isinstance(error, Refusal) else typed(500, "unknown_error")
+    return JSONResponse(refusal.body, refusal.status, refusal.headers)

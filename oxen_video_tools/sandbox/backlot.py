@@ -1,0 +1,265 @@
+"""The sandbox behind its wire: accounts, jobs and what becomes of them as the clock goes on.
+
+Nothing here waits. Every look at the backlot first lets happen what is due by the clock, in order, so that a test with
+a clock of its own sees the same course of events every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ..clock import Clock, SystemClock
+from .checks import problem
+from .events import Events
+from .faults import Faults, Fired
+from .files import Files
+from .models import Model, all_models
+from .pace import Pace
+from .pictures import Pictures
+from .prices import cost
+from .shotlist import ShotList, shot_list
+from .store import ACTIVE, TERMINAL, Job, Store
+from .words import MODERATED, NO_CREDITS
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sandbox is set up. `Sandbox` documents each."""
+
+    api_key: str | None = None
+    username: str = "sandbox"
+    namespaces: tuple[str, ...] | None = None
+    credits: Decimal | None = None
+    pace: Pace = field(default_factory=lambda: Pace.of("instant"))
+    clock: Clock = field(default_factory=SystemClock)
+    state: Path | None = None
+    picture_height: int | None = None
+    parallel: int = 200
+    lifetime: float = 3600.0
+    keep_alive: float = 15.0
+
+
+class Backlot:
+    """The state of one sandbox. Used by one event loop."""
+
+    def __init__(self, options: Options, faults: Faults) -> None:
+        self.options = options
+        self.faults = faults
+        self.models = all_models()
+        self.store = Store(options.state)
+        folder = options.state.with_name(options.state.name + ".files") if options.state else None
+        secret = self.store.note("secret", secrets.token_hex(32))
+        self.files = Files(self.store, folder, secret, lifetime=options.lifetime)
+        self.pictures = Pictures(self.files)
+        self.events = Events()
+        self.requests: Counter[str] = Counter()
+        self.changed = asyncio.Event()  # a job was added: the ticker looks again
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._spent = sum((Decimal(job.cost or 0) for job in self.store.jobs(statuses=["succeeded"])), Decimal(0))
+
+    def close(self) -> None:
+        self.events.tell(None)
+        self.store.close()
+        self.files.close()
+
+    @property
+    def now(self) -> float:
+        return self.options.clock.time()
+
+    # --- money
+
+    @property
+    def credits_left(self) -> Decimal | None:
+        return None if self.options.credits is None else self.options.credits - self._spent
+
+    def price(self, model: Model, body: Mapping[str, Any]) -> Decimal:
+        """What one generation of a request will cost."""
+        try:
+            seconds = self.shots(model, body).seconds
+        except (KeyError, TypeError, ValueError, AttributeError):  # a bad request costs nothing: it will fail
+            return Decimal(0)
+        return cost(model.listed["pricing"], body, seconds)
+
+    def shots(self, model: Model, body: Mapping[str, Any]) -> ShotList:
+        return shot_list(model, body, lines=self.options.picture_height)
+
+    # --- jobs
+
+    def accept(
+        self,
+        model: Model,
+        body: Mapping[str, Any],
+        *,
+        namespace: str,
+        route: str,
+        count: int = 1,
+        faults: Fired | None = None,
+        stranger: bool = False,
+    ) -> list[Job]:
+        """Take `count` jobs into the queue. `body` is what each record will echo."""
+        fired = faults or Fired()
+        now = self.now
+        lasting = {name: fired[name].given for name in ("moderated", "fail", "stuck") if name in fired}
+        jobs = [
+            Job(
+                generation_id=str(uuid4()),
+                model=model.name,
+                media_type=model.media_type or "video",
+                body=dict(body),
+                namespace=namespace,
+                repo=body.get("target_repo"),
+                folder=body.get("target_directory"),
+                route=route,
+                enqueued_at=now,
+                next_at=None if lasting.get("stuck") == "queued" else now + self.options.pace.queued(),
+                listed_at=now + fired.seconds("show_late") if "show_late" in fired else None,
+                gone_at=now + fired.seconds("vanish") if "vanish" in fired else None,
+                faults=lasting,
+                stranger=stranger,
+            )
+            for _ in range(count)
+        ]
+        with self.store.together():
+            for job in jobs:
+                self.store.add(job)
+        self.changed.set()
+        return jobs
+
+    def job(self, generation_id: str) -> Job | None:
+        """One job, unless it has vanished."""
+        job = self.store.job(generation_id)
+        return None if job is None or _gone(job, self.now) else job
+
+    def listed(self, where: Mapping[str, object], statuses: tuple[str, ...]) -> list[Job]:
+        """The jobs that a list shows now."""
+        now = self.now
+        found = self.store.jobs(where, statuses)
+        return [job for job in found if not _gone(job, now) and (job.listed_at is None or job.listed_at <= now)]
+
+    def cancel(self, job: Job) -> None:
+        """End an active job. No effect on one that has ended."""
+        if job.status in ACTIVE:
+            self._ended(job, "cancelled", self.now)
+            self._wake(job)
+
+    async def finished(self, job: Job) -> Job:
+        """The job, once it has ended. Waits as long as that takes."""
+        while True:
+            found = self.store.job(job.generation_id)
+            if found is None or found.status in TERMINAL:
+                return found or job
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(job.generation_id, []).append(future)
+            await future
+
+    # --- time
+
+    def advance(self) -> None:
+        """Let everything happen that is due by now, in order, and tell about it."""
+        now = self.now
+        ended: list[Job] = []
+        with self.store.together():
+            busy = self.store.count(statuses=["processing"])
+            freed = 0.0
+            while True:
+                ending = self.store.next_due("processing")
+                starting = self.store.next_due("queued") if busy < self.options.parallel else None
+                end_at = ending.next_at if ending and ending.next_at is not None else now + 1
+                start_at = max(starting.next_at or 0, freed) if starting else now + 1
+                if min(end_at, start_at) > now:
+                    break
+                if ending and end_at <= start_at:
+                    self._end(ending, end_at)
+                    ended.append(ending)
+                    busy, freed = busy - 1, end_at
+                elif starting:
+                    self._begin(starting, start_at)
+                    busy += 1
+        for job in ended:
+            self._wake(job)
+            self._tell(job)
+
+    def next_change(self) -> float | None:
+        """When something is due next, in Unix seconds."""
+        due = [self.store.next_due(status) for status in ACTIVE]
+        return min((job.next_at for job in due if job and job.next_at is not None), default=None)
+
+    def _begin(self, job: Job, at: float) -> None:
+        job.status, job.started_at = "processing", at
+        model = self.models[job.model]
+        job.error = self._refusal(model, job, at)
+        job.outcome = "failed" if job.error else "succeeded"
+        pace = self.options.pace
+        if job.error is None:
+            job.cost = str(self.price(model, job.body))
+            wait = pace.running(job.model, job.media_type, self.shots(model, job.body).seconds)
+        else:
+            wait = pace.refused()
+        job.next_at = None if "stuck" in job.faults else at + wait
+        self.store.keep(job)
+
+    def _refusal(self, model: Model, job: Job, at: float) -> str | None:
+        """Why a job fails, in the hub's words: parameters are checked when it runs."""
+        if "fail" in job.faults:
+            return str(job.faults["fail"])
+        if "moderated" in job.faults:
+            return MODERATED
+        words = problem(model, job.body, lambda url: self.files.reaches(url, at))
+        if words is None and self.credits_left is not None and self.price(model, job.body) > self.credits_left:
+            return NO_CREDITS
+        return words
+
+    def _end(self, job: Job, at: float) -> None:
+        self._ended(job, job.outcome or "succeeded", at)
+        if job.status == "succeeded":
+            self._spent += Decimal(job.cost or 0)
+
+    def _ended(self, job: Job, status: str, at: float) -> None:
+        job.status, job.completed_at, job.next_at = status, at, None
+        self.store.keep(job)
+
+    def _wake(self, job: Job) -> None:
+        for future in self._waiting.pop(job.generation_id, []):
+            if not future.done():
+                future.set_result(None)
+
+    def _tell(self, job: Job) -> None:
+        payload: dict[str, Any] = {
+            "generation_id": job.generation_id,
+            "status": job.status,
+            "media_type": job.media_type,
+        }
+        if job.status == "succeeded":
+            payload |= {"model": job.model, "url": self.result_url(job)}
+        else:
+            payload |= {"error": job.error}
+        self.events.tell(payload)
+
+    # --- results
+
+    def result_path(self, job: Job) -> str:
+        folder = f"{job.folder.strip('/')}/" if job.folder else ""
+        ending = "png" if job.media_type == "image" else "mp4"
+        repo = job.repo or "generations"
+        return f"/api/repos/{job.namespace}/{repo}/files/main/{folder}{job.generation_id}.{ending}"
+
+    def result_url(self, job: Job, *, expired: bool = False) -> str:
+        """A fresh signed URL of the result."""
+        return self.files.signed(self.result_path(job), self.now, expired=expired)
+
+    async def result(self, job: Job) -> Path:
+        """The file itself, rendered when it is first asked for."""
+        shots = self.shots(self.models[job.model], job.body)
+        return await (self.pictures.image(shots) if job.media_type == "image" else self.pictures.video(shots))
+
+
+def _gone(job: Job, now: float) -> bool:
+    return job.gone_at is not None and job.gone_at <= now

@@ -1,0 +1,117 @@
+"""Files of the sandbox: where they lie, the signed URLs that lead to them, and who may read them.
+
+A signed URL carries `oxen_expires` (Unix seconds) and `oxen_signature`, like the hub's; it is good until then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from .store import Store
+
+EXPIRES, SIGNATURE = "oxen_expires", "oxen_signature"
+
+
+class Files:
+    """Signed URLs, and bytes kept under their SHA-256.
+
+    lifetime: seconds for which a signed URL is good.  base_url: what every URL begins with.
+    """
+
+    def __init__(self, store: Store, folder: Path | None, secret: str, *, lifetime: float) -> None:
+        self._store = store
+        self._secret = secret.encode()
+        self._temporary = TemporaryDirectory(prefix="oxen-sandbox-") if folder is None else None
+        self.folder = Path(self._temporary.name) if self._temporary else folder or Path()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lifetime = lifetime
+        self.base_url = ""
+
+    def close(self) -> None:
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def signed(self, path: str, now: float, *, expired: bool = False) -> str:
+        """A URL for `path` that anybody may read for a while; `expired`: one that is over already."""
+        expires = int(now - 60 if expired else now + self.lifetime)
+        return f"{self.base_url}{quote(path)}?{EXPIRES}={expires}&{SIGNATURE}={self._signature(path, expires)}"
+
+    def opens(self, path: str, query: str, now: float) -> bool:
+        """Whether the query of a URL is a signature for `path` that has not expired."""
+        words = parse_qs(query)
+        expires, signature = words.get(EXPIRES, [""])[0], words.get(SIGNATURE, [""])[0]
+        if not (expires.isascii() and expires.isdigit()) or now > int(expires):
+            return False
+        return hmac.compare_digest(signature.encode(), self._signature(path, int(expires)).encode())
+
+    def _signature(self, path: str, expires: int) -> str:
+        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+    def keep(self, content: bytes) -> str:
+        """Keep bytes; answers their SHA-256."""
+        digest = hashlib.sha256(content).hexdigest()
+        place = self.path(digest)
+        if not place.exists():
+            partial = place.with_suffix(".partial")
+            partial.write_bytes(content)
+            partial.replace(place)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        return self.folder / digest
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL leads to this sandbox."""
+        return bool(self.base_url) and url.startswith(f"{self.base_url}/")
+
+    def reaches(self, url: str, now: float) -> bool:
+        """Whether a model's server could read `url`. Foreign hosts are believed: the sandbox calls nobody.
+
+        `data:` URIs, paths and private addresses are not: no server of a model's provider could fetch them.
+        """
+        if self.is_own(url):
+            return self._reaches_own(url, now)
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and bool(host) and not _is_private(host)
+
+    def _reaches_own(self, url: str, now: float) -> bool:
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+        found = uploaded(path)
+        if found is None:  # a result of an earlier generation
+            return self.opens(path, parts.query, now)
+        if self._store.file(found) is None:
+            return False
+        return self._store.visibility(*found[:2]) == "public" or self.opens(path, parts.query, now)
+
+    def local(self, url: str) -> Path | None:
+        """The file behind a URL of an upload here."""
+        found = uploaded(unquote(urlsplit(url).path)) if self.is_own(url) else None
+        digest = self._store.file(found) if found else None
+        return self.path(digest) if digest else None
+
+
+def uploaded(path: str) -> tuple[str, str, str, str] | None:
+    """`/api/repos/NAMESPACE/REPO/file/BRANCH/PATH` → its four parts."""
+    parts = path.split("/", 7)
+    if len(parts) == 8 and parts[1:3] == ["api", "repos"] and parts[5] == "file":
+        return parts[3], parts[4], parts[6], parts[7]
+    return None
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False

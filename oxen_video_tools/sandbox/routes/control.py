@@ -1,0 +1,91 @@
+"""`/sandbox/…`: what the hub does not have. The ledger judges every money test; the faults are set while it runs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..answers import typed
+from ..backlot import Backlot
+from ..faults import KINDS, Fault
+from ..store import ACTIVE, Job
+from ..wire import json_body
+
+
+async def ledger(lot: Backlot, request: Request) -> Response:
+    return JSONResponse(read_ledger(lot))
+
+
+def read_ledger(lot: Backlot) -> dict[str, Any]:
+    """What was charged. Money is in US dollars, as decimal strings; the prices are invented.
+
+    charged: for what succeeded.  committed: that, and what is still running.  accepted: how many generations were
+    taken.  charged_to_others: for jobs that a fault let other clients of the account enqueue; they count nowhere else.
+    requests: how often each endpoint was called.
+    """
+    lot.advance()
+    jobs = lot.store.jobs()
+    own = [job for job in jobs if not job.stranger]
+    left = lot.credits_left
+    return {
+        "currency": "USD",
+        "prices": "invented by the sandbox",
+        "charged": _dollars([job for job in own if job.status == "succeeded"]),
+        "committed": _dollars([job for job in own if job.status in (*ACTIVE, "succeeded")]),
+        "accepted": len(own),
+        "charged_to_others": _dollars([job for job in jobs if job.stranger and job.status == "succeeded"]),
+        "credits_left": None if left is None else str(left),
+        "generations": [_line(job) for job in jobs],
+        "requests": dict(lot.requests),
+    }
+
+
+def _dollars(jobs: list[Job]) -> str:
+    return str(sum((Decimal(job.cost or 0) for job in jobs), Decimal(0)))
+
+
+def _line(job: Job) -> dict[str, Any]:
+    return {
+        "generation_id": job.generation_id,
+        "model": job.model,
+        "route": job.route,
+        "namespace": job.namespace,
+        "status": job.status,
+        "cost": job.cost if job.status == "succeeded" else "0",
+        "stranger": job.stranger,
+        "enqueued_at": job.enqueued_at,
+        "body": job.body,
+    }
+
+
+async def faults(lot: Backlot, request: Request) -> Response:
+    kinds = {name: kind.words for name, kind in KINDS.items()}
+    return JSONResponse({"faults": lot.faults.told(), "kinds": kinds})
+
+
+async def add_faults(lot: Backlot, request: Request) -> Response:
+    """`{"fault": "late=3@2"}` or `{"faults": […]}`. All of them, or none."""
+    body = await json_body(request)
+    asked = body.get("faults", [body["fault"]] if "fault" in body else None)
+    if not isinstance(asked, list) or not asked:
+        raise typed(400, "invalid_params", 'send {"fault": "…"} or {"faults": ["…"]}')
+    try:
+        parsed = [Fault.parse(str(text)) for text in asked]
+    except ValueError as error:
+        raise typed(400, "invalid_params", str(error)) from None
+    for fault in parsed:
+        lot.faults.add(fault)
+    return await faults(lot, request)
+
+
+async def clear_faults(lot: Backlot, request: Request) -> Response:
+    """`?fault=late`, or all."""
+    name = request.query_params.get("fault")
+    if name is None:
+        lot.faults.clear()
+    else:
+        lot.faults.remove(name)
+    return await faults(lot, request)

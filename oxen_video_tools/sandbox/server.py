@@ -1,0 +1,181 @@
+"""`Sandbox`: the sandbox as something to start and stop, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import uvicorn
+
+from ..clock import Clock, SystemClock
+from .app import build_app
+from .backlot import Backlot, Options
+from .faults import Fault, Faults
+from .pace import Pace, Speed
+from .routes.control import read_ledger
+from .wire import DroppableProtocol
+
+Answer = TypeVar("Answer")
+_PATIENCE = 20.0  # seconds to start or to stop
+
+
+class Sandbox:
+    """Oxen's HTTP API on this machine.
+
+        with Sandbox() as hub:
+            HubClient(api_key=hub.api_key, base_url=hub.base_url)
+            hub.faults.add("drop_answer", calls=2)      # the second paid POST from now is taken but not answered
+            hub.faults.add("late=3@1-3/list")           # the same in one word; `faults.KINDS` lists them all
+            hub.ledger()["charged"]                     # "0.35": what was charged so far
+
+    api_key: the one key that is accepted. None: any is, and `.api_key` is one to use.
+    speed: "instant", "real" (1–5 minutes a video), or how many times faster than real.
+    clock: where the time comes from; only its `time()` is asked, from the sandbox's thread.
+    state: an SQLite file in which jobs, uploads and charges outlive a restart; files lie beside it. None: forgotten.
+    picture_height: an upper bound in pixels for the shorter side of every video, for tests that want them small.
+    credits: US dollars on the account; None is without end.  namespaces: whose `target_namespace` is accepted beside
+    `username`; None accepts any.  faults: `Fault`s or their text form; `.faults` changes them at any time, calls being
+    counted from then.  seed: for faults with a probability.
+    lifetime: seconds for which a signed URL is good.  keep_alive: seconds of silence on the event stream.
+    parallel: how many jobs run at once; others wait in the queue.
+    host: loopback, unless told otherwise: whoever reaches it may use it.  port: 0 takes a free one.
+
+    Also `async with`. Raises ValueError for options that can't be, OSError when the port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        speed: Speed = "instant",
+        clock: Clock | None = None,
+        state: Path | str | None = None,
+        picture_height: int | None = None,
+        credits: Decimal | float | str | None = None,  # the hub's word for it
+        namespaces: Iterable[str] | None = None,
+        username: str = "sandbox",
+        faults: Iterable[Fault | str] = (),
+        seed: int = 0,
+        lifetime: float = 3600.0,
+        keep_alive: float = 15.0,
+        parallel: int = 200,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._options = Options(
+            api_key=api_key,
+            username=username,
+            namespaces=None if namespaces is None else tuple(namespaces),
+            credits=None if credits is None else Decimal(str(credits)),
+            pace=Pace.of(speed),
+            clock=clock or SystemClock(),
+            state=Path(state) if state else None,
+            picture_height=picture_height,
+            parallel=parallel,
+            lifetime=lifetime,
+            keep_alive=keep_alive,
+        )
+        self.faults = Faults(faults, seed=seed)
+        self.api_key = api_key or "sandbox-key"
+        self._address = (host, port)
+        self._base_url = ""
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._lot: Backlot | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_ledger: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self._base_url or 'not started'})"
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:PORT`. Raises RuntimeError before it was started."""
+        if not self._base_url:
+            raise RuntimeError("The sandbox was not started: use it as `with Sandbox() as hub:`.")
+        return self._base_url
+
+    def start(self) -> Sandbox:
+        """Listens when it returns."""
+        listening = socket.create_server(self._address, backlog=2048)
+        host, port = listening.getsockname()[:2]
+        self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        opened = threading.Event()
+
+        def on_open(lot: Backlot) -> None:
+            self._lot, self._loop = lot, asyncio.get_running_loop()
+            opened.set()
+
+        app = build_app(self._options, self.faults, base_url=self._base_url, on_open=on_open)
+        config = uvicorn.Config(
+            app, http=DroppableProtocol, ws="none", loop="asyncio", log_level="warning", access_log=False,
+            timeout_graceful_shutdown=1, lifespan="on",
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._run, args=[self._server, listening], name="oxen-sandbox", daemon=True
+        )
+        self._thread.start()
+        while not (opened.wait(0.05) and self._server.started):
+            if not self._thread.is_alive():
+                raise RuntimeError("The sandbox could not start; its log says why.")
+        return self
+
+    @staticmethod
+    def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+        with listening:
+            server.run(sockets=[listening])
+
+    def stop(self) -> None:
+        """Ends open streams and closes the port. Does nothing when it is not running."""
+        if self._server is None or self._thread is None:
+            return
+        self._last_ledger = self.ledger()
+        self._call(lambda lot: lot.events.tell(None))
+        self._server.should_exit = True
+        self._thread.join(_PATIENCE)
+        self._server = self._thread = self._lot = self._loop = None
+
+    def ledger(self) -> dict[str, Any]:
+        """What was charged, as `GET /sandbox/ledger` says it; after the end, how it stood at the end."""
+        if self._lot is None:
+            return self._last_ledger or {}
+        return self._call(read_ledger)
+
+    def _call(self, ask: Callable[[Backlot], Answer]) -> Answer:
+        """Ask the backlot in its own event loop."""
+        lot, loop = self._lot, self._loop
+        if lot is None or loop is None:
+            raise RuntimeError("The sandbox is not running.")
+
+        async def asked() -> Answer:
+            return ask(lot)
+
+        return asyncio.run_coroutine_threadsafe(asked(), loop).result(_PATIENCE)
+
+    def wait(self) -> None:
+        """Blocks until it is stopped, or interrupted from the keyboard."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(0.5)
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Sandbox:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)

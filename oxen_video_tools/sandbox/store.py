@@ -1,0 +1,199 @@
+"""Everything the sandbox remembers, in one SQLite file, so that it survives a restart. Times are Unix seconds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+ACTIVE = ("queued", "processing")
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation_id TEXT NOT NULL UNIQUE,
+    model TEXT NOT NULL, media_type TEXT NOT NULL, body TEXT NOT NULL,
+    namespace TEXT NOT NULL, repo TEXT, folder TEXT, route TEXT NOT NULL,
+    status TEXT NOT NULL, outcome TEXT, error TEXT, cost TEXT, faults TEXT NOT NULL, stranger INTEGER NOT NULL,
+    enqueued_at REAL NOT NULL, started_at REAL, completed_at REAL, next_at REAL, listed_at REAL, gone_at REAL
+);
+CREATE INDEX IF NOT EXISTS jobs_next ON jobs (status, next_at, number);
+CREATE TABLE IF NOT EXISTS repos (
+    namespace TEXT NOT NULL, name TEXT NOT NULL, visibility TEXT NOT NULL, PRIMARY KEY (namespace, name)
+);
+CREATE TABLE IF NOT EXISTS files (
+    namespace TEXT NOT NULL, repo TEXT NOT NULL, branch TEXT NOT NULL, path TEXT NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (namespace, repo, branch, path)
+);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, words TEXT NOT NULL);
+"""
+
+
+@dataclass
+class Job:
+    """One generation. next_at: when its status changes next; None: never again.
+
+    outcome: what it will end as.  faults: the faults that hold for this job, by name.
+    stranger: it came from another client of the same account.  listed_at, gone_at: when lists begin to show it, and
+    when it vanishes; None: at once, and never.
+    """
+
+    generation_id: str
+    model: str
+    media_type: str
+    body: dict[str, Any]
+    namespace: str
+    route: str
+    enqueued_at: float
+    repo: str | None = None
+    folder: str | None = None
+    status: str = "queued"
+    outcome: str | None = None
+    error: str | None = None
+    cost: str | None = None
+    faults: dict[str, Any] = field(default_factory=dict)
+    stranger: bool = False
+    started_at: float | None = None
+    completed_at: float | None = None
+    next_at: float | None = None
+    listed_at: float | None = None
+    gone_at: float | None = None
+    number: int = 0
+
+
+_COLUMNS = [one.name for one in fields(Job) if one.name != "number"]
+_AS_JSON = ("body", "faults")
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row = {name: getattr(job, name) for name in _COLUMNS}
+    return row | {name: json.dumps(row[name]) for name in _AS_JSON} | {"stranger": int(job.stranger)}
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = dict(row)
+    values |= {name: json.loads(values[name]) for name in _AS_JSON}
+    return Job(**values | {"stranger": bool(values["stranger"])})
+
+
+class Store:
+    """The tables. Used by one thread."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All writes inside, or none."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def add(self, job: Job) -> None:
+        row = _row(job)
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        job.number = self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", row).lastrowid or 0  # noqa: S608
+
+    def keep(self, job: Job) -> None:
+        """Write a changed job back."""
+        row = _row(job)
+        pairs = ", ".join(f"{name} = :{name}" for name in row)
+        self._db.execute(f"UPDATE jobs SET {pairs} WHERE generation_id = :generation_id", row)  # noqa: S608
+
+    def job(self, generation_id: str) -> Job | None:
+        row = self._db.execute("SELECT * FROM jobs WHERE generation_id = ?", (generation_id,)).fetchone()
+        return _job(row) if row else None
+
+    def jobs(
+        self,
+        where: Mapping[str, object] | None = None,
+        statuses: Iterable[str] = (),
+        *,
+        newest_first: bool = False,
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[Job]:
+        """Jobs whose columns equal `where` and whose status is one of `statuses` (all when empty)."""
+        condition, values = _condition(where or {}, tuple(statuses))
+        order = "DESC" if newest_first else "ASC"
+        rows = self._db.execute(
+            f"SELECT * FROM jobs{condition} ORDER BY number {order} LIMIT ? OFFSET ?",  # noqa: S608
+            [*values, limit, offset],
+        )
+        return [_job(row) for row in rows]
+
+    def count(self, where: Mapping[str, object] | None = None, statuses: Iterable[str] = ()) -> int:
+        condition, values = _condition(where or {}, tuple(statuses))
+        row = self._db.execute(f"SELECT COUNT(*) FROM jobs{condition}", values).fetchone()  # noqa: S608
+        return int(row[0])
+
+    def next_due(self, status: str) -> Job | None:
+        """The job in `status` that changes first."""
+        row = self._db.execute(
+            "SELECT * FROM jobs WHERE status = ? AND next_at IS NOT NULL ORDER BY next_at, number LIMIT 1", (status,)
+        ).fetchone()
+        return _job(row) if row else None
+
+    def note(self, name: str, otherwise: str) -> str:
+        """A lasting word of the sandbox's own; `otherwise` is kept if there is none yet."""
+        self._db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?)", (name, otherwise))
+        return str(self._db.execute("SELECT words FROM notes WHERE name = ?", (name,)).fetchone()[0])
+
+    def add_repo(self, namespace: str, name: str, visibility: str) -> bool:
+        """Whether it was new."""
+        added = self._db.execute("INSERT OR IGNORE INTO repos VALUES (?, ?, ?)", (namespace, name, visibility))
+        return added.rowcount == 1
+
+    def visibility(self, namespace: str, name: str) -> str | None:
+        """None: there is no such repository."""
+        found = self._db.execute("SELECT visibility FROM repos WHERE namespace = ? AND name = ?", (namespace, name))
+        row = found.fetchone()
+        return str(row[0]) if row else None
+
+    def add_file(self, place: tuple[str, str, str, str], sha256: str, size: int) -> None:
+        """place: namespace, repository, branch, path."""
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", (*place, sha256, size))
+
+    def file(self, place: tuple[str, str, str, str]) -> str | None:
+        """The SHA-256 under which the bytes are kept."""
+        row = self._db.execute(
+            "SELECT sha256 FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND path = ?", place
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def forget_file(self, place: tuple[str, str, str, str]) -> None:
+        self._db.execute("DELETE FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND path = ?", place)
+
+
+def _condition(where: Mapping[str, object], statuses: tuple[str, ...]) -> tuple[str, list[object]]:
+    unknown = where.keys() - set(_COLUMNS)
+    if unknown:
+        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+    parts = [f"{name} = ?" for name in where]
+    values = list(where.values())
+    if statuses:
+        parts.append(f"status IN ({', '.join('?' * len(statuses))})")
+        values += statuses
+    return (" WHERE " + " AND ".join(parts) if parts else ""), values
