@@ -36,7 +36,7 @@ from .wirelog import discreet
 OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
 SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
-CHUNK = 128 * 1024  # bytes
+_UNSATISFIED = re.compile(r"bytes \*/(\d+)")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -180,17 +180,27 @@ class _Arrival:
 
     async def _take(self, response: httpx.Response) -> None:
         """Write the body where it belongs."""
-        if response.status_code == 416 and self.size is not None and self.received == self.size:
-            return
+        if response.status_code == 416 and self.received:
+            whole = _UNSATISFIED.fullmatch(response.headers.get("content-range", ""))
+            if whole and int(whole[1]) == self.received:
+                return
+            self._restart()
+            raise HubUnavailable("The result changed while it was fetched.")
         if response.status_code not in (200, 206):
             raise self._refused(response)
-        if not self._continues(response):
+        if response.status_code == 200:
             self._restart()
+        elif not self._continues(response):
+            asked_for_all = not self.received
+            self._restart()
+            raise HubUnavailable(
+                "The answer is another part of the result than was asked for.", retry=not asked_for_all
+            )
         self.encoded = response.headers.get("content-encoding", "identity") != "identity"
         self.size = None if self.encoded else _size(response, self.received)
         self.mark = _mark(response)
         self._bounded(self.size or 0)
-        async for chunk in response.aiter_bytes(CHUNK):
+        async for chunk in response.aiter_bytes():
             self._bounded(self.received + len(chunk))
             with _disk(self.path):
                 await anyio.to_thread.run_sync(self.file.write, chunk)
@@ -205,9 +215,7 @@ class _Arrival:
 
     def _continues(self, response: httpx.Response) -> bool:
         found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
-        if response.status_code != 206 or found is None or int(found[1]) != self.received:
-            if response.status_code == 206 and not self.received:
-                raise HubUnavailable("The answer is a part of the file that was not asked for.", retry=False)
+        if found is None or int(found[1]) != self.received or not self.received:
             return False
         return self.size is None or found[3] in ("*", str(self.size))
 

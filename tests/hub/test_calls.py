@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -29,7 +30,7 @@ HubOn = Callable[..., Any]
 JOB = {"generation_id": "g-1", "status": "processing", "model_name": "m"}
 
 
-# -- endpoints ---------------------------------------------------------------------------------------------------------
+# -- endpoints -----------------------------------------------------------------------------------------------
 
 
 async def test_one_job(hub_on: HubOn) -> None:
@@ -163,7 +164,7 @@ async def test_who_am_i(hub_on: HubOn) -> None:
         await hub.me()
 
 
-# -- the key and the User-Agent ----------------------------------------------------------------------------------------
+# -- the key and the User-Agent ------------------------------------------------------------------------------
 
 
 async def test_the_user_agent_never_holds_the_name_of_the_hub(hub_on: HubOn) -> None:
@@ -248,7 +249,7 @@ async def test_api_redirects_are_never_followed(hub_on: HubOn) -> None:
     assert len(wire.asked) == 1
 
 
-# -- what may be repeated ----------------------------------------------------------------------------------------------
+# -- what may be repeated ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
@@ -293,7 +294,7 @@ async def test_pauses_grow(hub_on: HubOn, clock: FakeClock) -> None:
     hub, _ = await hub_on(answer, deadline=60)
     with pytest.raises(HubUnavailable):
         await hub.get("g-1")
-    pauses = [later - sooner for sooner, later in zip(at, at[1:], strict=False)]
+    pauses = [later - sooner for sooner, later in pairwise(at)]
     assert len(pauses) == 7
     for number, pause in enumerate(pauses):
         longest = min(8.0, 0.25 * 2**number)
@@ -394,7 +395,7 @@ async def test_unpaid_posts_are_repeated_only_where_they_did_not_arrive(hub_on: 
     assert len(wire.asked) == 2
 
 
-# -- odd answers -------------------------------------------------------------------------------------------------------
+# -- odd answers ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("odd", ["<html>welcome</html>", "null", "[]", '"x"', "{}", "5", "{", ""])

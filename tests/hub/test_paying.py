@@ -41,7 +41,7 @@ async def pay(hub: HubClient, route: str, **options: Any) -> Any:
     return await getattr(hub, route)(BODY, **options)
 
 
-# -- the two routes ----------------------------------------------------------------------------------------------------
+# -- the two routes ------------------------------------------------------------------------------------------
 
 
 async def test_enqueue(hub_on: HubOn) -> None:
@@ -101,7 +101,7 @@ async def test_generate_waits_as_long_as_it_is_told(hub_on: HubOn) -> None:
     assert (await call).videos
 
 
-# -- refusals: nothing spent -------------------------------------------------------------------------------------------
+# -- refusals: nothing spent ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", ["enqueue", "generate"])
@@ -138,7 +138,7 @@ async def test_a_refusal_is_sent_once_and_costs_nothing(
     assert len(wire.asked) == 1
 
 
-# -- nobody knows ------------------------------------------------------------------------------------------------------
+# -- nobody knows --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", ["enqueue", "generate"])
@@ -187,7 +187,7 @@ async def test_no_answer_in_time_is_unclear(hub_on: HubOn, route: str) -> None:
     assert len(wire.asked) == 1
 
 
-# -- what may be sent again ----------------------------------------------------------------------------------------------
+# -- what may be sent again ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", ["enqueue", "generate"])
@@ -291,7 +291,7 @@ async def test_paid_requests_never_ride_on_a_kept_connection(clock: FakeClock) -
     assert wire.connections == 3
 
 
-# -- right before the first byte -----------------------------------------------------------------------------------------
+# -- right before the first byte -----------------------------------------------------------------------------
 
 
 async def test_before_send_is_awaited_before_each_try(hub_on: HubOn) -> None:
@@ -347,7 +347,7 @@ async def test_before_send_through_any_other_transport(clock: FakeClock) -> None
     assert order == ["before", "sent"]
 
 
-# -- bad input -------------------------------------------------------------------------------------------------------------
+# -- bad input -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}, {"a": "\ud800"}])
