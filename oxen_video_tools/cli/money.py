@@ -52,18 +52,17 @@ async def resume(sandbox: InSandbox = False) -> None:
 
 @command()
 async def recover(
-    job: Annotated[str | None, typer.Argument(help="The unclear job, as `oxen-video recover` lists it.")] = None,
-    adopt: Annotated[str | None, typer.Option(help="This generation is it.")] = None,
-    send_again: Annotated[bool, typer.Option("--send-again", help="It never arrived: pay for it again.")] = False,
-    write_off: Annotated[bool, typer.Option("--write-off", help="Count it as paid and lost.")] = False,
+    adopt: Annotated[str | None, typer.Option(help="This generation is the unclear job's.")] = None,
+    send_again: Annotated[str | None, typer.Option(help="This job never arrived: pay for it again.")] = None,
+    write_off: Annotated[str | None, typer.Option(help="Count this job as lost; its take is free again.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """Walk all that is unfinished; settle what is unclear."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        found = await studio.recover(job, adopt=adopt, send_again=send_again, write_off=write_off)
+        found = await studio.recover(adopt=adopt, send_again=send_again, write_off=write_off)
     if json:
-        show.as_json(show.plain(found))
+        show.as_json(list(found))
         return
     for one in found:
         show.say(escape(f"{one.job}  {one.outcome}  {' '.join(one.generation_ids)}  {one.text}"))

@@ -156,7 +156,7 @@ def show_picture(jpeg: bytes | None, columns: int = 96) -> None:
     picture = Image.open(BytesIO(jpeg)).convert("RGB")
     width = min(columns, out.width)
     height = max(2, round(picture.height * width / picture.width / 2) * 2)
-    pixels = picture.resize((width, height)).load()
+    pixels: Any = picture.resize((width, height)).load()
     text = Text()
     for y in range(0, height, 2):
         for x in range(width):
