@@ -14,9 +14,11 @@ from ..settings import Settings
 from ..tools import TABLE
 from .approval import sealed_questions
 from .callers import Studios
+from .completions import add_completions
 from .doors import Doors, OpenOwn
 from .options import Options
 from .player import player
+from .prompts import add_prompts
 from .resources import add_resources
 from .rows import project
 from .service import Service, remember_who_asks
@@ -81,6 +83,8 @@ def build_server(
     )
     updates.serve(built)
     add_resources(built, service)
+    add_prompts(built, service)
+    add_completions(built, service)
     return built
 
 

@@ -1,0 +1,172 @@
+"""Prompts that a person picks: direct a multi-shot video, review a storyboard, make a product teaser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
+from pydantic import Field
+
+from ..errors import OxenError, foreseen
+from ..request import Shot, VideoRequest
+from .service import Service
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from ..catalog.known import Known
+    from ..studio import AsyncStudio
+
+ModelId = Annotated[str, Field(description="Model id; chosen for several shots if left out.")]
+Seconds = Annotated[str, Field(description="Length of the whole video in seconds.")]
+Ratio = Annotated[str, Field(description='"16:9", "9:16", "1:1", …')]
+
+DIRECT = """Direct a video of several shots from this brief:
+
+{brief}
+
+Model: {model} ({why}).
+{limits}
+
+1. Write the shots in order, {length}. Each shot is one camera setup in 1 to 3 sentences: size of shot, \
+subject, action, camera movement, light and place. Repeat in every shot what must stay the same (who, \
+clothing, place, style), for a shot knows nothing of the others. No text on screen, no cuts inside a shot.
+2. Show the shots to me as a numbered list with their seconds.
+3. Call plan_video with multi_prompt, model="{model}" and aspect_ratio="{ratio}"; animatic=true shows a free \
+preview. Correct what it calls a problem.
+4. Tell me the price and wait for my yes. Then call generate_video with the same arguments, once."""
+
+REVIEW = """Review the video {generation_id} before anybody shows it.{brief}
+
+1. Call get_video with generation_ids=["{generation_id}"]; if it is not finished, wait for it.
+2. Call inspect_video with video="{generation_id}" and look at the contact sheet, shot by shot: is what was \
+asked for there, does it stay the same from shot to shot (people, clothing, place, light), are hands, faces \
+and objects whole, do black or frozen stretches or a cut in a wrong place stand in the answer?
+3. Give each shot a verdict: keep, or retake with what to change and why. Be strict about faults that a viewer \
+sees and easy on taste.
+4. If all are good, say so and offer save_video. If some are not, show the changed request and its price \
+(plan_video), and wait for my yes before generate_video with take=2: retakes are paid."""
+
+TEASER = """Make a short teaser for this product:
+
+{product}{audience}
+
+Model: {model} ({why}).
+{limits}
+
+1. Write {length} shots with one idea: a hook in the first two seconds, the product in use, the detail that \
+sells it, a last frame that leaves room for a logo. No text in the picture; it is added afterwards.{image}
+2. Show me the shots, then call plan_video with multi_prompt, model="{model}" and aspect_ratio="{ratio}", with \
+animatic=true for a free preview, and correct what it calls a problem.
+3. Tell me the price and wait for my yes. Then call generate_video with the same arguments, once, and review \
+the result with inspect_video before you show it to me."""
+
+
+def add_prompts(server: MCPServer[Service], service: Service) -> None:
+    """Enter them into the server."""
+
+    @server.prompt(title="Direct a multi-shot video")
+    async def direct_multi_shot(
+        brief: Annotated[str, Field(description="What the video is about, in your words.")],
+        ctx: Context[Any],
+        model: ModelId = "",
+        seconds: Seconds = "",
+        aspect_ratio: Ratio = "16:9",
+    ) -> str:
+        """From a brief to shots that fit the model, then plan, price and generation."""
+        known, why = await chosen(service, ctx, model)
+        return DIRECT.format(
+            brief=brief.strip(), model=known.id, why=why, limits=limits(known, aspect_ratio),
+            length=f"together {seconds} s" if seconds else "as many as the story needs", ratio=aspect_ratio or "16:9",
+        )  # fmt: skip
+
+    @server.prompt(title="Review a storyboard")
+    async def storyboard_review(
+        generation_id: Annotated[str, Field(description="The video to look at.")],
+        brief: Annotated[str, Field(description="What it should have been.")] = "",
+    ) -> str:
+        """Look at the contact sheet of a video and decide which shots to make again."""
+        asked = f" It should be: {brief.strip()}" if brief.strip() else ""
+        return REVIEW.format(generation_id=generation_id.strip(), brief=asked)
+
+    @server.prompt(title="Product teaser")
+    async def product_teaser(
+        product: Annotated[str, Field(description="The product and what is special about it.")],
+        ctx: Context[Any],
+        audience: Annotated[str, Field(description="Whom it is for.")] = "",
+        image: Annotated[str, Field(description="URL or path of a picture of the product.")] = "",
+        model: ModelId = "",
+        seconds: Seconds = "10",
+        aspect_ratio: Ratio = "9:16",
+    ) -> str:
+        """A teaser of a few shots for a product."""
+        known, why = await chosen(service, ctx, model, image=image)
+        picture = f' Give the product\'s picture as input_image=["{image}"] and say in each shot what it shows.'
+        return TEASER.format(
+            product=product.strip(), audience=f"\n\nFor: {audience.strip()}" if audience.strip() else "",
+            model=known.id, why=why, limits=limits(known, aspect_ratio), image=picture if image else "",
+            length=f"3 or 4 shots of together {seconds or 10} s:", ratio=aspect_ratio or "9:16",
+        )  # fmt: skip
+
+
+async def chosen(service: Service, ctx: Context[Any], model: str, image: str = "") -> tuple[Known, str]:
+    """The model that was named, or the one that the studio takes for several shots; and why."""
+    try:
+        with foreseen():
+            async with service.studio(ctx.request_context.request) as studio:
+                return await _chosen(studio, model.strip(), image)
+    except OxenError as error:
+        raise MCPError(code=INVALID_PARAMS, message=f"{error.message} {error.fix or ''}".strip()) from error
+
+
+async def _chosen(studio: AsyncStudio, model: str, image: str) -> tuple[Known, str]:
+    why = "asked for"
+    if not model:
+        shots = [Shot(prompt="Wide shot", duration=5), Shot(prompt="Close-up", duration=5)]
+        plan = await studio.plan(VideoRequest(multi_prompt=shots, input_image=[image] if image else []))
+        model, why = plan.model, plan.reason
+    known: Known = (await studio.find_models(model=model))[0]
+    return known, why
+
+
+def limits(known: Known, aspect_ratio: str = "") -> str:
+    """What the model allows, in sentences that a director can keep to."""
+    return "\n".join(f"- {line}" for line in (*_shots(known), *_shape(known, aspect_ratio), *_sound(known)))
+
+
+def _shots(known: Known) -> list[str]:
+    several, length = known.multi_shot, known.length
+    if several is not None:
+        together = f", together {several.least:g} to {several.most:g} s" if several.most else ""
+        most = f", at most {several.count} shots" if several.count else ""
+        words = f", each in at most {several.characters} characters" if several.characters else ""
+        return [f"It takes several shots in one job: {several.shot_least:g} to {several.shot_most:g} s each{together}"
+                f"{most}{words}."]  # fmt: skip
+    film = "It makes one shot per job; the shots are made one by one and joined, and each is paid for."
+    if length is None:
+        return [film, "Nothing says how long a shot may be: plan_video tells."]
+    if length.choices:
+        return [film, f"A shot may last {' or '.join(f'{one:g}' for one in length.choices)} s."]
+    least, most_seconds = length.span()
+    return [film, f"A shot may last {least or 1:g} to {most_seconds:g} s."] if most_seconds else [film]
+
+
+def _shape(known: Known, aspect_ratio: str) -> list[str]:
+    ratios = known.frame.ratios
+    if not ratios:
+        return []
+    from ..catalog.shapes import same_ratio
+
+    lines = [f"Aspect ratios: {', '.join(ratios)}."]
+    if aspect_ratio and same_ratio(aspect_ratio, ratios) is None:
+        lines.append(f"{aspect_ratio} is not among them: ask me which to take, or take another model.")
+    return lines
+
+
+def _sound(known: Known) -> list[str]:
+    return {
+        "always": ["It always makes sound: say in each shot what is heard."],
+        "on request": ["It makes sound when generate_audio=true: then say in each shot what is heard."],
+    }.get(known.sound or "", ["It makes no sound."])
