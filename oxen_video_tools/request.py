@@ -25,7 +25,7 @@ def _text(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """Also `"5"` and `"5s"`; any 0 means not given."""
     if isinstance(value, str):
         value = value.strip()
@@ -66,8 +66,8 @@ def _object(value: Any) -> Any:
 
 Text = Annotated[str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
 Flag = Annotated[bool | None, BeforeValidator(_text), WithJsonSchema({"type": "boolean"})]
-Count = Annotated[int | None, BeforeValidator(_number), WithJsonSchema({"type": "integer"})]
-Seconds = Annotated[int | float | None, BeforeValidator(_number), WithJsonSchema({"type": "integer"})]
+Count = Annotated[int | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
+Seconds = Annotated[int | float | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
 Texts = Annotated[list[str], BeforeValidator(_texts)]
 Parameters = Annotated[dict[str, Any], BeforeValidator(_object), WithJsonSchema({"type": "string"})]
 

@@ -194,12 +194,10 @@ def weight(answer: Answer) -> int:
 
 
 def fitted(answer: VideoAnswer) -> VideoAnswer:
-    """No more than 1 KB: warnings give way first, the last of them first, then the words of an error."""
-    left = len(answer.warnings)
-    while weight(answer) > LARGEST and answer.warnings and not (answer.takes or answer.shots):
-        left -= 1
-        more = f"… and {len(answer.warnings) - left} more"
-        answer = answer.model_copy(update={"warnings": [*answer.warnings[:left], more] if left else []})
-        if not left:
+    """No more than 1 KB where that can be had: warnings give way, the last of them first."""
+    warnings = answer.warnings
+    for kept in range(len(warnings) - 1, -1, -1):
+        if weight(answer) <= LARGEST:
             break
+        answer = answer.model_copy(update={"warnings": [*warnings[:kept], f"… and {len(warnings) - kept} more"]})
     return answer

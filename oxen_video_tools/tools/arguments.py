@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
 
-from ..request import NOT_GIVEN, Count, Flag, Text, Texts, VideoRequest, Words, not_given
+from ..request import NOT_GIVEN, Flag, Text, Texts, VideoRequest, Words, not_given, number
 
 
 def _amount(value: Any) -> Any:
@@ -17,8 +17,12 @@ def _amount(value: Any) -> Any:
 
 
 Number = WithJsonSchema({"type": "number"})
-Dollars = Annotated[Decimal | None, Field(ge=0, allow_inf_nan=False), BeforeValidator(_amount), Number]
-Wait = Annotated[float | None, Field(ge=0, allow_inf_nan=False), BeforeValidator(_amount), Number]
+Whole = WithJsonSchema({"type": "integer"})
+# Limits stand inside: outside they would be held against null, too.
+Dollars = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_amount), Number]
+Wait = Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_amount), Number]
+Take = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(number), Whole]
+Limit = Annotated[Annotated[int, Field(ge=1, le=100)] | None, BeforeValidator(number), Whole]
 
 
 def _status(value: Any) -> Any:
@@ -54,7 +58,7 @@ class PlanArguments(VideoArguments):
 
 
 class GenerateArguments(VideoArguments):
-    take: Annotated[Count, Field(ge=1)] = Field(
+    take: Take = Field(
         default_factory=not_given, description="1 if left out. Another version of the same request is take 2, 3, …"
     )
     max_cost_usd: Dollars = Field(
@@ -77,9 +81,7 @@ class GetArguments(Words):
 class ListArguments(Words):
     status: Status = Field(default_factory=not_given, description="Only these. All if left out.")
     model: Text = Field(default_factory=not_given, description="Only of this model id.")
-    limit: Annotated[Count, Field(ge=1, le=100)] = Field(
-        default_factory=not_given, description="1 to 100; 10 if left out."
-    )
+    limit: Limit = Field(default_factory=not_given, description="1 to 100; 10 if left out.")
 
 
 class CancelArguments(Words):
