@@ -6,12 +6,12 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import Internal, InvalidRequest
+from .crew import Crew
 from .ledger_schema import MIGRATIONS, VERSION
 from .ledger_steps import Row, Statement, Steps
 
@@ -25,7 +25,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="oxen-video-ledger")
+        self._thread = Crew(1, "oxen-video-ledger")  # a paid answer is written down even while the program ends
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, make: Callable[[], Steps[T]]) -> T:

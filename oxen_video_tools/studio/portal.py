@@ -18,12 +18,14 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from ..errors import Internal
+from .crew import Crew
 
 S = TypeVar("S")
 T = TypeVar("T")
 Tell = Callable[[Any], Awaitable[None]]
 
 BACKLOG = 1000  # reports that wait for a slow listener; what comes on top of them is not told
+THREADS = 8  # for files, names and whatever else blocks
 GLANCE = 0.5 if os.name == "nt" else None  # seconds: on Windows a wait without a limit hides Ctrl-C
 
 
@@ -53,8 +55,7 @@ class Portal(Generic[S]):
             if news.qsize() < BACKLOG:
                 news.put(event)
 
-        portal = self._portal or self._running()
-        call: Future[T] = portal.start_task_soon(self._work, work, post)
+        call = self._begun(work, post)
         call.add_done_callback(lambda _: news.put(None))
         try:
             while (event := _next(news)) is not None:
@@ -75,11 +76,7 @@ class Portal(Generic[S]):
             with suppress(RuntimeError):  # the caller's loop is gone, and nobody listens
                 loop.call_soon_threadsafe(hear, event)
 
-        if (portal := self._portal) is None:
-            portal = await asyncio.to_thread(self._running)
-        call: asyncio.Future[T] = asyncio.ensure_future(
-            portal.call_async(self._work, work, post, abandon_on_cancel=True)
-        )
+        call: asyncio.Future[T] = asyncio.ensure_future(self._hop(work, post))
         call.add_done_callback(lambda _: news.put_nowait(None))
         try:
             while (event := await news.get()) is not None:
@@ -106,6 +103,33 @@ class Portal(Generic[S]):
         self._ended = True
         self.close()
 
+    def _begun(self, work: Callable[[S, Tell], Awaitable[T]], post: Callable[[Any], None]) -> Future[T]:
+        while True:
+            portal = self._portal or self._running()
+            try:
+                return portal.start_task_soon(self._work, work, post)
+            except RuntimeError:
+                if self._portal is portal:
+                    raise
+                # it was closed in this very moment: open it anew
+
+    async def _hop(self, work: Callable[[S, Tell], Awaitable[T]], post: Callable[[Any], None]) -> T:
+        begun = False
+
+        async def once(studio: S, report: Tell) -> T:
+            nonlocal begun
+            begun = True
+            return await work(studio, report)
+
+        while True:
+            if (portal := self._portal) is None:
+                portal = await asyncio.to_thread(self._running)
+            try:
+                return await portal.call_async(self._work, once, post, abandon_on_cancel=True)
+            except RuntimeError:
+                if begun or self._portal is portal:
+                    raise
+
     async def _work(self, work: Callable[[S, Tell], Awaitable[T]], post: Callable[[Any], None]) -> T:
         async def report(event: Any) -> None:
             post(event)
@@ -121,11 +145,14 @@ class Portal(Generic[S]):
                 if self._ended:
                     raise Internal("The program is ending.", charged="no")
                 ready: Future[BlockingPortal] = Future()
-                self._thread = Thread(target=anyio.run, args=(self._live, ready), name="oxen-video", daemon=True)
+                self._thread = Thread(target=self._run, args=(ready,), name="oxen-video", daemon=True)
                 self._thread.start()
                 atexit.register(self._at_exit)
                 return ready.result()
             return self._portal
+
+    def _run(self, ready: Future[BlockingPortal]) -> None:
+        anyio.run(self._live, ready, backend_options={"loop_factory": _loop})
 
     async def _live(self, ready: Future[BlockingPortal]) -> None:
         # Not anyio's start_blocking_portal: left open, its generator hangs a forked child and the end of the program.
@@ -143,6 +170,18 @@ class Portal(Generic[S]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return shared, (self._open_studio,)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop whose threads work, and end, even while the interpreter is ending."""
+    loop, crew = asyncio.new_event_loop(), Crew(THREADS, "oxen-video-work")
+
+    async def shutdown_default_executor(timeout: float | None = None) -> None:  # noqa: ARG001 — asyncio names it
+        crew.shutdown()  # asyncio's own way is a new thread, which Python 3.12 may refuse by now
+
+    loop.set_default_executor(crew)
+    loop.shutdown_default_executor = shutdown_default_executor  # type: ignore[method-assign]  # there is no hook for it
+    return loop
 
 
 def _next(news: SimpleQueue[Any]) -> Any:
