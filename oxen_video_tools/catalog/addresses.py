@@ -24,7 +24,7 @@ _COUNTED = ("reference_face", "reference", "source", "driving_audio")  # faces f
 
 
 def style(known: Known, noun: str) -> str | None:
-    """How this model's prompts name the n-th image, video, audio or element: "@Image{n}"; None where nothing says it."""
+    """How this model's prompts name the n-th image (video, audio, element): "@Image{n}"; None where nothing says it."""
     pattern = re.compile(_STYLE.format(noun=noun), re.I)
     for text in _texts(known):
         found = pattern.search(text)

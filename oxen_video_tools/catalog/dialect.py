@@ -100,7 +100,7 @@ def _of_the_hub(draft: Draft, request: VideoRequest, route: str) -> None:
         draft.body["num_generations"] = request.num_generations
         if route == "sync" and request.num_generations > 1:
             draft.findings.problem(
-                "num_generations: the blocking route makes one video a call. Ask for it take by take, or use the queue.",
+                "num_generations: the blocking route makes one video a call. Call once a take, or use the queue.",
                 "num_generations",
             )
     if request.target_namespace:

@@ -40,14 +40,12 @@ def holds_a_link(name: str) -> bool:
     return last in _NAMES_A_LINK or last.removesuffix("s") in _KINDS
 
 
-_DESCRIBED = (
-    (re.compile(r"\bbecome frames\b|\bkeyframes?\b", re.I), "image", "keyframes"),
-    (re.compile(r"\b(last|final|end(ing)?)[- ](frame|image)\b(?! requires)", re.I), "image", "last_frame"),
-    (re.compile(r"\b(first|start(ing)?)[- ]frame\b|\bstart(ing)? image\b", re.I), "image", "first_frame"),
-    (re.compile(r"\breference images?\b", re.I), "image", "reference"),
-    (re.compile(r"\breference (videos?|clips?) (that|for)\b", re.I), "video", "reference"),
-    (re.compile(r"\breference audios?\b", re.I), "audio", "reference"),
-)
+_DESCRIBED = {
+    "keyframes": re.compile(r"\bbecome frames\b|\bkeyframes?\b", re.I),
+    "last_frame": re.compile(r"\b(last|final|end(ing)?)[- ](frame|image)\b(?! requires)", re.I),
+    "first_frame": re.compile(r"\b(first|start(ing)?)[- ]frame\b|\bstart(ing)? image\b", re.I),
+    "reference": re.compile(r"\breference images?\b", re.I),
+}
 SINGLE = {"image": "first_frame", "video": "source", "audio": "driving_audio"}
 
 
@@ -101,9 +99,9 @@ def meaning(parameter: Parameter) -> tuple[Kind, str] | None:
     for word, role in _ROLES.items():
         if word in words and (kind == "image" or role in ("reference", "reference_face", "control", "mask")):
             return kind, role
-    for pattern, of, role in _DESCRIBED:
-        if of == kind and pattern.search(parameter.description):
-            return kind, role
+    said = {role: found.start() for role, of in _DESCRIBED.items() if (found := of.search(parameter.description))}
+    if kind == "image" and said:
+        return kind, min(said, key=said.__getitem__)
     return kind, "reference" if parameter.is_list else SINGLE[kind]
 
 
