@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .answers import Progress, Question, Saved, Spend, Video
-    from .studio import AsyncStudio, Studio
+    from .studio import AsyncStudio
+    from .synchronous import Studio
 
 __all__ = ["AsyncStudio", "Progress", "Question", "Saved", "Spend", "Studio", "Video"]
 
@@ -17,7 +18,7 @@ _HOME = {
     "Question": "answers",
     "Saved": "answers",
     "Spend": "answers",
-    "Studio": "studio",
+    "Studio": "synchronous",
     "Video": "answers",
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple, replace
 from uuid import uuid4
 
 from ..errors import OverBudget, Paused
-from .ledger_records import CLIP_COLUMNS, FREED, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
+from .ledger_records import FREED, INSERT_CLIP, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
 from .ledger_steps import Steps, holder, is_paused, job_named
 from .money import dollars, said
 
@@ -177,12 +178,9 @@ def _bereft(job: str) -> Steps[None]:
 
 def _attach(scope: str, job: str, position: int, clip: Clip) -> Steps[None]:
     yield (
-        f"""insert into clips ({CLIP_COLUMNS}) values ({", ".join("?" * 13)})
-            on conflict (scope, generation_id) do update set job = excluded.job, position = excluded.position""",
-        (
-            *(scope, clip.generation_id, job, position, clip.status, clip.model, clip.cost, clip.error),
-            *(clip.created, clip.ended, clip.file, clip.sha256, clip.size),
-        ),
+        f"""{INSERT_CLIP} on conflict (scope, generation_id) do update set
+            job = excluded.job, position = excluded.position""",
+        astuple(replace(clip, scope=scope, job=job, position=position)),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 
 from .ledger_booking import drop, follow
-from .ledger_records import CLIP_COLUMNS, Clip, Job
+from .ledger_records import CLIP_COLUMNS, INSERT_CLIP, Clip, Job
 from .ledger_steps import Steps, clips, job_named
 
 
@@ -18,13 +19,8 @@ def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:
     for clip in seen:
         before = known.get(clip.generation_id)
         if before is None:
-            yield (
-                f"insert into clips ({CLIP_COLUMNS}) values ({', '.join('?' * 13)}) on conflict do nothing",
-                (
-                    *(scope, clip.generation_id, None, 0, clip.status, clip.model, clip.cost, clip.error),
-                    *(clip.created, clip.ended, None, None, None),
-                ),
-            )
+            adopted = replace(clip, scope=scope, job=None, file=None, sha256=None, size=None)
+            yield f"{INSERT_CLIP} on conflict do nothing", astuple(adopted)
         elif before.status != clip.status and not before.is_terminal:
             yield (
                 """update clips set status = ?, error = ?, model = coalesce(model, ?), created = coalesce(?, created),
@@ -43,9 +39,8 @@ def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:
     return ended
 
 
-def settle(scope: str, costs: Mapping[str, int], now: float) -> Steps[None]:
+def settle(scope: str, costs: Mapping[str, int]) -> Steps[None]:
     """The real cost of generations, in micro-dollars, as the hub billed it."""
-    del now
     for generation_id, cost in costs.items():
         yield (
             "update clips set cost = ? where scope = ? and generation_id = ? and (cost is null or cost <> ?)",
@@ -74,12 +69,22 @@ def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Clip]]:
 
 def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:
     """Where a result lies."""
+    kept = Clip(scope, generation_id, status="succeeded", file=file, sha256=sha256, size=size)
     yield (
-        f"""insert into clips ({CLIP_COLUMNS}) values ({", ".join("?" * 13)})
-            on conflict (scope, generation_id) do update set
+        f"""{INSERT_CLIP} on conflict (scope, generation_id) do update set
             file = excluded.file, sha256 = excluded.sha256, size = excluded.size""",
-        (scope, generation_id, None, 0, "succeeded", None, None, None, None, None, file, sha256, size),
+        astuple(kept),
     )
+
+
+def undelivered(scope: str, since: float, most: int = 200) -> Steps[list[str]]:
+    """Good results of ours that were never saved. since: Unix seconds of their POST."""
+    rows = yield (
+        """select clips.generation_id from clips join jobs on jobs.job = clips.job where clips.scope = ?
+            and clips.status = 'succeeded' and clips.file is null and jobs.sent > ? order by jobs.sent limit ?""",
+        (scope, since, most),
+    )
+    return [row[0] for row in rows]
 
 
 def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
@@ -93,13 +98,13 @@ def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
     return float(lengths[len(lengths) // 2]) if lengths else None
 
 
-def walk(scope: str, now: float, rest: float, most: int = 50) -> Steps[list[Job]]:
-    """Unfinished jobs that nobody has looked after for `rest` seconds; several walkers never get the same one."""
+def walk(scope: str, now: float, most: int = 50) -> Steps[list[Job]]:
+    """Unfinished jobs that nobody has walked since `now`; several walkers never get the same one."""
     rows = yield (
-        """select job from jobs where scope = ? and walked <= ? and (
+        """select job from jobs where scope = ? and walked < ? and (
             (state in ('planned', 'sending') and lease <= ?) or state = 'running')
             order by walked, job limit ? {skipping}""",
-        (scope, now - rest, now, most),
+        (scope, now, now, most),
     )
     jobs = []
     for (job,) in rows:
@@ -126,12 +131,21 @@ def switch(paused: bool, now: float) -> Steps[None]:
         yield "delete from switches where name = 'paused'", ()
 
 
-def spent(scope: str) -> Steps[list[tuple[float, str, int | None, int | None, str]]]:
-    """Sent, model, cost, reserved and state of everything that may have cost something."""
+@dataclass(frozen=True)
+class Cost:
+    """What one job came to. sent: Unix seconds.  amount: micro-dollars, real or reserved; None where nobody knows."""
+
+    sent: float
+    model: str
+    amount: int | None
+
+
+def spent(scope: str) -> Steps[list[Cost]]:
+    """Everything that may have cost something, in the order of its POST."""
     rows = yield (
-        """select sent, model, cost, case when estimate is null and reserved = 0 then null else reserved end, state
-            from jobs where scope = ? and sent is not null and state not in ('refused', 'dropped')
-            and (state <> 'planned') order by sent""",
+        """select sent, model, coalesce(cost, case when estimate is null and reserved = 0 then null else reserved end)
+            from jobs where scope = ? and sent is not null and state not in ('planned', 'refused', 'dropped')
+            order by sent, job""",
         (scope,),
     )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+    return [Cost(*row) for row in rows]

@@ -117,7 +117,10 @@ def job_of(row: tuple[Any, ...], generation_ids: tuple[str, ...] = ()) -> Job:
 
 @dataclass(frozen=True)
 class Clip:
-    """One generation. job: None for one that the ledger did not pay for. file: where it was saved. size: bytes."""
+    """One generation. job: None for one that the ledger did not pay for. file: where it was saved. size: bytes.
+
+    url: kept only where the hub can't be asked for it again (a result of the blocking route).
+    """
 
     scope: str
     generation_id: str
@@ -132,6 +135,7 @@ class Clip:
     file: str | None = None
     sha256: str | None = None
     size: int | None = None
+    url: str | None = field(default=None, repr=False)
 
     @property
     def is_terminal(self) -> bool:
@@ -139,7 +143,12 @@ class Clip:
         return self.status in ("succeeded", "failed", "cancelled")
 
 
-CLIP_COLUMNS = "scope, generation_id, job, position, status, model, cost, error, created, ended, file, sha256, size"
+CLIP_COLUMNS = (
+    "scope, generation_id, job, position, status, model, cost, error, created, ended, file, sha256, size, url"
+)
+
+
+INSERT_CLIP = f"insert into clips ({CLIP_COLUMNS}) values ({', '.join('?' * len(CLIP_COLUMNS.split(',')))})"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import Internal
+from ..errors import InvalidRequest
 from .ledger_booking import afford, arrived, end, lock_account
 from .ledger_records import JOB_COLUMNS, Clip, Job
 from .ledger_steps import Steps, clips, in_state, job_named, whole
@@ -39,6 +39,19 @@ def adopt(
     return True
 
 
+def adopt_by_hand(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:
+    """A person says that these generations are it."""
+    unclear = yield from _unclear_one(job, now)
+    taken = yield from clips(unclear.scope, [clip.generation_id for clip in found])
+    for clip in taken.values():
+        if clip.job is not None:
+            raise InvalidRequest(f"{clip.generation_id} belongs to job {clip.job}.", fix="Name another generation.")
+    yield from arrived(job, found, now)
+    adopted = yield from job_named(job)
+    assert adopted is not None
+    return adopted
+
+
 def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
     """A person decided to send an unclear job again: it is planned once more, its reservation checked anew."""
     found = yield from _unclear_one(job, now)
@@ -61,8 +74,13 @@ def write_off(job: str, now: float) -> Steps[Job]:
 def _unclear_one(job: str, now: float) -> Steps[Job]:
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
     if not rows:
-        raise Internal(f"The ledger has no job {job}.", charged="no", fix="`oxen-video recover` lists what is unclear.")
+        raise InvalidRequest(f"The ledger has no job {job}.", fix="`oxen-video recover` lists what is unclear.")
     found = yield from whole(rows[0])
     if not found.is_unclear or found.is_live(now):
-        raise Internal(f"Job {job} is {found.state}, not unclear.", charged="no", fix=None)
+        raise InvalidRequest(f"Job {job} is {found.state}, not unclear.", fix="`oxen-video recover` lists what is.")
     return found
+
+
+def note(job: str, words: str) -> Steps[None]:
+    """Why it could not be found, for whoever asks next."""
+    yield "update jobs set note = ? where job = ? and state = 'sending' and owner is null", (words, job)

@@ -1,4 +1,4 @@
-"""Words become a request, a request becomes a plan, and a plan that costs something becomes a question."""
+"""Words become a request, a request a plan; and what a person must agree to before it is paid."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..errors import InvalidRequest, invalid_arguments
+from ..errors import InvalidRequest, OverBudget, Paused, invalid_arguments
 from ..request import VideoRequest
 from .answers import Question
+from .identity import asked, references, request_key
+from .inputs import Files, fingerprint
+from .ledger_booking import committed
+from .ledger_records import Job
+from .ledger_steps import holder, is_paused
+from .limits import question_about, staked
+from .money import dollars, micros, said
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -35,8 +42,51 @@ async def planned(stage: Stage, request: VideoRequest) -> Plan:
     return make_plan(request, await stage.catalog().models(), stage.settings)
 
 
+async def identified(stage: Stage, request: VideoRequest, files: Files) -> tuple[str, dict[str, Any]]:
+    """The request's key, and the words it stands for. Raises InputNotAllowed, InputUnreadable."""
+    prints = {one: await fingerprint(stage, one, files) for one in references(request)}
+    words = asked(request, stage.settings.namespace, prints)
+    return request_key(words), words
+
+
 async def question(
-    stage: Stage, request: VideoRequest, *, take: int | None = 1, max_cost_usd: Decimal | None = None
+    stage: Stage,
+    request: VideoRequest,
+    *,
+    take: int | None = 1,
+    max_cost_usd: Decimal | None = None,
+    files: Files = "anywhere",
 ) -> Question | None:
-    """What a person must agree to first."""
-    return None
+    """What a person must agree to first; None where nobody need be asked, or nothing new would be paid.
+
+    Raises InvalidRequest, OverBudget, Paused, NeedsApproval.
+    """
+    plan = await planned(stage, request)
+    plan.raise_for_problems()
+    if take is not None:
+        key, _ = await identified(stage, request, files)
+        if stands(await stage.ledger.run(holder, await stage.scope(), key, take)):
+            return None
+    stake = staked(plan, stage.settings, max_cost_usd)
+    await _afforded(stage, stake.amount)
+    return question_about(plan, stake, stage.settings, max_cost_usd)
+
+
+def stands(job: Job | None) -> bool:
+    """Whether a job is, or may be, at the hub already, so that the same call pays for nothing new."""
+    return job is not None and job.state != "planned"
+
+
+async def _afforded(stage: Stage, amount: Decimal) -> None:
+    """The same as `reserve` will find, before a person is bothered with it."""
+    if await stage.ledger.run(is_paused):
+        raise Paused("All spending is paused; nothing was sent.")
+    budget = stage.settings.budget
+    if budget is None:
+        return
+    spent = await stage.ledger.run(committed, await stage.scope(), stage.clock.time())
+    if spent + micros(amount) > micros(budget):
+        left = dollars(max(0, micros(budget) - spent))
+        raise OverBudget(
+            f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
+        )

@@ -1,71 +1,210 @@
-"""`get`, `get_many`, `list`, `cancel`: any generation of the account, whoever made it."""
+"""`get`, `get_many`, `list`, `cancel`: any generation of the account, whoever made it. None of these spends."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from .answers import Progress, Report, Video
+from ..errors import InvalidRequest, NotFound, OxenError
+from .answers import Report, Status, Video
+from .blocking import job_of_local, local_id
+from .following import kept, saw, settle_costs
+from .ledger_following import typical
+from .ledger_records import Clip, Job
+from .ledger_steps import clips, clips_of, job_named
+from .money import dollars
+from .reconcile import STATES, unclear_error
 
 if TYPE_CHECKING:
     from ..hub import Generation
     from .stage import Stage
 
+SETTLING = 5.0  # seconds that a cancelled job's cost is waited for
+SAVING = 60.0  # seconds beyond the wait that keeping a finished result may take; it goes on after them
+NO_RENEWAL = "The hub tells no id for this video: its link can't be renewed. The file is kept."
 
-def shown(job: Generation) -> Video:
-    """A record of the hub as an answer."""
-    duration = job.parameters.get("duration")
-    return Video(
-        status=job.status,
-        generation_id=job.generation_id,
-        url=job.url,
-        model=job.model,
-        duration=float(duration) if isinstance(duration, (int, float)) else None,
-        cost=job.cost,
-        cost_is="real" if job.cost is not None else "unknown",
-        error=job.error_message,
-        created=job.enqueued_at,
+
+async def get(stage: Stage, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
+    """How a video stands. Raises NotFound, Unauthenticated, HubUnavailable."""
+    if job_of_local(generation_id) is not None:
+        return await _local(stage, generation_id, wait_seconds)
+    record = await watched(stage, generation_id, wait_seconds, on_progress)
+    return await shown(stage, record)
+
+
+async def get_many(
+    stage: Stage, ids: Sequence[str], *, wait_seconds: float = 0, on_progress: Report | None = None
+) -> list[Video]:
+    """Several at once, in their order."""
+    wanted = [get(stage, one, wait_seconds=wait_seconds, on_progress=on_progress) for one in ids]
+    return list(await asyncio.gather(*wanted))
+
+
+async def watched(
+    stage: Stage, generation_id: str, seconds: float, on_progress: Report | None, clip: Clip | None = None
+) -> Generation:
+    """The record when it has ended, or as it stands after `seconds`."""
+    if clip is None or seconds <= 0:
+        record = await (await stage.hub()).get(generation_id)
+        if seconds <= 0 or record.is_terminal:
+            return record
+        model, since, namespace = record.model, record.enqueued_at, record.namespace
+    else:
+        record, model, since, namespace = None, clip.model, clip.created, None
+    usual = await stage.ledger.run(typical, await stage.scope(), model) if model else None
+    return await (await stage.waiter()).wait(
+        generation_id,
+        seconds=seconds,
+        namespace=namespace,
+        on_progress=on_progress,
+        typical=usual,
+        since=since,
+        model=model,
+        record=record,
     )
 
 
-async def watch(stage: Stage, generation_id: str, seconds: float, on_progress: Report | None) -> Generation:
-    """Read until it ends or `seconds` have passed."""
-    hub = await stage.hub()
-    began, pause = stage.clock.monotonic(), 0.25
-    while True:
-        job = await hub.get(generation_id)
-        elapsed = stage.clock.monotonic() - began
-        if job.is_terminal or elapsed + pause > seconds:
-            return job
-        if on_progress is not None:
-            told = on_progress(Progress(generation_id, job.status, min(0.99, elapsed / max(seconds, 1)), elapsed))
-            if inspect.isawaitable(told):
-                await told
-        await stage.clock.sleep(pause)
-        pause = min(pause * 1.5, 5.0)
+async def shown(stage: Stage, record: Generation) -> Video:
+    """A record with what the ledger knows of it; what the ledger did not know is written down."""
+    scope = await stage.scope()
+    known = await stage.ledger.run(clips, scope, [record.generation_id])
+    await saw(stage, [record], known)
+    if record.status == "succeeded" and stage.settings.save == "always":
+        await keep_soon(stage, record.generation_id)
+        known = await stage.ledger.run(clips, scope, [record.generation_id])
+    clip = known.get(record.generation_id)
+    job = await stage.ledger.run(job_named, clip.job) if clip and clip.job else None
+    return video_of(record, clip, job)
 
 
-async def get(stage: Stage, generation_id: str, wait_seconds: float, on_progress: Report | None) -> Video:
-    return shown(await watch(stage, generation_id, wait_seconds, on_progress))
+async def keep_soon(stage: Stage, generation_id: str) -> None:
+    """Keep a result in a task of the studio's own; the answer waits for it only so long."""
+    await asyncio.wait({stage.own(kept(stage, generation_id))}, timeout=SAVING)
 
 
-async def get_many(stage: Stage, ids: Sequence[str], wait_seconds: float, on_progress: Report | None) -> list[Video]:
-    return list(await asyncio.gather(*(get(stage, one, wait_seconds, on_progress) for one in ids)))
+def video_of(record: Generation, clip: Clip | None = None, job: Job | None = None) -> Video:
+    """The answer about one generation."""
+    cost, cost_is = _cost(record, clip, job)
+    return Video(
+        status=record.status,
+        generation_id=record.generation_id,
+        url=record.url if record.status == "succeeded" else None,
+        file=Path(clip.file) if clip and clip.file else None,
+        model=record.model or (clip.model if clip else None),
+        duration=length(job.body if job else record.parameters),
+        cost=cost,
+        cost_is=cost_is,
+        error=record.error_message if record.status == "failed" else None,
+        created=record.enqueued_at,
+    )
+
+
+def _cost(
+    record: Generation, clip: Clip | None, job: Job | None
+) -> tuple[Decimal | None, Literal["real", "estimate", "unknown"]]:
+    if record.cost is not None:
+        return record.cost, "real"
+    if clip is not None and clip.cost is not None:
+        return dollars(clip.cost), "real"
+    if job is not None and job.estimate is not None and record.status not in ("failed", "cancelled"):
+        return dollars(job.estimate) / max(1, job.expects), "estimate"
+    return None, "unknown"
+
+
+def length(body: Mapping[str, Any]) -> float | None:
+    """Seconds that a body asks for, where it says so in a number."""
+    shots = body.get("multi_prompt")
+    if isinstance(shots, (list, tuple)) and shots:
+        parts = [_number(shot.get("duration", 5)) if isinstance(shot, Mapping) else None for shot in shots]
+        return None if None in parts else sum(part for part in parts if part is not None)
+    return next((found for name in ("duration", "seconds") if (found := _number(body.get(name))) is not None), None)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(str(value).removesuffix("s")) if not isinstance(value, bool) else None
+    except ValueError:
+        return None
+    return found if found is not None and 0 < found < math.inf else None
+
+
+async def _local(stage: Stage, generation_id: str, wait_seconds: float) -> Video:
+    """A job of the blocking route, under the name that the ledger gave it."""
+    name = job_of_local(generation_id)
+    job = await stage.ledger.run(job_named, name) if name else None
+    if job is None or job.scope != await stage.scope():
+        raise NotFound(f"There is no generation {generation_id}.")
+    until = stage.clock.monotonic() + wait_seconds
+    while job.state in ("planned", "sending") and job.is_live(stage.clock.time()):
+        if stage.clock.monotonic() + 1.0 > until:
+            break
+        await stage.clock.sleep(1.0)
+        job = await stage.ledger.run(job_named, job.job) or job
+    return await of_blocking(stage, job, generation_id)
+
+
+async def of_blocking(stage: Stage, job: Job, generation_id: str | None = None) -> Video:
+    """What the ledger knows of a job of the blocking route."""
+    if job.is_unclear and not job.is_live(stage.clock.time()):
+        raise unclear_error(job)
+    made = await stage.ledger.run(clips_of, job.job)
+    clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
+    if clip is not None and job_of_local(clip.generation_id) is None:
+        return await get(stage, clip.generation_id)
+    status: Status = "processing" if clip is None else "succeeded"
+    if job.state in ("refused", "dropped", "failed", "cancelled"):
+        status = "cancelled" if job.state == "cancelled" else "failed"
+    return Video(
+        status=status,
+        generation_id=clip.generation_id if clip else local_id(job),
+        url=clip.url if clip else None,
+        file=Path(clip.file) if clip and clip.file else None,
+        model=job.model,
+        duration=length(job.body),
+        cost=dollars(job.estimate) if job.estimate is not None else None,
+        cost_is="estimate" if job.estimate is not None else "unknown",
+        warnings=(NO_RENEWAL,) if clip is not None else (),
+        error=job.note if status == "failed" else None,
+        created=job.created,
+    )
 
 
 async def listed(stage: Stage, status: str | None, model: str | None, limit: int) -> list[Video]:
-    """Newest first."""
+    """Newest first. Raises HubUnavailable, Unauthenticated."""
     hub = await stage.hub()
-    states = [status] if status else ["queued", "processing", "succeeded", "failed", "cancelled"]
-    found = await asyncio.gather(*(hub.list(status=one, model=model) for one in states))
-    jobs = {job.generation_id: job for page in found for job in page}
-    newest = sorted(jobs.values(), key=lambda job: job.enqueued_at or 0, reverse=True)
-    return [shown(job) for job in newest[:limit]]
+    spaces = list(dict.fromkeys((None, stage.settings.namespace, *stage.settings.namespaces)))
+    found = await asyncio.gather(
+        *(hub.list(status=state, model=model, namespace=space) for state in _states(status) for space in spaces)
+    )
+    records = {one.generation_id: one for page in found for one in page}
+    newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)[: max(0, limit)]
+    known = await stage.ledger.run(clips, await stage.scope(), [one.generation_id for one in newest])
+    await saw(stage, newest, known)
+    return [video_of(one, known.get(one.generation_id)) for one in newest]
+
+
+def _states(status: str | None) -> Sequence[str]:
+    if status is None:
+        return STATES
+    if status not in STATES:
+        raise InvalidRequest(f"status={status!r} is none of {', '.join(STATES)}.")
+    return (status,)
 
 
 async def cancelled(stage: Stage, generation_id: str) -> Video:
-    hub = await stage.hub()
-    await hub.cancel(generation_id)
-    return shown(await hub.get(generation_id))
+    """Stop a job for good. Says what was charged, where the hub does. Raises NotFound."""
+    if job_of_local(generation_id) is not None:
+        raise InvalidRequest(
+            "A job of the blocking route can't be stopped.", fix="Wait for it; it is kept when it is done."
+        )
+    record = await (await stage.hub()).cancel(generation_id)
+    await shown(stage, record)
+    if record.status == "cancelled":
+        with suppress(OxenError):
+            await asyncio.wait_for(asyncio.shield(stage.own(settle_costs(stage))), SETTLING)
+    return await shown(stage, record)

@@ -1,41 +1,70 @@
-"""Where the verbs play: the settings, the hub, the catalog and the tasks of one open studio; all opened lazily."""
+"""Where the verbs play: hub, catalog, ledger, waiter and tasks of one open studio; each opened when first needed."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from ..clock import Clock, SystemClock
-from ..errors import NotInstalled
+from ..errors import NotInstalled, OxenError
 from ..settings import HUB, Settings
+from .identity import key_hash, origin_of
+from .ledger import LEASE, Ledger, data_folder, sqlite_path
+from .ledger_steps import clips, identity, remember_identity
 
 if TYPE_CHECKING:
     import httpx
 
     from ..catalog import Catalog
     from ..hub import HubClient
+    from .waiting import Waiter
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Stage:
     """What one studio has open. It lives on the loop that uses it first."""
 
-    def __init__(self, settings: Settings, clock: Clock | None, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        lease: float = LEASE,
+    ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self._transport = transport
+        self._lease = lease
         self._hub: HubClient | None = None
         self._catalog: Catalog | None = None
+        self._ledger: Ledger | None = None
+        self._waiter: Waiter | None = None
+        self._scope: str | None = None
         self._sandbox: Any = None
+        self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self.reconciling = asyncio.Lock()  # one reading of the account at a time
+        self.settling: asyncio.Task[None] | None = None
+        self.settle_again = False
+        self.patience: asyncio.Task[None] | None = None
+        self.closing = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._errands: set[asyncio.Task[Any]] = set()
+
+    # -- what is open --------------------------------------------------------------------------------------------------
 
     async def hub(self) -> HubClient:
-        """The hub, or the sandbox where one was asked for. Raises Unauthenticated where there is no key."""
+        """The hub, or the sandbox where one was asked for. Without a key only the list of models can be read."""
         if self._hub is None:
             async with self._opening:
                 if self._hub is None:
@@ -47,22 +76,23 @@ class Stage:
 
         if self.settings.sandbox:
             await self._open_sandbox()
-        self.settings.key()
         return HubClient.of(self.settings, clock=self.clock, transport=self._transport)
 
     async def _open_sandbox(self) -> None:
-        """A sandbox is reached by name only: it is no part of the studio (and nothing of it is loaded without need)."""
-        if self.settings.base_url == HUB:
-            try:
-                sandbox = import_module("oxen_video_tools.sandbox").Sandbox()
-            except ImportError as error:
-                raise NotInstalled(
-                    "The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'"
-                ) from error
-            self._sandbox = await asyncio.to_thread(sandbox.__enter__)
-            self.settings = replace(self.settings, base_url=self._sandbox.base_url, api_key="sandbox")
-        elif not self.settings.api_key:
-            self.settings = replace(self.settings, api_key="sandbox")
+        """A sandbox is reached by name only: it is no part of the studio, and nothing of it is loaded without need."""
+        if self.settings.base_url != HUB:
+            self.settings = replace(self.settings, api_key=self.settings.api_key or "sandbox")
+            return
+        state = sandbox_state(self.settings)
+        try:
+            sandbox = import_module("oxen_video_tools.sandbox").Sandbox(state=state)
+        except ImportError as error:
+            raise NotInstalled(
+                "The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'"
+            ) from error
+        self._sandbox = await asyncio.to_thread(sandbox.__enter__)
+        self._world = f"sandbox:{state or uuid4()}"
+        self.settings = replace(self.settings, base_url=self._sandbox.base_url, api_key="sandbox")
 
     def catalog(self) -> Catalog:
         """What each model accepts and costs; reads the live list when first asked."""
@@ -75,19 +105,102 @@ class Stage:
     async def _models(self) -> Any:
         return await (await self.hub()).models()
 
+    @property
+    def ledger(self) -> Ledger:
+        """Intent and money. Opened by its first transaction."""
+        if self._ledger is None:
+            self._ledger = Ledger.at(self.settings.ledger, lease=self._lease)
+        return self._ledger
+
+    async def waiter(self) -> Waiter:
+        """Who waits for every job of this studio."""
+        hub = await self.hub()
+        if self._waiter is None:
+            from .waiting import Waiter
+
+            self._waiter = Waiter(hub, self.clock)
+        return self._waiter
+
+    async def scope(self) -> str:
+        """Whose jobs these are: the hub and the account behind the key.
+
+        Which account a key belongs to is asked once and kept in the ledger, so that it can't change between two equal
+        calls. Where the hub does not say, the key's hash stands for the account. Raises Unauthenticated without a key.
+        """
+        hub = await self.hub()
+        async with self._asking:
+            if self._scope is None:
+                self.settings.key()
+                self._scope = self._world or await self._account(origin_of(hub.base_url))
+        return self._scope
+
+    async def _account(self, origin: str) -> str:
+        key = key_hash(self.settings.api_key)
+        known = await self.ledger.run(identity, origin, key)
+        if known is not None:
+            return known
+        try:
+            name = f"account:{await (await self.hub()).me()}"
+        except OxenError as error:
+            log.warning("The hub does not say whose key this is (%s); its hash stands for the account.", error.kind)
+            name = f"key:{key}"
+        return await self.ledger.run(remember_identity, origin, key, f"{origin}|{name}")
+
+    async def saved_file(self, generation_id: str) -> Path | None:
+        """Where a result was kept, if the file is still there."""
+        found = await self.ledger.run(clips, await self.scope(), [generation_id])
+        clip = found.get(generation_id)
+        path = Path(clip.file) if clip and clip.file else None
+        return path if path and path.is_file() else None
+
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
     def own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that the studio owns: a caller's time-out does not reach it, `close` waits for it."""
+        """A task that the studio owns: a caller's time-out does not reach it, and `close` waits for its end."""
+        return self._started(work, self._tasks)
+
+    def errand(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that may be given up: what it leaves undone is done by a later call. `close` ends it."""
+        return self._started(work, self._errands)
+
+    def _started(self, work: Coroutine[Any, Any, T], group: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        group.add(task)
+        task.add_done_callback(group.discard)
+        task.add_done_callback(_heard)
         return task
 
     async def close(self) -> None:
-        """Let the studio's own tasks end, then close what is open."""
+        """Let the studio's own tasks end, then close what is open. Jobs at the hub go on."""
+        self.closing = True
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        for errand in list(self._errands):
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        if self._waiter is not None:
+            await self._waiter.aclose()
         if self._hub is not None:
             await self._hub.close()
+        if self._ledger is not None:
+            await self._ledger.close()
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.__exit__, None, None, None)
-        self._hub = self._sandbox = None
+        self._waiter = self._hub = self._ledger = self._sandbox = self._scope = None
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Whoever waited for it has its error; one that nobody waited for is no "never retrieved" noise at the exit."""
+    if not task.cancelled():
+        task.exception()
+
+
+def sandbox_state(settings: Settings) -> Path | None:
+    """Where the studio's own sandbox keeps its jobs: beside the ledger that speaks of them, so that both live or both
+    are forgotten. None: in memory.
+    """
+    place = settings.ledger
+    if place and place.startswith("postgres"):
+        return data_folder() / "sandbox.db"
+    path = sqlite_path(place)
+    return path.with_name("sandbox.db") if path else None

@@ -1,28 +1,29 @@
-"""The verbs. `AsyncStudio` is the only implementation; `Studio` is the same for synchronous callers."""
+"""The verbs. `AsyncStudio` is the only implementation; `Studio` (in `synchronous`) is the same for blocking callers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelNotFound, NotInstalled
+from ..errors import ModelNotFound
 from ..request import VideoRequest
 from ..settings import Settings
-from . import delivery, making, planning, reading
+from . import making, planning, reading, recovery, saving, spending
 from .answers import Question, Recovered, Report, Saved, Spend, Video
+from .inputs import Files
 from .stage import Stage
 
 if TYPE_CHECKING:
     import httpx
 
     from ..clock import Clock
+    from ..media.inspect import Inspection
     from .plan import Plan
 
-Approve = Callable[[Question], bool | Awaitable[bool]]
 Videos = list[Video]
 
 
@@ -65,15 +66,37 @@ class AsyncStudio:
         """Wait for paid requests that are on their way, then close. Jobs at the hub go on."""
         await self._stage.close()
 
-    async def plan(self, request: VideoRequest | None = None, *, animatic: bool = False, **words: Any) -> Plan:
-        """What would be sent, in how many jobs, what it may cost, and what is wrong with it. Free."""
-        return await planning.planned(self._stage, planning.requested(request, words))
+    async def plan(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        animatic: bool = False,
+        files: Files = "anywhere",
+        **words: Any,
+    ) -> Plan:
+        """What would be sent, in how many jobs, what it may cost, and what is wrong with it. Free.
+
+        animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
+        """
+        plan = await planning.planned(self._stage, planning.requested(request, words))
+        if not animatic:
+            return plan
+        from .looking import previewed
+
+        return await previewed(self._stage, plan, files)
 
     async def question(
-        self, request: VideoRequest, *, take: int | None = 1, max_cost_usd: Decimal | None = None
+        self,
+        request: VideoRequest,
+        *,
+        take: int | None = 1,
+        max_cost_usd: Decimal | None = None,
+        files: Files = "anywhere",
     ) -> Question | None:
-        """What a person must agree to before `generate` may spend; None where nobody has to be asked."""
-        return await planning.question(self._stage, request, take=take, max_cost_usd=max_cost_usd)
+        """What a person must agree to before `generate` may spend; None where nobody has to be asked, or nothing new
+        would be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
+        """
+        return await planning.question(self._stage, request, take=take, max_cost_usd=max_cost_usd, files=files)
 
     async def generate(
         self,
@@ -82,32 +105,36 @@ class AsyncStudio:
         take: int | None = None,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: Approve | None = None,
+        approve: making.Approve | None = None,
         approved: bool = False,
         on_progress: Report | None = None,
+        files: Files = "anywhere",
         **words: Any,
     ) -> Video:
-        """Make a video: one paid job, waited for at most `wait_seconds`."""
-        return await making.generate(
-            self._stage,
-            planning.requested(request, words),
-            take=take,
-            max_cost_usd=max_cost_usd,
-            wait_seconds=wait_seconds,
-            approve=approve,
-            approved=approved,
-            on_progress=on_progress,
-        )
+        """Make a video: planned, agreed to, paid once, waited for at most `wait_seconds`.
+
+        take: None, the default here, is a new job each time; the same request with the same number is the same job,
+        however often and from wherever it is asked for.
+        max_cost_usd: US dollars that this call may cost at most; 0 spends nothing.
+        wait_seconds: bounds the whole call; when it ends, the answer has the id and says how the job stands.
+        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid.  approved: a person has agreed already.
+        files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
+
+        A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
+        Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
+        """
+        call = making.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
+        return await making.generate(self._stage, planning.requested(request, words), call)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
-        """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end."""
-        return await reading.get(self._stage, generation_id, wait_seconds, on_progress)
+        """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
+        return await reading.get(self._stage, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
 
     async def get_many(
         self, ids: Sequence[str], *, wait_seconds: float = 0, on_progress: Report | None = None
     ) -> Videos:
         """The same for several, in their order."""
-        return await reading.get_many(self._stage, ids, wait_seconds, on_progress)
+        return await reading.get_many(self._stage, ids, wait_seconds=wait_seconds, on_progress=on_progress)
 
     async def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Videos:
         """What is running or finished, newest first."""
@@ -125,41 +152,55 @@ class AsyncStudio:
         if model is None:
             return list(models.search(query, needs or ()))
         if model not in models:
-            near = models.closest(model)
+            near = " or ".join(models.closest(model)[:3])
             raise ModelNotFound(f"Model not found: {model}", fix=f"Did you mean {near}?" if near else None)
         return [models[model]]
 
-    async def inspect(self, video: str | Path) -> Any:
-        """What a video looks like: length, size, and a contact sheet. Needs the `media` extra."""
-        raise NotInstalled("Looking at videos is not there yet.", fix="pip install 'oxen-video-tools[media]'")
+    async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
+        """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""
+        from .looking import inspect
+
+        return await inspect(self._stage, video, files)
 
     async def save(
         self,
-        videos: str | Sequence[str],
+        videos: str | Path | Sequence[str | Path],
         *,
-        filename: str | None = None,
+        filename: str | Path | None = None,
         transition: str | None = None,
         on_progress: Report | None = None,
+        files: Files = "anywhere",
     ) -> Saved:
-        """One verified file on disk."""
-        return await delivery.save(self._stage, videos, filename)
+        """One or more clips (ids, https URLs, paths) as one verified file in the folder for videos. Costs nothing.
+
+        filename: a plain name, or a Path to another folder.  transition: "cut" or "fade".
+        Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
+        """
+        return await saving.save(
+            self._stage, videos, filename=filename, transition=transition, on_progress=on_progress, files=files
+        )
 
     async def spend(self) -> Spend:
-        """What was spent, by day and model."""
-        return Spend(days=(), total=Decimal(0), last_24h=Decimal(0))
+        """What was spent through this ledger, by day and model."""
+        return await spending.spend(self._stage)
 
     async def pause(self) -> None:
-        """Stop all spending through this ledger."""
+        """Stop all spending through this ledger, in every process that shares it."""
+        await spending.pause(self._stage)
 
     async def resume(self) -> None:
         """Allow spending again."""
+        await spending.resume(self._stage)
 
     async def recover(
-        self, *, adopt: str | None = None, send_again: str | None = None, write_off: str | None = None
+        self, job: str | None = None, *, adopt: str | None = None, send_again: bool = False, write_off: bool = False
     ) -> Sequence[Recovered]:
-        """Walk everything that is unfinished."""
-        return ()
+        """Walk everything that is unfinished: find, follow, settle, keep. Sends nothing by itself.
 
-
-class Studio:
-    """The same verbs for synchronous callers, from any thread."""
+        With an unclear `job`, what a person decided: `adopt` this generation, `send_again` (paid again), `write_off`.
+        """
+        if job is None and adopt is None and not send_again and not write_off:
+            return await recovery.recover(self._stage)
+        return [
+            await recovery.settled_by_hand(self._stage, job, adopt=adopt, send_again=send_again, write_off=write_off)
+        ]

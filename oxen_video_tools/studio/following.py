@@ -1,0 +1,109 @@
+"""After the POST: what the hub says of a job goes into the ledger, its real cost follows, its file where it is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import OxenError
+from .delivery import keep
+from .ledger_booking import DAY
+from .ledger_following import see, settle, unsettled
+from .ledger_records import Clip
+from .money import micros
+from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last
+
+if TYPE_CHECKING:
+    from ..hub import Generation
+    from .stage import Stage
+
+PAUSES = (2.0, 10.0, 60.0)  # seconds between looks for a cost that the history does not show yet
+REST = 1.0  # seconds between readings of the history for ends that come one after the other
+log = logging.getLogger(__name__)
+
+
+async def saw(stage: Stage, records: Sequence[Generation], known: dict[str, Clip] | None = None) -> None:
+    """Write down how generations stand. Those that ended have their cost looked up, in a task of the studio's own."""
+    known = known or {}
+    news = [one for one in records if (clip := known.get(one.generation_id)) is None or clip.status != one.status]
+    if not news:
+        return
+    scope = await stage.scope()
+    ended = await stage.ledger.run(see, scope, [clip_of(one, scope) for one in news], stage.clock.time())
+    if ended:
+        settle_soon(stage)
+
+
+def settle_soon(stage: Stage) -> None:
+    """Look for the real costs of what ended: once before the studio closes, and again while it is open."""
+    stage.settle_again = True
+    if stage.settling is None or stage.settling.done():
+        stage.settling = stage.own(_settle_all(stage))
+
+
+async def _settle_all(stage: Stage) -> None:
+    """However many end at once, the history is read by one task."""
+    missing = 0
+    while stage.settle_again:
+        stage.settle_again = False
+        missing = await _settle_quietly(stage)
+        if stage.settle_again and not stage.closing:
+            await stage.clock.sleep(REST)
+    if missing and not stage.closing and (stage.patience is None or stage.patience.done()):
+        stage.patience = stage.errand(_settle_patiently(stage))
+
+
+async def _settle_quietly(stage: Stage) -> int:
+    try:
+        return await settle_costs(stage)
+    except OxenError as error:
+        log.info("Costs could not be read now: %s", error)
+        return 1
+
+
+async def _settle_patiently(stage: Stage) -> None:
+    for pause in PAUSES:
+        await stage.clock.sleep(pause)
+        if not await _settle_quietly(stage):
+            return
+
+
+async def settle_costs(stage: Stage, since: float = DAY) -> int:
+    """Real costs out of the history, for everything of ours that ended. Answers how many it does not show yet.
+
+    since: seconds back.
+    """
+    scope, now = await stage.scope(), stage.clock.time()
+    missing = {clip.generation_id: clip for clip in await stage.ledger.run(unsettled, scope, now - since)}
+    hub = await stage.hub()
+    for number in range(1, PAGES + 1):
+        if not missing:
+            break
+        page = await hub.history(page=number, page_size=PAGE)
+        costs = {
+            one.generation_id: micros(one.cost)
+            for one in page.generations
+            if one.generation_id in missing and one.cost is not None
+        }
+        if costs:
+            await stage.ledger.run(settle, scope, costs)
+        for settled in costs:
+            del missing[settled]
+        if is_last(page) or _is_past(page.generations, missing.values()):
+            break
+    return len(missing)
+
+
+def _is_past(page: Sequence[Generation], missing: Iterable[Clip]) -> bool:
+    """Whether a page is older than everything that is looked for (newest come first)."""
+    oldest = min((clip.created or 0.0 for clip in missing), default=0.0)
+    return bool(page) and all((one.enqueued_at or 0.0) < oldest - TOLERANCE for one in page)
+
+
+async def kept(stage: Stage, generation_id: str) -> None:
+    """Keep a result where OXEN_VIDEO_SAVE=always; a disk that is full costs the file, not the answer."""
+    try:
+        await keep(stage, generation_id)
+    except OxenError as error:
+        log.warning("%s could not be kept: %s", generation_id, error)

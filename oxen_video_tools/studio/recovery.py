@@ -1,0 +1,113 @@
+"""`recover`: walk everything that is unfinished; a person settles what nobody can find."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidRequest, NotFound, OxenError
+from .answers import Recovered
+from .delivery import keep
+from .following import saw, settle_costs
+from .ledger_booking import DAY
+from .ledger_following import abandon, undelivered, walk
+from .ledger_records import Job
+from .ledger_steps import clips, in_state, job_named
+from .ledger_unclear import adopt_by_hand, reopen, write_off
+from .money import micros
+from .reconcile import ABSENT, clip_of, reconcile, unclear_error
+from .submit import send
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+BACK = 30 * DAY  # how far back costs and files are looked for
+
+
+async def recover(stage: Stage) -> list[Recovered]:
+    """Every unfinished job of the account: found, followed, settled, kept. Sends nothing."""
+    scope, begun = await stage.scope(), stage.clock.time()
+    unclear = {job.job for job in await stage.ledger.run(in_state, scope, ["sending"]) if not job.is_live(begun)}
+    await reconcile(stage)
+    walked: list[Recovered] = []
+    while jobs := await stage.ledger.run(walk, scope, begun):
+        walked += [await _walked(stage, job, found=job.job in unclear) for job in jobs]
+    await settle_costs(stage, BACK)
+    if stage.settings.save == "always":
+        walked += [await _kept(stage, one) for one in await stage.ledger.run(undelivered, scope, begun - BACK)]
+    return walked
+
+
+async def _walked(stage: Stage, job: Job, *, found: bool) -> Recovered:
+    if job.state == "planned":
+        await stage.ledger.run(abandon, job.job, stage.clock.time())
+        return _told(job, "never sent", "It was written down and never sent: nothing was spent.")
+    if job.is_unclear:
+        error = unclear_error(job)
+        return _told(job, "unclear", f"{error.message} {error.fix}")
+    try:
+        hub = await stage.hub()
+        records = [await hub.get(one) for one in job.generation_ids]
+        await saw(stage, records, await stage.ledger.run(clips, job.scope, job.generation_ids))
+    except NotFound:
+        return _told(job, "running", "The hub does not know it any more.")
+    except OxenError as error:
+        return _told(job, "running", error.message)
+    now = await stage.ledger.run(job_named, job.job)
+    job = now or job
+    return _told(job, "found" if found else "finished" if job.is_final else "running", f"It is {job.state}.")
+
+
+async def _kept(stage: Stage, generation_id: str) -> Recovered:
+    try:
+        saved = await keep(stage, generation_id)
+    except OxenError as error:
+        return Recovered(generation_id, "finished", (generation_id,), text=error.message)
+    return Recovered(generation_id, "saved", (generation_id,), text=str(saved.file))
+
+
+def _told(job: Job, outcome: str, text: str) -> Recovered:
+    return Recovered(job.job, outcome, job.generation_ids, job.model, text)
+
+
+async def settled_by_hand(
+    stage: Stage, job: str | None, *, adopt: str | None, send_again: bool, write_off: bool
+) -> Recovered:
+    """What a person decided about one unclear job. Raises InvalidRequest, NotFound, SubmissionUnclear."""
+    if job is None or (adopt is not None) + send_again + write_off != 1:
+        raise InvalidRequest(
+            "Name one unclear job and one of adopt, send_again and write_off.",
+            fix="`oxen-video recover` lists what is unclear.",
+        )
+    if adopt is not None:
+        return await _adopted(stage, job, adopt)
+    return await _written_off(stage, job) if write_off else await _sent_again(stage, job)
+
+
+async def _adopted(stage: Stage, job: str, generation_id: str) -> Recovered:
+    record = await (await stage.hub()).get(generation_id)
+    clip = clip_of(record, await stage.scope())
+    adopted = await stage.ledger.run(adopt_by_hand, job, [clip], stage.clock.time())
+    return _told(adopted, "found", f"{generation_id} is it.")
+
+
+async def _written_off(stage: Stage, job: str) -> Recovered:
+    lost = await stage.ledger.run(write_off, job, stage.clock.time())
+    return _told(lost, "written off", "What it may have cost counts as spent.")
+
+
+async def _sent_again(stage: Stage, name: str) -> Recovered:
+    """Only what a complete reading, long enough after the POST, does not show."""
+    await reconcile(stage)
+    job = await stage.ledger.run(job_named, name)
+    if job is not None and job.generation_ids:
+        return _told(job, "found", "It had arrived; it was not sent again.")
+    if job is not None and job.is_unclear and job.note != ABSENT:
+        raise unclear_error(job)
+    ledger, budget = stage.ledger, stage.settings.budget
+    limit = None if budget is None else micros(budget)
+    again = await ledger.run(reopen, name, ledger.owner, stage.clock.time(), ledger.lease, limit)
+    sent = await asyncio.shield(stage.own(send(stage, again)))
+    if sent.is_unclear:
+        raise unclear_error(sent)
+    return _told(sent, "sent again", "It was sent again and paid for.")

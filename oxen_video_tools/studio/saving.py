@@ -1,0 +1,105 @@
+"""`save`: one or more clips to one verified file."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputNotAllowed
+from .answers import Progress, Report, Saved
+from .delivery import described, keep, keep_link, make_writable, place_of, settled, slug
+from .inputs import Files, allowed, content_hash, is_generation, is_url, one_of
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+
+async def save(
+    stage: Stage,
+    videos: str | Path | Sequence[str | Path],
+    *,
+    filename: str | Path | None = None,
+    transition: str | None = None,
+    on_progress: Report | None = None,
+    files: Files = "anywhere",
+) -> Saved:
+    """Each clip fetched, where it is not there yet; several are joined. Costs nothing at the hub."""
+    named = one_of(videos)
+    place = place_of(stage, filename)
+    if len(named) == 1:
+        return await _clip(stage, named[0], filename, files)
+    clips = []
+    for done, video in enumerate(named, 1):
+        clips.append(await _clip(stage, video, None, files))
+        await _tell(on_progress, video, "saving", done / (len(named) + 1))
+    return await _joined(stage, clips, place, transition, on_progress)
+
+
+async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Files) -> Saved:
+    if is_url(video):
+        if not video.startswith(("https://", "http://")):
+            raise InputNotAllowed("A video is named by id, https URL or path.", fix="Give an https URL.")
+        return await keep_link(
+            stage, video, place_of(stage, filename) or stage.settings.videos_folder / _name_in(video)
+        )
+    if is_generation(video) or not Path(video).suffix:
+        return await keep(stage, video, filename=filename)
+    path = allowed(video, stage.settings, files)
+    return described(path, await asyncio.to_thread(content_hash, path))
+
+
+def _name_in(url: str) -> str:
+    path = Path(url.partition("?")[0].rpartition("/")[2])
+    return slug(path.stem)
+
+
+async def _joined(
+    stage: Stage, clips: Sequence[Saved], place: Path | None, transition: str | None, on_progress: Report | None
+) -> Saved:
+    from ..media.join import join
+
+    place = place or stage.settings.videos_folder / f"{clips[0].file.stem}-and-{len(clips) - 1}-more"
+    await asyncio.to_thread(make_writable, place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
+    loop = asyncio.get_running_loop()
+
+    def told(fraction: float) -> None:
+        asyncio.run_coroutine_threadsafe(_tell(on_progress, clips[0].file.stem, "joining", fraction), loop)
+
+    def work() -> Saved:
+        files = [clip.file for clip in clips]
+        how = {"fade": "crossfade"}.get(transition or "", transition)
+        join(files, part, transition=how, on_progress=_rising(told))
+        return settled(part, place)
+
+    try:
+        saved = await asyncio.to_thread(work)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return replace(saved, warnings=tuple(word for clip in clips for word in clip.warnings))
+
+
+def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
+    last = -1.0
+
+    def tell(fraction: float) -> None:
+        nonlocal last
+        if fraction > last + 0.01:
+            last = fraction
+            told(fraction)
+
+    return tell
+
+
+async def _tell(on_progress: Report | None, video: str, status: str, fraction: float) -> None:
+    if on_progress is not None:
+        told = on_progress(Progress(video, status, fraction))
+        if inspect.isawaitable(told):
+            await told

@@ -1,0 +1,216 @@
+"""Spend once: write the intent, mark it right before the first byte, POST, write the id. Never sent again by itself.
+
+Everything between the intent and the id runs in a task that the studio owns: a caller's time-out, cancellation or
+disconnect does not cut it, and `AsyncStudio.close` waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..clock import Clock
+from ..errors import OxenError, TimedOut
+from .blocking import LONGEST, post_and_wait
+from .ledger_booking import arrived, mark_sending, reserve, unclear, unsent
+from .ledger_records import FREED, Clip, Intent, Job, State
+from .ledger_steps import job_named
+from .reconcile import clip_of, reconcile, unclear_error
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
+TRIES = 4  # of an intent that was given up before its first byte
+LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
+GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
+WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write an id down
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A job that the hub has, or is being handed. reused: it was there before this call."""
+
+    job: Job
+    reused: bool
+
+
+class GaveUpError(TimedOut):
+    """Nothing was sent: the lease was lost, or too much time passed since the mark."""
+
+
+class Gate:
+    """Stands right before the first byte of each try. open: whether the last try was let through."""
+
+    def __init__(self, stage: Stage, job: Job, lease: float) -> None:
+        self._stage, self._job, self._lease = stage, job, lease
+        self.open = False
+
+    async def __call__(self) -> None:
+        self.open = False
+        clock, ledger = self._stage.clock, self._stage.ledger
+        wall, steady = clock.time(), clock.monotonic()
+        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, self._lease):
+            raise GaveUpError("Another process has taken this job over.", charged="no")
+        if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
+            raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
+        self.open = True
+
+
+@dataclass
+class Attempt:
+    """One way from an intent to the hub. job: as the ledger has it, once booked.  mine: this process may send it.
+
+    gave_up: nothing was sent, and the intent may be written again.
+    """
+
+    intent: Intent
+    budget: int | None
+    job: Job | None = None
+    mine: bool = False
+    gave_up: bool = False
+
+    async def run(self, stage: Stage) -> None:
+        """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
+        ledger = stage.ledger
+        [booking] = await ledger.run(
+            reserve, [self.intent], ledger.owner, stage.clock.time(), ledger.lease, self.budget
+        )
+        self.job, self.mine = booking.job, booking.mine
+        if booking.mine:
+            try:
+                self.job = await send(stage, booking.job)
+            except GaveUpError as why:
+                log.warning("Not sent: %s", why)
+                self.gave_up = True
+
+
+async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: float) -> Paid:
+    """The job of an intent: the one that exists, or one sent now. until: `clock.monotonic()` that bounds the waiting.
+
+    Raises a refusal's own kind, Paused, OverBudget, SubmissionUnclear, TimedOut.
+    """
+    for _ in range(TRIES):
+        attempt = Attempt(intent, budget)
+        sending = stage.own(attempt.run(stage))
+        if not await ended(sending, stage.clock, until):
+            return _on_its_way(attempt.job, mine=attempt.mine)
+        await sending
+        if attempt.gave_up or attempt.job is None:
+            continue
+        paid = await resumed(stage, attempt.job, until, mine=attempt.mine)
+        if paid is not None:
+            return paid
+    raise TimedOut("The request could not be sent: the machine stood still again and again.", charged="no")
+
+
+async def resumed(stage: Stage, job: Job, until: float, *, mine: bool = False) -> Paid | None:
+    """The job of an equal request, followed until the hub has it; None where it turned out to be free to be sent.
+
+    Raises SubmissionUnclear, TimedOut.
+    """
+    if not mine and job.state in ("planned", "sending") and job.is_live(stage.clock.time()):
+        job = await _of_another(stage, job, until)
+    if job.state == "sending" and not job.is_live(stage.clock.time()):
+        job = await found(stage, job, until)
+    if job.state == "planned" and not job.is_live(stage.clock.time()):
+        return None
+    if job.state in ("planned", "sending"):
+        return _on_its_way(job, mine=mine)
+    return None if job.state in FREED and not job.generation_ids else Paid(job, reused=not mine)
+
+
+async def ended(task: asyncio.Task[Any], clock: Clock, until: float) -> bool:
+    """Whether a task ends in time. Giving up the waiting, or being cancelled here, leaves it running."""
+    alarm = asyncio.ensure_future(clock.sleep(max(0.0, until - clock.monotonic())))
+    try:
+        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        alarm.cancel()
+    return task.done()
+
+
+def _on_its_way(job: Job | None, *, mine: bool) -> Paid:
+    """The time is up while the request is being handed over. The blocking route's jobs have an id of ours by then."""
+    if job is not None and job.route == "sync":
+        return Paid(job, reused=not mine)
+    raise TimedOut(
+        "The time ran out while the request was being handed to the hub.",
+        charged="unknown",
+        fix="Call again with the same arguments: the same request is paid once.",
+    )
+
+
+async def send(stage: Stage, job: Job) -> Job:
+    """POST a booked job, once. Answers it as the ledger then has it: with ids, or unclear.
+
+    Raises GaveUpError where nothing was sent, and the hub's refusal.
+    """
+    hub, ledger = await stage.hub(), stage.ledger
+    lease = ledger.lease if job.route == "queue" else ledger.lease + LONGEST
+    gate = Gate(stage, job, lease)
+    try:
+        if job.route == "sync":
+            clips = await post_and_wait(stage, hub, job, gate)
+        else:
+            clips = [clip_of(one, job.scope, job.model) for one in await hub.enqueue(job.body, before_send=gate)]
+    except OxenError as error:
+        return await _unanswered(stage, job, gate, error)
+    return await _written(stage, job, clips)
+
+
+async def _unanswered(stage: Stage, job: Job, gate: Gate, error: OxenError) -> Job:
+    ledger, now = stage.ledger, stage.clock.time()
+    if not gate.open or error.charged == "no":  # no try got as far as its first byte, or the hub said no
+        state: State = "refused" if gate.open else "dropped"
+        await ledger.run(unsent, job.job, ledger.owner, state, now, error.message)
+        raise error
+    log.warning("%s", error)
+    await ledger.run(unclear, job.job, ledger.owner, "its answer was lost")
+    return await _now(stage, job)
+
+
+async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
+    """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
+    for pause in (*WRITES, None):
+        try:
+            await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
+            return await _now(stage, job)
+        except OxenError:
+            log.exception("The ids %s could not be written", [clip.generation_id for clip in clips])
+        if pause is not None:
+            await stage.clock.sleep(pause)
+    return replace(job, state="running", generation_ids=tuple(clip.generation_id for clip in clips))
+
+
+async def _now(stage: Stage, job: Job) -> Job:
+    return await stage.ledger.run(job_named, job.job) or job
+
+
+async def _of_another(stage: Stage, job: Job, until: float) -> Job:
+    """Another call is handing it over: wait until it did, or went away."""
+    pause, longest = GLANCES
+    while job.state in ("planned", "sending") and job.is_live(stage.clock.time()):
+        if stage.clock.monotonic() + pause > until:
+            break
+        await stage.clock.sleep(pause)
+        pause = min(pause * 1.5, longest)
+        job = await _now(stage, job)
+    return job
+
+
+async def found(stage: Stage, job: Job, until: float) -> Job:
+    """An unclear job, looked for until it is found or the time is up. Raises SubmissionUnclear."""
+    for pause in (0.0, *LOOKS):
+        if pause and stage.clock.monotonic() + pause > until:
+            break
+        await stage.clock.sleep(pause)
+        await reconcile(stage)
+        job = await _now(stage, job)
+        if not job.is_unclear:
+            return job
+    raise unclear_error(job)
