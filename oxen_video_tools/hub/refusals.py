@@ -214,13 +214,14 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     try:
         seconds = float(told)
     except ValueError:
-        moment = _http_date(told)
-        here = _http_date(headers.get("date", ""))  # the hub's own clock: ours may be wrong
+        moment = http_date(told)
+        here = http_date(headers.get("date", ""))  # the hub's own clock: ours may be wrong
         seconds = math.nan if moment is None else moment - (now if here is None else here)
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Unix seconds of an HTTP date; None where it is none."""
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):

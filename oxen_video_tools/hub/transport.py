@@ -33,7 +33,7 @@ from ..settings import HUB, LOOPBACK, Settings
 from .addresses import Resolve, resolve
 from .exchange import BeforeSend, NoAnswerError, Try, exchange
 from .patience import patiently
-from .refusals import Reply, after_paying, carries_error, refusal
+from .refusals import Reply, after_paying, carries_error, http_date, refusal
 from .wirelog import discreet
 
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
@@ -67,6 +67,7 @@ class Transport:
     inner: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
     user_agent: str = field(default_factory=default_user_agent)
     resolve: Resolve = field(default=resolve, repr=False)
+    clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
     _pooled: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
     _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
 
@@ -235,7 +236,11 @@ class Transport:
     ) -> Reply:
         one.traced = self.inner is None
         with discreet(self.api_key):
-            return await exchange(client, request, one, left=until - self.clock.monotonic(), largest=largest)
+            reply = await exchange(client, request, one, left=until - self.clock.monotonic(), largest=largest)
+        told = http_date(reply.headers.get("date", ""))
+        if told is not None:
+            self.clock_offset = told - self.clock.time()
+        return reply
 
 
 def _of_model(error: OxenError) -> OxenError:

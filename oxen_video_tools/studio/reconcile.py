@@ -79,8 +79,7 @@ async def _read_queue(hub: HubClient, namespace: str | None, found: dict[str, Ge
     whole = True
     for state in STATES:
         listed = await hub.list(status=state, namespace=namespace)
-        told = getattr(listed, "count", None)
-        whole = whole and not (isinstance(told, int) and told > len(listed))
+        whole = whole and listed.is_whole
         found |= {one.generation_id: one for one in listed}
     return whole
 
@@ -224,8 +223,7 @@ def clip_of(record: Generation, scope: str, model: str | None = None) -> Clip:
 
 def clock_offset(hub: HubClient) -> float:
     """Seconds that the hub's clock is ahead of ours, as its last answer's `Date` said; 0 where none did."""
-    told = getattr(hub.transport, "clock_offset", None)
-    return float(told) if isinstance(told, (int, float)) else 0.0
+    return hub.transport.clock_offset or 0.0
 
 
 async def reconcile(stage: Stage) -> None:
