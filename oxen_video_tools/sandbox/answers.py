@@ -7,12 +7,12 @@ from typing import Any
 
 TITLES = {
     "unauthenticated": "You must be authenticated to access this resource",
+    "bad_request": "Bad Request",
     "unauthorized": "You are not allowed to access this resource",
     "invalid_params": "The parameters are invalid",
     "resource_not_found": "The requested resource could not be found",
-    "resource_already_exists": "The resource already exists",
     "insufficient_credits": "You have run out of credits.",
-    "update_required": "Your oxen client is out of date. Please update.",
+    "update_required": "Update Required",
     "payload_too_large": "The request body is too large",
     "upstream": "The model's provider did not answer",
     "unknown_error": "Something went wrong",

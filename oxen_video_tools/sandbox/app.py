@@ -17,7 +17,7 @@ from ..clock import SystemClock
 from .answers import Refusal, not_found, typed
 from .backlot import Backlot, Options
 from .faults import Faults
-from .routes import catalogue, control, generate, queue, results, stream
+from .routes import catalogue, control, generate, queue, repos, results, stream
 from .wire import Bounded, Handler, endpoint
 
 _GLANCE = 0.01  # seconds between looks at a clock that somebody else turns
@@ -91,7 +91,7 @@ def _routes() -> list[Route]:
         route("POST", f"{ai}/models/{{model:path}}/deactivate", "models", catalogue.deactivate),
         route("GET", f"{ai}/models/{{model:path}}", "models", catalogue.one, key=False),
         route("GET", "/api/users/me", "me", catalogue.me),
-        route("GET", "/api/repos/{namespace}/{repo}/files/{path:path}", "download", results.result, key=False),
+        *_repo_routes(route),
         route("GET", "/sandbox/ledger", "control", control.ledger, key=False),
         route("GET", "/sandbox/faults", "control", control.faults, key=False),
         route("POST", "/sandbox/faults", "control", control.add_faults, key=False),
@@ -99,12 +99,30 @@ def _routes() -> list[Route]:
     ]
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
+def _repo_routes(route: Callable[..., Route]) -> list[Route]:
+    one = "/api/repos/{namespace}/{repo}"
+
+    def checked(method: str, path: str, point: str, handler: Handler, *, key: bool = True) -> Route:
+        return route(method, path, point, repos.refuse_old_clients(handler), key=key)
+
+    return [
+        checked("POST", "/api/repos", "upload", repos.create),
+        checked("POST", "/api/repos/", "upload", repos.create),
+        checked("GET", one, "upload", repos.one),
+        checked("POST", f"{one}/workbench/context", "upload", repos.add_context),
+        checked("GET", f"{one}/file/presigned_url/{{resource:path}}", "upload", repos.presigned),
+        checked("PUT", f"{one}/file/{{resource:path}}", "upload", repos.put),
+        checked("GET", f"{one}/file/{{resource:path}}", "download", repos.get, key=False),
+        checked("GET", f"{one}/files/{{path:path}}", "download", results.result, key=False),
+    ]
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     refusal = not_found() if status == 404 else typed(status, "invalid_params", str(error))
     return JSONResponse(refusal.body, status)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _refused(_: Request, error: Exception) -> Response:
     refusal = error if isinstance(error, Refusal) else typed(500, "unknown_error")
     return JSONResponse(refusal.body, refusal.status, refusal.headers)

@@ -91,18 +91,18 @@ _VALIDATORS: dict[str, Draft202012Validator] = {}
 def _words(error: ValidationError, model: Model) -> str:
     """A schema's complaint as the hub's models put it (they answer with pydantic's sentences)."""
     path = [str(part) for part in error.absolute_path]
+    wanted: Any = error.validator_value
+    given: Any = error.instance
     if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
+        missing = next(name for name in wanted if name not in given)
         return refused(".".join([*path, missing]), "Field required")
     name = ".".join(path)
     if error.validator == "enum" and path == ["duration"]:
-        return duration_words(error.instance, model.properties["duration"].get("default") or error.validator_value[0])
-    return refused(name, _sentence(error))
+        return duration_words(given, model.properties["duration"].get("default") or wanted[0])
+    return refused(name, _sentence(str(error.validator), wanted, given) or error.message)
 
 
-def _sentence(error: ValidationError) -> str:
-    limit = error.validator_value
-    kind = error.validator
+def _sentence(kind: str, limit: Any, given: Any) -> str | None:
     if kind == "enum":
         return one_of(limit)
     if kind == "type":
@@ -113,8 +113,8 @@ def _sentence(error: ValidationError) -> str:
         return f"Input should be less than or equal to {limit}"
     if kind in ("maxItems", "minItems"):
         bound = "at most" if kind == "maxItems" else "at least"
-        return f"List should have {bound} {limit} item{'s' * (limit != 1)} after validation, not {len(error.instance)}"
-    return error.message
+        return f"List should have {bound} {limit} item{'s' * (limit != 1)} after validation, not {len(given)}"
+    return None
 
 
 def _limit_problem(model: Model, body: Mapping[str, Any]) -> str | None:

@@ -25,7 +25,7 @@ _GROUPS = {"any": _ALL, "paid": frozenset(PAID)}
 
 @dataclass(frozen=True)
 class Kind:
-    """point: where it strikes when nothing else is said.  value: what stands for a missing VALUE.  words: what it is."""
+    """point: where it strikes by default.  value: what stands for a missing VALUE.  words: what it does."""
 
     point: str
     words: str

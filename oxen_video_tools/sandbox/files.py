@@ -11,6 +11,7 @@ import ipaddress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+from uuid import uuid4
 
 from .store import Store
 
@@ -57,7 +58,7 @@ class Files:
         digest = hashlib.sha256(content).hexdigest()
         place = self.path(digest)
         if not place.exists():
-            partial = place.with_suffix(".partial")
+            partial = place.with_name(f"{uuid4().hex}.partial")
             partial.write_bytes(content)
             partial.replace(place)
         return digest

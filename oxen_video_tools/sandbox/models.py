@@ -46,7 +46,8 @@ class Model:
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        return (self.accepts or {}).get("properties", {})
+        found: Mapping[str, Any] = (self.accepts or {}).get("properties", {})
+        return found
 
 
 def _listed(raw: Mapping[str, Any]) -> dict[str, Any]:

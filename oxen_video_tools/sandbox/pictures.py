@@ -42,14 +42,13 @@ class Pictures:
     async def _made(self, place: Path, shots: ShotList) -> Path:
         while place in self._under_way:
             await asyncio.wait([self._under_way[place]])
-        if not place.exists():
+        if place not in self._sizes:
             self._under_way[place] = asyncio.get_running_loop().create_future()
             try:
                 async with self._turns:
-                    await asyncio.to_thread(self._render, shots, place)
+                    self._sizes[place] = await asyncio.to_thread(self._render, shots, place)
             finally:
                 self._under_way.pop(place).set_result(None)
-        self._sizes[place] = place.stat().st_size
         self._sizes.move_to_end(place)
         self._forget()
         return place
@@ -60,19 +59,22 @@ class Pictures:
             oldest, _ = self._sizes.popitem(last=False)
             oldest.unlink(missing_ok=True)
 
-    def _render(self, shots: ShotList, place: Path) -> None:
+    def _render(self, shots: ShotList, place: Path) -> int:
+        """Answers the size in bytes. A rendering of an earlier start is as good as a new one."""
+        if place.exists():
+            return place.stat().st_size
         if place.suffix == ".png":
-            _still(shots, place)
-            return
+            return _still(shots, place)
         first = self._files.local(shots.image) if shots.image else None
         segments = [
             animatic.Segment(prompt, seconds, first if number == 0 else None)
             for number, (prompt, seconds) in enumerate(shots.shots)
         ]
         animatic.render(segments, place, size=shots.size, seed=shots.seed, audio=shots.audio, mark=MARK)
+        return place.stat().st_size
 
 
-def _still(shots: ShotList, place: Path) -> None:
+def _still(shots: ShotList, place: Path) -> int:
     from PIL import Image, ImageDraw
 
     tint = hashlib.sha256(shots.shots[0][0].encode()).digest()
@@ -81,3 +83,4 @@ def _still(shots: ShotList, place: Path) -> None:
     partial = place.with_suffix(".partial")
     image.save(partial, "PNG")
     partial.replace(place)
+    return place.stat().st_size

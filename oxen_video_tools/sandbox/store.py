@@ -183,6 +183,14 @@ class Store:
         ).fetchone()
         return str(row[0]) if row else None
 
+    def has_files(self, branch: tuple[str, str, str], prefix: str) -> bool:
+        """Whether a path begins with `prefix`. branch: namespace, repository, branch."""
+        row = self._db.execute(
+            "SELECT 1 FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND substr(path, 1, ?) = ? LIMIT 1",
+            (*branch, len(prefix), prefix),
+        ).fetchone()
+        return row is not None
+
     def forget_file(self, place: tuple[str, str, str, str]) -> None:
         self._db.execute("DELETE FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND path = ?", place)
 

@@ -36,7 +36,7 @@ async def deactivate(lot: Backlot, request: Request) -> Response:
     return _switched(lot, request, "inactive")
 
 
-async def me(lot: Backlot, request: Request) -> Response:
+async def me(lot: Backlot, _: Request) -> Response:
     user = {"username": lot.options.username, "name": "Sandbox", "email": "sandbox@example.com"}
     return JSONResponse({"status": "success", "status_message": "resource_found", "user": user})
 

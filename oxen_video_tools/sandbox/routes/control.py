@@ -15,7 +15,7 @@ from ..store import ACTIVE, Job
 from ..wire import json_body
 
 
-async def ledger(lot: Backlot, request: Request) -> Response:
+async def ledger(lot: Backlot, _: Request) -> Response:
     return JSONResponse(read_ledger(lot))
 
 
@@ -61,7 +61,7 @@ def _line(job: Job) -> dict[str, Any]:
     }
 
 
-async def faults(lot: Backlot, request: Request) -> Response:
+async def faults(lot: Backlot, _: Request) -> Response:
     kinds = {name: kind.words for name, kind in KINDS.items()}
     return JSONResponse({"faults": lot.faults.told(), "kinds": kinds})
 

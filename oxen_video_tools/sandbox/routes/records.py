@@ -14,7 +14,7 @@ def record(lot: Backlot, job: Job) -> dict[str, Any]:
     """The documented record: its own fields, and every parameter of the request. Times are Unix seconds."""
     fired = lot.faults.draw("result") if job.status == "succeeded" else Fired()
     url = lot.result_url(job, expired="expired_url" in fired) if job.status == "succeeded" else None
-    shown = dict(job.body) | {
+    shown = {
         "generation_id": job.generation_id,
         "model_name": job.model,
         "prompt": job.body.get("prompt"),
@@ -27,6 +27,7 @@ def record(lot: Backlot, job: Job) -> dict[str, Any]:
         "completed_at": _seconds(job.completed_at),
         "target_namespace": job.namespace,
     }
+    shown = shown | {name: value for name, value in job.body.items() if name not in shown}
     return _odd(shown, fired["quirk"].given) if "quirk" in fired else shown
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from ..answers import Refusal, not_found, typed
+from ..answers import not_found, typed
 from ..backlot import Backlot
 from ..faults import Fired
 from ..wire import authenticate, bearer, drop
@@ -23,7 +24,7 @@ async def result(lot: Backlot, request: Request) -> Response:
     job = lot.job(Path(path).stem)
     if job is None or job.status != "succeeded" or lot.result_path(job) != path:
         raise not_found()
-    return await served(request, await lot.result(job), Path(path).name)
+    return await served(request, await lot.result(job), _TYPES.get(Path(path).suffix))
 
 
 def may_read(lot: Backlot, request: Request, path: str) -> None:
@@ -35,25 +36,25 @@ def may_read(lot: Backlot, request: Request, path: str) -> None:
     authenticate(lot, request)
 
 
-async def served(request: Request, file: Path, name: str) -> Response:
-    """A file, whole or in ranges, unless a fault is due."""
+async def served(request: Request, file: Path, kind: str | None) -> Response:
+    """A file, whole or in ranges, unless a fault is due. kind: its media type."""
     fired: Fired = request.state.fired
-    kind = _TYPES.get(Path(name).suffix)
     if "redirect" in fired:
         return RedirectResponse(fired["redirect"].given, 302)
     if "not_a_video" in fired:
         return HTMLResponse("<html><body>Please sign in.</body></html>")
+    if fired.keys() & {"truncated_file", "corrupt_file", "cut_download"}:
+        return _spoiled(request, await asyncio.to_thread(file.read_bytes), kind, fired)
+    return FileResponse(file, media_type=kind, headers={"cache-control": "private, no-store"})
+
+
+def _spoiled(request: Request, content: bytes, kind: str | None, fired: Fired) -> Response:
     if "truncated_file" in fired:
-        content = file.read_bytes()
         return Response(content[: len(content) // 2], media_type=kind)
     if "corrupt_file" in fired:
-        return Response(_damaged(file.read_bytes()), media_type=kind)
-    if "cut_download" in fired:
-        size = str(file.stat().st_size)
-        return StreamingResponse(_half(request, file), media_type=kind, headers={"content-length": size})
-    if not file.exists():
-        raise Refusal(404, not_found().body)
-    return FileResponse(file, media_type=kind, headers={"cache-control": "private, no-store"})
+        return Response(_damaged(content), media_type=kind)
+    headers = {"content-length": str(len(content))}
+    return StreamingResponse(_half(request, content), media_type=kind, headers=headers)
 
 
 def _damaged(content: bytes) -> bytes:
@@ -62,7 +63,6 @@ def _damaged(content: bytes) -> bytes:
     return content[:middle] + bytes(255 - byte for byte in content[middle : 2 * middle]) + content[2 * middle :]
 
 
-async def _half(request: Request, file: Path) -> AsyncIterator[bytes]:
-    content = file.read_bytes()
+async def _half(request: Request, content: bytes) -> AsyncIterator[bytes]:
     yield content[: len(content) // 2]
     await drop(request)
