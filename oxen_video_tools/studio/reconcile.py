@@ -268,10 +268,10 @@ async def _adopt(
 
 def unclear_error(job: Job) -> SubmissionUnclear:
     """What an agent reads of a job that nobody can find."""
+    person = f"a person settles it with oxen-video recover: --send-again {job.job} or --write-off {job.job}"
     fixes = {
-        ABSENT: f"Do not generate again. A person settles it: oxen-video recover {job.job} --send-again or --write-off.",
-        AMBIGUOUS: f"Do not generate again. list_videos shows the candidates; a person settles it with "
-        f"oxen-video recover {job.job} --adopt ID.",
+        ABSENT: f"Do not generate again; {person}.",
+        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} or --adopt and one of those ids.",
     }
     return SubmissionUnclear(
         f"Nobody knows whether the hub took this job ({job.note or 'its answer was lost'}). It was not sent again.",

@@ -15,7 +15,7 @@ from .ledger_records import Job
 from .ledger_steps import clips, in_state, job_named
 from .ledger_unclear import adopt_by_hand, reopen, write_off
 from .money import micros
-from .reconcile import ABSENT, clip_of, reconcile, unclear_error
+from .reconcile import ABSENT, clip_of, clock_offset, is_its_record, reconcile, unclear_error
 from .submit import send
 
 if TYPE_CHECKING:
@@ -71,23 +71,31 @@ def _told(job: Job, outcome: str, text: str) -> Recovered:
 
 
 async def settled_by_hand(
-    stage: Stage, job: str | None, *, adopt: str | None, send_again: bool, write_off: bool
+    stage: Stage, *, adopt: str | None, send_again: str | None, write_off: str | None
 ) -> Recovered:
     """What a person decided about one unclear job. Raises InvalidRequest, NotFound, SubmissionUnclear."""
-    if job is None or (adopt is not None) + send_again + write_off != 1:
+    if sum(decision is not None for decision in (adopt, send_again, write_off)) != 1:
         raise InvalidRequest(
-            "Name one unclear job and one of adopt, send_again and write_off.",
-            fix="`oxen-video recover` lists what is unclear.",
+            "Decide one thing at a time: adopt, send_again or write_off.", fix="Name only one of them."
         )
     if adopt is not None:
-        return await _adopted(stage, job, adopt)
-    return await _written_off(stage, job) if write_off else await _sent_again(stage, job)
+        return await _adopted(stage, adopt)
+    return await (_sent_again(stage, send_again) if send_again else _written_off(stage, str(write_off)))
 
 
-async def _adopted(stage: Stage, job: str, generation_id: str) -> Recovered:
-    record = await (await stage.hub()).get(generation_id)
-    clip = clip_of(record, await stage.scope())
-    adopted = await stage.ledger.run(adopt_by_hand, job, [clip], stage.clock.time())
+async def _adopted(stage: Stage, generation_id: str) -> Recovered:
+    """The generation goes to the unclear job that it fits, else to the only one there is."""
+    hub, scope, now = await stage.hub(), await stage.scope(), stage.clock.time()
+    record = await hub.get(generation_id)
+    unclear = [job for job in await stage.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
+    fitting = [job for job in unclear if is_its_record(job, record, clock_offset(hub))] or unclear
+    alike = fitting and all(job.body == fitting[0].body for job in fitting)
+    if not fitting or not (alike or len(fitting) == 1):
+        raise InvalidRequest(
+            f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
+            fix="`oxen-video recover` lists what is unclear.",
+        )
+    adopted = await stage.ledger.run(adopt_by_hand, fitting[0].job, [clip_of(record, scope)], now)
     return _told(adopted, "found", f"{generation_id} is it.")
 
 

@@ -193,14 +193,13 @@ class AsyncStudio:
         await spending.resume(self._stage)
 
     async def recover(
-        self, job: str | None = None, *, adopt: str | None = None, send_again: bool = False, write_off: bool = False
+        self, *, adopt: str | None = None, send_again: str | None = None, write_off: str | None = None
     ) -> Sequence[Recovered]:
         """Walk everything that is unfinished: find, follow, settle, keep. Sends nothing by itself.
 
-        With an unclear `job`, what a person decided: `adopt` this generation, `send_again` (paid again), `write_off`.
+        What a person decided about an unclear job: adopt: this generation is its.  send_again: this job never arrived,
+        pay for it again.  write_off: this job is lost; its take is free again. Raises InvalidRequest, SubmissionUnclear.
         """
-        if job is None and adopt is None and not send_again and not write_off:
+        if adopt is None and send_again is None and write_off is None:
             return await recovery.recover(self._stage)
-        return [
-            await recovery.settled_by_hand(self._stage, job, adopt=adopt, send_again=send_again, write_off=write_off)
-        ]
+        return [await recovery.settled_by_hand(self._stage, adopt=adopt, send_again=send_again, write_off=write_off)]

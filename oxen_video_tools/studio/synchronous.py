@@ -154,9 +154,9 @@ class Studio:
         """Allow spending again."""
         self._call(lambda studio, _: studio.resume())
 
-    def recover(self, job: str | None = None, **decided: Any) -> Sequence[Recovered]:
+    def recover(self, **decided: Any) -> Sequence[Recovered]:
         """Walk everything that is unfinished."""
-        return self._call(lambda studio, _: studio.recover(job, **decided))
+        return self._call(lambda studio, _: studio.recover(**decided))
 
     def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Sequence[StudioVideo]:
         """What is running or finished, newest first."""
