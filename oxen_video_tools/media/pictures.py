@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import av
@@ -143,3 +143,13 @@ def plane_of(plane: Any) -> Bytes:
     """A writable view of a plane of a PyAV frame, without the padding at the end of its rows."""
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]
+
+
+def mix_planes(mine: Sequence[Bytes], theirs: Sequence[Bytes], share: float) -> None:
+    """Cross-fades in place: `share` of theirs, the rest of mine."""
+    weight = round(share * 256)
+    for plane, added in zip(mine, theirs, strict=True):
+        mixed = np.multiply(plane, np.uint16(256 - weight), dtype=np.uint16)
+        mixed += np.multiply(added, np.uint16(weight), dtype=np.uint16)
+        mixed >>= 8
+        plane[:] = mixed

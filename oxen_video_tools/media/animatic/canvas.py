@@ -8,7 +8,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..pictures import Bytes, plane_of
+from ..pictures import Bytes, mix_planes, plane_of
 
 Words = npt.NDArray[np.uint16]
 
@@ -31,9 +31,4 @@ class Canvas:
 
     def mix(self, other: Canvas, share: float) -> None:
         """Cross-fades: `share` of the other, the rest of this one."""
-        theirs = round(share * 256)
-        for mine, added in zip(self.planes, other.planes, strict=True):
-            mixed = np.multiply(mine, np.uint16(256 - theirs), dtype=np.uint16)
-            mixed += np.multiply(added, np.uint16(theirs), dtype=np.uint16)
-            mixed >>= 8
-            mine[:] = mixed
+        mix_planes(self.planes, other.planes, share)
