@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -37,22 +38,27 @@ InSandbox = Annotated[
 
 
 def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a function, plain or async, as a command. What goes wrong is said in words, with an exit status."""
+    """Enter a function, plain or async, as a command; it returns its exit status, if that is not 0.
+
+    What goes wrong is said in words.
+    """
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> None:
+            status = 0
             try:
                 with foreseen():
                     result = function(*args, **kwargs)
-                    if inspect.isawaitable(result):
-                        asyncio.run(_awaited(result))
+                    status = (asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result) or 0
             except OxenError as error:
                 complain(error, as_json=bool(kwargs.get("json")))
                 raise typer.Exit(status_of(error)) from None
             except KeyboardInterrupt:
                 show.err.print("Interrupted. A job that was sent goes on: oxen-video list")
                 raise typer.Exit(INTERRUPTED) from None
+            if status:
+                raise typer.Exit(status)
 
         app.command(name or function.__name__.rstrip("_"), **options)(run)
         return function
@@ -60,8 +66,8 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
     return enter
 
 
-async def _awaited(result: Awaitable[None]) -> None:
-    await result
+async def _awaited(result: Awaitable[int | None]) -> int | None:
+    return await result
 
 
 def complain(error: OxenError, *, as_json: bool = False) -> None:
@@ -84,7 +90,9 @@ def complain(error: OxenError, *, as_json: bool = False) -> None:
 
 @app.callback()
 def _shared() -> None:
-    """Videos with Oxen.ai."""
+    if not os.environ.get("OXEN_VIDEO_DEBUG"):  # a person gets words; OXEN_VIDEO_DEBUG=1 shows what is behind them
+        logging.getLogger("oxen_video_tools").addHandler(logging.NullHandler())
+        logging.getLogger("oxen_video_tools").propagate = False
 
 
 from . import batch, demo, doctor, host, models, money, videos  # noqa: E402,F401  # each enters its commands

@@ -189,7 +189,7 @@ def _heard(report: Callable[[Any], None]) -> Any:
     from ..studio.answers import Progress
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
-        report(Progress("take 2", message or "", progress / (total or 1.0)))
+        report(Progress("take 2", (message or "").partition(" ")[2] or "", progress / (total or 1.0)))
 
     return heard
 
@@ -211,5 +211,8 @@ async def _result(hub: Sandbox, answer: dict[str, Any]) -> None:
     show.say(f"The link answers {fetched.status_code} with {len(fetched.content):,} bytes:")
     show.line(answer["url"])
     show.show_saved(saved)
-    charged = hub.ledger()
-    show.say(f"The sandbox was asked three times and charged {len(charged['charges'])} videos: paid once each.")
+    books = hub.ledger()
+    made = len(books["generations"])
+    show.say(
+        f"The sandbox's books: three requests, {made} generations, ${float(books['charged']):.2f}. Paid once each."
+    )

@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.markup import escape
 
 from ..errors import OxenError
@@ -33,7 +32,7 @@ VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", 
 
 
 @command()
-async def doctor(json: Json = False, sandbox: InSandbox = False) -> None:
+async def doctor(json: Json = False, sandbox: InSandbox = False) -> int:
     """What is in use, what is missing, and the block to paste into an MCP client's configuration."""
     settings = Settings.read(sandbox=sandbox or None)
     found = {
@@ -51,13 +50,12 @@ async def doctor(json: Json = False, sandbox: InSandbox = False) -> None:
     block = mcp_block(settings)
     if json:
         show.as_json(found | {"mcp client": block})
-        return
+        return 0
     for name, value in found.items():
         show.say(f"[bold]{name}[/]  {escape(_text(value))}")
     show.say("\n[bold]For an MCP client's configuration[/] (Claude Desktop, Claude Code, Cursor, …):")
     show.line(json_.dumps(block, indent=2))
-    if settings.api_key is None and not settings.sandbox:
-        raise typer.Exit(4)
+    return 4 if settings.api_key is None and not settings.sandbox else 0
 
 
 def mcp_block(settings: Settings) -> dict[str, Any]:

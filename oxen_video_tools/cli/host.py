@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def sandbox(
         raise NotInstalled(
             f"The sandbox needs {missing.name}.", fix="pip install 'oxen-video-tools[sandbox]'"
         ) from None
-    pace = speed if speed in ("instant", "real") else float(speed)
+    pace: Any = speed if speed in ("instant", "real") else float(speed)
     with Sandbox(
         host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ()
     ) as hub:

@@ -26,7 +26,7 @@ LONG = 900.0  # seconds
 
 @command()
 @asks_for_video
-async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = False) -> None:
+async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = False) -> int:
     """What would be sent, in how many jobs, for how much, and what is wrong with it. Free."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         planned = await studio.plan(request)
@@ -34,8 +34,7 @@ async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = F
         show.as_json(show.plan_as_json(planned))
     else:
         show.show_plan(planned)
-    if planned.problems:
-        raise typer.Exit(2)
+    return 2 if planned.problems else 0
 
 
 @command()
@@ -58,7 +57,7 @@ async def generate(
     output: Out = None,
     json: Json = False,
     sandbox: InSandbox = False,
-) -> None:
+) -> int:
     """Make a video: submit once, wait with a progress bar, print the link."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with show.bars(quiet=json) as report:
@@ -71,23 +70,23 @@ async def generate(
                 approved=yes,
                 on_progress=report,
             )
-        await _finish(studio, video, output, json=json)
+        return await _finish(studio, video, output, json=json)
 
 
 @command()
-async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, sandbox: InSandbox = False) -> None:
+async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, sandbox: InSandbox = False) -> int:
     """How videos stand, with fresh links."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with show.bars(quiet=json) as report:
             videos = await studio.get_many(ids, wait_seconds=_patience(studio, wait), on_progress=report)
         if len(videos) == 1:
-            await _finish(studio, videos[0], output, json=json)
-            return
+            return await _finish(studio, videos[0], output, json=json)
     if json:
         show.as_json(videos)
     else:
         for video in videos:
             show.show_video(video)
+    return 0
 
 
 @command(name="list")
@@ -154,14 +153,17 @@ def _patience(studio: AsyncStudio, asked: float | None) -> float:
 
 def _ask(question: Question) -> bool:
     """At a terminal; elsewhere nobody is there to agree, and `--yes` says so beforehand."""
-    return sys.stdin.isatty() and typer.confirm(question.text, err=True)
+    try:
+        return sys.stdin.isatty() and typer.confirm(question.text, err=True)
+    except typer.Abort:
+        return False
 
 
 def _name(output: Path | None) -> str | None:
     return None if output is None else str(output)
 
 
-async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> None:
+async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> int:
     """Print what there is; save it where asked; let the exit status say how it ended."""
     saved = (
         await studio.save(video.generation_id, filename=_name(output))
@@ -174,8 +176,7 @@ async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, jso
         show.show_video(video)
         if saved:
             show.show_saved(saved)
-    if video.status in ("failed", "cancelled"):
-        raise typer.Exit(1)
-    if not video.is_terminal:
-        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
-        raise typer.Exit(STILL_RUNNING)
+    if video.is_terminal:
+        return 0 if video.status == "succeeded" else 1
+    show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
+    return STILL_RUNNING

@@ -25,7 +25,7 @@ def test_generate_prints_the_link_alone_on_its_line_and_saves_the_file(
     assert httpx.get(url).status_code == 200
     assert lines[-1] == str(tmp_path / "fox.mp4")
     assert (tmp_path / "fox.mp4").read_bytes()[4:8] == b"ftyp"
-    assert len(oxen_sandbox.ledger()["charges"]) == 1
+    assert len(oxen_sandbox.ledger()["generations"]) == 1
 
 
 def test_the_same_command_again_pays_nothing(oxen: Run, oxen_sandbox: Any) -> None:
@@ -33,7 +33,7 @@ def test_the_same_command_again_pays_nothing(oxen: Run, oxen_sandbox: Any) -> No
         json.loads(oxen("generate", *FOX, "--yes", "--json", *take).stdout) for take in ((), (), ("--take", "2"))
     )
     assert again["reused"] and again["generation_id"] == first["generation_id"] != other["generation_id"]
-    assert len(oxen_sandbox.ledger()["charges"]) == 2
+    assert len(oxen_sandbox.ledger()["generations"]) == 2
 
 
 def test_list_get_cancel_and_save(oxen: Run, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_plan_is_free_and_names_every_problem(oxen: Run, oxen_sandbox: Any) -> N
     bad = oxen("plan", "A fox", "--shot", "Another fox", "--json")
     assert bad.returncode == 2
     assert "Cannot provide both 'prompt' and 'multi_prompt'." in " ".join(json.loads(bad.stdout)["problems"])
-    assert oxen_sandbox.ledger()["charges"] == []
+    assert oxen_sandbox.ledger()["generations"] == []
 
 
 def test_a_storyboard_comes_from_a_file_or_standard_input(oxen: Run, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_pause_stops_spending_until_resume(oxen: Run, oxen_sandbox: Any) -> None
     assert oxen("pause").returncode == 0
     refused = oxen("generate", *FOX, "--yes")
     assert refused.returncode == 3 and "resume" in refused.stderr
-    assert oxen_sandbox.ledger()["charges"] == []
+    assert oxen_sandbox.ledger()["generations"] == []
     assert oxen("resume").returncode == 0
     assert oxen("generate", *FOX, "--yes").returncode == 0
     spent = json.loads(oxen("spend", "--json").stdout)
@@ -136,7 +136,7 @@ def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path
     again = json.loads(oxen("batch", "foxes.jsonl", "--yes", "--json", "--no-pictures").stdout)
     assert [video["take"] for video in again["videos"]] == [1, 2, 1]
     assert all(video["reused"] for video in again["videos"])
-    assert len(oxen_sandbox.ledger()["charges"]) == 3
+    assert len(oxen_sandbox.ledger()["generations"]) == 3
     assert "3 of 3 videos" in (tmp_path / "foxes.report" / "report.html").read_text()
     (tmp_path / "bad.jsonl").write_text('{"prompt": 1}\nnonsense\n')
     bad = oxen("batch", "bad.jsonl", "--yes")
