@@ -1,0 +1,72 @@
+"""Servers for the tests: in this process, as a program over stdio, over HTTP in a thread; clients with a key."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult
+
+from oxen_video_tools.mcp.http import http_app
+from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
+
+
+def words(result: CallToolResult) -> dict[str, Any]:
+    """What the model reads, as the object that it is."""
+    return json.loads(result.content[0].text)
+
+
+def over_stdio(environment: dict[str, str]) -> StdioServerParameters:
+    """`python mcp_server.py`."""
+    return StdioServerParameters(command=PYTHON, args=[str(ROOT / "mcp_server.py")], cwd=str(ROOT), env=environment)
+
+
+@contextmanager
+def over_http(settings: Settings, options: Options | None = None, *, here: bool = True, **app: Any) -> Iterator[str]:
+    """The server on a free loopback port; its address without `/mcp`."""
+    with asgi(http_app(settings, options or Options(log_level="ERROR"), here=here, **app)) as address:
+        yield address
+
+
+@contextmanager
+def asgi(app: Any) -> Iterator[str]:
+    """An ASGI app on a free loopback port, in a thread."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+@asynccontextmanager
+async def client_with(address: str, *, headers: dict[str, str] | None = None, **client: Any) -> AsyncIterator[Client]:
+    """A client over HTTP that sends these headers."""
+    async with (
+        httpx2.AsyncClient(headers=headers or {}, timeout=30) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http), **client) as connected,
+    ):
+        yield connected
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
