@@ -111,7 +111,7 @@ def _better(word: str, original: Any, body: Mapping[str, Any], known: Known) -> 
 def _missing(body: Mapping[str, Any], known: Known) -> Iterator[Finding]:
     slots = {slot.name: slot for slot in known.slots}
     for name, parameter in known.parameters.items():
-        if not parameter.required or name in body or name == "prompt":
+        if not parameter.required or name in body or name == "prompt" or name in OF_THE_HUB:
             continue
         slot = slots.get(name)
         word = word_for(slot) if slot else name

@@ -41,6 +41,8 @@ def choose(request: VideoRequest, models: Models, default: str | None = None) ->
         if not lack:
             return Choice(default, "the default model (OXEN_VIDEO_MODEL)", asked=False)
         lacks = f"; the default model, {default}, {lack}"
+    if not request.prompt and not request.multi_prompt:
+        return _without_a_prompt(request, models)
     fitting = [known for known in models.values() if not missing(known, request)]
     need = next((word for word in _BY_WEIGHT if getattr(request, word)), "text")
     what = listing(_media(request), "and") or ("several shots" if request.multi_prompt else "text alone")
@@ -50,6 +52,13 @@ def choose(request: VideoRequest, models: Models, default: str | None = None) ->
     best = min(fitting, key=lambda known: _rank(known, request, liked))
     offers = _offered(best, request)
     return Choice(best.id, f"chosen for {what}{offers}{lacks}", asked=False)
+
+
+def _without_a_prompt(request: VideoRequest, models: Models) -> Choice:
+    """Only upscalers and the like go without words, and which of them is meant nobody can guess."""
+    need = next((word for word in _BY_WEIGHT if getattr(request, word)), "text")
+    usual = next((name for name in documented.choices(need) if name in models), FALLBACK)
+    return Choice(usual, "there is no prompt; a model that goes without one has to be named", asked=False)
 
 
 def _media(request: VideoRequest) -> list[str]:

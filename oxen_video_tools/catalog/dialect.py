@@ -6,7 +6,7 @@ word without a place is told, together with models that have one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from .addresses import renumbered
 from .checks import check
 from .draft import Draft, MediaPlace, Path
 from .media import places
-from .words import NOT_A_PARAMETER
+from .words import NOT_A_PARAMETER, OF_THE_HUB
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -74,13 +74,28 @@ def translate(
     renumbered(draft)
     draft.findings.add(*check(draft.body, known, said=draft.said, loose=draft.loose).found)
     body = _ordered(draft.body, known)
-    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(places(body, known)))
+    media = tuple(places(body, known))
+    _doubts(draft, media)
+    return Translation(body, draft.findings.problems, draft.findings.warnings, media)
+
+
+def _doubts(draft: Draft, media: Sequence[MediaPlace]) -> None:
+    """What can't be told from a schema."""
+    if not draft.known.has_schema:
+        draft.findings.warning(
+            f"What {draft.known.id} takes is not known here: everything is sent as it is, unchecked."
+        )
+    inline = [place for place in media if place.reference.startswith("data:")]
+    if inline:
+        face = any(place.role == "reference_face" for place in inline)
+        text = "Fields for faces refuse data: URIs." if face else "Not every model reads data: URIs."
+        draft.findings.warning(f"{text} A file or an https URL is surer.")
 
 
 def _parameters(draft: Draft, request: VideoRequest) -> None:
     """`model_parameters` pass as they are, but not what decides who pays and how often."""
     for name, value in request.model_parameters.items():
-        if name in NOT_A_PARAMETER:
+        if name in NOT_A_PARAMETER and value != "":
             draft.findings.problem(
                 f"{name} does not belong in model_parameters: give it as an argument of its own.", name
             )
@@ -91,7 +106,8 @@ def _parameters(draft: Draft, request: VideoRequest) -> None:
 def _required(draft: Draft) -> None:
     """What the model wants to be told, where its schema says a value for it."""
     for name, parameter in draft.known.parameters.items():
-        if parameter.required and parameter.default is not None and name not in draft.body and name != "prompt":
+        silent = name not in draft.body and name != "prompt" and name not in OF_THE_HUB
+        if parameter.required and parameter.default is not None and silent:
             draft.body[name] = parameter.default
 
 

@@ -56,9 +56,14 @@ def _references(draft: Draft, pictures: list[Medium], keyframes: bool) -> list[M
     if not pictures:
         return []
     count = len(pictures)
-    free = [slot for slot in slots_for(draft.known, "input_image") if slot.name not in draft.body]
+    used = {*draft.body, *draft.loose}
+    free = [slot for slot in slots_for(draft.known, "input_image") if slot.name not in used]
     if not free and not keyframes:
-        _no_references(draft, pictures)
+        said = [slot for slot in slots_for(draft.known, "input_image") if slot.name in draft.loose]
+        if said:
+            _fill(draft, said[0], pictures if said[0].many else pictures[:1])
+        else:
+            _no_references(draft, pictures)
         return []
     for slot in _in_turn(free):
         if not pictures:

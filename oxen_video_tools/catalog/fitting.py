@@ -94,11 +94,17 @@ def _bounds(parameter: Parameter, value: object) -> Iterator[str]:
             yield f"must be a multiple of {step}"
     if isinstance(value, str):
         yield from _sized(len(value), spec.get("minLength"), spec.get("maxLength"), "characters")
-        pattern = spec.get("pattern")
-        if isinstance(pattern, str) and not re.search(pattern, value):
-            yield f"must match {pattern}"
+        yield from _patterned(value, spec.get("pattern"))
     if isinstance(value, (list, tuple)):
         yield from _sized(len(value), spec.get("minItems"), spec.get("maxItems"), "items")
+
+
+def _patterned(value: str, pattern: object) -> Iterator[str]:
+    try:
+        if isinstance(pattern, str) and not re.search(pattern, value):
+            yield f"must match {pattern}"
+    except re.error:  # a schema's patterns are JavaScript's; what Python can't read is not judged
+        return
 
 
 def _between(least: float | None, most: float | None) -> str:

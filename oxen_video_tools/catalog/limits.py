@@ -46,7 +46,7 @@ def _of_one(word: str, value: object, limits: Mapping[str, Any]) -> Iterator[str
             yield f"{word} has {len(value)} items: use at least {least}, or leave it out."
     span = limits.get("prose_range")
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and isinstance(span, list) and not span[0] <= value <= span[1]:
+    if number and isinstance(span, list) and len(span) == 2 and not span[0] <= value <= span[1]:
         yield f"{word}={value}: use {span[0]} to {span[1]}."
 
 
@@ -57,12 +57,11 @@ def _of_all(
     for key, count in _SHARED.items():
         if key not in limits:
             continue
-        most = limits[key]
-        if body.get("input_video") and f"{key}_with_input_video" in limits:
-            most = limits[f"{key}_with_input_video"]
+        beside_video = limits.get(f"{key}_with_input_video")
+        most = beside_video if beside_video is not None and body.get("input_video") else limits[key]
         sharing = [name for name, one in parameters.items() if key in one.limits and isinstance(body.get(name), list)]
         total = sum(count(body[name]) for name in sharing)
-        if total > most:
+        if isinstance(most, int) and total > most:
             yield f"{' and '.join(sharing)} hold {total} references in all: use at most {most}.", tuple(sharing)
 
 

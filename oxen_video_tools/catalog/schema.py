@@ -102,7 +102,7 @@ def _flat(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     parts = [dict(_flat(part)) for part in parts]
     for part in reversed(parts):
         flat = {key: value for key, value in part.items() if key not in ("type", "enum", "const")} | flat
-    types = dict.fromkeys(one for part in [spec, *parts] for one in _listed(part.get("type")))
+    types = dict.fromkeys(one for part in [spec, *parts] for one in _listed(part.get("type")) if isinstance(one, str))
     if types:
         flat["type"] = list(types)
     told = [part for part in parts if part.get("type") != "null"]

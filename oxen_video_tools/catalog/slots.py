@@ -122,7 +122,8 @@ def _item(parameter: Parameter, documented: Mapping[str, Any]) -> str | None:
         return None
     told = items.spec.get("properties")
     keys = list(told) if isinstance(told, dict) else []
-    needed = [key for key in items.spec.get("required", []) if key in keys]
+    told = items.spec.get("required")
+    needed = [key for key in told if key in keys] if isinstance(told, list) else []
     links = [key for key in [*needed, *keys] if holds_a_link(key)]
     documented_key = documented.get(parameter.name)
     return links[0] if links else documented_key if isinstance(documented_key, str) else "url"

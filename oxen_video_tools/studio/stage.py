@@ -132,7 +132,14 @@ class Stage:
             if self._scope is None:
                 self.settings.key()
                 self._scope = self._world or await self._account(origin_of(hub.base_url))
+                self._look_around()
         return self._scope
+
+    def _look_around(self) -> None:
+        from .reconcile import look_around
+
+        if not self.closing:
+            self.errand(look_around(self))
 
     async def _account(self, origin: str) -> str:
         key = key_hash(self.settings.api_key)
@@ -180,6 +187,8 @@ class Stage:
         await asyncio.gather(*self._errands, return_exceptions=True)
         if self._waiter is not None:
             await self._waiter.aclose()
+        if self._catalog is not None:
+            await self._catalog.close()
         if self._hub is not None:
             await self._hub.close()
         if self._ledger is not None:

@@ -1,0 +1,59 @@
+"""How long the catalog takes to load, and a plan to make.
+
+    python benchmarks/catalog.py
+
+Goals: reading the bundled list ≤ 25 ms; a plan once the list is warm ≤ 1 ms.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from oxen_video_tools.catalog import documented, models
+from oxen_video_tools.request import VideoRequest
+from oxen_video_tools.settings import Settings
+from oxen_video_tools.studio.plan import make_plan
+
+LOAD_MS, PLAN_MS = 25.0, 1.0
+REQUESTS = {
+    "text, no model named": VideoRequest(prompt="A red balloon rises", duration=5),
+    "model named": VideoRequest(prompt="A dog runs", model="google-veo-3-1", duration=8, aspect_ratio="9:16"),
+    "first frame, no model named": VideoRequest(prompt="She smiles", start_image="face.png", duration=7),
+    "references": VideoRequest(prompt="@Image1 meets @Image2", input_image=["a.png", "b.png"], resolution="1080p"),
+    "three shots": VideoRequest(multi_prompt=[{"prompt": "Wide shot"}, {"prompt": "Close-up"}, {"prompt": "Night"}]),
+    "everything wrong": VideoRequest(prompt="x", model="kling-video-v2-6-pro-text-to-video", start_image="a", seed=3),
+}
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    """The median of several runs."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(taken)
+
+
+def load() -> models.Models:
+    """Read the bundled list and the pages anew."""
+    models.snapshot.cache_clear()
+    documented.pages.cache_clear()
+    documented.pages()
+    return models.Models.bundled()
+
+
+def main() -> None:
+    print(f"catalog load              {milliseconds(load, 15):7.2f} ms  (goal {LOAD_MS:g})")
+    listed = load()
+    live = models.Models.of([known.model for known in listed.values()])
+    for name, request in REQUESTS.items():
+        make_plan(request, live, Settings())  # warm: each model's facts are worked out once
+        taken = milliseconds(lambda request=request: make_plan(request, live, Settings()), 100)
+        print(f"plan: {name:<28}{taken:6.3f} ms  (goal {PLAN_MS:g})")
+
+
+if __name__ == "__main__":
+    main()
