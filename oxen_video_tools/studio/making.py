@@ -93,6 +93,7 @@ class Order:
 
 async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
     """Planned, agreed to, its media where the hub can read them. Nothing is spent yet."""
+    await stage.scope()  # without a key nothing can be paid: said before anything is looked up
     plan = await planned(stage, request)
     plan.raise_for_problems()
     if len(plan.jobs) != 1:  # a film begins here: one intent for each job, reserved together

@@ -61,11 +61,12 @@ async def question(
 
     Raises InvalidRequest, OverBudget, Paused, NeedsApproval.
     """
+    scope = await stage.scope()  # without a key nothing can be paid: said before anything is looked up
     plan = await planned(stage, request)
     plan.raise_for_problems()
     if take is not None:
         key, _ = await identified(stage, request, files)
-        if stands(await stage.ledger.run(holder, await stage.scope(), key, take)):
+        if stands(await stage.ledger.run(holder, scope, key, take)):
             return None
     stake = staked(plan, stage.settings, max_cost_usd)
     await _afforded(stage, stake.amount)

@@ -156,10 +156,10 @@ class InspectAnswer(Answer):
     video_codec: Words = None
     audio_codec: Words = None
     loudness_lufs: Number = Field(None, exclude_if=not_)
+    complete: bool = Field(True, description="Every byte is there and every frame decodes.")
     cuts: list[float] = Field(default_factory=list, exclude_if=not_)
     black: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
     frozen: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
-    sheet: str = Field("", description="What the picture beside this answer shows.")
     warnings: list[str] = Field(default_factory=list)
     next: str
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequest
 from .answers import Job, PlanAnswer, VideoAnswer, all_said, number, said
 from .arguments import GenerateArguments, PlanArguments, VideoArguments
-from .table import Call, Reply, tool
+from .table import Call, Files, Reply, tool
 from .words import answered
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @tool(read_only=False, answer=PlanAnswer)
-async def plan_video(studio: AsyncStudio, request: PlanArguments, _: Call) -> Reply:
+async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) -> Reply:
     """Check a video before paying, free: whether the model accepts the request, what would be sent in how many jobs,
     what it may cost, and every problem with the values to use instead. animatic=true also renders a free preview."""
     _check_namespace(studio, request)
-    plan = await studio.plan(request.video, animatic=bool(request.animatic))
+    plan = await studio.plan(request.video, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
     return Reply(_planned(plan), (sheet,) if sheet else ())
 
@@ -31,7 +31,7 @@ def _planned(plan: Plan) -> PlanAnswer:
     return PlanAnswer(
         ok=plan.ok,
         model=plan.model,
-        why=plan.reason or None,
+        why=plan.reason if not plan.request.model else None,
         film=plan.film,
         price_usd=number(plan.price.usd),
         price=plan.price.text,
@@ -67,9 +67,10 @@ def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
         )
 
 
-async def _price(studio: AsyncStudio, request: GenerateArguments) -> Question | None:
+async def _price(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Question | None:
     _check_namespace(studio, request)
-    return await studio.question(request.video, take=request.take or 1, max_cost_usd=request.max_cost_usd)
+    take = request.take or 1
+    return await studio.question(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
 
 
 @tool(read_only=False, shows_video=True, asks=_price)
@@ -87,5 +88,6 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         wait_seconds=call.seconds(request.wait_seconds),
         approved=call.approved,
         on_progress=call.report,
+        files=call.files,
     )
     return answered(video, take=take)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from pydantic import BaseModel
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..studio import AsyncStudio
 
 
+Files = Literal["roots", "nowhere"]
+
+
 async def _unheard(_: Progress) -> None: ...
 
 
@@ -34,12 +37,14 @@ class Call:
     wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
     report: where progress goes.
     approved: a person has agreed to what `Tool.ask` asked, or the question was waived; the handler does not ask again.
+    files: where local inputs may lie: in the settings' "roots", or "nowhere" for a caller on another machine.
     """
 
     wait: float
     longest: float
     report: Callable[[Progress], Awaitable[None]] = _unheard
     approved: bool = False
+    files: Files = "roots"
 
     def seconds(self, asked: float | None) -> float:
         """How long to wait."""
@@ -65,7 +70,7 @@ class Reply:
 
 
 Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
-Asks = Callable[["AsyncStudio", Any], Awaitable[Question | None]]
+Asks = Callable[["AsyncStudio", Any, Files], Awaitable[Question | None]]
 
 
 @dataclass(frozen=True)
@@ -112,15 +117,15 @@ class Tool:
         async def handler(studio: AsyncStudio, request: Any, call: Call) -> BaseModel | Reply:
             return await self.handler(studio, filled(request), call)
 
-        async def asks(studio: AsyncStudio, request: Any) -> Question | None:
-            return await self.asks(studio, filled(request)) if self.asks else None
+        async def asks(studio: AsyncStudio, request: Any, files: Files) -> Question | None:
+            return await self.asks(studio, filled(request), files) if self.asks else None
 
         return replace(self, arguments=arguments, handler=handler, asks=asks if self.asks else None)
 
-    async def ask(self, studio: AsyncStudio, request: Any) -> Question | None:
+    async def ask(self, studio: AsyncStudio, request: Any, files: Files = "roots") -> Question | None:
         """What to ask a person first, if anything. Raises nothing but OxenError."""
         with foreseen():
-            return await self.asks(studio, request) if self.asks else None
+            return await self.asks(studio, request, files) if self.asks else None
 
     async def run(self, studio: AsyncStudio, request: Any, call: Call) -> Reply:
         """The answer. Raises nothing but OxenError."""

@@ -175,7 +175,7 @@ async def test_a_settled_argument_is_gone_and_still_counts() -> None:
     }
     asked, how = await row.ask(NoStudio(), row.arguments.model_validate({"prompt": "a", "take": 3}))  # type: ignore[arg-type, misc]
     assert asked == {"prompt": "a", "model": "m"}
-    assert how == {"take": 3, "max_cost_usd": Decimal(2)}
+    assert how == {"take": 3, "max_cost_usd": Decimal(2), "files": "roots"}
     with pytest.raises(ValidationError):
         row.arguments.model_validate({"prompt": "a", "model": "other"})
 
