@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
-from functools import cache
+from functools import cache, partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, current_thread
 from typing import Any, Generic, TypeVar
@@ -145,14 +145,24 @@ class Portal(Generic[S]):
                 if self._ended:
                     raise Internal("The program is ending.", charged="no")
                 ready: Future[BlockingPortal] = Future()
-                self._thread = Thread(target=self._run, args=(ready,), name="oxen-video", daemon=True)
-                self._thread.start()
+                try:
+                    crew = Crew(THREADS, "oxen-video-work")
+                    self._thread = Thread(target=self._run, args=(ready, crew), name="oxen-video", daemon=True)
+                    self._thread.start()
+                except RuntimeError as error:  # Python 3.12, once the main thread has ended
+                    self._thread = None
+                    raise Internal(f"The studio could not be opened: {error}.", charged="no") from None
                 atexit.register(self._at_exit)
                 return ready.result()
             return self._portal
 
-    def _run(self, ready: Future[BlockingPortal]) -> None:
-        anyio.run(self._live, ready, backend_options={"loop_factory": _loop})
+    def _run(self, ready: Future[BlockingPortal], crew: Crew) -> None:
+        try:
+            anyio.run(self._live, ready, backend_options={"loop_factory": partial(_loop, crew)})
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
 
     async def _live(self, ready: Future[BlockingPortal]) -> None:
         # Not anyio's start_blocking_portal: left open, its generator hangs a forked child and the end of the program.
@@ -161,10 +171,6 @@ class Portal(Generic[S]):
                 self._portal = portal
                 ready.set_result(portal)
                 await portal.sleep_until_stopped()
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
         finally:
             self._portal = None
 
@@ -172,9 +178,9 @@ class Portal(Generic[S]):
         return shared, (self._open_studio,)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _loop(crew: Crew) -> asyncio.AbstractEventLoop:
     """A loop whose threads work, and end, even while the interpreter is ending."""
-    loop, crew = asyncio.new_event_loop(), Crew(THREADS, "oxen-video-work")
+    loop = asyncio.new_event_loop()
 
     async def shutdown_default_executor(timeout: float | None = None) -> None:  # noqa: ARG001 — asyncio names it
         crew.shutdown()  # asyncio's own way is a new thread, which Python 3.12 may refuse by now

@@ -90,6 +90,7 @@ ready()
 def test_a_thread_of_the_program_is_waited_for_as_python_does() -> None:
     status, out, err, _ = run("""
 portal = opened(tick=0.3)
+make(portal)  # Python 3.12 starts no new threads once the main one has ended
 threading.Thread(target=lambda: print(make(portal))).start()
 ready()
 """)

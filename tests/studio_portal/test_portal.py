@@ -357,3 +357,16 @@ def test_a_child_that_was_forked_while_a_thread_was_starting_it(toy: Toy) -> Non
         go_on.set()
         assert "succeeded" in waiting.result(10)
     portal.close()
+
+
+def test_where_no_thread_may_start_it_says_so(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    portal = Portal(toy.open)
+    with monkeypatch.context() as ending:
+        ending.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Internal, match="can't create new thread"):
+            make(portal)
+    assert "succeeded" in make(portal)
+    portal.close()
