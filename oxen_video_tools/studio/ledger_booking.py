@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 from uuid import uuid4
 
-from ..errors import OverBudget, Paused
+from ..errors import InvalidRequest, OverBudget, Paused
 from .ledger_records import FREED, INSERT_CLIP, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
 from .ledger_steps import Steps, holder, is_paused, job_named
 from .money import dollars, said
@@ -45,6 +45,15 @@ def lock_account(scope: str) -> Steps[None]:
     """One reservation at a time for an account: sums and limits are read and written as one."""
     yield "insert into accounts (scope) values (?) on conflict do nothing", (scope,)
     yield "select scope from accounts where scope = ? {locked}", (scope,)
+
+
+def lock_account_of(job: str) -> Steps[str]:
+    """The scope of a job, locked: who owns which generation is decided by one at a time."""
+    rows = yield "select scope from jobs where job = ?", (job,)
+    if not rows:
+        raise InvalidRequest(f"The ledger has no job {job}.", fix="`oxen-video recover` lists what is unclear.")
+    yield from lock_account(rows[0][0])
+    return str(rows[0][0])
 
 
 def afford(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
@@ -148,8 +157,9 @@ def unclear(job: str, owner: str, note: str) -> Steps[None]:
 
 def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[None]:
     """The hub's answer to the POST: the truth about its ids, whatever was believed before."""
-    rows = yield "select scope from jobs where job = ? {locked}", (job,)
-    scope, ids = rows[0][0], [clip.generation_id for clip in found]
+    scope = yield from lock_account_of(job)
+    yield "select job from jobs where job = ? {locked}", (job,)
+    ids = [clip.generation_id for clip in found]
     marks = ", ".join("?" * len(ids))
     yield f"update clips set job = null where job = ? and generation_id not in ({marks})", (job, *ids)
     others = yield (

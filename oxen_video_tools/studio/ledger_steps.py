@@ -98,3 +98,11 @@ def remember_identity(origin: str, key_hash: str, scope: str) -> Steps[str]:
     )
     rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
     return str(rows[0][0])
+
+
+def turn(name: str, now: float, rest: float) -> Steps[bool]:
+    """Whether it is the caller's turn at something that is done once in `rest` seconds by all processes together."""
+    yield "insert into switches (name, since) values (?, ?) on conflict do nothing", (name, now - rest - 1)
+    rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
+    yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)
+    return bool(rows)

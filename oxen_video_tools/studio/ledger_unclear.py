@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import InvalidRequest
-from .ledger_booking import afford, arrived, end, lock_account
+from .ledger_booking import afford, arrived, end, lock_account_of
 from .ledger_records import JOB_COLUMNS, Clip, Job
 from .ledger_steps import Steps, clips, in_state, job_named, whole
 
@@ -22,12 +22,12 @@ def adopt(
     claim one of them too; then the counting has to be done again. False: nothing was written.
     """
     jobs = []
+    scope = yield from lock_account_of(next(iter(finds)))
     for job in finds:
         rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
         jobs.append((yield from whole(rows[0])))
     if not all(job.is_unclear and not job.generation_ids for job in jobs):
         return False
-    scope = jobs[0].scope
     taken = yield from clips(scope, [clip.generation_id for found in finds.values() for clip in found])
     if any(clip.job is not None for clip in taken.values()):
         return False
@@ -55,7 +55,6 @@ def adopt_by_hand(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:
 def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
     """A person decided to send an unclear job again: it is planned once more, its reservation checked anew."""
     found = yield from _unclear_one(job, now)
-    yield from lock_account(found.scope)
     yield "update jobs set state = 'planned', lease = 0, owner = null where job = ?", (job,)
     yield from afford(found.scope, found.reserved, now, budget)
     yield "update jobs set owner = ?, lease = ?, note = null where job = ?", (owner, now + lease, job)
@@ -72,9 +71,8 @@ def write_off(job: str, now: float) -> Steps[Job]:
 
 
 def _unclear_one(job: str, now: float) -> Steps[Job]:
+    yield from lock_account_of(job)
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
-    if not rows:
-        raise InvalidRequest(f"The ledger has no job {job}.", fix="`oxen-video recover` lists what is unclear.")
     found = yield from whole(rows[0])
     if not found.is_unclear or found.is_live(now):
         raise InvalidRequest(f"Job {job} is {found.state}, not unclear.", fix="`oxen-video recover` lists what is.")

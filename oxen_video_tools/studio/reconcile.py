@@ -17,7 +17,7 @@ from ..redaction import unsigned
 from .identity import DEFAULTS
 from .inputs import is_url
 from .ledger_records import Clip, Job
-from .ledger_steps import clips, in_state
+from .ledger_steps import clips, in_state, turn
 from .ledger_unclear import adopt, note
 
 if TYPE_CHECKING:
@@ -237,6 +237,17 @@ async def reconcile(stage: Stage) -> None:
             await _reconcile_in(stage, hub, scope, [job for job in jobs if job.namespace == namespace], now)
 
 
+async def look_around(stage: Stage) -> None:
+    """A process that opens a ledger looks for what others left unclear; one process a minute does."""
+    scope, now = await stage.scope(), stage.clock.time()
+    jobs = await stage.ledger.run(in_state, scope, ["sending"])
+    if any(not job.is_live(now) for job in jobs) and await stage.ledger.run(turn, f"look {scope}", now, GRACE):
+        try:
+            await reconcile(stage)
+        except OxenError as error:
+            log.info("What is unclear could not be looked for now: %s", error)
+
+
 async def _reconcile_in(stage: Stage, hub: HubClient, scope: str, jobs: Sequence[Job], now: float) -> None:
     since = min(job.sent or now for job in jobs) + clock_offset(hub) - TOLERANCE
     reading = await read_account(hub, jobs[0].namespace, since)
@@ -271,7 +282,7 @@ def unclear_error(job: Job) -> SubmissionUnclear:
     person = f"a person settles it with oxen-video recover: --send-again {job.job} or --write-off {job.job}"
     fixes = {
         ABSENT: f"Do not generate again; {person}.",
-        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} or --adopt and one of those ids.",
+        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} or --adopt ID.",
     }
     return SubmissionUnclear(
         f"Nobody knows whether the hub took this job ({job.note or 'its answer was lost'}). It was not sent again.",

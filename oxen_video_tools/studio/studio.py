@@ -198,7 +198,7 @@ class AsyncStudio:
         """Walk everything that is unfinished: find, follow, settle, keep. Sends nothing by itself.
 
         What a person decided about an unclear job: adopt: this generation is its.  send_again: this job never arrived,
-        pay for it again.  write_off: this job is lost; its take is free again. Raises InvalidRequest, SubmissionUnclear.
+        pay for it again.  write_off: this job is lost; its take is free. Raises InvalidRequest, SubmissionUnclear.
         """
         if adopt is None and send_again is None and write_off is None:
             return await recovery.recover(self._stage)
