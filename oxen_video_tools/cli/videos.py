@@ -138,7 +138,7 @@ async def save(
     """One or more clips to one verified file."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with show.bars(quiet=json) as report:
-            saved = await studio.save(videos, filename=_name(output), transition=transition, on_progress=report)
+            saved = await studio.save(videos, filename=_place(output), transition=transition, on_progress=report)
     if json:
         show.as_json(saved)
     else:
@@ -159,14 +159,15 @@ def _ask(question: Question) -> bool:
         return False
 
 
-def _name(output: Path | None) -> str | None:
-    return None if output is None else str(output)
+def _place(output: Path | None) -> Path | None:
+    """A file named at the prompt lies where the person is, not in the folder for videos."""
+    return None if output is None else output.expanduser().absolute()
 
 
 async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> int:
     """Print what there is; save it where asked; let the exit status say how it ended."""
     saved = (
-        await studio.save(video.generation_id, filename=_name(output))
+        await studio.save(video.generation_id, filename=_place(output))
         if output and video.status == "succeeded"
         else None
     )

@@ -65,7 +65,7 @@ def _options(
 
 def asks_for_video(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the options of a request; it receives them as its first argument, a `VideoRequest`."""
-    shared, own = inspect.signature(_options).parameters, inspect.signature(function).parameters
+    shared, own = (inspect.signature(one, eval_str=True).parameters for one in (_options, function))
     rest = [parameter for name, parameter in own.items() if name != "request"]
 
     @functools.wraps(function)
