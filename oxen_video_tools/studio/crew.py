@@ -58,6 +58,11 @@ class Crew(ThreadPoolExecutor):
             for hand in self._hands:
                 hand.join()
 
+    @property
+    def ended(self) -> bool:
+        """Whether no thread is left."""
+        return not any(hand.is_alive() for hand in self._hands)
+
     def _cancel(self) -> None:
         while not self._calls.empty():
             if (call := self._calls.get()) is not None:

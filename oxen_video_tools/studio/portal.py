@@ -25,7 +25,8 @@ T = TypeVar("T")
 Tell = Callable[[Any], Awaitable[None]]
 
 BACKLOG = 1000  # reports that wait for a slow listener; what comes on top of them is not told
-THREADS = 8  # for files, names and whatever else blocks
+THREADS = 32  # at most, for files, names and questions to people
+LAST = 2.0  # seconds for what they are still at when everything else has ended
 GLANCE = 0.5 if os.name == "nt" else None  # seconds: on Windows a wait without a limit hides Ctrl-C
 
 
@@ -183,7 +184,10 @@ def _loop(crew: Crew) -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
 
     async def shutdown_default_executor(timeout: float | None = None) -> None:  # noqa: ARG001 — asyncio names it
-        crew.shutdown()  # asyncio's own way is a new thread, which Python 3.12 may refuse by now
+        crew.shutdown(wait=False)  # asyncio's own way is a new thread, which Python 3.12 may refuse by now
+        until = loop.time() + LAST
+        while not crew.ended and loop.time() < until:
+            await asyncio.sleep(0.005)
 
     loop.set_default_executor(crew)
     loop.shutdown_default_executor = shutdown_default_executor  # type: ignore[method-assign]  # there is no hook for it

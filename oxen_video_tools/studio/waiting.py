@@ -167,7 +167,10 @@ class Waiter:
             self._look_first(job)
 
     def _look_first(self, job: Job) -> None:
+        """Unless the caller has just seen it."""
         announced = job.generation_id in self._announced
+        if job.record is not None and not announced:
+            return
         if announced or self._first_looks.take(self._clock.monotonic()):
             self._read(job, announced=announced)
         else:

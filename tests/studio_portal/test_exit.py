@@ -172,3 +172,25 @@ ready()
 """)
     assert (status, err) == (0, "")
     assert took < 5
+
+
+def test_a_question_that_nobody_answers_does_not_hold_up_the_exit() -> None:
+    status, _, err, took = run("""
+portal = opened()
+asked = threading.Event()
+
+async def ask(toy, report):
+    await asyncio.to_thread(lambda: asked.set() or threading.Event().wait())
+
+def body():
+    try:
+        portal.call(ask, print)
+    except Exception as error:
+        print(error)
+
+threading.Thread(target=body, daemon=True).start()
+asked.wait()
+ready()
+""")
+    assert (status, err) == (0, "")
+    assert took < 10

@@ -385,3 +385,9 @@ async def test_a_fault_of_ours_ends_the_wait(
 async def test_no_time_answers_at_once(waiter: Waiter, hub: ScriptedHub, clock: FakeClock) -> None:
     assert (await waiter.wait(hub.add("a", None), seconds=0)).generation_id == "a"
     assert clock.monotonic() < 0.01
+
+
+async def test_what_the_caller_has_just_seen_is_not_read_again(waiter: Waiter, hub: ScriptedHub) -> None:
+    hub.add("a", 95.0)
+    assert (await waiter.wait("a", seconds=900, record=Generation("a", status="processing"))).status == "succeeded"
+    assert hub.asked["get"] == 1
