@@ -27,9 +27,9 @@ async def models(
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         found = await studio.find_models(query, need or (), id)
     if json:
-        show.as_json([model.details() if id else {"id": model.id, "line": model.line} for model in found])
+        show.as_json(found[0].detail if id else [{"id": model.id, "line": model.line} for model in found])
     elif id:
-        show.as_json(found[0].details())
+        show.as_json(found[0].detail)
     elif not show.out.is_terminal:
         for model in found:
             show.line(f"{model.id}\t{model.line}")
