@@ -32,8 +32,12 @@ _DEMUXERS = {
 
 
 @contextmanager
-def opened(path: Path | str, limits: Limits = LIMITS) -> Iterator[Any]:
-    """The file as PyAV's input container. Raises InputUnreadable for whatever is no readable video or sound."""
+def opened(path: Path | str, limits: Limits = LIMITS, decoding: bool = True) -> Iterator[Any]:
+    """The file as PyAV's input container. Raises InputUnreadable for whatever is no readable video or sound.
+
+    decoding: without it nothing can be decoded and opening takes a hundredth of the time: FFmpeg decodes the first
+    picture only to learn what the index says already.
+    """
     path = Path(path)
     demuxer = _demuxer(path, limits)
     options = {
@@ -41,6 +45,8 @@ def opened(path: Path | str, limits: Limits = LIMITS) -> Iterator[Any]:
         "max_streams": str(limits.streams),
         "max_pixels": str(limits.pixels),
     }
+    if not decoding:
+        options["codec_whitelist"] = "none"
     if demuxer == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
     try:

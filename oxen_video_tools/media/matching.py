@@ -41,7 +41,7 @@ class Clip:
 
 def clip_of(path: Path, limits: Limits = LIMITS) -> Clip:
     """Raises InputUnreadable."""
-    with opened(path, limits) as container:
+    with opened(path, limits, decoding=False) as container:
         video, audio = video_of(container, limits), audio_of(container)
         context = video.codec_context
         rotation = rotation_of(path)
@@ -84,7 +84,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
         if (clip.width, clip.height) != (first.width, first.height):
             return f"sizes differ: {first.width} × {first.height} and {clip.width} × {clip.height}"
         if clip.video_key[:-1] != first.video_key[:-1]:
-            return "codecs or pixel formats differ"
+            return "codecs differ"
         if clip.video_key[-1] != first.video_key[-1]:  # in-band parameter sets play in browsers, not in QuickTime
             return "parameter sets (SPS/PPS) differ"
     return None

@@ -34,7 +34,7 @@ class Splice:
 
     def add(self, clip: Clip, told: Told, limits: Limits = LIMITS) -> None:
         """One more clip, whose parameters match those before. told: hears how many of its seconds are done."""
-        with opened(clip.path, limits) as container:
+        with opened(clip.path, limits, decoding=False) as container:
             video, audio = video_of(container, limits), audio_of(container)
             self._begin(video, audio)
             sound = ClipSound(clip.path, limits, clip.since) if self.track is not None else None

@@ -16,7 +16,7 @@ CUT = 8.0  # % of full luma that the mean of all cells must jump by
 CUTS_APART = 0.25  # seconds: a flash is no cut
 BLACK_LUMA, BLACK_CELLS = 32, 0.98  # TV range: black is 16
 BLACK_SECONDS = 0.1
-STILL_LUMA = 2  # levels that a cell may differ by
+STILL_CELL, STILL_MEAN = 6, 0.25  # levels that one cell, and all on average, may differ by: no encoder is quite still
 STILL_SECONDS = 1.0
 
 Stretch = tuple[float, float]
@@ -78,8 +78,10 @@ class Watching:
         if self._black_since is not None:
             self._close_stillness(at)
             return
-        if self._still is not None and np.abs(tiny - self._still).max() <= STILL_LUMA:
-            return
+        if self._still is not None:
+            change = np.abs(tiny - self._still)
+            if change.max() <= STILL_CELL and change.mean() <= STILL_MEAN:
+                return
         self._close_stillness(at)
         self._still, self._still_since = tiny, at
 
