@@ -6,7 +6,7 @@ forbid what was asked for, another value is said: veo's default is 1080p, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .findings import listing
@@ -24,7 +24,7 @@ def adapt(draft: Draft) -> None:
         try:
             if rule.told["rule"] == "omit_when":
                 _leave_out(draft, case, rule.told)
-            elif rule.told["rule"] == "requires_value" and isinstance(rule.told.get("when"), dict):
+            elif rule.told["rule"] == "requires_value":
                 _another_default(draft, case, rule.told)
         except (KeyError, TypeError):  # a rule of another shape than any seen
             continue
@@ -40,23 +40,46 @@ def _leave_out(draft: Draft, case: Case, rule: Mapping[str, Any]) -> None:
 
 
 def _another_default(draft: Draft, case: Case, rule: Mapping[str, Any]) -> None:
-    silent = [name for name in rule["when"] if name not in draft.body]
-    if len(silent) != 1 or not condition(rule, case).holds:
+    """Let what was asked for win over a default: on the rule's one side or on the other."""
+    if not condition(rule, case).holds:
         return
-    said = [name for name, told in rule["then"].items() if name in draft.body and not _fits(case, name, told)]
-    name = silent[0]
+    unfit = [
+        name for name, told in rule["then"].items() if case.value(name) is not None and not _fits(case, name, told)
+    ]
+    asked = [name for name in unfit if name in draft.body]
+    silent = [name for name in rule["when"] if name not in draft.body] if isinstance(rule.get("when"), dict) else []
+    if asked and len(silent) == 1:
+        _instead(draft, case, silent[0], _others(draft, silent[0], rule["when"][silent[0]]), asked)
+    elif not asked:
+        causes = [
+            name for name in (*(rule["when"] if isinstance(rule.get("when"), dict) else ()), rule.get("field")) if name
+        ]
+        for name in unfit:
+            _instead(draft, case, name, _allowed(draft, name, rule["then"][name]), causes)
+
+
+def _others(draft: Draft, name: str, told: Any) -> list[Any]:
     parameter = draft.known.parameters.get(name)
-    told = rule["when"][name]
     forbidden = told if isinstance(told, list) else [told]
-    others = [one for one in parameter.enum if one not in forbidden] if parameter else []
-    if not said or parameter is None or not others:
+    return [one for one in parameter.enum if one not in forbidden] if parameter else []
+
+
+def _allowed(draft: Draft, name: str, told: Any) -> list[Any]:
+    parameter = draft.known.parameters.get(name)
+    return [one for one in told if parameter is not None and one in parameter.enum]
+
+
+def _instead(draft: Draft, case: Case, name: str, values: list[Any], asked: Sequence[str]) -> None:
+    """Say the nearest value to the default that goes with what was asked for."""
+    if not values:
         return
-    value = max(others, key=lambda one: lines(one) or 0)
-    draft.body[name] = value
-    asked = listing(
-        [f"{case.name(field)}={draft.said.get(field, (field, draft.body[field]))[1]}" for field in said], "and"
+    default = draft.known.parameters[name].default
+    value = min(values, key=lambda one: abs((lines(one) or 0) - (lines(default) or 0)))
+    wish = listing(
+        [f"{case.name(field)}={draft.said.get(field, (field, case.value(field)))[1]}" for field in asked], "and"
     )
-    text = f"{name}={value} is sent: with {parameter.default}, the default, {draft.known.id} does not make {asked}."
+    draft.body[name] = value
+    text = f"{name}={value} is sent: with {default}, the default, {draft.known.id} does not make {wish}."
     draft.findings.warning(text, name)
 
 

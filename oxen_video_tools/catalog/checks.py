@@ -47,13 +47,19 @@ def _all(body: Mapping[str, Any], known: Known, said: Said) -> Iterator[Finding]
             yield from _unknown(name, known, said)
         elif known.multi_shot is not None and name == known.multi_shot.name:
             yield from shots.told_shots(value, known.multi_shot) if value else ()
-        else:
+        elif not _is_length_beside_shots(name, body, known):
             yield from _value(parameter, value, body, known, said)
     yield from _missing(body, known)
     yield from limits.over(known, body, said)
     case = rules.Case(known, body, said)
     for rule in known.rules:
         yield from rules.broken(rule, case)
+
+
+def _is_length_beside_shots(name: str, body: Mapping[str, Any], known: Known) -> bool:
+    """A length is for a single prompt (Oxen docs, Kling O3 Pro walkthrough): beside shots nobody reads it."""
+    shot = known.multi_shot is not None and is_set(body, known.multi_shot.name)
+    return shot and known.length is not None and name == known.length.name
 
 
 def _prompts(body: Mapping[str, Any], known: Known) -> Iterator[Finding]:
@@ -88,13 +94,20 @@ def _unknown(name: str, known: Known, said: Said) -> Iterator[Finding]:
 
 def _value(parameter: Parameter, value: Any, body: Mapping[str, Any], known: Known, said: Said) -> Iterator[Finding]:
     wrong = misfits(parameter, value)
-    if not wrong:
+    if not wrong or _links_where_nobody_told(value, known, parameter):
         return
     word, original = said.get(parameter.name, (parameter.name, value))
     better = _better(word, original, body, known)
     for text in [better] if better else wrong:
         shown = f"{word}={original}" if isinstance(original, (int, float, str)) and len(str(original)) < 60 else word
         yield Finding(f"{shown}: {text}.", parameter.certain, (parameter.name,))
+
+
+def _links_where_nobody_told(value: Any, known: Known, parameter: Parameter) -> bool:
+    """Plain links in a list of objects whose shape is not told: Oxen's own examples write them so."""
+    slot = next((slot for slot in known.slots if slot.name == parameter.name), None)
+    plain = isinstance(value, list) and all(isinstance(item, (str, dict)) for item in value)
+    return slot is not None and not slot.shape_is_told and plain
 
 
 def _better(word: str, original: Any, body: Mapping[str, Any], known: Known) -> str | None:

@@ -100,7 +100,7 @@ def _parameters(draft: Draft, request: VideoRequest) -> None:
                 f"{name} does not belong in model_parameters: give it as an argument of its own.", name
             )
         elif value is not None:
-            draft.loose[name] = dialect_words.in_the_schemas_case(value, draft.known.parameters.get(name))
+            draft.loose[name] = dialect_words.as_written(value, draft.known.parameters.get(name))
 
 
 def _required(draft: Draft) -> None:

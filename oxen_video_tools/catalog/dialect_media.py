@@ -107,15 +107,15 @@ def _fill(draft: Draft, slot: Slot, media: Sequence[Medium]) -> None:
     draft.put(slot.name, items if slot.many else items[0], word, "…")
     for index, (of, number, _) in enumerate(media):
         draft.addressed.append(Addressed(of, number, slot, index))
-    if slot.item is not None and not _told(slot):
+    if not _confirmed(slot):
         text = f"How {slot.name} holds a link is not documented; each is sent as {{{slot.item!r}: …}}."
         draft.findings.warning(text, slot.name)
 
 
-def _told(slot: Slot) -> bool:
-    """Whether a schema says what an item looks like."""
+def _confirmed(slot: Slot) -> bool:
+    """Whether a schema of the model's own says what an item looks like; `x-source` marks one taken from another's."""
     items = slot.parameter.items
-    return items is not None and bool(items.spec.get("properties")) and "x-source" not in items.spec
+    return slot.shape_is_told and (items is None or "x-source" not in items.spec)
 
 
 def _nowhere(draft: Draft, medium: Medium, *, beside: bool = False) -> None:

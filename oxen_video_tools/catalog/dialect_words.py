@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .fitting import fitting_lengths
+from .fitting import fitting_lengths, number
 from .shapes import is_free, same_ratio, same_resolution, same_word
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ def place(draft: Draft, request: VideoRequest) -> None:
             _put_or_nowhere(draft, name, value, word)
 
 
-def in_the_schemas_case(value: Any, parameter: Parameter | None) -> Any:
-    """A value of an enum in the schema's own letter case."""
-    if parameter is None or not parameter.enum or not isinstance(value, str):
+def as_written(value: Any, parameter: Parameter | None) -> Any:
+    """A value as the schema writes it: an enum in its own letter case, a number as a number."""
+    if parameter is None or not isinstance(value, str):
         return value
+    if parameter.is_number:
+        return number(value)
     same = same_word(value, parameter.enum)
     return value if same is None else same
 

@@ -22,6 +22,7 @@ _TYPES = {
     "object": "an object",
     "null": "null",
 }
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 SHOWN = 6  # values of a long enum that are named
 
 
@@ -38,11 +39,19 @@ def misfits(parameter: Parameter, value: object) -> list[str]:
     """What is wrong with a value, each as what to do instead: "use 5 or 10". Empty where it fits."""
     if value is None:
         return [] if parameter.nullable or not parameter.types else [_wanted(parameter)]
+    value = number(value) if parameter.is_number else value
     if parameter.types and not any(is_type(value, name) for name in parameter.types):
         return [_wanted(parameter)]
     if parameter.enum:
         return [] if any(_equal(value, one) for one in parameter.enum) else [_one_of(value, parameter.enum)]
     return [*_bounds(parameter, value), *_inside(parameter, value)]
+
+
+def number(value: object) -> object:
+    """A number that came as a text, as in some of Oxen's examples (`"duration": "8"`)."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value) if "." in value else int(value)
+    return value
 
 
 def _wanted(parameter: Parameter) -> str:

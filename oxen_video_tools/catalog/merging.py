@@ -73,10 +73,10 @@ def _noted(spec: Schema, bundled: Schema | None, documented: Schema | None, desc
     missing = {key: value for key, value in notes.items() if key not in spec}
     if "x-limits" in missing:
         missing["x-limits-from"] = "pages"
-    if not missing:
-        return spec
     items = _items(spec, documented, bundled)
-    return {**spec, **missing, **({"items": items} if items else {})}
+    if items:
+        missing["items"] = items
+    return {**spec, **missing} if missing else spec
 
 
 def _items(spec: Schema, *others: Schema | None) -> Schema | None:

@@ -2,8 +2,8 @@
 
 A rule is data: `{"rule": "excludes", "fields": ["input_images"], "with": ["input_video"]}`. Its condition is either
 exact (`{"resolution": ["1080p"]}`, "elements set") or a page's own prose ("editing, or start/end frames only"). A rule
-is certain only where the live schema states it, its condition is exact and the body itself says what breaks it; what
-rests on prose or on a default is told as a warning.
+is certain only where the live schema states it and its condition is exact; what rests on prose is told as a warning. A
+parameter that the body leaves out has its default.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ Body = Mapping[str, Any]
 
 def is_set(body: Body, name: str) -> bool:
     """Whether a body says something with this parameter: not null, empty, false or 0."""
-    return body.get(name) not in (None, "", [], {}, False)
+    return _says(body.get(name))
+
+
+def _says(value: object) -> bool:
+    return value not in (None, "", [], {}, False)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def broken(rule: Rule, case: Case) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Condition:
-    """holds: None where it can't be told from a body.  exact: whether no prose and no default took part."""
+    """holds: None where it can't be told from a body.  exact: whether it is more than a page's prose."""
 
     holds: bool | None
     exact: bool
@@ -88,7 +92,8 @@ def condition(rule: Mapping[str, Any], case: Case) -> Condition:
     """Whether a rule applies."""
     when = rule.get("when")
     if when is None and isinstance(rule.get("field"), str):
-        return Condition(is_set(case.body, rule["field"]), True, (rule["field"],), case.name(rule["field"]))
+        field = rule["field"]
+        return Condition(_says(case.value(field)), True, (field,), case.name(field))
     if isinstance(when, dict):
         return _equals(when, case)
     words = str(when or "")
@@ -101,13 +106,12 @@ def condition(rule: Mapping[str, Any], case: Case) -> Condition:
 
 
 def _equals(when: Mapping[str, Any], case: Case) -> Condition:
-    holds, exact, said = True, True, []
+    holds, said = True, []
     for name, values in when.items():
         among = values if isinstance(values, list) else [values]
         holds = holds and case.value(name) in among
-        exact = exact and name in case.body
         said.append(f"{case.name(name)}={case.value(name)}")
-    return Condition(holds, exact, tuple(when), listing(said, "and"))
+    return Condition(holds, True, tuple(when), listing(said, "and"))
 
 
 def _prose(words: str, case: Case) -> bool | None:
@@ -169,7 +173,7 @@ def _requires_value(rule: Mapping[str, Any], case: Case) -> Iterator[Finding]:
             continue
         said = f"{case.name(name)}={value}" + ("" if name in case.body else ", the default,")
         text = f"{when.words} needs {wanted}, and {said} is not."
-        yield Finding(text, when.exact and name in case.body, (*when.fields, name))
+        yield Finding(text, when.exact, (*when.fields, name))
 
 
 def among(case: Case, name: str, value: Any, told: Sequence[Any]) -> bool:
@@ -224,7 +228,7 @@ def _omit(rule: Mapping[str, Any], case: Case) -> Iterator[Finding]:
 
 def _not_supported(rule: Mapping[str, Any], case: Case) -> Iterator[Finding]:
     when = condition(rule, case)
-    if when.holds and is_set(case.body, rule["field"]):
+    if when.holds and _says(case.value(rule["field"])):
         fields = (rule["field"], *when.fields)
         yield Finding(f"{case.name(rule['field'])} does not go with {when.words}.", when.exact, fields)
 

@@ -67,6 +67,12 @@ class Slot:
     item: str | None = None
 
     @property
+    def shape_is_told(self) -> bool:
+        """Whether something says what an item of the list looks like."""
+        items = self.parameter.items
+        return self.item is None or (items is not None and bool(items.spec.get("properties")))
+
+    @property
     def most(self) -> int | None:
         """How many it takes; None where nothing says so."""
         if not self.many:
@@ -84,7 +90,7 @@ def slot(parameter: Parameter, items: Mapping[str, Any]) -> Slot | None:
     if meant is None:
         return None
     kind, role = meant
-    return Slot(parameter.name, kind, role, parameter.is_list, parameter.required, parameter, _item(parameter, items))
+    return Slot(parameter.name, kind, role, parameter.is_list, parameter.required, parameter, _item(parameter, role, items))
 
 
 def meaning(parameter: Parameter) -> tuple[Kind, str] | None:
@@ -115,7 +121,7 @@ def _may_hold_a_link(parameter: Parameter) -> bool:
     return named and (not parameter.types or "string" in parameter.types)
 
 
-def _item(parameter: Parameter, documented: Mapping[str, Any]) -> str | None:
+def _item(parameter: Parameter, role: str, documented: Mapping[str, Any]) -> str | None:
     """The key of the link inside an item that is an object."""
     items = parameter.items
     if items is None or "object" not in items.types or "string" in items.types:
@@ -126,4 +132,7 @@ def _item(parameter: Parameter, documented: Mapping[str, Any]) -> str | None:
     needed = [key for key in told if key in keys] if isinstance(told, list) else []
     links = [key for key in [*needed, *keys] if holds_a_link(key)]
     documented_key = documented.get(parameter.name)
-    return links[0] if links else documented_key if isinstance(documented_key, str) else "url"
+    if links:
+        return links[0]
+    usual = "frontal_image_url" if role == "elements" else "url"  # Oxen docs, Kling O3 Pro walkthrough: elements
+    return documented_key if isinstance(documented_key, str) else usual
