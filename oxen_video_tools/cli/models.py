@@ -32,9 +32,14 @@ async def models(
         show.as_json(found[0].detail)
     elif not show.out.is_terminal:
         for model in found:
-            show.line(f"{model.id}\t{model.line}")
+            show.line(f"{model.id}\t{_rest(model.line)}")
     else:
         table = Table("id", "limits and price")
         for model in found:
-            table.add_row(model.id, escape(model.line))
+            table.add_row(model.id, escape(_rest(model.line)))
         show.out.print(table)
+
+
+def _rest(line: str) -> str:
+    """The line without the id that it begins with."""
+    return line.partition(": ")[2]

@@ -102,7 +102,7 @@ def test_models_by_words_and_one_by_its_id(oxen: Run) -> None:
     found = json.loads(oxen("models", "kling", "--json").stdout)
     assert found and all(len(model["line"]) <= 120 for model in found)
     one = json.loads(oxen("models", "--id", "kling-video-v2-6-pro-text-to-video", "--json").stdout)
-    assert one["id"] == "kling-video-v2-6-pro-text-to-video"
+    assert one["model"] == "kling-video-v2-6-pro-text-to-video"
     assert oxen("models", "--id", "no-such-model").returncode == 2
 
 
