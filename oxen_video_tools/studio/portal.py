@@ -186,7 +186,7 @@ def _loop(crew: Crew) -> asyncio.AbstractEventLoop:
     async def shutdown_default_executor(timeout: float | None = None) -> None:  # noqa: ARG001 — asyncio names it
         crew.shutdown(wait=False)  # asyncio's own way is a new thread, which Python 3.12 may refuse by now
         until = loop.time() + LAST
-        while not crew.ended and loop.time() < until:
+        while not crew.ended and loop.time() < until:  # noqa: ASYNC110 — threads set no asyncio.Event
             await asyncio.sleep(0.005)
 
     loop.set_default_executor(crew)
