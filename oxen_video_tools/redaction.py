@@ -11,15 +11,30 @@ import re
 
 HIDDEN = "[hidden]"
 
-_QUERY = re.compile(r"(?P<url>\b[a-z][a-z0-9+.-]*://[^\s?#\"'<>\\]*)\?[^\s\"'<>\\)\]}]*", re.I)
-_USERINFO = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", re.I)
-_BEARER = re.compile(r"\b(?P<scheme>bearer|basic)(?P<gap>\s+|%20)[^\s\"',;)\]}]+", re.I)
-_FIELD = re.compile(
-    r"(?P<name>[\"']?\b(?:authorization|x-oxen-api-key|[a-z_-]*api[_-]?key|auth[_-]?token|access[_-]?token|password"
-    r"|secret|oxen_signature|x-amz-[a-z-]+|signature)\b[\"']?\s*[:=]\s*)"
-    r"(?P<quote>[\"']?)(?!\[hidden\])[^\s\"',;&)\]}]+",
+# Each of them reads a text once, whatever it holds: no part that repeats may be tried again from within itself.
+_LINK = re.compile(
+    r"(?P<place>[a-z][a-z0-9+.-]{0,20}:(?://|\\/\\/)[^\s?#\"'<>]*)"
+    r"(?P<query>[?#][^\s\"'<>\\)\]}]*)?",
     re.I,
 )
+_ENCODED_LINK = re.compile(
+    r"(?P<place>[a-z][a-z0-9+.-]{0,20}(?:%3a|:)%2f%2f(?:(?!%3f|%23)[^\s?#\"'<>])*)"
+    r"(?P<query>%(?:3f|23)[^\s\"'<>\\)\]}]*)?",
+    re.I,
+)
+_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,20}://)[^\s/?#@\"'<>]{1,500}@", re.I)
+_BEARER = re.compile(r"\b(?P<scheme>bearer|basic)(?P<gap>\s+|%20|\+)[^\s\"',;)\]}\\]+", re.I)
+_FIELD = re.compile(
+    r"(?P<name>\b(?:authorization|x-oxen-api-key|[a-z_-]{0,40}api[_-]?key|auth[_-]?token|access[_-]?token|password"
+    r"|secret|oxen_signature|oxen_expires|x-amz-[a-z-]{1,40}|x-goog-[a-z-]{1,40}|signature|key-pair-id)\b"
+    r"(?:\\{0,8}[\"'])?\s{0,8}(?:[:=]|%3d)\s{0,8})(?P<quote>(?:\\{0,8}[\"'])?)(?!\[hidden\])[^\s\"',;&)\]}\\]+",
+    re.I,
+)
+
+
+def _unsigned(found: re.Match[str]) -> str:
+    query = found["query"]
+    return found["place"] + (f"{query[:3] if query.startswith('%') else query[0]}{HIDDEN}" if query else "")
 
 
 def redact(text: str, *secrets: str | None) -> str:
@@ -28,7 +43,7 @@ def redact(text: str, *secrets: str | None) -> str:
         if secret and len(secret) >= 4:
             text = text.replace(secret, HIDDEN)
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
-    text = _QUERY.sub(rf"\g<url>?{HIDDEN}", text)
+    text = _ENCODED_LINK.sub(_unsigned, _LINK.sub(_unsigned, text))
     text = _BEARER.sub(rf"\g<scheme>\g<gap>{HIDDEN}", text)
     return _FIELD.sub(rf"\g<name>\g<quote>{HIDDEN}", text)
 

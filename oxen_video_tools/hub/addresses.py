@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import anyio
@@ -17,6 +19,7 @@ from ..settings import LOOPBACK
 
 Origin = tuple[str, str, int]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+LONGEST_LOOKUP = 5.0  # seconds
 _PORTS = {"http": 80, "https": 443}
 _UNCLEAN = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _HOME_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "intranet")
@@ -56,11 +59,10 @@ def trusted_with_key(url: str, base_url: str) -> bool:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order; none where it has none."""
-    try:
-        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
+    """The addresses of a name, in the system's order; none where it has none, or none is told within 5 s."""
+    found: list[Any] = []
+    with anyio.move_on_after(LONGEST_LOOKUP), contextlib.suppress(OSError, UnicodeError):
+        found = list(await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

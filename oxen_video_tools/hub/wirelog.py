@@ -26,7 +26,8 @@ class _Redacting(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         secret = _ours.get()
         if secret is not None:
-            record.msg = redact(record.getMessage(), secret or None)
+            what = record.getMessage().partition(" return_value=")[0]  # there httpcore shows every header
+            record.msg = redact(what, secret or None)
             record.args = ()
         return True
 
