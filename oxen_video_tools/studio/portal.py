@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache, partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, current_thread
+from threading import Lock, Thread, current_thread, main_thread
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -19,6 +19,7 @@ from anyio.from_thread import BlockingPortal
 
 from ..errors import Internal
 from .crew import Crew
+from .interrupted import interrupted
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -27,7 +28,7 @@ Tell = Callable[[Any], Awaitable[None]]
 BACKLOG = 1000  # reports that wait for a slow listener; what comes on top of them is not told
 THREADS = 32  # at most, for files, names and questions to people
 LAST = 2.0  # seconds for what they are still at when everything else has ended
-GLANCE = 0.5 if os.name == "nt" else None  # seconds: on Windows a wait without a limit hides Ctrl-C
+GLANCE = 0.5  # seconds
 
 
 class Portal(Generic[S]):
@@ -195,9 +196,14 @@ def _loop(crew: Crew) -> asyncio.AbstractEventLoop:
 
 
 def _next(news: SimpleQueue[Any]) -> Any:
+    """The next report. Raises KeyboardInterrupt where Ctrl-C meant this thread and could not reach it."""
+    # on Windows a wait without a limit hides Ctrl-C from the main thread, too
+    glance = None if os.name != "nt" and current_thread() is main_thread() else GLANCE
     while True:
         with suppress(Empty):
-            return news.get(timeout=GLANCE)
+            return news.get(timeout=glance)
+        if interrupted():
+            raise KeyboardInterrupt
 
 
 _portals: WeakSet[Portal[Any]] = WeakSet()

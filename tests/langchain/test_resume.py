@@ -143,25 +143,35 @@ with SqliteSaver.from_conn_string(folder + "/graph.db") as saver:
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
-def test_a_process_that_is_killed_and_started_again(tmp_path: Path, end: signal.Signals) -> None:
+def start(which: str, hub: Sandbox, folder: Path) -> subprocess.Popen[str]:
+    environment = {
+        "OXEN_API_KEY": "k",
+        "OXEN_BASE_URL": hub.base_url,
+        "OXEN_VIDEO_LEDGER": f"sqlite:///{folder}/ledger.db",
+        "PYTHONPATH": ".",
+    }
+    command = [sys.executable, "-c", PROGRAM, which, str(folder)]
+    process = subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True)
+    if which == "first":
+        assert process.stdout is not None and process.stdout.readline() == "waiting\n"
+    return process
+
+
+def test_ctrl_c_ends_a_long_wait_at_once(tmp_path: Path) -> None:
+    """It reaches the main thread alone, which waits for the tool's thread: the tool has to notice."""
+    with Sandbox(picture_height=90, speed="real") as hub:
+        process = start("first", hub, tmp_path)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)  # the video takes minutes
+        assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err
+        assert hub.ledger()["accepted"] == 1
+
+
+def test_a_process_that_is_killed_and_started_again(tmp_path: Path) -> None:
     with Sandbox(picture_height=90, speed=60) as hub:
-        environment = {
-            "OXEN_API_KEY": "k",
-            "OXEN_BASE_URL": hub.base_url,
-            "OXEN_VIDEO_LEDGER": f"sqlite:///{tmp_path}/ledger.db",
-            "PYTHONPATH": ".",
-        }
-
-        def start(which: str) -> subprocess.Popen[str]:
-            command = [sys.executable, "-c", PROGRAM, which, str(tmp_path)]
-            return subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True)
-
-        first = start("first")
-        assert first.stdout is not None and first.stdout.readline() == "waiting\n"
-        first.send_signal(end)
+        first = start("first", hub, tmp_path)
+        first.kill()
         first.communicate(timeout=20)
-        assert first.returncode != 0
-        out, err = start("again").communicate(timeout=60)
+        out, err = start("again", hub, tmp_path).communicate(timeout=60)
         assert '"status":"succeeded"' in out, err
         assert hub.ledger()["accepted"] == 1
