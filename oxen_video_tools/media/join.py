@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
 from .extra import media_extra
 from .limits import LIMITS, Limits
+from .output import mp4_output, written
 
 if TYPE_CHECKING:
     from .blend import Format
@@ -85,31 +85,6 @@ def _fading(transition: str | None, seconds: float) -> float:
     if not 0 < seconds <= 5:
         raise InvalidRequest("A cross-fade lasts up to 5 s.")
     return seconds
-
-
-@contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A name to write to; it becomes `path` at the end, or vanishes."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-@contextmanager
-def mp4_output(path: Path) -> Iterator[Any]:
-    """An MP4 with its index first. FFmpeg's refusals become InputUnreadable: they come from what was put in."""
-    import av
-
-    from .container import unreadable
-
-    try:
-        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-            yield out
-    except av.error.FFmpegError as error:
-        raise unreadable(path, error) from error
 
 
 class _Joining:

@@ -55,13 +55,19 @@ def clip_of(path: Path, limits: Limits = LIMITS) -> Clip:
         return Clip(
             path,
             *shown,
-            Fraction(video.average_rate or video.guessed_rate or 24).limit_denominator(1001),
+            _rate(video),
             seconds,
             rotation,
             (*key, bytes(context.extradata or b"")),
             _audio_key(audio),
             _end(audio) - _end(video) if audio is not None else 0.0,
         )
+
+
+def _rate(video: Any) -> Fraction:
+    """Frames a second: what the file says, where that is sensible."""
+    rate = Fraction(video.average_rate or video.guessed_rate or 24).limit_denominator(1001)
+    return rate if 1 <= rate <= 240 else Fraction(24)
 
 
 def _audio_key(audio: Any) -> tuple[Any, ...] | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..errors import InvalidRequest
 from .extra import media_extra
-from .join import Joined, mp4_output, written
+from .join import Joined
 from .limits import LIMITS, Limits
+from .output import mp4_output, written
 
 
 def trim(

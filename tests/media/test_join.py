@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from oxen_video_tools.errors import InputUnreadable, InvalidRequest
+from oxen_video_tools.errors import InputUnreadable, Internal, InvalidRequest
 from oxen_video_tools.media import mp4
 from oxen_video_tools.media.join import join
 from oxen_video_tools.media.probe import probe
@@ -202,6 +202,13 @@ def test_music_without_sound_is_refused(alike: list[Path], tmp_path: Path) -> No
 def test_unknown_transitions_are_refused(alike: list[Path], tmp_path: Path, how: str, seconds: float) -> None:
     with pytest.raises(InvalidRequest):
         join(alike, tmp_path / "film.mp4", transition=how, transition_seconds=seconds)
+
+
+def test_a_folder_that_is_not_there_is_told_in_words(alike: list[Path], tmp_path: Path) -> None:
+    for transition in (None, "crossfade"):
+        with pytest.raises(Internal, match=r"film\.mp4 can't be written") as caught:
+            join(alike, tmp_path / "nowhere" / "film.mp4", transition=transition)
+        assert caught.value.charged == "no"
 
 
 def test_nothing_to_join(tmp_path: Path) -> None:

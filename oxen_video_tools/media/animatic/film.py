@@ -20,6 +20,7 @@ import av
 import numpy as np
 
 from ...errors import Internal
+from ..output import mp4_output, written
 from . import Segment
 from .canvas import Canvas
 from .direction import direct_all
@@ -53,12 +54,8 @@ class Film:
         ]
 
     def write(self, path: Path, on_progress: Callable[[float], None]) -> Path:
-        unfinished = path.with_name(f".{path.name}.part")
-        try:
+        with written(path) as unfinished:
             _Rendering(self, unfinished).run(on_progress)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
         return path
 
 
@@ -75,7 +72,7 @@ class _Rendering:
 
     def run(self, on_progress: Callable[[float], None]) -> None:
         film = self.film
-        with av.open(str(self.path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        with mp4_output(self.path) as out:
             out.metadata["title"] = film.mark
             out.metadata["comment"] = "Drawn from the prompt's words as a preview; not the output of a video model."
             video = _video_stream(out, film)
