@@ -6,6 +6,7 @@ Left alone, FFmpeg guesses the format: a playlist named `clip.mp4` would read ot
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,8 @@ def opened(path: Path | str, limits: Limits = LIMITS, decoding: bool = True) -> 
     try:
         yield container
     except av.error.FFmpegError as error:
+        if isinstance(error, OSError) and error.errno != errno.EIO:
+            raise  # this file is open: what is missing or full is the one that is written
         raise unreadable(path, error) from error
     finally:
         container.close()
