@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import limits, rules, shots
@@ -47,8 +48,8 @@ def _all(body: Mapping[str, Any], known: Known, said: Said) -> Iterator[Finding]
             yield from _unknown(name, known, said)
         elif known.multi_shot is not None and name == known.multi_shot.name:
             yield from shots.told_shots(value, known.multi_shot) if value else ()
-        elif not _is_length_beside_shots(name, body, known):
-            yield from _value(parameter, value, body, known, said)
+        else:
+            yield from _value(_as_read(parameter, body, known), value, body, known, said)
     yield from _missing(body, known)
     yield from limits.over(known, body, said)
     case = rules.Case(known, body, said)
@@ -56,10 +57,12 @@ def _all(body: Mapping[str, Any], known: Known, said: Said) -> Iterator[Finding]
         yield from rules.broken(rule, case)
 
 
-def _is_length_beside_shots(name: str, body: Mapping[str, Any], known: Known) -> bool:
-    """A length is for a single prompt (Oxen docs, Kling O3 Pro walkthrough): beside shots nobody reads it."""
-    shot = known.multi_shot is not None and is_set(body, known.multi_shot.name)
-    return shot and known.length is not None and name == known.length.name
+def _as_read(parameter: Parameter, body: Mapping[str, Any], known: Known) -> Parameter:
+    """A length is for a single prompt (Oxen docs, Kling O3 Pro walkthrough): beside shots only its type counts."""
+    shots_told = known.multi_shot is not None and is_set(body, known.multi_shot.name)
+    if not shots_told or known.length is None or parameter.name != known.length.name:
+        return parameter
+    return replace(parameter, spec={"type": list(parameter.types)})
 
 
 def _prompts(body: Mapping[str, Any], known: Known) -> Iterator[Finding]:

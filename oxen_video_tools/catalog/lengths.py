@@ -138,7 +138,10 @@ class Length:
         rate = self.rate_of(body)
         if rate is None:
             return None
-        return self._extra + self._group * max(1, round(seconds * rate / self._group))
+        frames = self._extra + self._group * max(1, round(seconds * rate / self._group))
+        most = self.parameter.span[1]
+        over_by_a_group = most is not None and frames > most >= seconds * rate
+        return frames - self._group if over_by_a_group else frames
 
     def offers(self, seconds: Seconds) -> bool:
         """Whether a video may be exactly so long (frames: within their span)."""

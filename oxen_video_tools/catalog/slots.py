@@ -90,7 +90,8 @@ def slot(parameter: Parameter, items: Mapping[str, Any]) -> Slot | None:
     if meant is None:
         return None
     kind, role = meant
-    return Slot(parameter.name, kind, role, parameter.is_list, parameter.required, parameter, _item(parameter, role, items))
+    item = _item(parameter, role, items)
+    return Slot(parameter.name, kind, role, parameter.is_list, parameter.required, parameter, item)
 
 
 def meaning(parameter: Parameter) -> tuple[Kind, str] | None:
