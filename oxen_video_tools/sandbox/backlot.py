@@ -25,7 +25,7 @@ from .models import Model, all_models
 from .pace import Pace
 from .pictures import Pictures
 from .prices import cost
-from .shotlist import ShotList, shot_list
+from .shotlist import ShotList, filled, shot_list
 from .store import ACTIVE, TERMINAL, Job, Store
 from .words import MODERATED, NO_CREDITS
 
@@ -82,11 +82,12 @@ class Backlot:
 
     def price(self, model: Model, body: Mapping[str, Any]) -> Decimal:
         """What one generation of a request will cost."""
+        words = filled(model, body)
         try:
             seconds = self.shots(model, body).seconds
         except (KeyError, TypeError, ValueError, AttributeError):  # a bad request costs nothing: it will fail
             return Decimal(0)
-        return cost(model.listed["pricing"], body, seconds)
+        return cost(model.listed["pricing"], words, seconds)
 
     def shots(self, model: Model, body: Mapping[str, Any]) -> ShotList:
         return shot_list(model, body, lines=self.options.picture_height)
@@ -213,9 +214,14 @@ class Backlot:
         if "moderated" in job.faults:
             return MODERATED
         words = problem(model, job.body, lambda url: self.files.reaches(url, at))
-        if words is None and self.credits_left is not None and self.price(model, job.body) > self.credits_left:
-            return NO_CREDITS
-        return words
+        return words or (None if self._affords(self.price(model, job.body)) else NO_CREDITS)
+
+    def _affords(self, price: Decimal) -> bool:
+        """Whether the credits cover one more job beside those that are running."""
+        if self.credits_left is None:
+            return True
+        running = sum((Decimal(job.cost or 0) for job in self.store.jobs(statuses=["processing"])), Decimal(0))
+        return price <= self.credits_left - running
 
     def _end(self, job: Job, at: float) -> None:
         self._ended(job, job.outcome or "succeeded", at)

@@ -15,8 +15,9 @@ from jsonschema.exceptions import ValidationError
 from .limits import limit_problem
 from .models import Model
 from .rules import rule_problem
+from .shotlist import filled
 from .shots import shots_problem, single_length_problem
-from .words import BOTH_PROMPTS, NEITHER_PROMPT, UNREADABLE, duration_words, one_of, refused
+from .words import BOTH_PROMPTS, NEITHER_PROMPT, UNREADABLE, duration_words, number, one_of, refused
 
 Readable = Callable[[str], bool]
 _TYPES = {
@@ -34,11 +35,27 @@ def problem(model: Model, body: Mapping[str, Any], readable: Readable = lambda _
 
     readable: whether the model's server could fetch a URL.
     """
+    body = lax(model, body)
     for check in (_prompt_problem, _shots_problem, _schema_problem, _length_problem, _limit_problem, _rule_problem):
         words = check(model, body)
         if words:
             return words
     return UNREADABLE if any(not readable(url) for url in media(model, body)) else None
+
+
+def lax(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
+    """`body` with numbers for numeric strings: Oxen's own examples write `"duration": "8"` where 8 is meant."""
+    numeric = {name for name, schema in model.properties.items() if schema.get("type") in ("integer", "number")}
+    read = {name: number(value) if name in numeric else value for name, value in body.items()}
+    if model.shots is not None and isinstance(read.get("multi_prompt"), list):
+        read["multi_prompt"] = [_lax_shot(shot) for shot in read["multi_prompt"]]
+    return read
+
+
+def _lax_shot(shot: Any) -> Any:
+    if not isinstance(shot, dict) or "duration" not in shot:
+        return shot
+    return shot | {"duration": number(shot["duration"])}
 
 
 def _prompt_problem(model: Model, body: Mapping[str, Any]) -> str | None:
@@ -81,8 +98,16 @@ def _schema_problem(model: Model, body: Mapping[str, Any]) -> str | None:
 def _validator(model: Model) -> Draft202012Validator:
     known = _VALIDATORS.get(model.name)
     if known is None:
-        known = _VALIDATORS[model.name] = Draft202012Validator(model.accepts or {})
+        properties = {name: _as_meant(schema) for name, schema in model.properties.items()}
+        known = _VALIDATORS[model.name] = Draft202012Validator({**(model.accepts or {}), "properties": properties})
     return known
+
+
+def _as_meant(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Media lists whose items are objects of no told shape: Oxen's examples put plain URLs there."""
+    if "x-media" in schema and schema.get("items") == {"type": "object"}:
+        return {**schema, "items": {"type": ["object", "string"]}}
+    return schema
 
 
 _VALIDATORS: dict[str, Draft202012Validator] = {}
@@ -123,7 +148,7 @@ def _limit_problem(model: Model, body: Mapping[str, Any]) -> str | None:
 
 def _rule_problem(model: Model, body: Mapping[str, Any]) -> str | None:
     for rule in (model.accepts or {}).get("rules", ()):
-        words = rule_problem(rule, body)
+        words = rule_problem(rule, body, filled(model, body))
         if words:
             return words
     return None

@@ -15,10 +15,13 @@ Rule = Mapping[str, Any]
 Body = Mapping[str, Any]
 
 
-def rule_problem(rule: Rule, body: Body) -> str | None:
-    """What `body` breaks of `rule`, in a sentence like the hub's."""
+def rule_problem(rule: Rule, body: Body, filled: Body) -> str | None:
+    """What `body` breaks of `rule`, in a sentence like the hub's.
+
+    filled: `body` with the model's defaults, which hold where the request says nothing.
+    """
     check = _CHECKS.get(rule["rule"])
-    return check(rule, body) if check else None
+    return check(rule, filled if rule["rule"] in _OF_VALUES else body) if check else None
 
 
 def _given(name: str, body: Body) -> bool:
@@ -77,6 +80,7 @@ def _not_supported(rule: Rule, body: Body) -> str | None:
     return None
 
 
+_OF_VALUES = ("requires_value", "not_supported")
 _CHECKS = {
     "excludes": _excludes,
     "requires": _requires,

@@ -43,7 +43,7 @@ class ShotList:
 
 def shot_list(model: Model, body: Mapping[str, Any], *, lines: int | None = None) -> ShotList:
     """lines: an upper bound for the picture's shorter side, for tests that want it small."""
-    words = {name: schema["default"] for name, schema in model.properties.items() if "default" in schema} | dict(body)
+    words = filled(model, body)
     seed = body.get("seed")
     return ShotList(
         shots=_shots(model, words),
@@ -52,6 +52,11 @@ def shot_list(model: Model, body: Mapping[str, Any], *, lines: int | None = None
         seed=seed if isinstance(seed, int) else 0,
         image=_first_frame(model, body),
     )
+
+
+def filled(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A request with the model's own defaults where it says nothing."""
+    return {name: schema["default"] for name, schema in model.properties.items() if "default" in schema} | dict(body)
 
 
 def _shots(model: Model, words: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:

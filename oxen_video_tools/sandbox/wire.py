@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any, cast
@@ -30,15 +31,17 @@ class Dropped(Exception):
 class DroppableProtocol(H11Protocol):
     """HTTP whose connection an endpoint can close without an answer."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        # asyncio sets it only on sockets that were made as TCP by number; without it each answer takes 40 ms
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         inner = cast(ASGIApp, self.app)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope.setdefault("extensions", {})[_CONNECTION] = {"abort": transport.abort}
             await inner(scope, receive, send)
 
-        self.app = app  # type: ignore[assignment]  # uvicorn's own ASGI types differ from starlette's
+        self.app = app
 
 
 async def drop(request: Request) -> None:

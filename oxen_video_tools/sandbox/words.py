@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,13 @@ def one_of(values: Sequence[Any]) -> str:
     """ "Input should be '1', '2' or '3'" """
     shown = [f"'{value}'" if isinstance(value, str) else str(value) for value in values]
     return "Input should be " + " or ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def number(value: Any) -> Any:
+    """A numeric string as its number; anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
+        return float(value) if "." in value else int(value)
+    return value
 
 
 def duration_words(value: object, better: object) -> str:
