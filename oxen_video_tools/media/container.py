@@ -30,6 +30,7 @@ _DEMUXERS = {
     "audio/ogg": "ogg",
     "audio/aac": "aac",
 }
+_OF_WRITING = (errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -57,8 +58,8 @@ def opened(path: Path | str, limits: Limits = LIMITS, decoding: bool = True) -> 
     try:
         yield container
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError) and error.errno != errno.EIO:
-            raise  # this file is open: what is missing or full is the one that is written
+        if isinstance(error, OSError) and error.errno in _OF_WRITING:
+            raise  # this file is open: what is missing or full is the one that is being written
         raise unreadable(path, error) from error
     finally:
         container.close()
