@@ -46,7 +46,7 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
         options = Options.read(log=asked.log if asked else None)
     except OxenError as error:
         sys.exit(f"{error.message} {error.fix or ''}".rstrip())
-    log_to_stderr(options)
+    log_to_stderr(options, "INFO" if asked and asked.http else "WARNING")
     if asked and asked.http:
         from .http import serve
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from ..settings import Settings
 from .ending import closing_on_signals
 from .gate import Gate
+from .logs import announce
 from .options import LOOPBACK_HOSTS, Options
 from .playing import Playing
 from .server import build_server, serving
@@ -104,7 +105,8 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
             await super().startup(sockets)
             for server in self.servers:
                 for socket in server.sockets:
-                    _announce(host, socket.getsockname()[1])
+                    named = f"[{host}]" if ":" in host else host
+                    announce("MCP over HTTP", address=f"http://{named}:{socket.getsockname()[1]}/mcp")
 
     app = http_app(settings, options, here=is_loopback(host))
     config = uvicorn.Config(
@@ -118,12 +120,6 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
         timeout_graceful_shutdown=GRACE,
     )
     Announced(config).run()
-
-
-def _announce(host: str, port: int) -> None:
-    import sys
-
-    print(f"MCP over HTTP: http://{f'[{host}]' if ':' in host else host}:{port}/mcp", file=sys.stderr, flush=True)
 
 
 def is_loopback(host: str) -> bool:

@@ -53,10 +53,17 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
     return getattr(record, "facts", {})
 
 
-def log_to_stderr(options: Options) -> None:
-    """Set up the process's logging; whoever embeds the server keeps their own."""
+def log_to_stderr(options: Options, usual: str = "WARNING") -> None:
+    """Set up the process's logging; whoever embeds the server keeps their own. usual: the level where none is set."""
+    level = options.log_level or usual
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if options.log == "json" else Line())
-    logging.basicConfig(level=options.log_level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "httpx2", "uvicorn.access"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(options.log_level)))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("httpx", "httpcore", "httpx2", "mcp", "uvicorn"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def announce(message: str, **facts: object) -> None:
+    """A line that is written whatever the level: where the server is."""
+    record = LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, message, (), None, extra={"facts": facts})
+    LOG.handle(record)

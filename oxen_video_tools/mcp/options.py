@@ -26,7 +26,8 @@ class Options:
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
-    log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR.
+    log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
+        over HTTP, a line for each call, and WARNING over stdio.
     poll: seconds between two looks at a task that a client is told to keep.
     """
 
@@ -41,7 +42,7 @@ class Options:
     stateless: bool = False
     media_hosts: tuple[str, ...] = ()
     log: Literal["text", "json"] = "text"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     poll: float = 3.0
 
     @classmethod

@@ -79,7 +79,7 @@ def build_server(
         subscriptions=updates.bus,
         middleware=[remember_who_asks, observe, updates.listen],
         lifespan=lifespan,
-        **{"log_level": service.options.log_level, **server},
+        **{"log_level": service.options.log_level or "WARNING", **server},
     )
     updates.serve(built)
     add_resources(built, service)

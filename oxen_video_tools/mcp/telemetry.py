@@ -62,20 +62,22 @@ def caller_name(ctx: Request) -> str:
 
 def described(result: HandlerResult) -> tuple[str, dict[str, Any]]:
     """How a call ended, and the facts of its answer that may be seen."""
-    if isinstance(result, CallToolResult):
-        if result.is_error:
-            return "error", _known(_parsed(result))
-        return "ok", _known(result.structured_content or {})
-    if isinstance(result, dict) and result.get("resultType") == "task":
-        return "task", {"generation_id": str(result.get("taskId")), "status": str(result.get("status"))}
+    wire = result.model_dump(by_alias=True, mode="json") if isinstance(result, CallToolResult) else result
+    if not isinstance(wire, dict):
+        return "asked", {}
+    if wire.get("resultType") == "task":
+        return "task", {"generation_id": str(wire.get("taskId")), "status": str(wire.get("status"))}
+    if wire.get("isError"):
+        return "error", _known(_parsed(wire.get("content")))
+    if "content" in wire:
+        return "ok", _known(wire.get("structuredContent") or {})
     return "asked", {}
 
 
-def _parsed(result: CallToolResult) -> dict[str, Any]:
-    text = getattr(result.content[0], "text", "") if result.content else ""
+def _parsed(content: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(content[0]["text"])
+    except (TypeError, LookupError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -85,10 +85,12 @@ class Updates:
         if not uri.startswith(GENERATION):
             return
         last: str | None = None
+        told = False
 
         async def changed(status: str) -> None:
-            nonlocal last
+            nonlocal last, told
             if last is not None and status != last:
+                told = True
                 await tell(uri)
             last = status
 
@@ -101,6 +103,8 @@ class Updates:
                 async with self._service.studio(ctx.request) as studio:
                     video = await studio.get(uri.removeprefix(GENERATION))
                     await changed(video.status)
+                    if video.is_terminal and not told:  # it ended between the client's last look and its subscription
+                        await tell(uri)
                     if not video.is_terminal:
                         video = await studio.get(video.generation_id, wait_seconds=ROUND, on_progress=heard)
                         await changed(video.status)

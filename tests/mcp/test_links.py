@@ -1,0 +1,150 @@
+"""Links that last: made by the server, for one video, opened tomorrow, with no key in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from oxen_video_tools.errors import InvalidRequest, NotFound
+from oxen_video_tools.mcp.callers import LOCAL, Caller
+from oxen_video_tools.mcp.http import http_app
+from oxen_video_tools.mcp.links import Links
+from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.server import serving
+from oxen_video_tools.sandbox import Sandbox
+from oxen_video_tools.settings import Settings
+
+from .conftest import KEY
+from .serving import asgi, bearer, client_with, words
+
+SECRET = "a-secret-of-32-characters-or-more"
+
+
+def lasting(**changes: object) -> Options:
+    given = {"log_level": "ERROR", "public_url": "https://video.example.com", "secrets": (SECRET,)}
+    return Options(**given | changes)  # type: ignore[arg-type]
+
+
+@contextmanager
+def served(settings: Settings, options: Options) -> Iterator[str]:
+    app: Starlette = http_app(settings, options)
+    with asgi(app) as address:
+        yield address
+
+
+def here(link: str, address: str) -> str:
+    """The link as it is asked for on this machine."""
+    return link.replace("https://video.example.com", address)
+
+
+async def test_a_link_plays_tomorrow_from_another_process(settings: Settings, hub: Sandbox) -> None:
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            answer = await client.call_tool("generate_video", {"prompt": "a fox"})
+            again = await client.call_tool("get_video", {"generation_ids": [words(answer)["generation_id"]]})
+            listed = (await client.read_resource(f"oxen://generations/{words(answer)['generation_id']}")).contents[0]
+    link = words(answer)["url"]
+    assert link.startswith("https://video.example.com/v/") and words(again)["url"] == link and link in listed.text
+    assert answer.structured_content == words(answer) and "expires" not in words(answer)["next"]
+    with served(settings, lasting()) as address:  # the next day, with nothing in memory
+        first = httpx.get(here(link, address))
+        played = httpx.get(first.headers["location"])
+    assert first.status_code == 302 and first.headers["location"].startswith(hub.base_url)
+    assert first.headers["cache-control"] == "no-store" and first.headers["referrer-policy"] == "no-referrer"
+    assert played.status_code == 200 and played.content[4:8] == b"ftyp"
+
+
+async def test_a_saved_file_is_served_itself_with_ranges(settings: Settings, hub: Sandbox) -> None:
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            video = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
+            saved = words(await client.call_tool("save_video", {"videos": [video["generation_id"]]}))
+        whole = httpx.get(here(video["url"], address))
+        part = httpx.get(here(video["url"], address), headers={"Range": "bytes=4-7"})
+    assert whole.status_code == 200 and whole.content == Path(saved["file"]).read_bytes()
+    assert whole.headers["content-type"] == "video/mp4"
+    assert (part.status_code, part.content) == (206, b"ftyp")
+
+
+async def test_a_link_is_for_one_video_and_cannot_be_made_up(settings: Settings) -> None:
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            one, other = [words(await client.call_tool("generate_video", {"prompt": text})) for text in ("a", "b")]
+        k = parse_qs(urlsplit(one["url"]).query)["k"][0]
+        name, _, proof = k.partition(".")
+        for wrong in (
+            f"{address}/v/{one['generation_id']}",
+            f"{address}/v/{other['generation_id']}?k={k}",
+            f"{address}/v/{one['generation_id']}?k={name}.{proof[:-2]}AA",
+            f"{address}/v/{one['generation_id']}?k=local.{proof}",
+            f"{address}/v/{one['generation_id']}?k={Caller('another').name}.{proof}",
+            f"{address}/v/{one['generation_id']}?k=%C3%A9.%C3%A9",
+        ):
+            assert httpx.get(wrong).status_code == 404, wrong
+        assert httpx.get(here(one["url"], address)).status_code == 302
+
+
+async def test_neither_link_nor_ledger_holds_the_key(settings: Settings, tmp_path: Path) -> None:
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            link = words(await client.call_tool("generate_video", {"prompt": "a"}))["url"]
+    assert KEY not in link and SECRET not in link
+    rows = sqlite3.connect(tmp_path / "ledger.db").execute("select caller, sealed from link_keys").fetchall()
+    assert len(rows) == 1 and KEY not in str(rows)
+
+
+async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Settings, hub: Sandbox) -> None:
+    hub.faults.add("stuck")
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            video = words(await client.call_tool("generate_video", {"prompt": "a", "wait_seconds": 0}))
+            assert "url" not in video or video["url"] is None
+            link = links(settings).link(video["generation_id"], Caller(KEY))
+            await links(settings)._keep(Caller(KEY))
+            waiting = httpx.get(here(link, address))
+            await client.call_tool("cancel_video", {"generation_id": video["generation_id"]})
+            stopped = httpx.get(here(link, address))
+    assert (waiting.status_code, stopped.status_code) == (202, 410) and "refresh" in waiting.headers
+
+
+def links(settings: Settings, **options: object) -> Links:
+    found = serving(settings=settings, options=lasting(**options)).links
+    assert found is not None
+    return found
+
+
+async def test_secrets_can_be_turned(settings: Settings) -> None:
+    new = "n" * 32
+    before = links(settings)
+    await before._keep(Caller(KEY))
+    k = parse_qs(urlsplit(before.link("g1", Caller(KEY))).query)["k"][0]
+    own = parse_qs(urlsplit(before.link("g1", LOCAL)).query)["k"][0]
+    await before.close()
+    both = links(settings, secrets=(new, SECRET))
+    assert await both.caller("g1", k) == Caller(KEY) and await both.caller("g1", own) == LOCAL
+    await both.close()
+    only = links(settings, secrets=(new,))
+    with pytest.raises(NotFound):
+        await only.caller("g1", k)
+    await only.close()
+
+
+def test_an_address_without_a_secret_is_refused_at_the_start(settings: Settings) -> None:
+    with pytest.raises(InvalidRequest, match="OXEN_VIDEO_MCP_SECRETS"):
+        http_app(settings, Options(public_url="https://video.example.com"))
+
+
+async def test_without_an_address_links_stay_the_hubs(settings: Settings, hub: Sandbox) -> None:
+    with served(settings, replace(lasting(), public_url=None)) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            video = words(await client.call_tool("generate_video", {"prompt": "a"}))
+        assert video["url"].startswith(hub.base_url)
+        assert httpx.get(f"{address}/v/{video['generation_id']}").status_code == 404
