@@ -39,5 +39,15 @@ arrows: install ## imports go down only
 docs: install ## build the documentation; every link is checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+package: install ## wheel and sdist, each extra alone in a clean environment, twine check
+	$(BIN)/python scripts/check_package.py
+
+sbom: install ## what the package with all extras brings along, as CycloneDX
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file dist/sbom.cdx.json $(BIN)/python
+
+bandit: install ## known kinds of insecure code
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml oxen_video_tools mcp_server.py
+
 clean: ## remove what was made here
 	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
