@@ -8,7 +8,9 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
+from weakref import WeakSet
 
 from ..errors import Internal, InvalidRequest
 from .crew import Crew
@@ -27,6 +29,8 @@ class SqliteLedger:
         self.path = path
         self._thread = Crew(1, "oxen-video-ledger")  # a paid answer is written down even while the program ends
         self._connection: sqlite3.Connection | None = None
+        self._used = Lock()
+        _ledgers.add(self)
 
     async def run(self, make: Callable[[], Steps[T]]) -> T:
         """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
@@ -38,17 +42,32 @@ class SqliteLedger:
         self._thread.shutdown()
 
     def _close(self) -> None:
+        with self._used:
+            self._release()
+
+    def _release(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _run(self, make: Callable[[], Steps[T]]) -> T:
         try:
-            if self._connection is None:
-                self._connection = self._open()
-            return _transaction(self._connection, make())
+            with self._used:
+                if self._connection is None:
+                    self._connection = self._open()
+                return _transaction(self._connection, make())
         except sqlite3.Error as error:
             raise _in_words(error, self.path) from error
+
+    def before_fork(self) -> None:
+        """A child that inherits an open file believes in locks that it does not hold, and loses what it writes."""
+        self._used.acquire()
+        if self.path != MEMORY:
+            self._release()
+
+    def after_fork(self) -> None:
+        """Parent and child each open the file anew when they need it."""
+        self._used.release()
 
     def _open(self) -> sqlite3.Connection:
         if self.path != MEMORY:
@@ -62,11 +81,34 @@ class SqliteLedger:
         return connection
 
 
+_ledgers: WeakSet[SqliteLedger] = WeakSet()
+_forking: list[SqliteLedger] = []
+
+
+def _before_fork() -> None:
+    _forking[:] = _ledgers
+    for ledger in _forking:
+        ledger.before_fork()
+
+
+def _after_fork() -> None:
+    while _forking:
+        _forking.pop().after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
 def _make_private(path: Path) -> None:
-    """The file belongs to its owner only; SQLite gives its journals the same rights."""
+    """The file belongs to its owner only; SQLite gives its journals the same rights.
+
+    A file that exists is not touched: closing it would drop the locks of every other connection of this process.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise unwritable(str(path), error.strerror or str(error)) from None
 
