@@ -21,7 +21,7 @@ from .exchange import BeforeSend
 from .models import VideoModel, video_models
 from .records import Answer, Completion, Generation, HistoryPage, Listing
 from .transport import LARGEST_INLINE, Transport, default_user_agent
-from .uploads import to_repository, to_workbench, username
+from .uploads import account, to_repository, to_workbench
 
 if TYPE_CHECKING:
     import httpx
@@ -256,7 +256,7 @@ class HubClient:
 
     async def me(self) -> str:
         """The user name behind the key, which is also its namespace."""
-        return username(await self.transport.read("GET", "/api/users/me", what="ask who you are"))
+        return (await account(self.transport)).username
 
     async def upload(
         self,

@@ -68,7 +68,7 @@ async def to_workbench(
 ) -> str:
     """A presigned link to `path`, private to the user. The same content is sent once: `uploaded` remembers where."""
     file = await anyio.to_thread.run_sync(read, path)
-    namespace = await _namespace(transport)
+    namespace = (await account(transport)).username
     key = f"{transport.base_url}|{namespace}|{file.sha256}"
     if key in uploaded:
         try:
@@ -83,18 +83,27 @@ async def to_workbench(
     return await _presigned(transport, namespace, asset)
 
 
-async def _namespace(transport: Transport) -> str:
-    """The user's own. Source: Oxen's agent, `GET /api/users/me`."""
-    return username(await transport.read("GET", "/api/users/me", what="ask who you are"))
+@dataclass(frozen=True)
+class Account:
+    """Who the key belongs to. username: also the account's namespace.  email: signs commits."""
+
+    username: str
+    email: str
+
+    @classmethod
+    def parse(cls, payload: object) -> Account:
+        """An answer of `users/me`. Raises HubUnavailable where it names nobody."""
+        answer = values.mapping(payload)
+        user = values.mapping(answer.get("user")) or answer
+        name = values.text(user.get("username"))
+        if name is None:
+            raise HubUnavailable("The hub did not say who you are.", retry=False)
+        return cls(name, values.text(user.get("email")) or f"{name}@users.invalid")
 
 
-def username(payload: object) -> str:
-    """The name in an answer of `users/me`. Raises HubUnavailable where there is none."""
-    answer = values.mapping(payload)
-    name = values.text(values.first(values.mapping(answer.get("user")).get("username"), answer.get("username")))
-    if name is None:
-        raise HubUnavailable("The hub did not say who you are.", retry=False)
-    return name
+async def account(transport: Transport) -> Account:
+    """Source: Oxen's own agent, `GET /api/users/me`."""
+    return Account.parse(await transport.read("GET", "/api/users/me", what="ask who you are"))
 
 
 async def _ensure_playground(transport: Transport, namespace: str) -> None:
@@ -158,6 +167,7 @@ async def to_repository(
     if not namespace or not name or "/" in name:
         raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
     file = await anyio.to_thread.run_sync(read, path)
+    author = await account(transport)
     await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
     folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
     there = f"{folder}/" if folder else ""
@@ -169,6 +179,6 @@ async def to_repository(
         what=f"upload {file.name}",
         deadline=deadline,
         files={"file": (file.name, file.content, file.media_type)},
-        data={"message": f"Add {file.name}"},
+        data={"name": author.username, "email": author.email, "message": f"Add {file.name}"},
     )
     return f"{transport.base_url}{here}{target}"

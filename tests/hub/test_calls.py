@@ -363,6 +363,14 @@ async def test_nobody_listens(clock: FakeClock) -> None:
     assert KEY not in caught.value.words
 
 
+async def test_the_hubs_clock_is_learnt_from_its_answers(hub_on: HubOn, clock: FakeClock) -> None:
+    hub, _ = await hub_on(Says(200, JOB, {"date": "Wed, 21 Oct 2026 07:28:00 GMT"}), JOB, Says(200, JOB, {"date": "?"}))
+    assert hub.transport.clock_offset is None
+    for _ in range(3):
+        await hub.get("g-1")
+        assert hub.transport.clock_offset == 1792567680 - clock.time()
+
+
 async def test_giving_up_a_call_gives_it_up_at_once(hub_on: HubOn) -> None:
     hub, _ = await hub_on(HANG)
     call = asyncio.create_task(hub.get("g-1"))

@@ -166,6 +166,13 @@ async def test_on_open_is_called_at_each_connection(hub_on: HubOn) -> None:
     assert opened == ["open", "open"]
 
 
+async def test_on_break_is_called_when_one_ends_or_cannot_be_had(hub_on: HubOn) -> None:
+    hub, _ = await hub_on(stream(sent(event(1))), (503, ""), stream(sent(event(2))))
+    said: list[str] = []
+    await first(hub, 2, on_open=lambda: said.append("open"), on_break=lambda: said.append("break"))
+    assert said == ["open", "break", "break", "open"]
+
+
 @pytest.mark.parametrize("bad", [(500, ""), (502, "<html>"), (503, {"error": "x"}), (429, ""), (408, ""), DROP])
 async def test_a_bad_moment_is_waited_out(hub_on: HubOn, bad: Any) -> None:
     hub, wire = await hub_on(bad, bad, stream(sent(event(1))))

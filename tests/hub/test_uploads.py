@@ -166,24 +166,41 @@ async def test_names_with_anything_in_them(hub_on: HubOn, tmp_path: Path) -> Non
 # -- a versioned repository ----------------------------------------------------------------------------------
 
 
-async def test_the_versioned_way(hub_on: HubOn, face: Path) -> None:
-    def put(asked: Asked) -> Any:
-        return (201, {"status": "success"}) if asked.method == "PUT" else (201, {})
+def versioned(**changes: Any) -> Callable[[Asked], Any]:
+    """A hub that takes any repository and any file."""
 
-    hub, wire = await hub_on(put)
+    def answer(asked: Asked) -> Any:
+        if asked.path == "/api/users/me":
+            return {"user": {"username": "ox", "email": "ox@example.com"}}
+        return changes.get(asked.method, (201, {"status": "success"}))
+
+    return answer
+
+
+async def test_the_versioned_way(hub_on: HubOn, face: Path) -> None:
+    hub, wire = await hub_on(versioned())
     link = await hub.upload(face, repo="org/assets", branch="feature/x", directory="in puts/../a")
     digest = hashlib.sha256(PNG).hexdigest()[:12]
     there = f"/api/repos/org/assets/file/feature%2Fx/in%20puts/a/{digest}-my-face.png"
     assert link == hub.base_url + there
-    assert calls(wire) == ["POST /api/repos", f"PUT {there}"]
-    assert wire.asked[0].json() == {"namespace": "org", "name": "assets"}
-    assert PNG in wire.asked[1].body
+    assert calls(wire) == ["GET /api/users/me", "POST /api/repos", f"PUT {there}"]
+    assert wire.asked[1].json() == {"namespace": "org", "name": "assets"}
+    assert PNG in wire.asked[2].body
+    for field in (b'name="name"\r\n\r\nox\r\n', b'name="email"\r\n\r\nox@example.com', b'name="message"'):
+        assert field in wire.asked[2].body  # who commits it, and why
 
 
 async def test_a_repository_that_exists_is_used(hub_on: HubOn, face: Path) -> None:
-    hub, wire = await hub_on((409, {"status_message": "resource_already_exists"}), (201, {}))
+    hub, wire = await hub_on(versioned(POST=(409, {"status_message": "resource_already_exists"})))
     await hub.upload(face, repo="org/assets")
-    assert [asked.method for asked in wire.asked] == ["POST", "PUT"]
+    assert [asked.method for asked in wire.asked] == ["GET", "POST", "PUT"]
+
+
+async def test_a_repository_that_may_not_be_made(hub_on: HubOn, face: Path) -> None:
+    hub, wire = await hub_on(versioned(POST=(403, {"status_message": "forbidden"})))
+    with pytest.raises(OxenError):
+        await hub.upload(face, repo="org/assets")
+    assert "PUT" not in [asked.method for asked in wire.asked]
 
 
 @pytest.mark.parametrize("repo", ["assets", "/assets", "org/", "a/b/c", ""])
@@ -200,6 +217,7 @@ async def test_what_names_no_repository(hub_on: HubOn, face: Path, repo: str) ->
 @pytest.mark.parametrize(
     ("start", "kind", "megabytes"),
     [(PNG, "image", 30), (MP4[:64], "video", 50), (b"ID3\x04" + bytes(60), "audio", 15)],
+    ids=["image", "video", "audio"],
 )
 def test_limits_by_kind(tmp_path: Path, start: bytes, kind: str, megabytes: int) -> None:
     path = tmp_path / "file"
