@@ -84,4 +84,4 @@ def _instead(draft: Draft, case: Case, name: str, values: list[Any], asked: Sequ
 
 
 def _fits(case: Case, name: str, told: Any) -> bool:
-    return among(case, name, case.body[name], told)
+    return among(case, name, case.value(name), told)

@@ -50,6 +50,7 @@ class Catalog:
             return self._models
         if self._reading is None or self._reading.done():
             self._reading = asyncio.ensure_future(self._read())
+            self._reading.add_done_callback(_heard)
         if self._models is not None and self._models.live:
             return self._models
         return await asyncio.shield(self._reading)  # a caller that gives up does not take the list from the others
@@ -73,3 +74,10 @@ class Catalog:
         if self._reading is not None and not self._reading.done():
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def _heard(reading: asyncio.Task[Models]) -> None:
+    """A reading in the background that failed as nobody foresaw is told to the log; callers have the last list."""
+    error = None if reading.cancelled() else reading.exception()
+    if error is not None:
+        log.error("Reading the list of models failed.", exc_info=error)

@@ -126,5 +126,5 @@ def _unfit_picture(limits: Mapping[str, Any], width: int, height: int) -> list[s
 
 def _outside(value: float, least: float | None, most: float | None, unit: str) -> list[str]:
     if least is not None and value < least:
-        return [f"{value:g} {unit}: at least {least:g}"]
-    return [f"{value:g} {unit}: at most {most:g}"] if most is not None and value > most else []
+        return [f"{value:g} {unit}: at least {least:g} {unit}"]
+    return [f"{value:g} {unit}: at most {most:g} {unit}"] if most is not None and value > most else []

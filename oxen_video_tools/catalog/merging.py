@@ -29,7 +29,7 @@ def merged(own: Schema | None, bundled: Schema | None, page: Schema, *, live: bo
     schema = own if own is not None else bundled
     certain = live and own is not None
     needed = schema.get("required") if schema else None
-    required = set(needed) if isinstance(needed, list) else set()
+    required = {name for name in needed if isinstance(name, str)} if isinstance(needed, list) else set()
     spare = _properties(bundled)
     documented = _properties(page.get("request_schema"))
     found: dict[str, Parameter] = {}
