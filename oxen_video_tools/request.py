@@ -53,7 +53,7 @@ def _list(value: Any) -> Any:
     return [value] if isinstance(value, (str, dict)) else value
 
 
-def _texts(value: Any) -> Any:
+def texts(value: Any) -> Any:
     value = _list(value)
     return [item for item in value if item not in NOT_GIVEN] if isinstance(value, list) else value
 
@@ -68,7 +68,7 @@ Text = Annotated[str | None, BeforeValidator(_text), WithJsonSchema({"type": "st
 Flag = Annotated[bool | None, BeforeValidator(_text), WithJsonSchema({"type": "boolean"})]
 Count = Annotated[int | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
 Seconds = Annotated[int | float | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
-Texts = Annotated[list[str], BeforeValidator(_texts)]
+Texts = Annotated[list[str], BeforeValidator(texts)]
 Parameters = Annotated[dict[str, Any], BeforeValidator(_object), WithJsonSchema({"type": "string"})]
 
 
@@ -117,13 +117,18 @@ class Shot(Words):
         return self.duration or DEFAULT_SECONDS
 
 
+Shots = Annotated[
+    list[Shot],
+    BeforeValidator(_list),
+    WithJsonSchema({"type": "array", "items": Shot.model_json_schema()}),  # whole, for who does not resolve `$ref`
+]
+
+
 class VideoRequest(Words):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
     prompt: Text = Field(default_factory=not_given, description="The whole video in words. This or multi_prompt.")
-    multi_prompt: Annotated[list[Shot], BeforeValidator(_list)] = Field(
-        default_factory=list, description="The shots in order, for a video of several shots."
-    )
+    multi_prompt: Shots = Field(default_factory=list, description="The shots in order, for a video of several shots.")
     model: Text = Field(default_factory=not_given, description="Model id from find_video_models. Chosen if left out.")
     duration: Seconds = Field(default_factory=not_given, description="Seconds, with prompt; 5 if left out.")
     aspect_ratio: Text = Field(default_factory=not_given, description='"16:9" (default), "9:16", "1:1", …')

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
 
-from ..request import NOT_GIVEN, Flag, Text, Texts, VideoRequest, Words, not_given, number
+from ..request import NOT_GIVEN, Flag, Text, Texts, VideoRequest, Words, not_given, number, texts
 
 
 def _amount(value: Any) -> Any:
@@ -23,6 +24,22 @@ Dollars = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None,
 Wait = Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_amount), Number]
 Take = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(number), Whole]
 Limit = Annotated[Annotated[int, Field(ge=1, le=100)] | None, BeforeValidator(number), Whole]
+
+
+def _named(value: Any) -> Any:
+    """Said here and not as a limit in the schema, which not every provider takes."""
+    if value in NOT_GIVEN or value == []:
+        raise PydanticCustomError("missing", "Field required")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_named)]
+Names = Annotated[
+    Annotated[list[str], Field(max_length=100)],
+    AfterValidator(_named),
+    BeforeValidator(texts),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
 
 
 def _status(value: Any) -> Any:
@@ -70,9 +87,7 @@ class GenerateArguments(VideoArguments):
 
 
 class GetArguments(Words):
-    generation_ids: Annotated[Texts, Field(min_length=1, max_length=100)] = Field(
-        description="One or more ids that generate_video or list_videos gave."
-    )
+    generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
     wait_seconds: Wait = Field(
         default_factory=not_given, description="Seconds to wait until all are finished; 0 answers at once."
     )
@@ -85,7 +100,7 @@ class ListArguments(Words):
 
 
 class CancelArguments(Words):
-    generation_id: str = Field(description="The id of a queued or processing video.", min_length=1)
+    generation_id: Name = Field(description="The id of a queued or processing video.")
 
 
 class FindArguments(Words):
@@ -99,11 +114,11 @@ class FindArguments(Words):
 
 
 class InspectArguments(Words):
-    video: str = Field(description="A generation id, an https URL or an allowed local path.", min_length=1)
+    video: Name = Field(description="A generation id, an https URL or an allowed local path.")
 
 
 class SaveArguments(Words):
-    videos: Annotated[Texts, Field(min_length=1, max_length=100)] = Field(
+    videos: Names = Field(
         description="Generation ids, https URLs or allowed local paths, in the order they are joined."
     )
     filename: Text = Field(default_factory=not_given, description="Name of the file. Chosen if left out.")
