@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .fitting import fitting_lengths, number
 from .shapes import is_free, same_ratio, same_resolution, same_word
+from .shots import BOTH_PROMPTS
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -53,10 +54,13 @@ def _prompts(draft: Draft, request: VideoRequest) -> None:
         _put_or_nowhere(draft, "prompt" if known.takes("text") else None, request.prompt, "prompt")
     if not request.multi_prompt:
         return
-    if known.multi_shot is not None:
+    if request.prompt:
+        draft.findings.problem(BOTH_PROMPTS, "prompt", "multi_prompt")
+    elif known.multi_shot is not None:
         draft.put(known.multi_shot.name, known.multi_shot.say(request.multi_prompt), "multi_prompt", "shots")
-        return
-    draft.nowhere("multi_prompt", [shot.model_dump(mode="json", exclude_none=True) for shot in request.multi_prompt])
+    else:
+        shots = [shot.model_dump(mode="json", exclude_none=True) for shot in request.multi_prompt]
+        draft.nowhere("multi_prompt", shots)
 
 
 def _length(draft: Draft, request: VideoRequest) -> None:
