@@ -1,0 +1,45 @@
+"""Every benchmark, one table: `make bench`, or `python -m benchmarks [ROOM …]` for some.
+
+Each room is measured in an interpreter of its own, so that none inherits another's memory and modules. Only a whole run
+is kept in RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.table import Row, machine, shown, write
+
+ROOMS = ("starting", "paying", "waiting", "agents", "others")
+LIMIT = 1800  # seconds for one room
+
+
+def measured(room: str) -> list[Row]:
+    """The rows of one room, from a process of its own. What it says meanwhile goes to stderr."""
+    command = [sys.executable, "-m", "benchmarks", "--rows", room]
+    process = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=Path(__file__).parents[1], timeout=LIMIT)
+    return [Row(**one) for one in json.loads(process.stdout.splitlines()[-1])]
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] == ["--rows"]:
+        rows = import_module(f"benchmarks.{arguments[1]}").rows()
+        print(json.dumps([row.as_json() for row in rows]))
+        return
+    rooms = arguments or ROOMS
+    about, table = machine(), []
+    for room in rooms:
+        print(f"measuring {room} …", file=sys.stderr, flush=True)
+        table += measured(room)
+    print("\n".join(about), "", shown(table), sep="\n")
+    if tuple(rooms) == ROOMS:
+        write(table, about)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,199 @@
+"""How long it takes to start: the MCP server, the package, the LangChain tools; and how long the list of tools is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.table import Row, spread
+
+SERVERS = 15  # starts of each server
+IMPORTS = 31  # of each interpreter
+ROOT = Path(__file__).parents[1]
+BARE = """
+from mcp.server import MCPServer
+server = MCPServer("bare", log_level="ERROR")
+@server.tool()
+async def nothing(prompt: str) -> str:
+    "Nothing."
+    return prompt
+server.run()
+"""
+COMMANDS = {"bare": ("-c", BARE), "ours": ("-m", "oxen_video_tools.mcp")}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "0"}}
+MESSAGES = [
+    {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO},
+    {"jsonrpc": "2.0", "method": "notifications/initialized"},
+    {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}},
+]
+PYTHON = "pass"
+PACKAGE = "import oxen_video_tools"
+BASE_TOOL = "from langchain_core.tools import BaseTool"
+LANGCHAIN = "from oxen_video_tools.langchain import OxenVideoToolkit"
+
+
+@dataclass(frozen=True)
+class Start:
+    """wall, cpu: milliseconds until it answered.  memory: resident MB then.  answer: to tools/list."""
+
+    wall: float
+    cpu: float
+    memory: float = 0.0
+    answer: Mapping[str, object] | None = None
+
+
+def environment() -> dict[str, str]:
+    """With bytecode, as it is installed; and a key, so that nothing asks for one."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"OXEN_API_KEY": "bench", "OXEN_VIDEO_LEDGER": "memory:"}
+
+
+def served(command: Sequence[str]) -> Start:
+    """From spawning a server to its answer to tools/list over stdio."""
+    began = time.perf_counter()
+    server = subprocess.Popen(
+        [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=ROOT
+    )
+    assert server.stdin
+    assert server.stdout
+    server.stdin.write(b"".join(json.dumps(message).encode() + b"\n" for message in MESSAGES))
+    server.stdin.flush()
+    while (answer := json.loads(server.stdout.readline())).get("id") != 2:
+        pass
+    wall = (time.perf_counter() - began) * 1e3
+    memory, cpu = _resident(server.pid), _cpu(server.pid)
+    server.stdin.close()
+    server.stdout.close()
+    server.wait()
+    return Start(wall, cpu, memory, answer["result"])
+
+
+def _resident(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return float("nan")
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e3
+
+
+def imported(code: str) -> Start:
+    """A whole interpreter that runs one line."""
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment(), cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, code
+    return Start((time.perf_counter() - began) * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3)
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Of runs that took turns: each pair met the same load."""
+    return median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def _cold_start() -> list[Row]:
+    starts: dict[str, list[Start]] = {name: [] for name in COMMANDS}
+    for turn in range(SERVERS + 1):
+        for name, command in COMMANDS.items():
+            start = served(command)
+            if turn:  # the first writes the bytecode
+                starts[name].append(start)
+    ours, bare = starts["ours"], starts["bare"]
+    wall = _ratio([one.wall for one in ours], [one.wall for one in bare])
+    cpu = _ratio([one.cpu for one in ours], [one.cpu for one in bare])
+    memory = _ratio([one.memory for one in ours], [one.memory for one in bare])
+    limit = (
+        ""
+        if wall <= 1.10 and memory <= 1.10
+        else "What is left after the SDK's own imports is building eight tools from their pydantic models."
+    )
+    return [
+        Row(
+            "MCP cold start: spawn → `tools/list`",
+            "a bare server of the same SDK",
+            "≤ 1.10 × the time",
+            f"{wall:.2f} × (CPU {cpu:.2f} ×): {spread([one.wall for one in ours], 'ms', 0)} against "
+            f"{spread([one.wall for one in bare], 'ms', 0)}, median of {SERVERS}",
+            wall <= 1.10,
+            limit if wall > 1.10 else "",
+        ),
+        Row(
+            "its memory then (RSS)",
+            "the same",
+            "≤ 1.10 × the memory",
+            f"{memory:.2f} ×: {median(one.memory for one in ours):.1f} against "
+            f"{median(one.memory for one in bare):.1f} MB",
+            memory <= 1.10,
+            limit if memory > 1.10 else "",
+        ),
+        _tool_list(ours[0].answer or {}),
+    ]
+
+
+def _tool_list(answer: Mapping[str, object]) -> Row:
+    tools = answer["tools"]
+    assert isinstance(tools, list)
+    seen = [{name: one[name] for name in ("name", "description", "inputSchema")} for one in tools]
+    size = len(json.dumps(seen, ensure_ascii=False, separators=(",", ":")).encode())
+    whole = len(json.dumps(tools, ensure_ascii=False, separators=(",", ":")).encode())
+    return Row(
+        "tool list, as a model sees it",
+        "–",
+        "≤ 10 KB",
+        f"{size / 1000:.1f} KB for {len(seen)} tools ({whole / 1000:.1f} KB with output schemas and hints)",
+        size <= 10_000,
+    )
+
+
+def _imports() -> list[Row]:
+    starts: dict[str, list[Start]] = {code: [] for code in (PYTHON, PACKAGE, BASE_TOOL, LANGCHAIN)}
+    for turn in range(IMPORTS + 1):
+        for code, taken in starts.items():
+            start = imported(code)
+            if turn:
+                taken.append(start)
+    walls = {code: [one.wall for one in taken] for code, taken in starts.items()}
+    more = median(a - b for a, b in zip(walls[PACKAGE], walls[PYTHON], strict=True))
+    ratio = _ratio(walls[LANGCHAIN], walls[BASE_TOOL])
+    cpu = _ratio([one.cpu for one in starts[LANGCHAIN]], [one.cpu for one in starts[BASE_TOOL]])
+    return [
+        Row(
+            "`import oxen_video_tools`",
+            "bare Python",
+            "≤ 25 ms more",
+            f"{more:.1f} ms more: {spread(walls[PACKAGE], 'ms')} against {spread(walls[PYTHON], 'ms')}",
+            more <= 25,
+        ),
+        Row(
+            "importing the LangChain tools",
+            "importing `BaseTool`",
+            "≤ 1.05 ×",
+            f"{ratio:.3f} × (CPU {cpu:.3f} ×): {spread(walls[LANGCHAIN], 'ms', 0)} against "
+            f"{spread(walls[BASE_TOOL], 'ms', 0)}",
+            ratio <= 1.05,
+            ""
+            if ratio <= 1.05
+            else "Eight argument models and eight tools are pydantic classes, and pydantic builds a validator for each "
+            "when it is defined; our own modules are the rest.",
+        ),
+    ]
+
+
+def rows() -> list[Row]:
+    """All of it, in a minute or two."""
+    return [*_cold_start(), *_imports()]

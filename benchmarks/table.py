@@ -1,0 +1,98 @@
+"""A row of the table of benchmarks, the machine it was measured on, and how both are shown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+PACKAGES = ("anyio", "httpx", "langchain-core", "mcp", "pydantic")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. met: None where there is no goal.  limit: where a goal is missed, what limits it."""
+
+    what: str
+    against: str
+    goal: str
+    result: str
+    met: bool | None
+    limit: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For the process that collects all rows."""
+        return asdict(self)
+
+
+def at_percent(values: Sequence[float], percent: float) -> float:
+    """The value that so many percent do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
+    """The median, and between which values half of all lie."""
+    low, high = at_percent(values, 25), at_percent(values, 75)
+    return f"{median(values):.{digits}f} {unit} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def machine() -> list[str]:
+    """What was measured on: no names, no paths."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return [
+        f"{os.cpu_count()} × {_processor()}, {_memory()} of memory, {platform.system()}",
+        f"Python {platform.python_version()} ({platform.python_implementation()}); {packages}",
+        f"load average when it began: {_load()}",
+    ]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "processor")
+
+
+def _memory() -> str:
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    except (AttributeError, OSError, ValueError):
+        return "unknown size"
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def shown(rows: Sequence[Row]) -> str:
+    """The table as Markdown."""
+    lines = ["| what | against | goal | result | |", "|---|---|---|---|---|"]
+    for row in rows:
+        verdict = {True: "met", False: "**missed**", None: ""}[row.met]
+        lines.append(f"| {row.what} | {row.against} | {row.goal} | {row.result} | {verdict} |")
+    missed = [row for row in rows if row.limit]
+    if missed:
+        lines += ["", "What limits what was missed, and what else is worth knowing:", ""]
+        lines += [f"* **{row.what}**: {row.limit}" for row in missed]
+    return "\n".join(lines)
+
+
+def write(rows: Sequence[Row], about: Sequence[str]) -> None:
+    """Keep the table and the machine it was measured on."""
+    head = ["# Results", "", "Written by `make bench`. Ratios are of runs that took turns within this one run.", ""]
+    RESULTS.write_text("\n".join([*head, *(f"* {line}" for line in about), "", shown(rows), ""]), "utf-8")
