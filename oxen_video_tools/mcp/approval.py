@@ -17,7 +17,7 @@ from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestStat
 from pydantic import BaseModel, Field
 
 from ..errors import Declined, NeedsApproval
-from .callers import caller_of
+from .callers import caller_of, reach
 from .service import Service
 
 if TYPE_CHECKING:
@@ -32,15 +32,22 @@ class Approval(BaseModel):
     approve: bool = Field(description="Spend this amount?")
 
 
+class NotAsked(Approval):
+    """There was nothing to agree to; whoever spends checks that this is still so."""
+
+    approve: bool = True
+
+
 def asking(row: Tool) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
     """The resolver that asks what this row asks."""
 
     async def ask(request: Any, ctx: Context[Service]) -> Approval | Elicit[Approval]:
         service = ctx.request_context.lifespan_context
-        async with service.studio(ctx.request_context.request) as studio:
-            question = await row.ask(studio, request)
+        caller = caller_of(ctx.request_context.request)
+        async with service.studios.of(caller) as studio:
+            question = await row.ask(studio, request, reach(caller))
         if question is None:
-            return Approval(approve=True)
+            return NotAsked()
         if can_ask(ctx):
             return Elicit(question.text, Approval)
         if not question.waived:
@@ -57,10 +64,11 @@ def can_ask(ctx: Context[Any]) -> bool:
     return form and (ctx.protocol_version == "2026-07-28" or ctx.session.can_send_request)
 
 
-def require(answer: Any) -> None:
-    """Raises Declined unless the person agreed."""
+def agreed(answer: Any) -> bool:
+    """Whether a person agreed, or a number that stands for it; False where nobody was asked. Raises Declined."""
     if not (isinstance(answer, AcceptedElicitation) and answer.data.approve):
         raise Declined("The user did not approve the cost. Nothing was submitted.")
+    return not isinstance(answer.data, NotAsked)
 
 
 class SingleUse(AESGCMRequestStateCodec):

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import RateLimited, Unauthenticated, foreseen
 
@@ -38,6 +38,12 @@ class Caller:
 
 
 LOCAL = Caller()
+
+
+def reach(caller: Caller) -> Literal["roots", "nowhere"]:
+    """Where this caller's local inputs may lie: a file of this machine is nothing to somebody on another one."""
+    return "roots" if caller == LOCAL else "nowhere"
+
 
 OpenStudio = Callable[[Caller], AbstractAsyncContextManager["AsyncStudio"]]
 

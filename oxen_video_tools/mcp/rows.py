@@ -16,6 +16,7 @@ from ..errors import OxenError, invalid_arguments
 from ..tools import Call, Reply
 from . import approval
 from .approval import Approval
+from .callers import caller_of, reach
 from .player import PLAYER
 from .progress import reporting
 from .service import Service
@@ -76,8 +77,7 @@ def _free(row: Row) -> Any:
 
 def _paid(row: Row) -> Any:
     async def call(request: Any, ctx: Context[Service], approved: Any) -> CallToolResult:
-        approval.require(approved)
-        return await _answered(row, request, ctx)
+        return await _answered(row, request, ctx, approved=approval.agreed(approved))
 
     call.__annotations__ |= {
         "request": row.arguments,
@@ -87,14 +87,15 @@ def _paid(row: Row) -> Any:
     return call
 
 
-async def _answered(row: Row, request: Any, ctx: Context[Service]) -> CallToolResult:
+async def _answered(row: Row, request: Any, ctx: Context[Service], *, approved: bool = False) -> CallToolResult:
     service = ctx.request_context.lifespan_context
+    caller = caller_of(ctx.request_context.request)
     async with (
-        service.studio(ctx.request_context.request) as studio,
+        service.studios.of(caller) as studio,
         reporting(ctx, service.clock) as reporter,
     ):
         wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
-        call = Call(wait, longest, reporter.report, approved=True)
+        call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
         reply = await _unless_closing(service, row, studio, request, call)
     return await shown(service, ctx.request_context.request, reply)
 

@@ -11,7 +11,7 @@ from mcp.server.caching import CacheHint
 
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from ..tools import TABLE
+from ..tools import TABLE, hidden
 from .approval import sealed_questions
 from .callers import Studios
 from .completions import add_completions
@@ -69,7 +69,7 @@ def build_server(
         version=_version(),
         website_url="https://www.oxen.ai",
         instructions=INSTRUCTIONS,
-        tools=[project(row) for row in TABLE.values()],
+        tools=[project(row.without(hidden(service.settings))) for row in TABLE.values()],
         extensions=[
             player(service.options, service.settings),
             Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
