@@ -4,9 +4,10 @@
         my_agent("a red balloon, five seconds")
         assert oxen_sandbox.ledger()["charged"] == "0.3500"
 
-While it stands, `OXEN_BASE_URL` and `OXEN_API_KEY` point to it, so that an agent which takes its settings from the
-environment needs nothing else. Each test has one of its own, started in milliseconds and gone afterwards. Faults are
-set with `oxen_sandbox.faults.add("drop_answer")`, or beforehand, with every other option of `Sandbox`:
+While it stands, `OXEN_BASE_URL` and `OXEN_API_KEY` point to it, and the ledger and the videos go to a temporary folder,
+so that an agent which takes its settings from the environment needs nothing else. Each test has one of its own, started
+in milliseconds and gone afterwards. Faults are set with `oxen_sandbox.faults.add("drop_answer")`, or beforehand, with
+every other option of `Sandbox`:
 
     @pytest.mark.oxen_sandbox(credits=1, faults=["rate_limited@1-2"])
 
@@ -31,7 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def oxen_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def oxen_sandbox(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sandbox]:
     """Oxen's HTTP API on this machine; the environment leads to it for as long as the test runs."""
     from .sandbox import Sandbox
 
@@ -41,5 +44,8 @@ def oxen_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     with Sandbox(**options) as hub:
         monkeypatch.setenv("OXEN_BASE_URL", hub.base_url)
         monkeypatch.setenv("OXEN_API_KEY", hub.api_key)
+        folder = tmp_path_factory.mktemp("oxen")
+        monkeypatch.setenv("OXEN_VIDEO_LEDGER", f"sqlite:///{folder.as_posix()}/ledger.db")
+        monkeypatch.setenv("OXEN_VIDEO_OUTPUT_DIR", str(folder))
         monkeypatch.delenv("OXEN_VIDEO_SANDBOX", raising=False)
         yield hub

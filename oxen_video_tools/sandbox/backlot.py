@@ -213,7 +213,7 @@ class Backlot:
             return str(job.faults["fail"])
         if "moderated" in job.faults:
             return MODERATED
-        words = problem(model, job.body, lambda url: self.files.reaches(url, at))
+        words = problem(model, job.body, lambda url, kind: self.files.reaches(url, at, kind))
         return words or (None if self._affords(self.price(model, job.body)) else NO_CREDITS)
 
     def _affords(self, price: Decimal) -> bool:

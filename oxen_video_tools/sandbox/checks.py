@@ -19,7 +19,7 @@ from .shotlist import filled
 from .shots import shots_problem, single_length_problem
 from .words import BOTH_PROMPTS, NEITHER_PROMPT, UNREADABLE, duration_words, number, one_of, refused
 
-Readable = Callable[[str], bool]
+Readable = Callable[[str, str], bool]
 _TYPES = {
     "string": "Input should be a valid string",
     "integer": "Input should be a valid integer",
@@ -30,17 +30,19 @@ _TYPES = {
 }
 
 
-def problem(model: Model, body: Mapping[str, Any], readable: Readable = lambda _: True) -> str | None:
+def problem(model: Model, body: Mapping[str, Any], readable: Readable | None = None) -> str | None:
     """The first thing that is wrong with `body`, in the hub's words.
 
-    readable: whether the model's server could fetch a URL.
+    readable: tells whether the model's server could fetch a URL and finds media of that kind ("image", …) there.
     """
     body = lax(model, body)
     for check in (_prompt_problem, _shots_problem, _schema_problem, _length_problem, _limit_problem, _rule_problem):
         words = check(model, body)
         if words:
             return words
-    return UNREADABLE if any(not readable(url) for url in media(model, body)) else None
+    if readable and any(not readable(url, kind) for url, kind in media(model, body)):
+        return UNREADABLE
+    return None
 
 
 def lax(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,12 +156,13 @@ def _rule_problem(model: Model, body: Mapping[str, Any]) -> str | None:
     return None
 
 
-def media(model: Model, body: Mapping[str, Any]) -> Iterator[str]:
-    """Every URL that the model's server would have to fetch."""
+def media(model: Model, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every URL that the model's server would have to fetch, and the kind of media that it expects."""
     for name, schema in model.properties.items():
         value = body.get(name)
         if value is not None and ("x-media" in schema or "uri" in (schema.get("format"), _of_items(schema))):
-            yield from _urls(value)
+            kind = schema.get("x-media", {}).get("kind", "image")
+            yield from ((url, kind) for url in _urls(value))
 
 
 def _of_items(schema: Mapping[str, Any]) -> str | None:

@@ -23,24 +23,34 @@ _ALL = frozenset(POINTS) - {"result"}
 _GROUPS = {"any": _ALL, "paid": frozenset(PAID)}
 
 
+_NUMBER = r"\d{1,9}(\.\d{1,9})?"  # seconds
+_STATUS = "[2-5][0-9][0-9](:(json|html|text))?"
+
+
 @dataclass(frozen=True)
 class Kind:
-    """point: where it strikes by default.  value: what stands for a missing VALUE.  words: what it does."""
+    """point: where it strikes by default.  value: what stands for a missing VALUE.  words: what it does.
+
+    form: a regular expression of the VALUEs that there are.
+    """
 
     point: str
     words: str
     value: str | None = None
+    form: str = ".*"
 
 
 KINDS: Mapping[str, Kind] = {
     # the answer to a call
     "drop_answer": Kind("paid", "the call is carried out, the connection closes without an answer"),
     "drop_request": Kind("paid", "the connection closes and nothing was done"),
-    "late": Kind("any", "the answer comes VALUE seconds late", "5"),
-    "rate_limited": Kind("any", "429 with Retry-After in VALUE seconds (`none`: without one)", "1"),
-    "rate_limited_date": Kind("any", "429 with Retry-After as an HTTP date VALUE seconds ahead", "1"),
-    "error": Kind("any", "nothing is done; STATUS[:json|html|text] is answered", "500:json"),
-    "error_after": Kind("paid", "the call is carried out, but STATUS[:json|html|text] is answered", "502:html"),
+    "late": Kind("any", "the answer comes VALUE seconds late", "5", _NUMBER),
+    "rate_limited": Kind("any", "429 with Retry-After in VALUE seconds (`none`: without one)", "1", rf"{_NUMBER}|none"),
+    "rate_limited_date": Kind("any", "429 with Retry-After as an HTTP date VALUE seconds ahead", "1", _NUMBER),
+    "error": Kind("any", "nothing is done; STATUS[:json|html|text] is answered", "500:json", _STATUS),
+    "error_after": Kind(
+        "paid", "the call is carried out, but STATUS[:json|html|text] is answered", "502:html", _STATUS
+    ),
     "unauthenticated": Kind("any", "401, whatever the key"),
     "insufficient_credits": Kind("paid", "402, the account is empty"),
     "error_in_200": Kind("paid", "nothing is done; 200 with an error inside"),
@@ -49,16 +59,16 @@ KINDS: Mapping[str, Kind] = {
     # a job
     "moderated": Kind("paid", "the job fails as moderated content"),
     "fail": Kind("paid", "the job fails with VALUE as its error_message", "The model's provider failed."),
-    "stuck": Kind("paid", "the job stays in VALUE for good", "processing"),
-    "vanish": Kind("paid", "the job is gone, VALUE seconds after it was accepted", "0"),
-    "show_late": Kind("paid", "the job stands in the list only after VALUE seconds", "5"),
-    "other_clients": Kind("enqueue", "VALUE jobs of other clients of the account arrive just before", "1"),
+    "stuck": Kind("paid", "the job stays in VALUE for good", "processing", "processing|queued"),
+    "vanish": Kind("paid", "the job is gone, VALUE seconds after it was accepted", "0", _NUMBER),
+    "show_late": Kind("paid", "the job stands in the list only after VALUE seconds", "5", _NUMBER),
+    "other_clients": Kind("enqueue", "VALUE jobs of other clients of the account arrive just before", "1", r"\d{1,6}"),
     "twin": Kind("enqueue", "another client of the account enqueues the very same body"),
     # what is read
-    "short_list": Kind("list", "the list ends after VALUE records", "0"),
+    "short_list": Kind("list", "the list ends after VALUE records", "0", r"\d{1,6}"),
     "no_url": Kind("result", "a succeeded record is shown without its URL"),
     "expired_url": Kind("result", "a succeeded record is shown with a URL that is over"),
-    "quirk": Kind("result", "an odd record: wrapped, relative, nested, milliseconds, old or unknown", "wrapped"),
+    "quirk": Kind("result", "an odd record, by VALUE", "wrapped", "wrapped|relative|nested|milliseconds|old|unknown"),
     # a result file
     "truncated_file": Kind("download", "a whole answer with half of the file"),
     "cut_download": Kind("download", "the connection closes halfway through the file"),
@@ -66,13 +76,13 @@ KINDS: Mapping[str, Kind] = {
     "not_a_video": Kind("download", "an HTML page instead of the file"),
     "redirect": Kind("download", "302 to VALUE", "https://elsewhere.invalid/video.mp4"),
     # the stream of events
-    "events_cut": Kind("events", "the stream ends after VALUE events", "0"),
+    "events_cut": Kind("events", "the stream ends after VALUE events", "0", r"\d{1,6}"),
     "events_silent": Kind("events", "the stream is open and says nothing"),
     "events_duplicated": Kind("events", "each event comes twice"),
     "events_out_of_order": Kind("events", "each event comes after the one that follows it"),
     "events_unnamed": Kind("events", "no `event:` line; the name stands in the data"),
     "events_noise": Kind("events", "events of other kinds, comments and fields in between"),
-    "events_chopped": Kind("events", "written in pieces of VALUE bytes, with CRLF", "3"),
+    "events_chopped": Kind("events", "written in pieces of VALUE bytes, with CRLF", "3", r"\d{1,6}"),
 }
 
 
@@ -90,6 +100,8 @@ class Fault:
             raise ValueError(f"there is no fault {self.name!r}; there are {', '.join(KINDS)}")
         if self.point is not None and self.point not in (*POINTS, *_GROUPS):
             raise ValueError(f"there is no point {self.point!r}; there are {', '.join((*POINTS, *_GROUPS))}")
+        if self.value is not None and not re.fullmatch(KINDS[self.name].form, self.value, re.DOTALL):
+            raise ValueError(f"{self.name}={self.value} can't be; its value is like {KINDS[self.name].value}")
         _strikes(self.calls, 1, random.Random(0))  # noqa: S311
 
     @classmethod
@@ -116,7 +128,9 @@ class Fault:
 
 
 _FORM = re.compile(
-    r"(?P<name>[a-z_0-9]+)(?:=(?P<value>.*?))?(?:@(?P<calls>[0-9*,%.-]+))?(?:/(?P<point>[a-z]+))?", re.DOTALL
+    r"(?P<name>[a-z_0-9]+)(?:=(?P<value>.*?))?(?:@(?P<calls>[0-9*,%.-]+))?"
+    rf"(?:/(?P<point>{'|'.join((*POINTS, *_GROUPS))}))?",
+    re.DOTALL,
 )
 _SPAN = re.compile(r"(\d+)(?:(-)(\d+)?)?")
 

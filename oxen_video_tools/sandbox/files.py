@@ -70,13 +70,16 @@ class Files:
         """Whether a URL leads to this sandbox."""
         return bool(self.base_url) and url.startswith(f"{self.base_url}/")
 
-    def reaches(self, url: str, now: float) -> bool:
-        """Whether a model's server could read `url`. Foreign hosts are believed: the sandbox calls nobody.
+    def reaches(self, url: str, now: float, kind: str = "image") -> bool:
+        """Whether a model's server could read `url` and finds what it expects.
+
+        Foreign hosts are believed: the sandbox calls nobody.
 
         `data:` URIs, paths and private addresses are not: no server of a model's provider could fetch them.
         """
         if self.is_own(url):
-            return self._reaches_own(url, now)
+            local = self.local(url)
+            return self._reaches_own(url, now) and (local is None or kind != "image" or _is_image(local))
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
@@ -107,6 +110,17 @@ def uploaded(path: str) -> tuple[str, str, str, str] | None:
     if len(parts) == 8 and parts[1:3] == ["api", "repos"] and parts[5] == "file":
         return parts[3], parts[4], parts[6], parts[7]
     return None
+
+
+def _is_image(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.verify()
+    except Exception:  # Pillow raises whatever its decoders do
+        return False
+    return True
 
 
 def _is_private(host: str) -> bool:

@@ -107,11 +107,16 @@ def _lines(word: str) -> int:
     return int(found[1]) if found else _LINES.get(word, 720)
 
 
+def _from_the_start(name: str, media: Mapping[str, Any]) -> int:
+    words = f"{name} {media.get('role')}"
+    return 0 if "first" in words or "start" in words else 2 if "last" in words or "end" in words else 1
+
+
 def _first_frame(model: Model, body: Mapping[str, Any]) -> str | None:
     """The image that a model would start from: a first frame, else the first reference."""
     roles = {name: schema["x-media"] for name, schema in model.properties.items() if "x-media" in schema}
     images = [name for name, media in roles.items() if media.get("kind") == "image"]
-    for name in sorted(images, key=lambda name: "start" not in f"{name} {roles[name].get('role')}"):
+    for name in sorted(images, key=lambda name: _from_the_start(name, roles[name])):
         value = body.get(name)
         first = value[0] if isinstance(value, list) and value else value
         if isinstance(first, str) and first:
