@@ -21,7 +21,7 @@ from .exchange import BeforeSend
 from .models import VideoModel, video_models
 from .records import Answer, Completion, Generation, HistoryPage, Listing
 from .transport import LARGEST_INLINE, Transport, default_user_agent
-from .uploads import account, to_repository, to_workbench
+from .uploads import Workbench, account, to_repository
 
 if TYPE_CHECKING:
     import httpx
@@ -61,7 +61,7 @@ class HubClient:
             user_agent=user_agent or default_user_agent(),
             resolve=resolve,
         )
-        self._uploaded: MutableMapping[str, str] = {} if uploaded is None else uploaded
+        self._workbench = Workbench(self.transport, {} if uploaded is None else uploaded)
 
     @classmethod
     def of(cls, settings: Settings, **seams: Any) -> HubClient:
@@ -98,19 +98,20 @@ class HubClient:
         before_send: awaited right before the first byte of each try. Raises a refusal's own kind (nothing spent), or
         SubmissionUnclear when nobody knows.
         """
-        payload = await self.transport.pay(
+
+        def understand(payload: Any) -> Answer | None:
+            answer = Answer.parse(payload, base_url=self.base_url)
+            return answer if answer.videos else None
+
+        return await self.transport.pay(
             f"{API}/videos/generate",
             body,
             what="generate a video",
             deadline=timeout,
             before_send=before_send,
-            understood=lambda answer: bool(self._answer(answer).videos),
+            understand=understand,
             largest=LARGEST_INLINE,
         )
-        return self._answer(payload)
-
-    def _answer(self, payload: Any) -> Answer:
-        return Answer.parse(payload, base_url=self.base_url)
 
     async def enqueue(
         self, body: Mapping[str, Any], *, deadline: float | None = None, before_send: BeforeSend | None = None
@@ -120,15 +121,14 @@ class HubClient:
         Only the model's existence, `num_generations`, the key and the credits are checked now; everything else when
         the job runs (Oxen docs, async queue: Validation). Raises as `generate` does.
         """
-        payload = await self.transport.pay(
+        return await self.transport.pay(
             f"{API}/queue",
             body,
             what="enqueue a generation",
             deadline=deadline,
             before_send=before_send,
-            understood=lambda answer: bool(records.generations(answer)),
+            understand=lambda answer: [one.of_request(body) for one in self._generations(answer)] or None,
         )
-        return [one.of_request(body) for one in self._generations(payload)]
 
     async def get(self, generation_id: str, *, deadline: float | None = None) -> Generation:
         """One job, whoever started it. Raises NotFound."""
@@ -277,9 +277,7 @@ class HubClient:
             return await to_repository(
                 self.transport, Path(path), repo=repo, branch=branch, directory=directory, deadline=deadline
             )
-        return await to_workbench(
-            self.transport, Path(path), uploaded=self._uploaded, directory=directory, deadline=deadline
-        )
+        return await self._workbench.link(Path(path), directory=directory, deadline=deadline)
 
     async def download(
         self,

@@ -11,6 +11,7 @@ import stamina
 
 from ..clock import Clock
 from ..errors import OxenError
+from .wirelog import discreet
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -46,12 +47,13 @@ async def patiently(
     tries = stamina.retry_context(
         on=decide, attempts=attempts, timeout=None, wait_initial=shortest, wait_max=longest, wait_jitter=0
     )
-    async for one in tries:
-        if one.num > 1:
-            await clock.sleep(pause)
-        curve = one.next_wait
-        with one:
-            return await attempt()
+    with discreet(None):  # stamina warns of each new try without saying of what: `log` says it
+        async for one in tries:
+            if one.num > 1:
+                await clock.sleep(pause)
+            curve = one.next_wait
+            with one:
+                return await attempt()
     raise AssertionError("stamina ends by raising the last error")
 
 

@@ -57,7 +57,6 @@ class Reply:
     status: int
     content: bytes
     headers: Mapping[str, str]
-    payload: Any = ...
 
     @property
     def is_success(self) -> bool:
@@ -65,7 +64,7 @@ class Reply:
 
     def json(self) -> Any:
         """The JSON value, or Ellipsis."""
-        return values.parsed(self.content) if self.payload is ... else self.payload
+        return values.parsed(self.content)
 
 
 def spoken(payload: Any, content: bytes = b"") -> str | None:

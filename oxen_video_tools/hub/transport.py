@@ -12,9 +12,11 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import httpx
 
 from ..clock import Clock, SystemClock
@@ -36,6 +38,8 @@ from .patience import patiently
 from .refusals import Reply, after_paying, carries_error, http_date, refusal
 from .wirelog import discreet
 
+T = TypeVar("T")
+LARGE = 2**20  # bytes
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -100,7 +104,7 @@ class Transport:
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         """A client without key and without cookies."""
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             transport=self.inner,
             verify=_certificates(),
             limits=limits,
@@ -108,6 +112,8 @@ class Transport:
             follow_redirects=False,
             trust_env=not self.on_this_machine,  # a proxy can't reach the sandbox
         )
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return client
 
     async def close(self) -> None:
         """Close every connection."""
@@ -197,11 +203,11 @@ class Transport:
         what: str,
         deadline: float | None = None,
         before_send: BeforeSend | None = None,
-        understood: Callable[[Any], bool],
+        understand: Callable[[Any], T | None],
         largest: int = LARGEST_ANSWER,
-    ) -> Any:
-        """The JSON that a paid POST answers. Raises a refusal's own kind where nothing was spent, else
-        SubmissionUnclear with `body` as what was sent. understood: whether the JSON holds what was paid for.
+    ) -> T:
+        """What was paid for. Raises a refusal's own kind where nothing was spent, else SubmissionUnclear with `body`
+        as what was sent. understand: takes it out of the answer's JSON; None where it is not there.
         """
         try:
             content = json.dumps(dict(body), ensure_ascii=False, allow_nan=False).encode()
@@ -210,7 +216,7 @@ class Transport:
         headers = self.authorization() | {"Content-Type": "application/json", "Accept": "application/json"}
         until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
 
-        async def attempt() -> Any:
+        async def attempt() -> T:
             one = Try(before_send)
             request = self.fresh.build_request("POST", self.base_url + path, headers=headers, content=content)
             try:
@@ -223,9 +229,9 @@ class Transport:
                     f"{self.redacted(silence.why)}.",
                     sent=body,
                 ) from None
-            payload = reply.json()
-            if reply.is_success and payload is not ... and understood(payload):
-                return payload
+            bought = await _taken_from(reply, understand)
+            if bought is not None:
+                return bought
             error = after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
             raise _of_model(error)
 
@@ -241,6 +247,16 @@ class Transport:
         if told is not None:
             self.clock_offset = told - self.clock.time()
         return reply
+
+
+async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T | None:
+    """What was bought, if it is there. Whole videos in JSON are read in a thread: nobody else has to wait."""
+
+    def read() -> T | None:
+        payload = reply.json() if reply.is_success else ...
+        return None if payload is ... else understand(payload)
+
+    return await anyio.to_thread.run_sync(read) if len(reply.content) > LARGE else read()
 
 
 def _of_model(error: OxenError) -> OxenError:

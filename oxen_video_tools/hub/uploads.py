@@ -11,10 +11,12 @@ import os
 import re
 import stat
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urljoin
+from weakref import WeakValueDictionary
 
+import anyio
 import anyio.to_thread
 
 from ..errors import HubUnavailable, InputUnreadable, InvalidRequest, NotFound
@@ -63,26 +65,6 @@ def read(path: Path) -> LocalFile:
     return LocalFile(name[-100:], kind, media_type, content, hashlib.sha256(content).hexdigest())
 
 
-async def to_workbench(
-    transport: Transport, path: Path, *, uploaded: MutableMapping[str, str], directory: str, deadline: float
-) -> str:
-    """A presigned link to `path`, private to the user. The same content is sent once: `uploaded` remembers where."""
-    file = await anyio.to_thread.run_sync(read, path)
-    namespace = (await account(transport)).username
-    key = f"{transport.base_url}|{namespace}|{file.sha256}"
-    if key in uploaded:
-        try:
-            return await _presigned(transport, namespace, uploaded[key])
-        except NotFound:  # somebody tidied up
-            uploaded.pop(key, None)
-    await _ensure_playground(transport, namespace)
-    asset = await _send(transport, namespace, file, directory, deadline)
-    while len(uploaded) >= MOST_REMEMBERED:
-        uploaded.pop(next(iter(uploaded)))
-    uploaded[key] = asset
-    return await _presigned(transport, namespace, asset)
-
-
 @dataclass(frozen=True)
 class Account:
     """Who the key belongs to. username: also the account's namespace.  email: signs commits."""
@@ -99,6 +81,36 @@ class Account:
         if name is None:
             raise HubUnavailable("The hub did not say who you are.", retry=False)
         return cls(name, values.text(user.get("email")) or f"{name}@users.invalid")
+
+
+@dataclass
+class Workbench:
+    """The private way. uploaded: asset paths by content hash."""
+
+    transport: Transport
+    uploaded: MutableMapping[str, str] = field(repr=False)
+    _account: Account | None = field(default=None, init=False, repr=False)
+    _busy: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary, init=False, repr=False)
+
+    async def link(self, path: Path, *, directory: str, deadline: float) -> str:
+        """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
+        file = await anyio.to_thread.run_sync(read, path)
+        if self._account is None:
+            self._account = await account(self.transport)
+        namespace = self._account.username
+        key = f"{self.transport.base_url}|{namespace}|{file.sha256}"
+        async with self._busy.setdefault(key, anyio.Lock()):
+            if key in self.uploaded:
+                try:
+                    return await _presigned(self.transport, namespace, self.uploaded[key])
+                except NotFound:  # somebody tidied up
+                    self.uploaded.pop(key, None)
+            await _ensure_playground(self.transport, namespace)
+            asset = await _send(self.transport, namespace, file, directory, deadline)
+            while len(self.uploaded) >= MOST_REMEMBERED:
+                self.uploaded.pop(next(iter(self.uploaded)))
+            self.uploaded[key] = asset
+            return await _presigned(self.transport, namespace, asset)
 
 
 async def account(transport: Transport) -> Account:

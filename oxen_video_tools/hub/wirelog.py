@@ -32,7 +32,15 @@ class _Redacting(logging.Filter):
         return True
 
 
+class _Dropping(logging.Filter):
+    """stamina's "retry_scheduled" at WARNING, for ours: `hub.patience` says more, at DEBUG."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return _ours.get() is None
+
+
 _redacting = _Redacting()
+_dropping = _Dropping()
 
 
 @contextmanager
@@ -40,6 +48,7 @@ def discreet(key: str | None) -> Iterator[None]:
     """What is logged about requests made inside holds no key and no URL's query."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_redacting)  # the same filter is never added twice
+    logging.getLogger("stamina").addFilter(_dropping)
     token = _ours.set(key or "")
     try:
         yield

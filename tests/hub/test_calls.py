@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -449,6 +450,21 @@ async def test_an_answer_without_end_is_not_read_to_its_end(hub_on: HubOn, monke
     hub, _ = await hub_on((200, {"generations": [JOB] * 100}), deadline=1)
     with pytest.raises(HubUnavailable, match="larger"):
         await hub.list()
+
+
+async def test_no_cookie_is_kept(hub_on: HubOn) -> None:
+    hub, wire = await hub_on(Says(200, JOB, {"set-cookie": "session=1; Path=/"}))
+    await hub.get("g-1")
+    await hub.get("g-1")
+    assert "cookie" not in wire.asked[1].headers
+
+
+async def test_new_tries_are_told_at_debug_and_not_at_warning(hub_on: HubOn, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    hub, _ = await hub_on((503, ""), JOB)
+    await hub.get("g-1")
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
+    assert any(record.name == "oxen_video_tools.hub.patience" for record in caplog.records)
 
 
 async def test_a_client_can_be_used_again_after_close(hub_on: HubOn) -> None:

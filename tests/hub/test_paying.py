@@ -90,6 +90,15 @@ async def test_generate_inline(hub_on: HubOn) -> None:
     assert (await hub.generate(BODY | {"response_format": "b64_json"})).videos[0].data == MP4
 
 
+async def test_a_large_inline_video_is_read_beside_the_loop(hub_on: HubOn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oxen_video_tools.hub.transport.LARGE", 100)
+    hub, _ = await hub_on({"videos": [{"b64_json": base64.b64encode(MP4).decode()}]})
+    assert (await hub.generate(BODY)).videos[0].data == MP4
+    hub, _ = await hub_on({"videos": [], "padding": "x" * 200})
+    with pytest.raises(SubmissionUnclear):
+        await hub.generate(BODY)
+
+
 async def test_generate_waits_as_long_as_it_is_told(hub_on: HubOn) -> None:
     gate = asyncio.Event()
     hub, wire = await hub_on(Says(200, LINK, until=gate), deadline=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable
@@ -87,6 +88,12 @@ async def test_the_same_content_is_sent_once(hub_on: HubOn, face: Path, tmp_path
     face.write_bytes(PNG + b"changed")
     await hub.upload(face)
     assert calls(wire).count(CONTEXT) == 2
+
+
+async def test_many_who_ask_at_once_send_it_once(hub_on: HubOn, face: Path) -> None:
+    hub, wire = await hub_on(routed(workbench()))
+    assert set(await asyncio.gather(*(hub.upload(face) for _ in range(8)))) == {LINK}
+    assert calls(wire).count(CONTEXT) == 1
 
 
 async def test_it_is_sent_again_where_it_is_gone(hub_on: HubOn, face: Path) -> None:
