@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .waiting import Waiter
 
 T = TypeVar("T")
+
+HANDED_OVER_AT_ONCE = 50  # paid requests on their way to the hub: fewer than its client has connections
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +54,7 @@ class Stage:
         self._sandbox: Any = None
         self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
+        self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
         self.reconciling = asyncio.Lock()  # one reading of the account at a time
         self.settling: asyncio.Task[None] | None = None

@@ -157,7 +157,9 @@ async def send(stage: Stage, job: Job) -> Job:
         if job.route == "sync":
             clips = await post_and_wait(stage, hub, job, gate)
         else:
-            clips = [clip_of(one, job.scope, job.model) for one in await hub.enqueue(job.body, before_send=gate)]
+            async with stage.handing_over:  # a mark that then waits for a connection would soon be too old
+                made = await hub.enqueue(job.body, before_send=gate)
+            clips = [clip_of(one, job.scope, job.model) for one in made]
     except OxenError as error:
         return await _unanswered(stage, job, gate, error)
     return await _written(stage, job, clips)
