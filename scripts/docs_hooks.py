@@ -54,7 +54,9 @@ def exits() -> str:
     """The table of exit statuses."""
     from oxen_video_tools.cli.exits import MEANINGS
 
-    return "\n".join(["| status | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in MEANINGS.items())])
+    return "\n".join(
+        ["| status | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in MEANINGS.items())]
+    )
 
 
 def _cell(text: str) -> str:
