@@ -152,7 +152,9 @@ def test_who_is_trusted_with_the_key(url: str, base_url: str, trusted: bool) -> 
     assert trusted_with_key(url, base_url) is trusted
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
+)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
 

@@ -109,6 +109,14 @@ async def test_what_is_no_media_is_not_kept(hub_on: HubOn, tmp_path: Path, conte
     assert len(wire.asked) == 1
 
 
+async def test_what_is_no_media_is_not_even_fetched_to_its_end(hub_on: HubOn, tmp_path: Path) -> None:
+    hub, _ = await hub_on((200, b"<html>" + bytes(5_000_000)))
+    seen: list[int] = []
+    with pytest.raises(InputUnreadable):
+        await hub.download(SIGNED, tmp_path / "clip.mp4", on_bytes=lambda done, _size: seen.append(done))
+    assert seen == []
+
+
 @pytest.mark.parametrize("content", [MP4, PNG, b"\x1aE\xdf\xa3" + bytes(100), b"RIFF\0\0\0\0WAVEfmt " + bytes(100)])
 async def test_media_is_known_by_its_bytes(hub_on: HubOn, tmp_path: Path, content: bytes) -> None:
     hub, _ = await hub_on(Says(200, content, {"content-type": "text/html"}))
