@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from .catalog import Catalog
+from .checks import check
 from .choose import Choice, choose
 from .dialect import MediaPlace, Translation, placed, translate
+from .dialect_back import untranslated
 from .known import Known
+from .limits import unfit
 from .models import Models
 from .pricing import Price, estimate
 
@@ -17,8 +20,11 @@ __all__ = [
     "Models",
     "Price",
     "Translation",
+    "check",
     "choose",
     "estimate",
     "placed",
     "translate",
+    "unfit",
+    "untranslated",
 ]

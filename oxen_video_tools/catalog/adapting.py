@@ -43,19 +43,15 @@ def _another_default(draft: Draft, case: Case, rule: Mapping[str, Any]) -> None:
     """Let what was asked for win over a default: on the rule's one side or on the other."""
     if not condition(rule, case).holds:
         return
-    unfit = [
-        name for name, told in rule["then"].items() if case.value(name) is not None and not _fits(case, name, told)
-    ]
+    when = rule["when"] if isinstance(rule.get("when"), dict) else {rule["field"]: True} if "field" in rule else {}
+    unfit = [name for name, told in rule["then"].items() if not _fits(case, name, told)]
     asked = [name for name in unfit if name in draft.body]
-    silent = [name for name in rule["when"] if name not in draft.body] if isinstance(rule.get("when"), dict) else []
+    silent = [name for name in when if name not in draft.body]
     if asked and len(silent) == 1:
-        _instead(draft, case, silent[0], _others(draft, silent[0], rule["when"][silent[0]]), asked)
+        _instead(draft, case, silent[0], _others(draft, silent[0], when[silent[0]]), asked)
     elif not asked:
-        causes = [
-            name for name in (*(rule["when"] if isinstance(rule.get("when"), dict) else ()), rule.get("field")) if name
-        ]
         for name in unfit:
-            _instead(draft, case, name, _allowed(draft, name, rule["then"][name]), causes)
+            _instead(draft, case, name, _allowed(draft, name, rule["then"][name]), list(when))
 
 
 def _others(draft: Draft, name: str, told: Any) -> list[Any]:
@@ -75,13 +71,12 @@ def _instead(draft: Draft, case: Case, name: str, values: list[Any], asked: Sequ
         return
     default = draft.known.parameters[name].default
     value = min(values, key=lambda one: abs((lines(one) or 0) - (lines(default) or 0)))
-    wish = listing(
-        [f"{case.name(field)}={draft.said.get(field, (field, case.value(field)))[1]}" for field in asked], "and"
-    )
+    words = [(case.name(field), draft.said.get(field, (field, case.value(field)))[1]) for field in asked]
+    wish = listing([f"{word}={said}" for word, said in words], "and")
     draft.body[name] = value
     text = f"{name}={value} is sent: with {default}, the default, {draft.known.id} does not make {wish}."
     draft.findings.warning(text, name)
 
 
 def _fits(case: Case, name: str, told: Any) -> bool:
-    return among(case, name, case.value(name), told)
+    return case.value(name) is None or among(case, name, case.value(name), told)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .dialect import translate
-from .draft import Draft
 from .shapes import is_free, ratio
 
 if TYPE_CHECKING:
@@ -136,6 +135,3 @@ def _media(fields: Mapping[str, Any], known: Known) -> Iterator[tuple[str, Any]]
         links = [item.get(slot.item) if isinstance(item, dict) and slot.item else item for item in items]
         if all(isinstance(link, str) for link in links):
             yield word, links if word == "input_image" else links[0]
-
-
-__all__ = ["Draft", "untranslated"]

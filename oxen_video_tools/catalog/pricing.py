@@ -70,15 +70,15 @@ def estimate(body: Body, known: Known) -> Price:
         return Price(None, ("the whole price",), f"unknown: {why}")
     count = body.get("num_generations", 1)
     count = count if isinstance(count, int) and count > 0 else 1
-    usd, how, unpriced = _one(body, known, pricing)
-    unpriced = (*unpriced, *_blind_to(body, known, pricing))
-    if usd is None:
-        return Price(None, unpriced or ("the whole price",), f"unknown: {how}")
-    amount = usd * count
+    one = _one(body, known, pricing)
+    unpriced = (*one.unpriced, *_blind_to(body, known, pricing))
+    if one.usd is None:
+        return Price(None, unpriced or ("the whole price",), f"unknown: {one.how}")
+    amount = one.usd * count
     times = f"{count} × " if count > 1 else ""
-    bound = "at most " if how.startswith("≤") else ""
+    bound = "at most " if one.is_bound else ""
     more = f", and more for {' and '.join(unpriced)}" if unpriced else ""
-    return Price(amount, unpriced, f"{bound}{dollars(amount)} ({times}{how.removeprefix('≤')}){more}")
+    return Price(amount, unpriced, f"{bound}{dollars(amount)} ({times}{one.how}){more}")
 
 
 def total(prices: Iterable[Price]) -> Price:
@@ -112,27 +112,40 @@ def per_second(known: Known) -> Decimal | None:
     return min((rate for rate in rates if rate is not None), default=None)
 
 
-def _one(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str, tuple[str, ...]]:
-    """US dollars of one generation, how they came about, and what is missing."""
-    if pricing.method == "per_image" or (pricing.cost_per_image is not None and _rates(pricing) == []):
+@dataclass(frozen=True)
+class _One:
+    """One generation. how: what the amount is made of, or why there is none.  is_bound: whether it may cost less."""
+
+    usd: Decimal | None
+    how: str
+    unpriced: tuple[str, ...] = ()
+    is_bound: bool = False
+
+
+def _one(body: Body, known: Known, pricing: Pricing) -> _One:
+    """What one generation may cost."""
+    if pricing.method == "per_image" or (pricing.cost_per_image is not None and not _rates(pricing)):
         if pricing.cost_per_image is None:
-            return None, "no price for a result", ("the whole price",)
-        return pricing.cost_per_image, f"{dollars(pricing.cost_per_image)} for a result", ()
+            return _One(None, "no price for a result", ("the whole price",))
+        return _One(pricing.cost_per_image, f"{dollars(pricing.cost_per_image)} for a result")
     if pricing.method in ("time", "token"):
         what = "computing time" if pricing.method == "time" else "tokens"
-        return None, f"it is billed by {what}", (what,)
+        return _One(None, f"it is billed by {what}", (what,))
     if pricing.method not in (None, "per_video_output_second", "per_audio_output_second"):
-        return None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",)
+        return _One(None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",))
+    return _by_the_second(body, known, pricing)
+
+
+def _by_the_second(body: Body, known: Known, pricing: Pricing) -> _One:
     rate, kind = _rate(body, known, pricing)
     seconds = billed_seconds(body, known)
     if rate is None:
-        return None, "no rate for these settings", ("the rate of these settings",)
+        return _One(None, "no rate for these settings", ("the rate of these settings",))
     if seconds.value is None:
-        return None, f"{dollars(rate)}/s, and nothing says how long it will be", ("the length of the result",)
-    bound = "≤" if seconds.said or kind else ""
+        return _One(None, f"{dollars(rate)}/s, and nothing says how long it will be", ("the length of the result",))
     notes = ", ".join(note for note in (seconds.said, kind) if note)
     how = f"{seconds.value:g} s at {dollars(rate)}/s" + (f"; {notes}" if notes else "")
-    return rate * Decimal(str(seconds.value)), f"{bound}{how}", ()
+    return _One(rate * Decimal(str(seconds.value)), how, is_bound=bool(notes))
 
 
 def _rates(pricing: Pricing) -> list[Decimal]:

@@ -127,13 +127,12 @@ def _item(parameter: Parameter, role: str, documented: Mapping[str, Any]) -> str
     items = parameter.items
     if items is None or "object" not in items.types or "string" in items.types:
         return None
-    told = items.spec.get("properties")
-    keys = list(told) if isinstance(told, dict) else []
-    told = items.spec.get("required")
-    needed = [key for key in told if key in keys] if isinstance(told, list) else []
+    shape, required = items.spec.get("properties"), items.spec.get("required")
+    keys: list[str] = list(shape) if isinstance(shape, dict) else []
+    needed: list[str] = [key for key in required if key in keys] if isinstance(required, list) else []
     links = [key for key in [*needed, *keys] if holds_a_link(key)]
-    documented_key = documented.get(parameter.name)
     if links:
         return links[0]
+    told = documented.get(parameter.name)
     usual = "frontal_image_url" if role == "elements" else "url"  # Oxen docs, Kling O3 Pro walkthrough: elements
-    return documented_key if isinstance(documented_key, str) else usual
+    return told if isinstance(told, str) else usual

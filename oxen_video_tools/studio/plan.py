@@ -10,7 +10,7 @@ from ..catalog.dialect import translate
 from ..catalog.pricing import Price, total
 from ..errors import InvalidRequest
 from .planned import PlannedJob, planned_job
-from .splitting import Film, film_of, split
+from .splitting import Film, Footage, footage, split
 
 __all__ = ["Plan", "PlannedJob", "make_plan"]
 
@@ -54,24 +54,24 @@ def make_plan(request: VideoRequest, models: Models, settings: Settings) -> Plan
     choice = choose(request, models, settings.model)
     known = models.known(choice.model_id)
     paying, refused = _paying(request, settings)
-    film: Film | None = None
-    cut, why = split(paying, known), ""
-    if cut is None:
-        spoken = translate(paying, known, route=settings.route, models=models)
-        jobs: tuple[PlannedJob, ...] = (planned_job(spoken, known, tuple(range(len(request.multi_prompt)))),)
-        problems, warnings = spoken.problems, spoken.warnings
-    else:
-        jobs, problems, warnings, film, why = film_of(cut, paying, known, models, settings)
+    cut = split(paying, known)
+    made = _one_job(paying, known, models, settings) if cut is None else footage(cut, paying, known, models, settings)
     return Plan(
         request=request,
         model=known.id,
-        reason=_reason(choice, why),
-        jobs=jobs,
-        price=total(job.price for job in jobs),
-        problems=(*refused, *problems),
-        warnings=(*_about_the_list(known, models), *warnings),
-        film=film,
+        reason=_reason(choice, made.why),
+        jobs=made.jobs,
+        price=total(job.price for job in made.jobs),
+        problems=(*refused, *made.problems),
+        warnings=(*_about_the_list(known, models), *made.warnings),
+        film=made.film,
     )
+
+
+def _one_job(request: VideoRequest, known: Known, models: Models, settings: Settings) -> Footage:
+    spoken = translate(request, known, route=settings.route, models=models)
+    job = planned_job(spoken, known, tuple(range(len(request.multi_prompt))))
+    return Footage((job,), tuple(spoken.problems), tuple(spoken.warnings), None, "")
 
 
 def _reason(choice: Choice, why: str) -> str:

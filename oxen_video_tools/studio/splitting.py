@@ -66,37 +66,51 @@ def _packed(lengths: Sequence[float], known: Known) -> tuple[Group, ...] | None:
     return best[-1]
 
 
-def film_of(
-    cut: Cut, request: VideoRequest, known: Known, models: Models, settings: Settings
-) -> tuple[tuple[PlannedJob, ...], list[str], list[str], Film | None, str]:
-    """The jobs of a film, what is wrong, what is worth knowing, how they follow each other, and why."""
+@dataclass(frozen=True)
+class Footage:
+    """The jobs of a film. film: how they follow each other; None for a single one.  why: in words."""
+
+    jobs: tuple[PlannedJob, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    film: Film | None
+    why: str
+
+
+def footage(cut: Cut, request: VideoRequest, known: Known, models: Models, settings: Settings) -> Footage:
+    """What each job of a film is asked for, priced; chained where the model takes a first frame."""
+    groups = cut.groups[:MOST_SHOTS]
 
     def spoken(chained: bool) -> list[Translation]:
-        asked = [_part(request, known, cut.groups, number, chained) for number in range(len(cut.groups))]
+        asked = [_part(request, known, groups, number, chained) for number in range(len(groups))]
         return [translate(part, known, route=settings.route, models=models) for part in asked]
 
-    side, place = spoken(False), _first_frame(known)
+    said, place = spoken(False), _first_frame(known)
     film: Film = "side by side"
-    said = side
-    if len(cut.groups) > 1 and place is not None and not request.input_video:
+    if len(groups) > 1 and place is not None and not request.input_video:
         chain = spoken(True)
-        if sum(len(one.problems) for one in chain) <= sum(len(one.problems) for one in side):
+        if sum(len(one.problems) for one in chain) <= sum(len(one.problems) for one in said):
             film, said = "chained", chain
-    jobs = tuple(
-        _job(one, known, group, place if film == "chained" else None)
-        for one, group in zip(said, cut.groups, strict=True)
-    )
-    problems = _told([one.problems for one in said], cut.groups)
-    if (request.num_generations or 1) > 1:
-        problems.append("num_generations: a film is made once a call. For another version call again with take=2.")
-    if len(request.multi_prompt) > MOST_SHOTS:
-        problems.append(f"{len(request.multi_prompt)} shots: a film has at most {MOST_SHOTS}.")
-    problems += _sum_differs(request)
+    opening = place if film == "chained" else None
+    jobs = tuple(_job(one, known, group, opening) for one, group in zip(said, groups, strict=True))
+    problems = (*_told([one.problems for one in said], groups), *_of_the_whole(request))
+    warnings = tuple(_told([one.warnings for one in said], groups))
     if len(jobs) == 1:
-        return jobs, problems, _told([one.warnings for one in said], cut.groups), None, ""
+        return Footage(jobs, problems, warnings, None, "")
     how = "each begins with the last frame of the one before" if film == "chained" else "side by side"
     why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}, joined at the end: {cut.why}"
-    return jobs, problems, _told([one.warnings for one in said], cut.groups), film, why
+    return Footage(jobs, problems, warnings, film, why)
+
+
+def _of_the_whole(request: VideoRequest) -> list[str]:
+    """What is wrong with a film, and not with one of its jobs."""
+    count, shots = request.num_generations or 1, request.multi_prompt
+    found = _sum_differs(request)
+    if count > 1 and len(shots) > 1:
+        found.append("num_generations: a film is made once a call. For another version call again with take=2.")
+    if len(shots) > MOST_SHOTS:
+        found.append(f"{len(shots)} shots: a film has at most {MOST_SHOTS}.")
+    return found
 
 
 def _sum_differs(request: VideoRequest) -> list[str]:
@@ -122,7 +136,7 @@ def _part(request: VideoRequest, known: Known, groups: Sequence[Group], number: 
     update = {
         "start_image": start,
         "end_image": request.end_image if last else None,
-        "num_generations": None,
+        "num_generations": None if len(groups) > 1 else request.num_generations,
         "duration": None,
     }
     if known.multi_shot is not None:

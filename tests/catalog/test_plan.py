@@ -195,6 +195,12 @@ class TestFilms:
         assert made.film is None
         assert made.jobs[0].body == {"model": T2V, "prompt": "shot 1", "duration": 10}
 
+    def test_several_versions_of_one_shot(self, live: Models) -> None:
+        made = plan(live, model=T2V, multi_prompt=shots(5), num_generations=3)
+        assert made.ok
+        assert made.jobs[0].body["num_generations"] == 3
+        assert made.price.usd == Decimal("1.5")
+
     def test_a_film_is_made_once_a_call(self, live: Models) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5, 5), num_generations=2)
         assert "call again with take=2" in made.problems[0]
