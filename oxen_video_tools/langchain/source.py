@@ -41,6 +41,11 @@ def reopened(public: Mapping[str, Any]) -> Opening:
     return Opening(replace(Settings(**public), **{name: getattr(here, name) for name in SECRET}))
 
 
+def public(settings: Settings) -> Settings:
+    """The same without its secrets."""
+    return replace(settings, api_key=None, ledger=None)
+
+
 def portal_to(settings: Settings) -> Portal[AsyncStudio]:
     """The process's one way to the studio with these settings."""
     return shared(Opening(settings))

@@ -20,7 +20,7 @@ from .approval import Approval, agreed
 from .pictures import Keyframes, shown
 from .progress import aemit, emit
 from .receipts import Receipt, akeeping, keeping
-from .source import portal_to
+from .source import portal_to, public
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -218,7 +218,7 @@ class VideoTool(BaseTool):
         state = dict(super().__getstate__())
         left_out: dict[str, Any] = {"api_key": None, "args_schema": None}
         if self.settings is not None:
-            left_out["settings"] = replace(self.settings, api_key=None, ledger=None)
+            left_out["settings"] = public(self.settings)
         state["__dict__"] = state["__dict__"] | left_out
         state["__pydantic_fields_set__"] = set(state["__pydantic_fields_set__"]) - {"api_key"}
         state["__pydantic_private__"] = None

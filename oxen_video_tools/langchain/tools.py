@@ -9,6 +9,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, PrivateAttr
 
 from .. import tools
+from .source import public
 from .tool import VideoTool
 
 
@@ -101,6 +102,15 @@ class OxenVideoToolkit(BaseToolkit):
         """The tools, in the order in which they are best read."""
         chosen = [TOOLS[name] for name in TOOLS if self.tools is None or name in self.tools]
         return [one(**self._for(one)) for one in chosen if one.row.read_only or not self.read_only]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Without the key: it is read from the environment again where the toolkit is unpickled."""
+        state = dict(super().__getstate__())
+        options = {name: value for name, value in self._options.items() if name != "api_key"}
+        if (settings := options.get("settings")) is not None:
+            options["settings"] = public(settings)
+        state["__pydantic_private__"] = {"_options": options}
+        return state
 
     def usd_per_second(self) -> dict[str, float]:
         """The dearest rate of each model whose live price is by the second, in US dollars: for `video_approval`."""
