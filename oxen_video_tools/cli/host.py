@@ -18,7 +18,7 @@ def sandbox(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8700,
     host: Annotated[str, typer.Option(help="This machine only, unless you say otherwise.")] = "127.0.0.1",
     speed: Annotated[str, typer.Option(help='"instant", "real", or a factor such as 10.')] = "10",
-    state: Annotated[Path | None, typer.Option(help="Keep jobs and files in this folder.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Keep jobs in this SQLite file, and the videos beside it.")] = None,
     key: Annotated[str | None, typer.Option(help="Accept only this key; any if left out.")] = None,
     credits_: Annotated[float | None, typer.Option("--credits", help="US dollars to spend.")] = None,
     fault: Annotated[

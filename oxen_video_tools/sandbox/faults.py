@@ -106,11 +106,11 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """From its text form. Raises ValueError that says what is wrong with it."""
+        """From its text form, in which `drop-answer` is as good as `drop_answer`. Raises ValueError that says what is wrong with it."""
         found = _FORM.fullmatch(text.strip())
         if not found:
             raise ValueError(f"{text!r} is no fault; write NAME[=VALUE][@CALLS][/POINT]")
-        return cls(found["name"], found["value"], found["calls"] or "1", found["point"])
+        return cls(found["name"].replace("-", "_"), found["value"], found["calls"] or "1", found["point"])
 
     def __str__(self) -> str:
         value = "" if self.value is None else f"={self.value}"
@@ -128,7 +128,7 @@ class Fault:
 
 
 _FORM = re.compile(
-    r"(?P<name>[a-z_0-9]+)(?:=(?P<value>.*?))?(?:@(?P<calls>[0-9*,%.-]+))?"
+    r"(?P<name>[a-z_0-9-]+)(?:=(?P<value>.*?))?(?:@(?P<calls>[0-9*,%.-]+))?"
     rf"(?:/(?P<point>{'|'.join((*POINTS, *_GROUPS))}))?",
     re.DOTALL,
 )

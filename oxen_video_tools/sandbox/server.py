@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,37 @@ from .wire import DroppableProtocol
 
 Answer = TypeVar("Answer")
 _PATIENCE = 20.0  # seconds to start or to stop
+_GRACE = 1.0  # seconds for answers that are under way when it stops
+
+
+class PromptServer(uvicorn.Server):
+    """uvicorn, but it leaves in milliseconds: a test suite starts hundreds of these."""
+
+    async def main_loop(self) -> None:
+        self._leaving = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        seconds = 0
+        while not self._leaving.is_set():
+            await self.on_tick(seconds * 10)  # it counts tenths of a second, and writes the date at each tenth
+            seconds += 1
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 1.0)
+
+    def leave(self) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._leaving.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # as uvicorn calls it
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        latest = time.monotonic() + _GRACE
+        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < latest:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
 
 class Sandbox:
@@ -37,7 +70,8 @@ class Sandbox:
     api_key: the one key that is accepted. None: any is, and `.api_key` is one to use.
     speed: "instant", "real" (1–5 minutes a video), or how many times faster than real.
     clock: where the time comes from; only its `time()` is asked, from the sandbox's thread.
-    state: an SQLite file in which jobs, uploads and charges outlive a restart; files lie beside it. None: forgotten.
+    state: an SQLite file (or a folder for one) in which jobs, uploads and charges outlive a restart; files lie beside
+    it. None: forgotten.
     picture_height: an upper bound in pixels for the shorter side of every video, for tests that want them small.
     credits: US dollars on the account; None is without end.  namespaces: whose `target_namespace` is accepted beside
     `username`; None accepts any.  faults: `Fault`s or their text form; `.faults` changes them at any time, calls being
@@ -75,7 +109,7 @@ class Sandbox:
             credits=None if credits is None else Decimal(str(credits)),
             pace=Pace.of(speed),
             clock=clock or SystemClock(),
-            state=Path(state) if state else None,
+            state=_database(state),
             picture_height=picture_height,
             parallel=parallel,
             lifetime=lifetime,
@@ -85,7 +119,7 @@ class Sandbox:
         self.api_key = api_key or "sandbox-key"
         self._address = (host, port)
         self._base_url = ""
-        self._server: uvicorn.Server | None = None
+        self._server: PromptServer | None = None
         self._thread: threading.Thread | None = None
         self._lot: Backlot | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,10 +148,9 @@ class Sandbox:
 
         app = build_app(self._options, self.faults, base_url=self._base_url, on_open=on_open)
         config = uvicorn.Config(
-            app, http=DroppableProtocol, ws="none", loop="asyncio", log_level="warning", access_log=False,
-            timeout_graceful_shutdown=1, lifespan="on",
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
+            app, http=DroppableProtocol, ws="none", loop="asyncio", log_level="warning", access_log=False, lifespan="on"
+        )
+        self._server = PromptServer(config)
         self._thread = threading.Thread(
             target=self._run, args=[self._server, listening], name="oxen-sandbox", daemon=True
         )
@@ -128,7 +161,7 @@ class Sandbox:
         return self
 
     @staticmethod
-    def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    def _run(server: PromptServer, listening: socket.socket) -> None:
         with listening:
             server.run(sockets=[listening])
 
@@ -138,7 +171,7 @@ class Sandbox:
             return
         self._last_ledger = self.ledger()
         self._call(lambda lot: lot.events.tell(None))
-        self._server.should_exit = True
+        self._server.leave()
         self._thread.join(_PATIENCE)
         self._server = self._thread = self._lot = self._loop = None
 
@@ -179,3 +212,10 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self.stop)
+
+
+def _database(state: Path | str | None) -> Path | None:
+    if not state:
+        return None
+    path = Path(state)
+    return path / "sandbox.db" if path.is_dir() else path

@@ -126,9 +126,11 @@ def authenticate(lot: Backlot, request: Request) -> None:
 
 async def json_body(request: Request) -> dict[str, Any]:
     """Raises a refusal when the body is no JSON object."""
+    content = await request.body()
     try:
-        body = json.loads(await request.body())
-    except ValueError:
+        body = json.loads(content)
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()  # NaN, 1e999, half a surrogate: no JSON either
+    except (ValueError, RecursionError):
         raise typed(400, "invalid_params", "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise typed(400, "invalid_params", "The body must be a JSON object.")
@@ -185,7 +187,7 @@ async def _after(lot: Backlot, fired: Fired, request: Request, response: Respons
         return _error(fired["error_after"].given)
     if "empty_answer" in fired:
         return JSONResponse({"generations": []} if request.url.path.endswith("/queue") else {"videos": []})
-    if "garbled" in fired:
+    if "garbled" in fired and isinstance(response, JSONResponse):
         whole = bytes(response.body)
         return Response(whole[: len(whole) // 2], response.status_code, media_type="application/json")
     return response

@@ -54,7 +54,15 @@ def test_several_generations(http):
     assert len({one["generation_id"] for one in answer["generations"]}) == 4
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b"null"])
+NO_JSON_OBJECT = [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b"null", b'{"prompt": NaN}', b'{"seed": 1e999}']
+NO_JSON_OBJECT += [
+    b'{"prompt": "\\ud800"}',
+    b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    b'{"x": ' + b"9" * 9_000 + b"}",
+]
+
+
+@pytest.mark.parametrize("content", NO_JSON_OBJECT, ids=lambda content: repr(content[:24]))
 def test_no_json_object(http, paid, content):
     answer = http.post(paid, content=content)
     assert answer.status_code == 400

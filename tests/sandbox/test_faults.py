@@ -43,6 +43,7 @@ def accepted(hub: Sandbox) -> int:
         ),
         ("redirect=https://elsewhere.test/a", Fault("redirect", "https://elsewhere.test/a")),
         ("fail=Out of memory@*", Fault("fail", "Out of memory", "*")),
+        ("drop-answer@2", Fault("drop_answer", None, "2")),
         ("drop_answer@1,3/paid", Fault("drop_answer", None, "1,3", "paid")),
     ],
 )

@@ -50,6 +50,11 @@ def test_credits_are_counted_over_a_restart(tmp_path):
         assert http.post("/api/ai/queue", json={"model": KLING, "prompt": "x"}).status_code == 402
 
 
+def test_a_folder_for_the_state(tmp_path):
+    with Sandbox(state=tmp_path):
+        assert (tmp_path / "sandbox.db").exists()
+
+
 def test_nothing_is_left_behind_without_a_state(http, hub):
     httpx.get(get(http, enqueue(http))["result_url"], trust_env=False).raise_for_status()
     folder = hub._lot.files.folder
