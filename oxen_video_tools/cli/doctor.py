@@ -8,16 +8,19 @@ import os
 import platform
 import shutil
 import sys
+from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 
-from ..errors import OxenError
+from ..errors import NeedsApproval, OxenError
+from ..hub import HubClient
 from ..settings import Settings
 from ..studio import AsyncStudio
-from . import show
+from . import live, show
 from .app import InSandbox, Json, command
 
 EXTRAS = {
@@ -32,9 +35,20 @@ VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", 
 
 
 @command()
-async def doctor(json: Json = False, sandbox: InSandbox = False) -> int:
+async def doctor(
+    hub: Annotated[bool, typer.Option("--live", help="Ask the hub what its pages leave open: free reads.")] = False,
+    spend: Annotated[
+        float | None, typer.Option(help="With --live: also make one cheapest video, for at most this many US dollars.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="With --live: keep the answers here, without secrets.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> int:
     """What is in use, what is missing, and the block to paste into an MCP client's configuration."""
     settings = Settings.read(sandbox=sandbox or None)
+    if hub or spend is not None:
+        return await _live(settings, spend, save, yes=yes, json=json)
     found = {
         "python": platform.python_version(),
         "platform": platform.system(),
@@ -111,3 +125,37 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "none"
     return str(value)
+
+
+async def _live(settings: Settings, spend: float | None, folder: Path | None, *, yes: bool, json: bool) -> int:
+    """Ask the hub, show what held; 1 if something did not."""
+    async with AsyncStudio.open(settings) as studio:
+        await studio.find_models()  # opens the hub, or the sandbox, whose address is known only then
+        studio.settings.key()
+        async with HubClient.of(studio.settings) as hub:
+            look = live.Look(hub)
+            await live.reads(look)
+            if spend is not None:
+                await _pay_for_one(studio, look, spend, yes=yes)
+    if folder is not None:
+        live.save(folder, look)
+    if json:
+        show.as_json(look.findings)
+    else:
+        marks = {True: "[green]held[/]", False: "[red]did not hold[/]", None: "[yellow]not to be seen[/]"}
+        for one in look.findings:
+            show.say(f"{marks[one.held]}  {escape(one.question)}: {escape(one.found)}")
+    return 1 if any(one.held is False for one in look.findings) else 0
+
+
+async def _pay_for_one(studio: AsyncStudio, look: live.Look, ceiling: float, *, yes: bool) -> None:
+    """One cheapest job, asked for first."""
+    plan = await live.cheapest(studio)
+    cost = show.dollars(plan.price.usd)
+    if not (yes or (sys.stdin.isatty() and typer.confirm(f"Make one video with {plan.model} for {cost}?", err=True))):
+        raise NeedsApproval(f"One video with {plan.model} costs {cost}.", fix="Add --yes.")
+    with show.bars() as report:
+        video = await studio.generate(
+            plan.request, max_cost_usd=Decimal(str(ceiling)), wait_seconds=1200, approved=True, on_progress=report
+        )
+    await live.after_paying(look, video.generation_id, plan.jobs[0].body, plan.price.usd)

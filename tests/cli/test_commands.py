@@ -141,3 +141,19 @@ def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path
     (tmp_path / "bad.jsonl").write_text('{"prompt": 1}\nnonsense\n')
     bad = oxen("batch", "bad.jsonl", "--yes")
     assert bad.returncode == 2 and "line 1" in bad.stderr and "line 2" in bad.stderr
+
+
+def test_doctor_asks_the_hub_what_its_pages_leave_open(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:
+    nothing_yet = json.loads(oxen("doctor", "--live", "--json").stdout)
+    assert {one["held"] for one in nothing_yet} <= {True, None}
+    assert oxen_sandbox.ledger()["generations"] == []
+    refused = oxen("doctor", "--live", "--spend", "5")
+    assert refused.returncode == 3 and "costs $" in refused.stderr  # nobody at the terminal said yes
+    paid = oxen("doctor", "--live", "--spend", "5", "--yes", "--json", "--save", str(tmp_path / "found"))
+    told = {one["question"]: one["held"] for one in json.loads(paid.stdout)}
+    assert told["The job echoes every parameter that was sent"] is True
+    assert told["The history's cost is our estimate"] is True
+    assert len(oxen_sandbox.ledger()["generations"]) == 1
+    kept = "".join(file.read_text() for file in (tmp_path / "found").iterdir())
+    assert "paid_generation.json" in {file.name for file in (tmp_path / "found").iterdir()}
+    assert "oxen_signature=" not in kept and "sandbox-key-1234" not in kept
