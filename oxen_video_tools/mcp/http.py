@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mcp.server import MCPServer
+from mcp.server.streamable_http import EventStore
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,29 +24,43 @@ from .logs import announce
 from .options import LOOPBACK_HOSTS, Options
 from .playing import Playing
 from .server import build_server, serving
+from .service import Service
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
 IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgotten
 
 
 def http_app(
-    settings: Settings | None = None, options: Options | None = None, *, here: bool = False, **server: Any
+    settings: Settings | None = None,
+    options: Options | None = None,
+    *,
+    here: bool = False,
+    graft: Callable[[MCPServer[Service]], None] | None = None,
+    event_store: EventStore | None = None,
+    retry_interval: int | None = None,
+    **server: Any,
 ) -> Starlette:
     """The ASGI app, for uvicorn or to be mounted. MCP is at `/mcp`, health at `/healthz` and `/readyz`,
     links that last at `/v/{id}`.
 
     here: the app is bound to loopback, so callers on this machine may use the process's own key.
+    graft: adds tools, prompts and resources of your own to the server.
+    event_store, retry_interval: for streams of the old protocol that clients resume; see the SDK.
     server: what `build_server` takes.
     """
     service = serving(settings=settings, options=options)
     options = service.options
     mcp = build_server(service=service, **server)
+    if graft is not None:
+        graft(mcp)
     mcp.streamable_http_app(
         stateless_http=options.stateless,
         max_request_body_size=options.body,
         max_sessions=options.sessions,
         session_idle_timeout=IDLE,
         transport_security=guarded(options),
+        event_store=event_store,
+        retry_interval=retry_interval,
     )
     manager = mcp.session_manager
     gate = Gate(manager.handle_request, options, clock=service.clock, here=here, free=service.settings.sandbox)

@@ -43,12 +43,14 @@ def build_server(
     options: Options | None = None,
     clock: Clock | None = None,
     service: Service | None = None,
+    tasks: Tasks | None = None,
     **server: Any,
 ) -> MCPServer[Service]:
     """An `MCPServer` with the tools of the table.
 
     open_studio: opens the studio of whoever runs the process; by default with `settings`, or from the environment.
     Callers over HTTP each have a studio of their own, on their own key.
+    tasks: the Tasks extension, where other slow tools stand beside `generate_video`.
     server: what else `MCPServer` takes.
     """
     service = service or serving(open_studio, settings=settings, options=options, clock=clock)
@@ -72,7 +74,7 @@ def build_server(
         tools=[project(row.without(hidden(service.settings))) for row in TABLE.values()],
         extensions=[
             player(service.options, service.settings),
-            Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
+            tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=sealed_questions(service.options.secrets),
