@@ -106,7 +106,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """From its text form, in which `drop-answer` is as good as `drop_answer`. Raises ValueError that says what is wrong with it."""
+        """From its text form, where `drop-answer` is as good as `drop_answer`. Raises ValueError for what is none."""
         found = _FORM.fullmatch(text.strip())
         if not found:
             raise ValueError(f"{text!r} is no fault; write NAME[=VALUE][@CALLS][/POINT]")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ["pytester"]
 
@@ -63,3 +67,12 @@ def test_loading_it_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guides/testing.md"])
+def test_the_documented_test(pytester, page):
+    """The example in the documentation, as it stands there."""
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    [example] = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def test_my_agent" in block]
+    pytester.makepyfile(example)
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
