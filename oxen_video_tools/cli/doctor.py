@@ -134,9 +134,9 @@ async def _live(settings: Settings, spend: float | None, folder: Path | None, *,
         studio.settings.key()
         async with HubClient.of(studio.settings) as hub:
             look = live.Look(hub)
-            await live.reads(look)
-            if spend is not None:
+            if spend is not None:  # first, so that there is something to read
                 await _pay_for_one(studio, look, spend, yes=yes)
+            await live.reads(look)
     if folder is not None:
         live.save(folder, look)
     if json:
