@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from decimal import Decimal
 from operator import not_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -37,7 +37,7 @@ def number(value: float | Decimal | None) -> int | float | None:
 class Answer(BaseModel):
     """The base of every answer. Fields that say nothing while empty are then left out."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Part(Answer):
@@ -70,6 +70,7 @@ class VideoAnswer(Answer):
     url: Words = Field(None, description="Whole link to the MP4; it expires.")
     file: Words = Field(None, description="Where it was saved.")
     model: Words = None
+    why: Words = Field(None, exclude_if=not_, description="Why this model, where none was named.")
     duration: Number = Field(None, description="Seconds.")
     cost_usd: Number = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
@@ -178,6 +179,9 @@ class SaveAnswer(Answer):
     next: str
 
 
+V = TypeVar("V", bound=VideoAnswer)
+
+
 def said(text: str | None, longest: int = 300) -> str | None:
     """Words from elsewhere: without secrets, and not endless."""
     text = redact(text) if text else None
@@ -193,7 +197,7 @@ def weight(answer: Answer) -> int:
     return len(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def fitted(answer: VideoAnswer) -> VideoAnswer:
+def fitted(answer: V) -> V:
     """No more than 1 KB where that can be had: warnings give way, the last of them first."""
     warnings = answer.warnings
     for kept in range(len(warnings) - 1, -1, -1):

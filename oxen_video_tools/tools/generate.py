@@ -90,4 +90,13 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         on_progress=call.report,
         files=call.files,
     )
-    return answered(video, take=take)
+    answer = answered(video, take=take)
+    return answer.model_copy(update={"why": await _why(studio, request, answer)})
+
+
+async def _why(studio: AsyncStudio, request: GenerateArguments, answer: VideoAnswer) -> str | None:
+    """Why this model, where the agent left the choice to us. A job that was there before has its own reasons."""
+    if request.model or answer.reused:
+        return None
+    plan = await studio.plan(request.video)
+    return plan.reason if plan.model == answer.model else None

@@ -17,12 +17,15 @@ from pydantic import BaseModel
 from ..errors import foreseen
 from ..request import plain
 from ..studio.answers import Progress, Question
+from .answers import VideoAnswer, fitted
 from .arguments import without
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..studio import AsyncStudio
 
+
+SANDBOX = "This is the sandbox: pictures and prices are invented, nothing is charged."
 
 Files = Literal["roots", "nowhere"]
 
@@ -130,10 +133,18 @@ class Tool:
     async def run(self, studio: AsyncStudio, request: Any, call: Call) -> Reply:
         """The answer. Raises nothing but OxenError."""
         with foreseen():
-            answer = await self.handler(studio, request, call)
-            reply = answer if isinstance(answer, Reply) else Reply(answer)
+            made = await self.handler(studio, request, call)
+            reply = made if isinstance(made, Reply) else Reply(made)
+            reply = replace(reply, answer=_finished(reply.answer, sandbox=studio.settings.sandbox))
             _ = reply.text  # an answer that can't be written is a fault of the handler's
             return reply
+
+
+def _finished(answer: BaseModel, *, sandbox: bool) -> BaseModel:
+    """The sandbox says that it is one; an answer about one video stays small."""
+    if sandbox and "warnings" in type(answer).model_fields:
+        answer = answer.model_copy(update={"warnings": [SANDBOX, *answer.warnings]})  # type: ignore[attr-defined]  # seen
+    return fitted(answer) if isinstance(answer, VideoAnswer) else answer
 
 
 def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:

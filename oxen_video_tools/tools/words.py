@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Charged, GenerationFailed
-from .answers import Part, VideoAnswer, all_said, fitted, number, said
+from .answers import Part, VideoAnswer, all_said, number, said
 
 if TYPE_CHECKING:
     from ..studio.answers import Video
@@ -83,7 +83,7 @@ def answered(video: Video, *, take: int | None = None) -> VideoAnswer:
     """A video as the agent reads it. Raises GenerationFailed for one that failed."""
     if video.status == "failed":
         raise failure(video)
-    return fitted(VideoAnswer(**facts(video, take=take)))
+    return VideoAnswer(**facts(video, take=take))
 
 
 def failure(video: Video) -> GenerationFailed:

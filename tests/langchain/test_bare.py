@@ -214,7 +214,15 @@ def test_tools_with_the_same_settings_share_a_studio(hub: Sandbox) -> None:
 
 def test_the_sandbox_by_name() -> None:
     message = OxenVideoToolkit(sandbox=True, tools=["generate_video"]).get_tools()[0].invoke(call(**FOX))
-    assert message.artifact["status"] == "succeeded"
+    assert message.artifact["status"] == "succeeded" and "sandbox" in message.artifact["warnings"][0]
+
+
+def test_the_model_that_was_chosen_and_why(portal: Portal[Any]) -> None:
+    generate = tools(portal)["generate_video"]
+    chosen = generate.invoke(call(prompt="a", duration=5)).artifact
+    assert chosen["model"] and chosen["why"]
+    assert "why" not in generate.invoke(call(**FOX)).artifact
+    assert "why" not in generate.invoke(call(prompt="a", duration=5)).artifact
 
 
 def test_rates_for_an_approval_rule(portal: Portal[Any]) -> None:

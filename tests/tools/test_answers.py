@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.errors import GenerationFailed
 from oxen_video_tools.studio.answers import Video
-from oxen_video_tools.tools.answers import LARGEST, weight
+from oxen_video_tools.tools.answers import LARGEST, fitted, weight
 from oxen_video_tools.tools.table import Reply
 from oxen_video_tools.tools.words import after, ago, answered
 
@@ -102,14 +102,16 @@ def test_a_link_that_cannot_be_renewed_says_so() -> None:
     st.booleans(),
 )
 def test_an_answer_stays_below_a_kilobyte(warnings: list[str], status: Any, reused: bool) -> None:
-    told = answered(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=1.0))
+    told = fitted(
+        answered(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=1.0))
+    )
     assert weight(told) <= LARGEST
     assert told.url == URL
     assert told.next
 
 
 def test_warnings_that_give_way_are_counted() -> None:
-    told = answered(video(url=URL, warnings=tuple(f"{n}: {'x' * 150}" for n in range(9))))
+    told = fitted(answered(video(url=URL, warnings=tuple(f"{n}: {'x' * 150}" for n in range(9)))))
     assert told.warnings[0].startswith("0: ")
     assert told.warnings[-1] == f"… and {9 - (len(told.warnings) - 1)} more"
 

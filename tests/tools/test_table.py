@@ -164,6 +164,21 @@ def test_a_reply_is_the_same_as_text_and_as_values() -> None:
     assert "né" in reply.text
 
 
+class Warned(BaseModel):
+    warnings: list[str] = []
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+async def test_the_sandbox_says_that_it_is_one(sandbox: bool) -> None:
+    async def handler(*_: Any) -> Any:
+        return Warned(warnings=["a"])
+
+    row = replace(TABLE["plan_video"], handler=handler)
+    reply = await row.run(NoStudio(sandbox=sandbox), None, Call(0, 0))  # type: ignore[arg-type]
+    assert reply.structured["warnings"][-1] == "a"
+    assert ("sandbox" in reply.text) is sandbox
+
+
 # ---- what a developer settles -----------------------------------------------------------------------------------
 
 
