@@ -58,7 +58,12 @@ def render(
         from .film import Film
     width, height = (max(2, round(side / 2) * 2) for side in size)
     film = Film(tuple(shots), width, height, fps, seed, audio, mark)
-    return film.write(Path(path), on_progress or (lambda fraction: None))
+    return film.write(Path(path), on_progress or _untold)
+
+
+def _untold(fraction: float) -> None:
+    """Nobody wants to hear."""
+    del fraction
 
 
 def _bounded(shots: Sequence[Segment], size: tuple[int, int], fps: int) -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 from ..pictures import Bytes, mix_planes, plane_of
 
@@ -28,6 +29,12 @@ class Canvas:
     def stamp(self, frame: int, fps: int) -> None:
         """Its place in the film."""
         self.frame.pts, self.frame.time_base = frame, Fraction(1, fps)
+
+    def enlarge(self, drawn: Canvas, scaler: VideoReformatter) -> None:
+        """Shows a smaller canvas at this one's size."""
+        shown = scaler.reformat(drawn.frame, self.width, self.height, interpolation="BICUBIC", threads=1)
+        for mine, plane in zip(self.planes, shown.planes, strict=True):
+            mine[:] = plane_of(plane)
 
     def mix(self, other: Canvas, share: float) -> None:
         """Cross-fades: `share` of the other, the rest of this one."""

@@ -96,8 +96,8 @@ class _Rendering:
     def _stage(self, n: int) -> tuple[Stage, Slate]:
         film, cut = self.film, self.cuts[n]
         size = (film.width, film.height)
-        slate = Slate(size, self.directions[n], cut, self.cuts, film.fps, film.mark)
-        return Stage(size, self.directions[n], film.shots[n].image, cut.end - cut.start, film.fps, slate), slate
+        slate = Slate(size, self.directions[n], self.cuts, n, film.fps, film.mark)
+        return Stage(size, self.directions[n], film.shots[n].image, cut.end - cut.start, film.fps), slate
 
     def _draw(
         self, pool: ThreadPoolExecutor, first: Future[tuple[Stage, Slate]], on_progress: Callable[[float], None]
