@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import NotInstalled
+from ..errors import InvalidRequest, NotInstalled
 from . import show
 from .app import InSandbox, command
 
@@ -32,10 +32,13 @@ def sandbox(
         raise NotInstalled(
             f"The sandbox needs {missing.name}.", fix="pip install 'oxen-video-tools[sandbox]'"
         ) from None
-    pace: Any = speed if speed in ("instant", "real") else float(speed)
-    with Sandbox(
-        host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ()
-    ) as hub:
+    try:
+        pace: Any = speed if speed in ("instant", "real") else float(speed)
+        hub = Sandbox(host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ())
+        hub.start()
+    except (ValueError, OSError) as wrong:  # a speed or a fault that there is not; a port that is taken
+        raise InvalidRequest(f"The sandbox can't start: {wrong}", fix="Correct the options.") from None
+    with hub:
         show.err.print("A sandbox of Oxen's hub. Its address:")
         show.line(hub.base_url)
         show.err.print(

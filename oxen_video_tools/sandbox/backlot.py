@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,8 @@ from .prices import cost
 from .shotlist import ShotList, filled, shot_list
 from .store import ACTIVE, TERMINAL, Job, Store
 from .words import MODERATED, NO_CREDITS
+
+_GLANCE = 0.5  # seconds between looks at jobs that another process may have ended
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,7 @@ class Backlot:
         self.events = Events()
         self.requests: Counter[str] = Counter()
         self.changed = asyncio.Event()  # a job was added: the ticker looks again
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self._spent = sum((Decimal(job.cost or 0) for job in self.store.jobs(statuses=["succeeded"])), Decimal(0))
+        self._waiting: dict[str, asyncio.Event] = {}
 
     def close(self) -> None:
         self.events.tell(None)
@@ -78,7 +80,7 @@ class Backlot:
 
     @property
     def credits_left(self) -> Decimal | None:
-        return None if self.options.credits is None else self.options.credits - self._spent
+        return None if self.options.credits is None else self.options.credits - self.store.costs("succeeded")
 
     def price(self, model: Model, body: Mapping[str, Any]) -> Decimal:
         """What one generation of a request will cost."""
@@ -147,9 +149,12 @@ class Backlot:
 
     def cancel(self, job: Job) -> None:
         """End an active job. No effect on one that has ended."""
-        if job.status in ACTIVE:
-            self._ended(job, "cancelled", self.now)
-            self._wake(job)
+        with self.store.together():
+            found = self.store.job(job.generation_id)
+            if found is None or found.status not in ACTIVE:
+                return
+            self._ended(found, "cancelled", self.now)
+        self._wake(found)
 
     async def finished(self, job: Job) -> Job:
         """The job, once it has ended. Waits as long as that takes."""
@@ -157,15 +162,18 @@ class Backlot:
             found = self.store.job(job.generation_id)
             if found is None or found.status in TERMINAL:
                 return found or job
-            future = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(job.generation_id, []).append(future)
-            await future
+            ended = self._waiting.setdefault(job.generation_id, asyncio.Event())
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(ended.wait(), _GLANCE)  # another process may have ended it
 
     # --- time
 
     def advance(self) -> None:
         """Let everything happen that is due by now, in order, and tell about it."""
         now = self.now
+        due = self.next_change()
+        if due is None or due > now:
+            return
         ended: list[Job] = []
         with self.store.together():
             busy = self.store.count(statuses=["processing"])
@@ -178,7 +186,7 @@ class Backlot:
                 if min(end_at, start_at) > now:
                     break
                 if ending and end_at <= start_at:
-                    self._end(ending, end_at)
+                    self._ended(ending, ending.outcome or "succeeded", end_at)
                     ended.append(ending)
                     busy, freed = busy - 1, end_at
                 elif starting:
@@ -220,22 +228,16 @@ class Backlot:
         """Whether the credits cover one more job beside those that are running."""
         if self.credits_left is None:
             return True
-        running = sum((Decimal(job.cost or 0) for job in self.store.jobs(statuses=["processing"])), Decimal(0))
-        return price <= self.credits_left - running
-
-    def _end(self, job: Job, at: float) -> None:
-        self._ended(job, job.outcome or "succeeded", at)
-        if job.status == "succeeded":
-            self._spent += Decimal(job.cost or 0)
+        return price <= self.credits_left - self.store.costs("processing")
 
     def _ended(self, job: Job, status: str, at: float) -> None:
         job.status, job.completed_at, job.next_at = status, at, None
         self.store.keep(job)
 
     def _wake(self, job: Job) -> None:
-        for future in self._waiting.pop(job.generation_id, []):
-            if not future.done():
-                future.set_result(None)
+        ended = self._waiting.pop(job.generation_id, None)
+        if ended:
+            ended.set()
 
     def _tell(self, job: Job) -> None:
         payload: dict[str, Any] = {
@@ -252,10 +254,11 @@ class Backlot:
     # --- results
 
     def result_path(self, job: Job) -> str:
-        folder = f"{job.folder.strip('/')}/" if job.folder else ""
+        folders = [part for part in (job.folder or "").split("/") if part not in ("", ".", "..")]
         ending = "png" if job.media_type == "image" else "mp4"
-        repo = job.repo or "generations"
-        return f"/api/repos/{job.namespace}/{repo}/files/main/{folder}{job.generation_id}.{ending}"
+        repo = (job.repo or "").rsplit("/", 1)[-1] or "generations"
+        path = "/".join([*folders, f"{job.generation_id}.{ending}"])
+        return f"/api/repos/{job.namespace}/{repo}/files/main/{path}"
 
     def result_url(self, job: Job, *, expired: bool = False) -> str:
         """A fresh signed URL of the result."""

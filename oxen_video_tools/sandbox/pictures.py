@@ -8,6 +8,7 @@ import json
 from collections import OrderedDict
 from pathlib import Path
 
+from ..errors import InputUnreadable
 from ..media import animatic
 from .files import Files
 from .shotlist import ShotList
@@ -70,7 +71,11 @@ class Pictures:
             animatic.Segment(prompt, seconds, first if number == 0 else None)
             for number, (prompt, seconds) in enumerate(shots.shots)
         ]
-        animatic.render(segments, place, size=shots.size, seed=shots.seed, audio=shots.audio, mark=MARK)
+        try:
+            animatic.render(segments, place, size=shots.size, seed=shots.seed, audio=shots.audio, mark=MARK)
+        except InputUnreadable:  # beyond what is decoded here; the film is drawn from its words instead
+            plain = [animatic.Segment(prompt, seconds) for prompt, seconds in shots.shots]
+            animatic.render(plain, place, size=shots.size, seed=shots.seed, audio=shots.audio, mark=MARK)
         return place.stat().st_size
 
 

@@ -136,7 +136,9 @@ class Sandbox:
         return self._base_url
 
     def start(self) -> Sandbox:
-        """Listens when it returns."""
+        """Listens when it returns. Does nothing when it is running."""
+        if self._thread is not None:
+            return self
         listening = socket.create_server(self._address, backlog=2048)
         host, port = listening.getsockname()[:2]
         self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

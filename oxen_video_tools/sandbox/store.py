@@ -1,4 +1,7 @@
-"""Everything the sandbox remembers, in one SQLite file, so that it survives a restart. Times are Unix seconds."""
+"""Everything the sandbox remembers, in one SQLite file, so that it survives a restart. Times are Unix seconds.
+
+Several sandboxes may share a file: the processes of one user, each with a sandbox of its own, then see the same jobs.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 ACTIVE = ("queued", "processing")
 TERMINAL = ("succeeded", "failed", "cancelled")
+_PATIENCE = 20.0  # seconds to wait for another process that writes
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -82,12 +87,12 @@ def _job(row: sqlite3.Row) -> Job:
 
 
 class Store:
-    """The tables. Used by one thread."""
+    """The tables. Used by one thread; other processes may use the same file."""
 
     def __init__(self, path: Path | None = None) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -98,11 +103,8 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """All writes inside, or none."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN")
+        """All writes inside, or none; and what was read inside is what is written over."""
+        self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
@@ -148,6 +150,11 @@ class Store:
         condition, values = _condition(where or {}, tuple(statuses))
         row = self._db.execute(f"SELECT COUNT(*) FROM jobs{condition}", values).fetchone()  # noqa: S608
         return int(row[0])
+
+    def costs(self, status: str) -> Decimal:
+        """What all jobs in `status` cost together."""
+        rows = self._db.execute("SELECT cost FROM jobs WHERE status = ? AND cost IS NOT NULL", (status,))
+        return sum((Decimal(row[0]) for row in rows), Decimal(0))
 
     def next_due(self, status: str) -> Job | None:
         """The job in `status` that changes first."""

@@ -50,6 +50,27 @@ def test_credits_are_counted_over_a_restart(tmp_path):
         assert http.post("/api/ai/queue", json={"model": KLING, "prompt": "x"}).status_code == 402
 
 
+async def test_two_sandboxes_share_a_state(tmp_path):
+    """As when two processes of one user each start theirs: both see every job, and each is charged once."""
+    options = {"state": tmp_path / "sandbox.db", "speed": 5000, "picture_height": 144, "credits": 100}
+    async with Sandbox(**options) as one, Sandbox(**options) as other:
+
+        async def ask(hub: Sandbox, number: int) -> str:
+            headers = {"Authorization": "Bearer x"}
+            async with httpx.AsyncClient(base_url=hub.base_url, headers=headers, trust_env=False, timeout=30) as http:
+                body = {"model": KLING, "prompt": f"Balloon {number}"}
+                answer = await http.post("/api/ai/videos/generate", json=body)
+                return answer.json()["videos"][0]["url"]
+
+        urls = await asyncio.gather(*(ask(hub, number) for number in range(20) for hub in (one, other)))
+        for hub in (one, other):
+            assert hub.ledger()["charged"] == "14.0000"
+            assert hub.ledger()["credits_left"] == "86.0000"
+        here = urls[1].replace(other.base_url, one.base_url)
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            assert (await http.get(here)).status_code == 200
+
+
 def test_a_folder_for_the_state(tmp_path):
     with Sandbox(state=tmp_path):
         assert (tmp_path / "sandbox.db").exists()

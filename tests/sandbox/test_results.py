@@ -130,6 +130,16 @@ def test_where_results_are_kept(http):
     assert fetch(url).status_code == 200
 
 
+def test_odd_places_for_results(http):
+    for place in ("a b/ä#?%", "../../x", "/lead/"):
+        url = url_of(http, target_repo="me/films", target_directory=place, prompt=place)
+        assert "/api/repos/sandbox/films/files/main/" in url
+        assert fetch(url).status_code == 200
+    for namespace in ("a/b", "..", " "):
+        refused = http.post("/api/ai/queue", json={"model": KLING, "prompt": "A", "target_namespace": namespace})
+        assert refused.status_code == 404
+
+
 def test_a_result_serves_as_an_input_of_the_next_job(slow, clock):
     http = slow(speed="instant", lifetime=60)
     url = url_of(http)

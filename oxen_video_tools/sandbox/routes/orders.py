@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from ..models import Model
 from ..words import COUNT, TEXT_ONLY
 
 _MOST = 4
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def is_ours(lot: Backlot, namespace: str) -> bool:
     """Whether the account may keep results there and let it pay."""
     if namespace == lot.options.username:
         return True
-    return bool(namespace) and (lot.options.namespaces is None or namespace in lot.options.namespaces)
+    named = lot.options.namespaces
+    return namespace in named if named is not None else _NAMESPACE.fullmatch(namespace) is not None
 
 
 def _model(lot: Backlot, name: object, video_only: bool) -> Model:

@@ -74,7 +74,7 @@ async def history(lot: Backlot, request: Request) -> Response:
     namespace = request.query_params.get("namespace") or lot.options.username
     where = {"namespace": namespace}
     jobs = lot.store.jobs(where, newest_first=True, limit=page_size, offset=(page - 1) * page_size)
-    charged = lot.store.jobs(where, ("succeeded",))
+    charged = lot.store.jobs(where, ("succeeded",))  # of this namespace
     return JSONResponse(
         {
             "generations": [_billed(lot, job) for job in jobs],
@@ -88,7 +88,8 @@ async def history(lot: Backlot, request: Request) -> Response:
 
 
 def _billed(lot: Backlot, job: Job) -> dict[str, Any]:
-    return record(lot, job) | {"cost": job.cost if job.status == "succeeded" else "0"}
+    costs = {"succeeded": job.cost, "failed": "0", "cancelled": "0"}
+    return record(lot, job) | {"cost": costs.get(job.status)}
 
 
 def _number(request: Request, name: str, otherwise: int) -> int:

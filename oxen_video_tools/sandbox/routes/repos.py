@@ -121,7 +121,7 @@ async def get(lot: Backlot, request: Request) -> Response:
     """By signature, with the account's key, or freely from a public repository."""
     namespace, name = request.path_params["namespace"], request.path_params["repo"]
     if lot.store.visibility(namespace, name) != "public":
-        may_read(lot, request, request.url.path)
+        may_read(lot, request, request.scope["path"])
     _repo(lot, request)
     branch, path = _resource(request)
     digest = lot.store.file((namespace, name, branch, path))

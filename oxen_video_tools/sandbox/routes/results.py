@@ -19,7 +19,7 @@ _TYPES = {".mp4": "video/mp4", ".png": "image/png"}
 
 async def result(lot: Backlot, request: Request) -> Response:
     """`GET …/files/main/GENERATION_ID.mp4`: by signature, or with the account's key."""
-    path = request.url.path
+    path = request.scope["path"]  # decoded; `request.url.path` is not when a name holds "#" or "?"
     may_read(lot, request, path)
     job = lot.job(Path(path).stem)
     if job is None or job.status != "succeeded" or lot.result_path(job) != path:
