@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -54,8 +56,10 @@ class SqliteLedger:
         try:
             with self._used:
                 if self._connection is None:
-                    self._connection = self._open()
-                return _transaction(self._connection, make())
+                    self._connection = _patiently(self._open)
+                connection = self._connection
+                _patiently(lambda: connection.execute("begin immediate"))
+                return _carried_out(connection, make())
         except sqlite3.Error as error:
             raise _in_words(error, self.path) from error
 
@@ -130,6 +134,21 @@ def _in_words(error: sqlite3.Error, path: Path | str) -> InvalidRequest | Intern
     )
 
 
+def _patiently(begin: Callable[[], T]) -> T:
+    """SQLite's own time-out does not cover every lock: not that of a change of mode, nor all of a recovery after a
+    process was killed. Nothing has been done when it says busy here, so it is asked again.
+    """
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            return begin()
+        except sqlite3.OperationalError as error:
+            busy = "locked" in str(error) or "busy" in str(error)
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 — spreads processes, guards nothing
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"pragma busy_timeout = {int(BUSY * 1000)}")
     _write_ahead(connection)
@@ -159,8 +178,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         connection.execute("pragma journal_mode = wal").fetchone()
 
 
-def _transaction(connection: sqlite3.Connection, steps: Steps[T]) -> T:
-    connection.execute("begin immediate")
+def _carried_out(connection: sqlite3.Connection, steps: Steps[T]) -> T:
     try:
         rows: list[Row] = []
         try:

@@ -15,6 +15,7 @@ from ..settings import Settings
 from . import making, planning, reading, recovery, saving, spending
 from .answers import Question, Recovered, Report, Saved, Spend, Video
 from .inputs import Files
+from .ledger import LEASE
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ Videos = list[Video]
 
 
 class AsyncStudio:
-    """Plans, pays once, waits, delivers. Use it with `async with`, on one event loop."""
+    """Plans, pays once, waits, delivers. Use it with `async with`, on one event loop.
+
+    settings, or any of them by name (`api_key=…, sandbox=True`); what is not given comes from the environment.
+    clock, transport: seams for tests.  lease: seconds for which a process may hold a job that it is about to send.
+    """
 
     def __init__(
         self,
@@ -36,13 +41,14 @@ class AsyncStudio:
         *,
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        lease: float = LEASE,
         **given: Any,
     ) -> None:
         if settings is None:
             settings = Settings.read(**given)
         elif given:
             settings = replace(settings, **given)
-        self._stage = Stage(settings, clock, transport)
+        self._stage = Stage(settings, clock, transport, lease=lease)
 
     @property
     def settings(self) -> Settings:
