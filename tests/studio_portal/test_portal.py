@@ -37,8 +37,20 @@ def portal(toy: Toy) -> Iterator[Portal[Toy]]:
     portal.close()
 
 
+OTHERS: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Threads that were there before: the process's shared studio, opened by another test."""
+    OTHERS.update(threading.enumerate())
+    yield
+    OTHERS.clear()
+
+
 def threads() -> list[str]:
-    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("oxen-video"))
+    alive = set(threading.enumerate()) - OTHERS
+    return sorted(thread.name for thread in alive if thread.name.startswith("oxen-video"))
 
 
 OURS = ["oxen-video", "oxen-video-work-0"]
