@@ -1,0 +1,60 @@
+"""The notebook with a real kernel, and the snippets of the README's section and of the guide, as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oxen_video_tools.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/guides/langchain.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8").partition("## In a LangChain agent")[2].partition("\n## ")[0]
+SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
+
+
+def environment(hub: Sandbox, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "OXEN_API_KEY": "k",
+        "OXEN_BASE_URL": hub.base_url,
+        "OXEN_VIDEO_LEDGER": "memory:",
+        "OXEN_VIDEO_OUTPUT_DIR": str(folder),
+    }
+
+
+@pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "guide"])
+def test_the_snippets_run_in_their_order(page: str, hub: Sandbox, tmp_path: Path) -> None:
+    snippets = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert len(snippets) >= 3
+    program = "\n".join(snippets).replace('"anthropic:claude-sonnet-4-5"', SCRIPTED)
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(
+        command, env=environment(hub, tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=90
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert hub.ledger()["accepted"] >= 1
+
+
+def test_the_notebook_runs_and_shows_the_contact_sheet(
+    hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    for name, value in environment(hub, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(ROOT / "examples/langchain.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
+    nbclient.NotebookClient(notebook, timeout=90).execute(cwd=str(tmp_path))
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert any("image/jpeg" in output.get("data", {}) for output in outputs)
+    printed = "".join(output.get("text", "") for output in outputs)
+    assert "Here is your video" in printed
+    assert hub.ledger()["accepted"] == 2
