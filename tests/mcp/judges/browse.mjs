@@ -19,7 +19,7 @@ try {
   await page.goto(wanted.url);
   const frame = await (await page.waitForSelector("iframe")).contentFrame();
   const until = async (condition, where = frame) => {
-    const limit = Date.now() + 20_000;
+    const limit = Date.now() + 45_000;
     while (Date.now() < limit) {
       try { if (await where.evaluate(condition)) return true; } catch { /* the frame is still loading */ }
       await new Promise(resolve => setTimeout(resolve, 50));
