@@ -16,7 +16,7 @@ def main() -> None:
         plan.raise_for_problems()
         video = studio.generate(multi_prompt=shots, take=1, on_progress=lambda news: print(news.text))
         print(video.url)
-        print(video.save("bird.mp4").file)
+        print(video.save("bird.mp4"))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,11 @@ class Settings:
     approval: Literal["ask", "strict"] = "ask"
     sandbox: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("max_cost", "budget", "approve_above"):  # a number is as good as a Decimal, and exact from here on
+            if isinstance(amount := getattr(self, name), int | float):
+                object.__setattr__(self, name, Decimal(str(amount)))
+
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """Arguments that are not None win over the environment, which wins over the defaults.
