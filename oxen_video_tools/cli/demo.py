@@ -186,10 +186,15 @@ def _answer(result: Any) -> dict[str, Any]:
 
 
 def _heard(report: Callable[[Any], None]) -> Any:
+    """Progress over MCP is a fraction and a line of words: `ID processing, 12 s`."""
     from ..studio.answers import Progress
 
+    began = time.monotonic()
+
     async def heard(progress: float, total: float | None, message: str | None) -> None:
-        report(Progress("take 2", (message or "").partition(" ")[2] or "", progress / (total or 1.0)))
+        generation_id, _, words = (message or "").partition(" ")
+        status = words.partition(",")[0]
+        report(Progress(generation_id, status, progress / (total or 1.0), elapsed=time.monotonic() - began))
 
     return heard
 
