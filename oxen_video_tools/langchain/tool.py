@@ -58,7 +58,7 @@ class VideoTool(BaseTool):
     keyframes: how a contact sheet is shown: "none"; "tool", in the tool's message; "message", in one after it.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)
     row: ClassVar[Tool]
 
     name: str = ""  # these two, and args_schema, are the row's
@@ -68,11 +68,11 @@ class VideoTool(BaseTool):
     )
     base_url: str | None = None
     sandbox: bool | None = None
-    settings: Settings | None = Field(None, exclude=True, repr=False)
-    studio: Portal[Any] | None = Field(None, exclude=True, repr=False)
+    settings: Settings | None = Field(default=None, exclude=True, repr=False)
+    studio: Portal[Any] | None = Field(default=None, exclude=True, repr=False)
     pinned: dict[str, Any] = Field(default_factory=dict)
-    wait: float | None = Field(None, ge=0)
-    longest: float = Field(LONGEST, gt=0)
+    wait: float | None = Field(default=None, ge=0)
+    longest: float = Field(default=LONGEST, gt=0)
     approval: Approval = "interrupt"
     keyframes: Keyframes = "none"
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"

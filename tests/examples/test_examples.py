@@ -1,4 +1,4 @@
-"""Every example runs, against the sandbox, as whoever copied it would run it; the sandbox's books judge what it paid."""
+"""Every example runs against the sandbox, as whoever copied it would run it; the books judge what it paid."""
 
 from __future__ import annotations
 
