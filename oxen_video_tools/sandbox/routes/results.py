@@ -19,7 +19,7 @@ _TYPES = {".mp4": "video/mp4", ".png": "image/png"}
 
 async def result(lot: Backlot, request: Request) -> Response:
     """`GET …/files/main/GENERATION_ID.mp4`: by signature, or with the account's key."""
-    path = request.scope["path"]  # decoded; `request.url.path` is not when a name holds "#" or "?"
+    path = request.scope["path"]  # `request.url` goes wrong where a name holds "#" or "?"
     may_read(lot, request, path)
     job = lot.job(Path(path).stem)
     if job is None or job.status != "succeeded" or lot.result_path(job) != path:
@@ -29,9 +29,10 @@ async def result(lot: Backlot, request: Request) -> Response:
 
 def may_read(lot: Backlot, request: Request, path: str) -> None:
     """Raises 401 without a signature and a key, 403 for a signature that does not hold (any more)."""
-    if lot.files.opens(path, request.url.query, lot.now):
+    query = request.scope["query_string"].decode("latin-1")
+    if lot.files.opens(path, query, lot.now):
         return
-    if bearer(request) is None and request.url.query:
+    if bearer(request) is None and query:
         raise typed(403, "unauthorized", "The signature is invalid or has expired.")
     authenticate(lot, request)
 
