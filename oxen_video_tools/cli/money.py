@@ -35,19 +35,25 @@ async def spend(json: Json = False, sandbox: InSandbox = False) -> None:
 
 
 @command()
-async def pause(sandbox: InSandbox = False) -> None:
+async def pause(json: Json = False, sandbox: InSandbox = False) -> None:
     """Stop all spending, in every process that shares the ledger."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         await studio.pause()
-    show.say("Paused: no video is paid for until `oxen-video resume`. What runs goes on.")
+    if json:
+        show.as_json({"paused": True})
+    else:
+        show.say("Paused: no video is paid for until `oxen-video resume`. What runs goes on.")
 
 
 @command()
-async def resume(sandbox: InSandbox = False) -> None:
+async def resume(json: Json = False, sandbox: InSandbox = False) -> None:
     """Allow spending again."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         await studio.resume()
-    show.say("Spending is allowed again.")
+    if json:
+        show.as_json({"paused": False})
+    else:
+        show.say("Spending is allowed again.")
 
 
 @command()
