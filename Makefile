@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIZE ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint types arrows bench torture conformance docs clean
+.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ test: install ## run the tests
 
 full: install ## the tests that take longer than CI allows
 	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config"
+
+pythons: install ## run the tests on every supported Python that is here
+	$(BIN)/python scripts/test_pythons.py
 
 lint: install ## format and lint
 	$(BIN)/ruff format --check .
@@ -48,6 +51,12 @@ sbom: install ## what the package with all extras brings along, as CycloneDX
 
 bandit: install ## known kinds of insecure code
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml oxen_video_tools mcp_server.py
+
+judges: ## install the judges from outside: conformance suites, other clients, a browser
+	PYTHON=$(PYTHON) bash scripts/judges.sh
+
+conformance: install judges ## what they say about the MCP server
+	$(BIN)/python -m tests.mcp.conformance
 
 clean: ## remove what was made here
 	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
