@@ -51,7 +51,8 @@ def clip_of(path: Path, limits: Limits = LIMITS) -> Clip:
         if not seconds:
             raise unreadable(path, "it does not say how long it is")
         aspect = getattr(context, "sample_aspect_ratio", None)
-        key = (context.name, *size, rotation, str(aspect), context.pix_fmt, context.profile)
+        # not `pix_fmt`: no decoder is open to tell it, and PyAV before 18 crashes when it is asked
+        key = (context.name, *size, rotation, str(aspect), context.profile)
         return Clip(
             path,
             *shown,
