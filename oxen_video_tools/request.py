@@ -97,7 +97,7 @@ def plain(schema: Any, within: dict[str, Any] | None = None) -> Any:
 class Words(BaseModel):
     """The base of every argument model. Its schema is `plain`, whatever a provider makes of the rest."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:

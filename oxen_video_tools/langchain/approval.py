@@ -6,13 +6,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import ValidationError
 
 from ..errors import Declined, NeedsApproval
-from ..studio.answers import Question
 from ..tools.arguments import GenerateArguments
+
+if TYPE_CHECKING:
+    from ..studio.answers import Question
 
 Approval = Literal["interrupt", "middleware"]
 Decision = Literal["approve", "edit", "reject"]

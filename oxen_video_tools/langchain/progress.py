@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 
-from ..studio.answers import Progress
+if TYPE_CHECKING:
+    from ..studio.answers import Progress
 
 EVENT = "oxen_video_progress"
 

@@ -84,7 +84,7 @@ class OxenVideoToolkit(BaseToolkit):
     of an argument, or in `pinned`, settles it in each tool that has it.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)
     tools: Sequence[str] | None = None
     read_only: bool = False
     _options: dict[str, Any] = PrivateAttr(default_factory=dict)

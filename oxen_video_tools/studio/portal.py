@@ -11,14 +11,15 @@ from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache, partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, current_thread, main_thread
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
-import anyio
-from anyio.from_thread import BlockingPortal
-
 from ..errors import Internal
-from .crew import Crew
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+    from .crew import Crew
 from .interrupted import interrupted
 
 S = TypeVar("S")
@@ -146,6 +147,8 @@ class Portal(Generic[S]):
             if self._portal is None:
                 if self._ended:
                     raise Internal("The program is ending.", charged="no")
+                from .crew import Crew
+
                 ready: Future[BlockingPortal] = Future()
                 try:
                     crew = Crew(THREADS, "oxen-video-work")
@@ -160,6 +163,8 @@ class Portal(Generic[S]):
 
     def _run(self, ready: Future[BlockingPortal], crew: Crew) -> None:
         try:
+            import anyio  # it takes longer to load than the tools themselves: only who calls one needs it
+
             anyio.run(self._live, ready, backend_options={"loop_factory": partial(_loop, crew)})
         except BaseException as error:
             if ready.done():
@@ -167,6 +172,8 @@ class Portal(Generic[S]):
             ready.set_exception(error)
 
     async def _live(self, ready: Future[BlockingPortal]) -> None:
+        from anyio.from_thread import BlockingPortal
+
         # Not anyio's start_blocking_portal: left open, its generator hangs a forked child and the end of the program.
         try:
             async with self._open_studio() as self._studio, BlockingPortal() as portal:

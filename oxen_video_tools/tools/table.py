@@ -16,13 +16,13 @@ from pydantic import BaseModel
 
 from ..errors import foreseen
 from ..request import plain
-from ..studio.answers import Progress, Question
 from .answers import VideoAnswer, fitted
 from .arguments import without
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..studio import AsyncStudio
+    from ..studio.answers import Progress, Question
 
 
 SANDBOX = "This is the sandbox: pictures and prices are invented, nothing is charged."
@@ -73,7 +73,7 @@ class Reply:
 
 
 Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
-Asks = Callable[["AsyncStudio", Any, Files], Awaitable[Question | None]]
+Asks = Callable[["AsyncStudio", Any, Files], Awaitable["Question | None"]]
 
 
 @dataclass(frozen=True)
