@@ -21,26 +21,29 @@ def main() -> int:
     asked, tests = arguments[:split] or SUPPORTED, arguments[split + 1 :] or ["-q"]
     told = {}
     for version in asked:
-        if not found(version):
+        if (python := found(version)) is None:
             told[version] = "not on this machine"
             continue
-        told[version] = "passed" if run(version, tests) else "FAILED"
+        told[version] = "passed" if run(version, python, tests) else "FAILED"
     print("; ".join(f"Python {version}: {how}" for version, how in told.items()))
     return 1 if "FAILED" in told.values() else 0
 
 
-def found(version: str) -> bool:
-    """Whether there is an interpreter that starts (a version manager may leave names that don't)."""
-    python = shutil.which(f"python{version}")
-    return python is not None and subprocess.run([python, "-V"], capture_output=True).returncode == 0
+def found(version: str) -> str | None:
+    """An interpreter that starts: on the path, or where pyenv keeps its own."""
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
+    for python in (shutil.which(f"python{version}"), *map(str, pyenv)):
+        if python and subprocess.run([python, "-V"], capture_output=True).returncode == 0:
+            return python
+    return None
 
 
-def run(version: str, tests: list[str]) -> bool:
+def run(version: str, base: str, tests: list[str]) -> bool:
     """The tests in `.venvs/VERSION`."""
     folder = ROOT / ".venvs" / version
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-    make = ["uv", "venv", "--quiet", "--allow-existing", "--python", f"python{version}", str(folder)]
+    make = ["uv", "venv", "--quiet", "--allow-existing", "--python", base, str(folder)]
     install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--editable", f"{ROOT}[dev]"]
     steps = (make, install, [str(python), "-m", "pytest", *tests])
     return all(subprocess.run(step, cwd=ROOT, env=environment).returncode == 0 for step in steps)
