@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIZE ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean
+.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage ray
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,13 @@ full: install ## the tests that take longer than CI allows
 
 pythons: install ## run the tests on every supported Python that is here
 	$(BIN)/python scripts/test_pythons.py
+
+coverage: install ## line coverage of hub, catalog, studio and tools
+	$(BIN)/python -m pytest -q $(foreach room,hub catalog studio tools,--cov=oxen_video_tools.$(room)) --cov-report=term-missing:skip-covered
+
+ray: install ## a batch over a Ray cluster of two nodes, one killed midway
+	$(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
+	$(BIN)/python -m pytest tests/ray -m "full or not full"
 
 lint: install ## format and lint
 	$(BIN)/ruff format --check .

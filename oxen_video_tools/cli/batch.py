@@ -40,7 +40,7 @@ async def batch_(
     folder = report or file.with_suffix(".report")
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         await _agree(studio, lines, max_cost, yes)
-        done = await _run(studio, lines, at_once, ray=ray, quiet=json)
+        done = await _run(studio, lines, at_once, ray=ray, pictures=pictures, quiet=json)
         sheets = await _sheets(studio, done) if pictures else {}
     written = write_report(folder, done, sheets)
     if json:
@@ -73,7 +73,7 @@ async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: flo
 
 
 async def _run(
-    studio: AsyncStudio, lines: Sequence[batch.Line], at_once: int, *, ray: str | None, quiet: bool
+    studio: AsyncStudio, lines: Sequence[batch.Line], at_once: int, *, ray: str | None, pictures: bool, quiet: bool
 ) -> list[batch.Done]:
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
@@ -89,14 +89,18 @@ async def _run(
         from ..studio import batch_ray
 
         ours = {name: value for name, value in os.environ.items() if name.startswith("OXEN_")}
-        return await to_thread.run_sync(lambda: batch_ray.run(ray, lines, ours, at_once=at_once, on_done=heard))
+        return await to_thread.run_sync(
+            lambda: batch_ray.run(ray, lines, ours, at_once=at_once, pictures=pictures, on_done=heard)
+        )
 
 
 async def _sheets(studio: AsyncStudio, done: Sequence[batch.Done]) -> dict[int, bytes]:
     """A contact sheet for each video that can be looked at."""
     sheets: dict[int, bytes] = {}
     for one in done:
-        if one.video is None or not one.succeeded:
+        if one.sheet is not None:  # drawn where it was made
+            sheets[one.line.number] = one.sheet
+        if one.sheet is not None or one.video is None or not one.succeeded:
             continue
         try:
             sheets[one.line.number] = (await studio.inspect(one.video.generation_id)).sheet

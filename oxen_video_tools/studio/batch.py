@@ -9,21 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..errors import (
-    InvalidRequest,
-    OverBudget,
-    OxenError,
-    SpendingRefused,
-    Unauthenticated,
-    foreseen,
-    invalid_arguments,
-)
+from ..errors import InvalidRequest, OxenError, foreseen, invalid_arguments
 from ..request import VideoRequest
 from .answers import Video
 
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
     from .studio import AsyncStudio
 
 MAX_LINES = 100_000
-_FINAL = (SpendingRefused, Unauthenticated)
+ENDS_ALL = frozenset({"paused", "needs_approval", "declined", "unauthenticated"})  # no other line can succeed after it
 
 
 @dataclass(frozen=True)
@@ -45,16 +37,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Done:
-    """How one line ended: a video, or the error that an agent would read."""
+    """How one line ended: a video, or the error that an agent would read. sheet: a JPEG, where one was drawn."""
 
     line: Line
     video: Video | None = None
     error: dict[str, Any] | None = None
+    sheet: bytes | None = field(default=None, repr=False)
 
     @property
     def succeeded(self) -> bool:
         """Whether there is a video to watch."""
         return self.video is not None and self.video.status == "succeeded"
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether no other line can succeed either: spending is refused, or the key is."""
+        return self.error is not None and self.error["error"] in ENDS_ALL
 
 
 def read(lines: Iterable[str]) -> list[Line]:
@@ -121,12 +119,14 @@ async def run(
     """
     limit = anyio.CapacityLimiter(at_once)
     done: dict[int, Done] = {}
-    stop: list[OxenError] = []
+    stop: list[Done] = []
 
     async def one(line: Line) -> None:
         async with limit:
-            ended = Done(line, error=stop[0].answer()) if stop else await make(studio, line, wait_seconds, stop)
+            ended = Done(line, error=stop[0].error) if stop else await make(studio, line, wait_seconds)
             done[line.number] = ended
+            if ended.ends_all:
+                stop.append(ended)
             on_done(ended)
 
     async with anyio.create_task_group() as group:
@@ -135,13 +135,11 @@ async def run(
     return [done[line.number] for line in lines]
 
 
-async def make(studio: AsyncStudio, line: Line, wait_seconds: float, stop: list[OxenError] | None = None) -> Done:
-    """Make one line. stop: where an error goes after which no other line can succeed."""
+async def make(studio: AsyncStudio, line: Line, wait_seconds: float) -> Done:
+    """Make one line. Never raises what is foreseen: it is how the line ended."""
     try:
         with foreseen():
             video = await studio.generate(line.request, take=line.take, wait_seconds=wait_seconds, approved=True)
     except OxenError as error:
-        if stop is not None and isinstance(error, _FINAL) and not isinstance(error, OverBudget):
-            stop.append(error)
         return Done(line, error=error.answer())
     return Done(line, video=video)

@@ -1,0 +1,23 @@
+"""What several machines must share is said before any of them starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from oxen_video_tools.errors import InvalidRequest
+from oxen_video_tools.studio import batch, batch_ray
+
+LINES = batch.read(['{"prompt": "a fox"}'])
+
+
+@pytest.mark.parametrize("ledger", ["", "memory:", "sqlite:////tmp/ledger.db"])
+def test_one_ledger(ledger: str) -> None:
+    with pytest.raises(InvalidRequest, match="one ledger") as refused:
+        batch_ray.run(None, LINES, {"OXEN_VIDEO_LEDGER": ledger})
+    assert "postgresql://" in str(refused.value.fix)
+
+
+def test_one_sandbox() -> None:
+    place = {"OXEN_VIDEO_LEDGER": "postgresql://db/videos", "OXEN_VIDEO_SANDBOX": "1"}
+    with pytest.raises(InvalidRequest, match="sandbox of its own"):
+        batch_ray.run(None, LINES, place)
