@@ -144,7 +144,7 @@ def add_notices(server: MCPServer[Any]) -> None:
     async def test_sampling(prompt: str, ctx: Context) -> str:
         "Asks the client's model."
         message = SamplingMessage(role="user", content=TextContent(text=prompt))
-        result = await ctx.session.create_message(messages=[message], max_tokens=100)
+        result = await ctx.session.create_message(messages=[message], max_tokens=100, related_request_id=ctx.request_id)
         return f"LLM response: {getattr(result.content, 'text', '')}"
 
     @server.tool()
