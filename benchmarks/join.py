@@ -80,6 +80,11 @@ def cpu() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
+def tell(name: str, taken: tuple[float, float], size: float) -> None:
+    wall, used = taken
+    print(f"{name:18} {wall * 1e3:7.0f} ms wall {used * 1e3:7.0f} ms CPU {size / wall:7.0f} MB/s")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=6)
@@ -96,7 +101,7 @@ def main() -> int:
         if not (joined.video_copied and joined.audio_copied):
             raise SystemExit(f"not copied: {joined.why}")
         ours = measured(lambda: join(clips, folder / "film.mp4"), given.runs)
-        print(f"join               {ours[0] * 1e3:7.0f} ms wall {ours[1] * 1e3:7.0f} ms CPU {size / ours[0]:7.0f} MB/s")
+        tell("join", ours, size)
         binary = ffmpeg_binary(given.ffmpeg)
         if binary is None:
             print("no ffmpeg to compare with")
@@ -106,7 +111,7 @@ def main() -> int:
         command += ["-c", "copy", "-movflags", "+faststart", str(folder / "theirs.mp4")]
         theirs = measured(lambda: subprocess.run(command, check=True), given.runs)
         speed = theirs[0] / ours[0]
-        print(f"ffmpeg concat copy {theirs[0] * 1e3:7.0f} ms wall {theirs[1] * 1e3:7.0f} ms CPU {size / theirs[0]:7.0f} MB/s")
+        tell("ffmpeg concat copy", theirs, size)
         print(f"{speed:.2f} x ffmpeg's speed; the goal is {GOAL} x: {'met' if speed >= GOAL else 'missed'}")
         return 0 if speed >= GOAL else 1
 

@@ -23,6 +23,15 @@ def blend(under: Bytes, keep: Words, over: Bytes) -> None:
     under += over
 
 
+def blend_bytes(under: Bytes, keep: Bytes, over: Bytes) -> None:
+    """The same with 0 to 255, which stands for 1 to 256 of 256."""
+    mixed = np.multiply(under, keep, dtype=np.uint16)
+    mixed += under
+    mixed >>= 8
+    np.copyto(under, mixed, casting="unsafe")
+    under += over
+
+
 @dataclass
 class Sheet:
     """One plane of a layer, ready to be laid: `over` times opacity, and how much of what is under it to keep.
@@ -34,7 +43,7 @@ class Sheet:
     keep: Words | None
 
     def shifted(self, across: float, down: float) -> Sheet:
-        """Moved left and up by less than a pixel."""
+        """Moved left and up by quarters of a pixel."""
         return Sheet(_moved(self.over, across, down), None if self.keep is None else _moved(self.keep, across, down))
 
 

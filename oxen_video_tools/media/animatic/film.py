@@ -76,7 +76,11 @@ class _Rendering:
             out.metadata["title"] = film.mark
             out.metadata["comment"] = "Drawn from the prompt's words as a preview; not the output of a video model."
             video = _video_stream(out, film)
-            sound = out.add_stream("aac", rate=48_000, layout="stereo", options={"b": "96k"}) if film.audio else None
+            sound = (
+                out.add_stream("aac", rate=48_000, layout="stereo", options={"b": "96k", "aac_coder": "fast"})
+                if film.audio
+                else None
+            )
             for _ in range(IN_FLIGHT + 2):
                 self.free.put(Canvas(film.width, film.height))
             with ThreadPoolExecutor(1) as pool:
@@ -104,22 +108,25 @@ class _Rendering:
     ) -> None:
         """Every frame of every shot in order; the shots on both sides of a cut are drawn while it fades."""
         second = Canvas(self.film.width, self.film.height)
-        fade, before, coming = self._fade(), None, first
-        total = self.cuts[-1].end
+        fade, total = self._fade(), self.cuts[-1].end
+        before: Stage | None = None
+        coming: Future[tuple[Stage, Slate]] | None = first
         for n, cut in enumerate(self.cuts):
-            stage, slate = coming.result()
-            last = n + 1 == len(self.cuts)
-            coming = coming if last else pool.submit(self._stage, n + 1)
+            stage, slate = coming.result() if coming else self._stage(n)
+            coming = None
             for frame in range(cut.start, cut.end):
                 into, left = frame - cut.start, cut.end - frame
                 canvas = self._canvas()
                 stage.draw(canvas, into)
-                if not last and left <= fade:
+                if coming is not None and left <= fade:
                     coming.result()[0].draw(second, -left)
                     canvas.mix(second, (fade - left + 0.5) / (2 * fade))
                 elif before is not None and into < fade:
                     before.draw(second, before.frames + into)
                     canvas.mix(second, 0.5 - (into + 0.5) / (2 * fade))
+                if into >= min(fade, left - 2) and coming is None and n + 1 < len(self.cuts):
+                    before = None  # no more than two shots are held at a time
+                    coming = pool.submit(self._stage, n + 1)
                 slate.lay(canvas.planes, frame)
                 canvas.stamp(frame, self.film.fps)
                 self.drawn.put(canvas)
@@ -168,7 +175,7 @@ class _Rendering:
 
 def _video_stream(out: Any, film: Film) -> Any:
     name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
-    options = {"preset": "ultrafast", "crf": "24", "g": str(film.fps * 2), "bf": "0"} if name == "libx264" else {}
+    options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 2), "bf": "0"} if name == "libx264" else {}
     if name == "libx264":  # without it the flat drawings show blocks
         options["x264-params"] = "no-deblock=0:deblock=0,0"
     video = out.add_stream(name, rate=film.fps, options=options)

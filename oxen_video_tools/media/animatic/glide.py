@@ -15,14 +15,15 @@ from .canvas import Canvas
 from .layer import Layer
 from .plate import Plate
 
-PHASES = 4  # positions within a pixel
+SLOW, FAST = 4, 2  # positions within a pixel; what moves fast needs fewer
+FAST_PIXELS = 1.2  # a frame
 
 
 class GlidingLayer:
-    """One layer, cut to what is not transparent, in every quarter position along the axis."""
+    """One layer, cut to what is not transparent, in every position within a pixel along the axis."""
 
-    def __init__(self, layer: Layer, axis: str, hidden_from: int | None) -> None:
-        self.depth, self.drift = layer.depth, layer.drift
+    def __init__(self, layer: Layer, axis: str, hidden_from: int | None, phases: int) -> None:
+        self.depth, self.drift, self.phases = layer.depth, layer.drift, phases
         rows = layer.height if hidden_from is None else min(layer.height, max(2, hidden_from - layer.top) & ~1)
         solid = rows if layer.solid is None or layer.alpha is not None else 0
         if layer.solid is not None and layer.alpha is not None:
@@ -32,10 +33,10 @@ class GlidingLayer:
             self._add(layer, 0, solid, layer.alpha)
         if solid < rows:
             self._add(layer, solid, rows, None)
-        for _, _, phases in self.parts:
-            for phase in range(PHASES if axis in "xy" else 1):
+        for _, _, found in self.parts:
+            for phase in range(phases if axis else 1):
                 for n in range(3):
-                    self._sheet(phases, n, *((phase, 0) if axis == "x" else (0, phase)))
+                    self._sheet(found, n, *((phase, 0) if axis == "x" else (0, phase)))
 
     def _add(self, layer: Layer, top: int, bottom: int, alpha: Any) -> None:
         left, right = 0, layer.width
@@ -55,29 +56,27 @@ class GlidingLayer:
         found = {(n, 0, 0): sheet for n, sheet in enumerate(sheets(planes, alpha))}
         self.parts.append((layer.left + left, layer.top + top, found))
 
-    @staticmethod
-    def _sheet(phases: dict[tuple[int, int, int], Sheet], plane: int, across: int, down: int) -> Sheet:
+    def _sheet(self, found: dict[tuple[int, int, int], Sheet], plane: int, across: int, down: int) -> Sheet:
         key = (plane, across, down)
-        if key not in phases:
-            phases[key] = phases[plane, 0, 0].shifted(across / PHASES, down / PHASES)
-        return phases[key]
+        if key not in found:
+            found[key] = found[plane, 0, 0].shifted(across / self.phases, down / self.phases)
+        return found[key]
+
+    def _split(self, place: float, fine: bool) -> tuple[int, int]:
+        """Whole pixels and the position within one."""
+        if not fine:
+            return math.floor(place + 0.5), 0
+        parts = math.floor(place * self.phases + 0.5)
+        return parts // self.phases, parts % self.phases
 
     def draw(self, canvas: Canvas, x: float, y: float, axis: str) -> None:
         """x, y: where the frame's corner lies for this layer, in plate pixels."""
-        for left, top, phases in self.parts:
+        for left, top, found in self.parts:
             for n, plane in enumerate(canvas.planes):
                 scale = 2 if n else 1
-                column, across = _split((x - left) / scale, axis == "x" or bool(self.drift[0]))
-                row, down = _split((y - top) / scale, axis == "y" or bool(self.drift[1]))
-                _lay(plane, self._sheet(phases, n, across, down), column, row)
-
-
-def _split(place: float, fine: bool) -> tuple[int, int]:
-    """Whole pixels and quarters."""
-    if not fine:
-        return math.floor(place + 0.5), 0
-    quarters = math.floor(place * PHASES + 0.5)
-    return quarters // PHASES, quarters % PHASES
+                column, across = self._split((x - left) / scale, axis == "x" or bool(self.drift[0]))
+                row, down = self._split((y - top) / scale, axis == "y" or bool(self.drift[1]))
+                _lay(plane, self._sheet(found, n, across, down), column, row)
 
 
 def _lay(plane: Any, sheet: Sheet, x: int, y: int) -> None:
@@ -120,20 +119,24 @@ def margin_of(move: str) -> tuple[float, float]:
 class Glide:
     """draw(canvas, progress, seconds) for one shot."""
 
-    def __init__(self, plate: Plate, move: str) -> None:
+    def __init__(self, plate: Plate, move: str, frames: int) -> None:
         self.plate, self.move = plate, move
         self.axis = "y" if move.startswith("tilt") else "" if move == "static" else "x"
         hidden = _hidden(plate) if self.axis != "y" else [None] * len(plate.layers)
-        self.layers = [GlidingLayer(layer, self.axis, row) for layer, row in zip(plate.layers, hidden, strict=True)]
+        speed = AMOUNTS[move] * (plate.frame[2] - plate.frame[0]) / frames
+        self.layers = [
+            GlidingLayer(layer, self.axis, row, FAST if speed * self._near(layer.depth) > FAST_PIXELS else SLOW)
+            for layer, row in zip(plate.layers, hidden, strict=True)
+        ]
+        plate.layers.clear()  # they are drawn from their own copies
         self.phase = plate.chance.random(2) * 2 * math.pi
 
     def draw(self, canvas: Canvas, progress: float, seconds: float) -> None:
         left, top, right, bottom = self.plate.frame
         way = AMOUNTS[self.move] * (eased(progress) - 0.5) * (-1 if self.move in BACKWARDS else 1)
         shake_x, shake_y = self._shake(seconds) if self.move == "handheld" else (0.0, 0.0)
-        turns = self.move.startswith(("pan", "tilt"))
         for layer in self.layers:
-            near = 0.55 + 0.45 * layer.depth if turns else 0.06 + 0.94 * layer.depth
+            near = self._near(layer.depth)
             x = left + shake_x * (0.5 + layer.depth / 2) - layer.drift[0] * (progress - 0.5)
             y = top + shake_y - layer.drift[1] * (progress - 0.5)
             if self.axis == "y":
@@ -141,6 +144,11 @@ class Glide:
             elif self.move != "handheld":
                 x += way * near * (right - left)
             layer.draw(canvas, x, y, self.axis)
+
+    def _near(self, depth: float) -> float:
+        """How far a layer shifts against the nearest: one that turns shifts all, one that travels the near ones."""
+        turns = self.move.startswith(("pan", "tilt"))
+        return 0.55 + 0.45 * depth if turns else 0.06 + 0.94 * depth
 
     def _shake(self, t: float) -> tuple[float, float]:
         reach, (one, two) = self.plate.unit * 0.010, self.phase

@@ -14,7 +14,7 @@ from .direction import Direction
 from .photo import Photo
 from .weather import Weather, weather_of
 
-DRAWN = 720  # lines of the shorter side that are drawn; a larger film is scaled up from them
+GLIDING, ZOOMING = 720, 540  # pixels of the shorter side that are drawn; a larger film is scaled up from them
 LATER = 10.0  # seconds that it has rained already
 
 
@@ -28,11 +28,12 @@ class Stage:
 
     def __init__(self, size: tuple[int, int], direction: Direction, image: Path | None, frames: int, fps: int) -> None:
         self.frames, self.fps = frames, fps
-        small = min(1.0, DRAWN / min(size))
+        zooming = image is not None or direction.camera in zoom.AMOUNTS
+        small = min(1.0, (ZOOMING if zooming else GLIDING) / min(size))
         drawn = (max(2, round(size[0] * small / 2) * 2), max(2, round(size[1] * small / 2) * 2))
         self.canvas = Canvas(*drawn) if small < 1 else None
         self.scaler = VideoReformatter()
-        self.camera = _camera(direction, image, drawn)
+        self.camera = _camera(direction, image, drawn, frames)
         kind = weather_of(direction) if image is None else ""
         chance = np.random.default_rng(direction.seed ^ 77)
         self.weather = Weather(kind, drawn, chance) if kind else None
@@ -47,10 +48,10 @@ class Stage:
             canvas.enlarge(drawn, self.scaler)
 
 
-def _camera(direction: Direction, image: Path | None, size: tuple[int, int]) -> Camera:
+def _camera(direction: Direction, image: Path | None, size: tuple[int, int], frames: int) -> Camera:
     move = direction.camera
     if image is not None:
         return Photo(image, size, move)
     if move in zoom.AMOUNTS:
         return zoom.Zoom(scene.draw(direction, size, zoom.SCALE, zoom.margin_of(move)), move)
-    return glide.Glide(scene.draw(direction, size, 1.0, glide.margin_of(move)), move)
+    return glide.Glide(scene.draw(direction, size, 1.0, glide.margin_of(move)), move, frames)

@@ -51,9 +51,9 @@ class Weather:
 def _streaks(draw: ImageDraw.ImageDraw, kind: str, size: tuple[int, int], unit: int, chance: Chance) -> None:
     del kind
     width, height = size
-    for _ in range(int(300 * width * height / unit**2)):
-        x, y, long = chance.random() * width, chance.random() * height, unit * (0.02 + 0.05 * chance.random())
-        light = int(40 + 70 * chance.random())
+    for _ in range(int(150 * width * height / unit**2)):
+        x, y, long = chance.random() * width, chance.random() * height, unit * (0.03 + 0.06 * chance.random())
+        light = int(50 + 75 * chance.random())
         for again in (0, -height):
             ends = [(x, y + again), (x - long * 0.16, y + again + long)]
             draw.line(ends, fill=light, width=max(1, round(unit * 0.0018)))

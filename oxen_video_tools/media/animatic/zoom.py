@@ -1,4 +1,4 @@
-"""Moves that change the scale: push in, pull out, fly over, orbit. Three groups of layers grow at their own pace.
+"""Moves that change the scale: push in, pull out, fly over, orbit. Groups of layers grow at their own pace.
 
 The scaler takes whole pixels only, which would make a slow zoom tremble. So a slightly larger part is scaled whose
 edges happen to fall on whole pixels at both ends, and what is too much is left out.
@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from ..pictures import Bytes, plane_of
-from .blending import blend, flattened
+from .blending import blend_bytes, flattened
 from .canvas import Canvas
 from .glide import eased
 from .layer import Layer, halved
@@ -23,7 +23,7 @@ from .plate import Plate
 SCALE = 1.16  # plate pixels for each of the frame's: what a zoom goes into
 MARGINS = {"orbit": (0.09, 0.04)}
 AMOUNTS = {"push_in": 0.16, "aerial": 0.20, "pull_out": -0.16, "orbit": 0.05}
-NEARNESS = (0.45, 0.8, 1.25)  # how fast each group grows
+NEARNESS = (0.45, 1.1, 1.1)  # how fast each group grows
 TRIES = 8
 
 
@@ -68,47 +68,62 @@ def _aligned(start: float, scale: float, length: int, low: int, high: int) -> tu
     whole frame pixels.
     """
     first, last = max(low, math.floor(start)), min(high, math.ceil(start + length / scale))
-    firsts = range(max(low, first - TRIES), max(low, first) + 1)
-    begin = min(firsts, key=lambda n: (_off((n - start) * scale), first - n), default=first)
-    lasts = range(last, min(high, last + TRIES) + 1)
-    end = min(lasts, key=lambda n: (_off((n - begin) * scale), n), default=last)
+    begin = _closest(first, max(low, first - TRIES), -1, start, scale)
+    end = _closest(last, min(high, last + TRIES), 1, begin, scale)
     return begin, end, round((end - begin) * scale), round((begin - start) * scale)
 
 
-def _off(place: float) -> float:
-    """How far from a whole pixel, in sixteenths."""
-    return round(abs(place - round(place)) * 16)
+def _closest(first: int, last: int, step: int, origin: float, scale: float) -> int:
+    """Of the places from `first` to `last` the one that falls closest to a whole frame pixel from `origin`."""
+    best, chosen = 1.0, first
+    for place in range(first, last + step, step):
+        off = abs(((place - origin) * scale + 0.5) % 1.0 - 0.5)
+        if off < best - 0.04:
+            best, chosen = off, place
+    return chosen
 
 
 class Group:
-    """Layers that move together. rate: how fast they grow."""
+    """Layers that move together. rate: how fast they grow.  solid: the row from which nothing shines through."""
 
     def __init__(self, layers: Sequence[Layer], plate: Plate, rate: float) -> None:
         planes, alpha = flattened(layers, plate.width, plate.height)
         self.rate = rate
         self.drift = next((layer.drift for layer in layers if any(layer.drift)), (0.0, 0.0))
+        self.solid = 0 if alpha is None else _solid_from(alpha)
         box = _box(alpha)
         half = None if box is None else (box[0] // 2, box[1] // 2, box[2] // 2, box[3] // 2)
         self.planes = [Plane(plane, half if n else box) for n, plane in enumerate(planes)]
-        self.alphas = None if alpha is None else [Plane(alpha, box), Plane(halved(alpha), half)]
+        keep = None if alpha is None else 255 - alpha
+        self.keeps = None if keep is None else [Plane(keep, box), Plane(halved(keep), half)]
 
-    def draw(self, canvas: Canvas, x: float, y: float, scale: float) -> None:
+    def covers_from(self, y: float, scale: float) -> int:
+        """The frame's row below which it hides everything behind it, if its corner is at `y`."""
+        return math.ceil((self.solid - y) * scale) + 1
+
+    def draw(self, canvas: Canvas, x: float, y: float, scale: float, rows: int) -> None:
+        """rows: of the frame that nothing nearer hides."""
         for n, target in enumerate(canvas.planes):
             k = 2 if n else 1
-            height, width = target.shape
+            height, width = min(target.shape[0], -(-rows // k)), target.shape[1]
+            edge = min(height, max(0, -(-self.covers_from(y, scale) // k)))
             over = self.planes[n].sample(x / k, y / k, scale, width, height)
             if over is None:
                 continue
             picture, row, column = over
             view = target[row : row + picture.shape[0], column : column + picture.shape[1]]
-            if self.alphas is None:
-                view[:] = picture
-                continue
-            opacity = self.alphas[bool(n)].sample(x / k, y / k, scale, width, height)
-            if opacity is not None:
-                share = opacity[0].astype(np.uint16)
-                np.subtract(np.uint16(256), share + (share >> 7), out=share)
-                blend(view, share, np.minimum(picture, opacity[0]))
+            split = max(0, edge - row)
+            view[split:] = picture[split:]
+            keep = self.keeps[bool(n)].sample(x / k, y / k, scale, width, edge) if self.keeps and split else None
+            if keep is not None:
+                tall, wide = min(split, *(part.shape[0] for part in (picture, keep[0]))), keep[0].shape[1]
+                blend_bytes(view[:tall, :wide], keep[0][:tall], picture[:tall, :wide])
+
+
+def _solid_from(alpha: Bytes) -> int:
+    """The first row from which on every pixel is opaque."""
+    open_rows = np.flatnonzero(alpha.min(1) < 255)
+    return int(open_rows[-1]) + 1 if len(open_rows) else 0
 
 
 def _box(alpha: Bytes | None) -> tuple[int, int, int, int] | None:
@@ -122,16 +137,24 @@ def _box(alpha: Bytes | None) -> tuple[int, int, int, int] | None:
     return left, top, min(width, (int(columns[-1]) + 4) & ~1), min(height, (int(rows[-1]) + 4) & ~1)
 
 
+def _group_of(layer: Layer, close: bool) -> int:
+    """Far, near, and what moves by itself. Each group costs a scaling of what it covers."""
+    if any(layer.drift):
+        return 2
+    return int(layer.subject if close else layer.depth > 0.5)
+
+
 class Zoom:
     """draw(canvas, progress, seconds) for one shot."""
 
     def __init__(self, plate: Plate, move: str) -> None:
         self.plate, self.move = plate, move
         self.amount = AMOUNTS[move]
-        groups: list[list[Layer]] = [[], [], []]
+        groups: tuple[list[Layer], ...] = ([], [], [])
         for layer in plate.layers:
-            groups[0 if layer.depth <= 0.5 and not any(layer.drift) else 1 if layer.depth < 0.86 else 2].append(layer)
+            groups[_group_of(layer, plate.close)].append(layer)
         self.groups = [Group(layers, plate, rate) for layers, rate in zip(groups, NEARNESS, strict=True) if layers]
+        plate.layers.clear()  # they are drawn from their own copies
         left, top, right, bottom = plate.frame
         self.focus = ((left + right) / 2, plate.horizon + ((top + bottom) / 2 - plate.horizon) * 0.6)
 
@@ -143,15 +166,19 @@ class Zoom:
         scale = canvas.width / (right - left)
         aside = self.plate.width * 0.035 * (share - 0.5) if self.move == "orbit" else 0.0
         down = self.plate.height * 0.03 * (0.5 - share) if self.move == "aerial" else 0.0
+        placed = []
         for group in self.groups:
             zoom = max(1.0, 1 + abs(self.amount) * group.rate * grown)
             x = self.focus[0] - (self.focus[0] - left) / zoom + aside * (group.rate - 0.3)
             y = self.focus[1] - (self.focus[1] - top) / zoom + down * (1.5 - group.rate)
             x -= group.drift[0] * (progress - 0.5)
             y -= group.drift[1] * (progress - 0.5)
-            if group.alphas is None:
+            if group.keeps is None:
                 x, y = self._on_plate(x, y, canvas, scale * zoom)
-            group.draw(canvas, x, y, scale * zoom)
+            placed.append((group, x, y, scale * zoom))
+        for n, (group, x, y, zoomed) in enumerate(placed):
+            nearer = (other.covers_from(low, size) for other, _, low, size in placed[n + 1 :])
+            group.draw(canvas, x, y, zoomed, max(0, min([canvas.height, *nearer])))
 
     def _on_plate(self, x: float, y: float, canvas: Canvas, scale: float) -> tuple[float, float]:
         """The background must fill the frame."""
