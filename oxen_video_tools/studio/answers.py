@@ -17,7 +17,7 @@ class Progress:
 
     fraction: 0 to 1, an estimate from the model's typical time; rises strictly from one report to the next.
     elapsed: seconds since the wait began.  typical: the model's usual seconds, where known.
-    shot, shots: which shot of a film (from 1), and of how many.
+    shot, shots: which shot of a film (from 1), and of how many.  shot_fraction: how far that shot is.
     """
 
     generation_id: str
@@ -27,11 +27,12 @@ class Progress:
     typical: float | None = None
     shot: int | None = None
     shots: int | None = None
+    shot_fraction: float | None = None
 
     @property
     def text(self) -> str:
         """One line for a person."""
-        of = f"shot {self.shot}/{self.shots} " if self.shots else ""
+        of = f"shot {self.shot}/{self.shots} " if self.shot else ""
         about = f" of about {self.typical:.0f} s" if self.typical else ""
         return f"{of}{self.status}, {self.elapsed:.0f} s{about}"
 

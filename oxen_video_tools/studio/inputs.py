@@ -28,7 +28,7 @@ LOCAL = "sync-"  # ids that the blocking route's results get where the hub tells
 MEBI = 2**20
 # What other clients of this hub allow (hub docs name no limits).
 LARGEST = {"image": 30 * MEBI, "video": 50 * MEBI, "audio": 15 * MEBI}
-_ID = re.compile(r"(?:sync-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
+_ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
 
@@ -40,6 +40,11 @@ def is_url(reference: str) -> bool:
 def is_generation(reference: str) -> bool:
     """Whether it looks like the id of a generation."""
     return bool(_ID.fullmatch(reference.strip()))
+
+
+def is_film(reference: str | Path) -> bool:
+    """Whether it looks like the id of a film."""
+    return is_generation(str(reference)) and str(reference).strip().startswith("film-")
 
 
 async def fingerprint(stage: Stage, reference: str, files: Files) -> str:
@@ -67,7 +72,7 @@ async def readable(stage: Stage, reference: str, files: Files) -> str:
 
 async def _result(stage: Stage, generation_id: str) -> str:
     hub = await stage.hub()
-    if generation_id.startswith(LOCAL):
+    if generation_id.startswith(LOCAL) or is_film(generation_id):
         file = await stage.saved_file(generation_id)
         if file is None:
             raise InputUnreadable(f"Of {generation_id} no file was kept.", fix="Give a file or an https URL.")

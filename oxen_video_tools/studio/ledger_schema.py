@@ -60,5 +60,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Keys, sealed, of callers to whom the MCP server gave links that last; by a digest of the key.
         "create table link_keys (caller text primary key, sealed text not null, seen double precision not null)",
     ),
+    (
+        """create table films (
+            film text primary key,
+            scope text not null,
+            request text not null,
+            take integer not null,
+            way text not null,
+            model text not null,
+            jobs text not null,
+            asked text not null,
+            agreed bigint not null,
+            created double precision not null,
+            state text not null,
+            owner text,
+            lease double precision not null,
+            note text,
+            ended double precision,
+            file text,
+            sha256 text,
+            size bigint,
+            duration double precision)""",
+        "create index films_by_time on films (scope, created)",
+        "create index jobs_by_film on jobs (film)",
+    ),
 )
 VERSION = len(MIGRATIONS)

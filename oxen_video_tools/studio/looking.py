@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from ..request import DEFAULT_SECONDS
 from .delivery import fetch_into, make_writable, slug
-from .inputs import Files, allowed, is_generation, is_url
+from .inputs import Files, allowed, is_film, is_generation, is_url
 from .plan import Plan
 from .planning import identified
 
@@ -46,6 +46,11 @@ async def _local(stage: Stage, video: str | Path, files: Files) -> AsyncIterator
     kept = None if is_url(named) else await stage.saved_file(named)
     if kept is not None:
         yield kept
+        return
+    if is_film(named):
+        from .cutting import keep_film
+
+        yield (await keep_film(stage, named.strip())).file
         return
     with tempfile.TemporaryDirectory(prefix="oxen-video-") as folder:
         path = Path(folder) / "video"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import Declined, HubUnavailable, InvalidRequest, NeedsApproval, TimedOut
+from ..errors import Declined, HubUnavailable, NeedsApproval, TimedOut
 from ..request import VideoRequest
 from .answers import Question, Report, Status, Video
 from .inputs import Files, readable
@@ -54,10 +54,16 @@ class Call:
 
 
 async def generate(stage: Stage, request: VideoRequest, call: Call) -> Video:
-    """One paid job, waited for. Raises what `AsyncStudio.generate` says."""
+    """One paid job, or the jobs of a film, waited for. Raises what `AsyncStudio.generate` says."""
     wait = next(one for one in (call.wait_seconds, stage.settings.wait, WAIT) if one is not None)
     began = stage.clock.monotonic()
     until, ready = began + wait, began + max(wait, SHORTEST)
+    if request.multi_prompt:
+        from . import film
+
+        opening = await _within(stage, film.opened(stage, request, call), ready)
+        if opening is not None:
+            return await film.made(stage, opening, until, ready, call.on_progress)
     async with AsyncExitStack() as hearing:
         warnings: tuple[str, ...] = ()
         paid = await _there_already(stage, request, call, ready)
@@ -96,12 +102,10 @@ async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
     await stage.scope()  # without a key nothing can be paid: said before anything is looked up
     plan = await planned(stage, request)
     plan.raise_for_problems()
-    if len(plan.jobs) != 1:  # a film begins here: one intent for each job, reserved together
-        raise InvalidRequest(
-            f"This needs {len(plan.jobs)} jobs and a join; only single jobs can be made.", fix="Use fewer shots."
-        )
+    if len(plan.jobs) != 1:  # `film` was asked a moment ago: the list of models has changed since
+        raise HubUnavailable("The list of models has just changed; nothing was sent.", fix="Call again.", charged="no")
     stake = staked(plan, stage.settings, call.max_cost_usd)
-    await _agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
+    await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
     key, words = await identified(stage, request, call.files)
     body = await _with_urls(stage, plan, call.files)
     known = (await stage.catalog().models()).known(plan.model)
@@ -119,8 +123,8 @@ async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
     return Order(plan, stake, intent)
 
 
-async def _agreed(question: Question | None, call: Call) -> None:
-    """Raises Declined or NeedsApproval."""
+async def agreed(question: Question | None, call: Call) -> None:
+    """Whoever has to be asked is asked. Raises Declined or NeedsApproval."""
     if question is None or call.approved:
         return
     if call.approve is not None:

@@ -62,6 +62,14 @@ async def question(
     Raises InvalidRequest, OverBudget, Paused, NeedsApproval.
     """
     scope = await stage.scope()  # without a key nothing can be paid: said before anything is looked up
+    if take is not None and request.multi_prompt:
+        from .film import asked_again
+
+        again = await asked_again(stage, request, take, max_cost_usd, files)
+        if again is not None:
+            if again.pays:
+                await _afforded(stage, again.amount)
+            return again.question
     plan = await planned(stage, request)
     plan.raise_for_problems()
     if take is not None:

@@ -14,6 +14,7 @@ from ..errors import InvalidRequest, NotFound, OxenError
 from .answers import Report, Status, Video
 from .blocking import job_of_local, local_id
 from .following import kept, saw, settle_costs
+from .inputs import is_film
 from .ledger_following import typical
 from .ledger_records import Clip, Job
 from .ledger_steps import clips, clips_of, job_named
@@ -33,6 +34,10 @@ async def get(stage: Stage, generation_id: str, *, wait_seconds: float = 0, on_p
     """How a video stands. Raises NotFound, Unauthenticated, HubUnavailable."""
     if job_of_local(generation_id) is not None:
         return await _local(stage, generation_id, wait_seconds)
+    if is_film(generation_id):
+        from . import screening
+
+        return await screening.get(stage, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     record = await watched(stage, generation_id, wait_seconds, on_progress)
     return await shown(stage, record)
 
@@ -182,10 +187,14 @@ async def listed(stage: Stage, status: str | None, model: str | None, limit: int
         *(hub.list(status=state, model=model, namespace=space) for state in _states(status) for space in spaces)
     )
     records = {one.generation_id: one for page in found for one in page}
+    from .screening import listed as listed_films
+
+    films = await listed_films(stage, records, status, model, limit)  # their shots are no videos of their own
     newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)[: max(0, limit)]
     known = await stage.ledger.run(clips, await stage.scope(), [one.generation_id for one in newest])
     await saw(stage, newest, known)
-    return [video_of(one, known.get(one.generation_id)) for one in newest]
+    videos = [video_of(one, known.get(one.generation_id)) for one in newest] + films
+    return sorted(videos, key=lambda one: one.created or 0.0, reverse=True)[: max(0, limit)]
 
 
 def _states(status: str | None) -> Sequence[str]:
@@ -198,6 +207,10 @@ def _states(status: str | None) -> Sequence[str]:
 
 async def cancelled(stage: Stage, generation_id: str) -> Video:
     """Stop a job for good. Says what was charged, where the hub does. Raises NotFound."""
+    if is_film(generation_id):
+        from .film import cancelled as cancelled_film
+
+        return await cancelled_film(stage, generation_id.strip())
     if job_of_local(generation_id) is not None:
         raise InvalidRequest(
             "A job of the blocking route can't be stopped.", fix="Wait for it; it is kept when it is done."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputNotAllowed
 from .answers import Progress, Report, Saved
 from .delivery import described, keep, keep_link, make_writable, place_of, settled, slug
-from .inputs import Files, allowed, content_hash, is_generation, is_url, one_of
+from .inputs import Files, allowed, content_hash, is_film, is_generation, is_url, one_of
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -48,6 +48,10 @@ async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Fi
         return await keep_link(
             stage, video, place_of(stage, filename) or stage.settings.videos_folder / _name_in(video)
         )
+    if is_film(video):
+        from .cutting import keep_film
+
+        return await keep_film(stage, video.strip(), filename)
     if is_generation(video) or not Path(video).suffix:
         return await keep(stage, video, filename=filename)
     path = allowed(video, stage.settings, files)

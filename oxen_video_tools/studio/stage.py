@@ -15,6 +15,7 @@ from ..clock import Clock, SystemClock
 from ..errors import NotInstalled, OxenError
 from ..settings import HUB, Settings
 from .identity import key_hash, origin_of
+from .inputs import is_film
 from .ledger import LEASE, Ledger, data_folder, sqlite_path
 from .ledger_steps import clips, identity, remember_identity
 
@@ -54,6 +55,7 @@ class Stage:
         self._sandbox: Any = None
         self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
+        self.films: dict[str, Any] = {}  # what this process is making, by the film's id
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
         self.reconciling = asyncio.Lock()  # one reading of the account at a time
@@ -158,9 +160,14 @@ class Stage:
 
     async def saved_file(self, generation_id: str) -> Path | None:
         """Where a result was kept, if the file is still there."""
-        found = await self.ledger.run(clips, await self.scope(), [generation_id])
-        clip = found.get(generation_id)
-        path = Path(clip.file) if clip and clip.file else None
+        kept: Any = None
+        if is_film(generation_id):
+            from .ledger_films import film_named
+
+            kept = await self.ledger.run(film_named, generation_id)
+        else:
+            kept = (await self.ledger.run(clips, await self.scope(), [generation_id])).get(generation_id)
+        path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
         return path if path and path.is_file() else None
 
     # -- tasks ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,202 @@
+"""The cutting room: finished shots fetched, the last frame of one for the next, all of them joined to one file.
+
+Nothing here costs anything. Fetched shots lie in a hidden folder beside the film until it is joined; whoever goes on
+with a film on this machine finds them there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import GenerationFailed, NotFound, NotInstalled, OxenError
+from .answers import Saved
+from .delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
+from .inputs import content_hash
+from .ledger_films import Cut, Part, Standing, cut_film, standing
+
+if TYPE_CHECKING:
+    from .ledger_records import Clip
+    from .screenplay import Film
+    from .stage import Stage
+
+AT_ONCE = 4  # shots that are fetched together
+INSTALL = "pip install 'oxen-video-tools[media]'"
+Told = Callable[[float], None]
+
+
+def can_join() -> bool:
+    """Whether the `media` extra is installed; nothing of it is loaded."""
+    return all(find_spec(name) is not None for name in ("av", "numpy", "PIL"))
+
+
+def _needs_media() -> NotInstalled:
+    return NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
+
+
+async def deliver(stage: Stage, film: str, told: Told) -> None:
+    """Join a film whose shots are all there. Where that can't be, its shots are delivered singly, and it says why.
+
+    told: hears 0 to 1 while the shots are joined, in another thread.
+    """
+    now = await _found(stage, film)
+    try:
+        cut = _cut(await _joined(stage, now, None, told))
+    except OxenError as error:
+        await _singly(stage, now)
+        how = f"{error.message} {error.fix or ''}".strip()
+        cut = Cut(note=f"The shots were not joined: {how} Then save_video with this id joins them.")
+    await stage.ledger.run(cut_film, film, cut, stage.clock.time())
+
+
+def _cut(saved: Saved) -> Cut:
+    return Cut(str(saved.file), saved.sha256, saved.size, saved.duration)
+
+
+async def _singly(stage: Stage, now: Standing) -> None:
+    for part in now.parts:
+        if part.clip is not None:
+            with suppress(OxenError):  # its link is in the answer all the same
+                await keep(stage, part.clip.generation_id, filename=f"{_name(now.film)}-{part.number + 1}.mp4")
+
+
+async def keep_film(stage: Stage, film: str, filename: str | Path | None = None) -> Saved:
+    """The file of a film: where it was joined, or joined now. Costs nothing.
+
+    Raises NotFound, GenerationFailed for a film whose shots are not all there, InputUnreadable, NotInstalled.
+    """
+    now = await _found(stage, film)
+    if not now.is_shot:
+        raise GenerationFailed(
+            f"{sum(part.state == 'done' for part in now.parts)} of {len(now.parts)} shots of this film are there.",
+            charged="no",
+            generation_id=film,
+            fix="generate_video with the same arguments goes on with it; get_video says how it stands.",
+        )
+    place = place_of(stage, filename)
+    there = await asyncio.to_thread(_there, now.film)
+    if there is not None:
+        if place in (None, there.file):
+            return there
+        return await asyncio.to_thread(_copied, there.file, place, replacing=isinstance(filename, Path))
+    saved = await _joined(stage, now, place, lambda _: None, replacing=isinstance(filename, Path))
+    await stage.ledger.run(cut_film, film, _cut(saved), stage.clock.time())
+    return saved
+
+
+async def _found(stage: Stage, film: str) -> Standing:
+    now = await stage.ledger.run(standing, film)
+    if now is None or now.film.scope != await stage.scope():
+        raise NotFound(f"There is no film {film} in this ledger.")
+    return now
+
+
+def _there(film: Film) -> Saved | None:
+    """The joined file, if it still is what was joined."""
+    if film.file is None or film.sha256 is None:
+        return None
+    file = Path(film.file)
+    with suppress(OSError, OxenError):
+        if file.stat().st_size == film.size and content_hash(file) == film.sha256:
+            return described(file, film.sha256)
+    return None
+
+
+def _copied(file: Path, place: Path, *, replacing: bool) -> Saved:
+    make_writable(place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        shutil.copyfile(file, part)
+        return settled(part, place, replacing=replacing)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:
+    if not can_join():
+        raise _needs_media()
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def fetched(part: Part) -> Path:
+        async with gate:
+            assert part.clip is not None
+            return await rush(stage, now.film, part.clip)
+
+    files = await asyncio.gather(*map(fetched, now.parts))
+    place = place or stage.settings.videos_folder / _name(now.film)
+    saved = await asyncio.to_thread(_spliced, files, place, told, replacing)
+    await asyncio.to_thread(shutil.rmtree, folder_of(stage, now.film.film), ignore_errors=True)
+    return saved
+
+
+def _spliced(files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
+    from ..media.join import join
+
+    make_writable(place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
+    try:
+        join(files, part, on_progress=told)
+        return settled(part, place, replacing=replacing)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _name(film: Film) -> str:
+    """Readable and unique: the first words of the first shot, and the beginning of the id."""
+    shots = film.asked.get("multi_prompt") or [{}]
+    return f"{slug(str(shots[0].get('prompt') or 'film'))}-{film.film[:13]}"
+
+
+# -- rushes ------------------------------------------------------------------------------------------------------------
+
+
+def folder_of(stage: Stage, film: str) -> Path:
+    """Where the shots of a film lie until they are joined."""
+    return stage.settings.videos_folder / f".{film}"
+
+
+async def rush(stage: Stage, film: Film, clip: Clip) -> Path:
+    """A finished shot as a file here, whole: the one that was kept, else fetched. Raises what `fetch_into` raises."""
+    if clip.file and clip.sha256:
+        with suppress(OSError, OxenError):
+            if await asyncio.to_thread(content_hash, Path(clip.file)) == clip.sha256:
+                return Path(clip.file)
+    folder = folder_of(stage, film.film)
+    place = folder / hashlib.sha256(clip.generation_id.encode()).hexdigest()[:24]
+    if place.is_file():
+        return place
+    await asyncio.to_thread(make_writable, folder)
+    part = folder / f"{secrets.token_hex(8)}.part"
+    try:
+        await fetch_into(stage, clip.generation_id, part, clip)
+        part.replace(place)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return place
+
+
+async def last_frame_of(stage: Stage, film: Film, clip: Clip) -> str:
+    """A link to the last picture of a finished shot, for the next to begin with; uploaded once."""
+    from ..media.frames import last_frame
+
+    shot = await rush(stage, film, clip)
+    picture = folder_of(stage, film.film) / f"{shot.stem}-last.png"
+    if not picture.is_file():
+        await asyncio.to_thread(make_writable, picture.parent)
+        await asyncio.to_thread(_written, picture, await asyncio.to_thread(last_frame, shot))
+    return str(await (await stage.hub()).upload(picture))
+
+
+def _written(place: Path, data: bytes) -> None:
+    part = place.with_name(f"{secrets.token_hex(8)}.part")
+    part.write_bytes(data)
+    part.replace(place)
