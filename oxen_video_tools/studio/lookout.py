@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..hub.records import Generation
 
 SHORTEST = 2.0  # seconds between two lists for the sake of newcomers
-A_SECOND_FOR = 500  # jobs: a list of thousands is heavy, so newcomers bring it forward less
 PATIENCE = 3  # failed lists in a row, after which ids are read one by one
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class Lookout:
     def look_soon(self) -> None:
         """There is a newcomer that was not seen yet."""
         if not self._failures:
-            gap = SHORTEST + len(self.jobs) / A_SECOND_FOR
+            gap = pace.spaced(SHORTEST, len(self.jobs), heard=self._news.heard())
             self._next = min(self._next, self._last + gap)
             self._alarm.ring()
 
@@ -110,7 +109,8 @@ class Lookout:
     def _pause(self) -> float:
         heard = self._news.heard()
         paces = (pace.look_every(job.age(self._clock), job.media_type, heard=heard) for job in self.jobs.values())
-        return pace.jittered(min(paces, default=pace.HEARD[1]))
+        soonest = min(paces, default=pace.HEARD[1])
+        return pace.jittered(pace.spaced(soonest, len(self.jobs), heard=heard))
 
     def _missing(self, asked: Sequence[Job], records: Sequence[Generation]) -> list[Job]:
         """Tell what the list tells; answer those who should be on it and are not."""

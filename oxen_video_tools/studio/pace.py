@@ -9,6 +9,7 @@ HEARD = (10.0, 30.0)  # between two looks at a queue while the event stream is a
 DEAF = (2.0, 10.0)  # while it is not
 SHARE = {"image": 4.0, "video": 15.0}  # look once in this fraction of a job's age: an image is ready in seconds
 USUAL = {"image": 20.0, "video": 120.0}  # a job's length where nothing was learnt about its model
+A_SECOND_FOR = 250  # records on a list, between two looks at it
 KINDEST = 60.0  # the longest pause after errors, unless the hub asks for more
 TOLD_EVERY = 4.9  # between two reports, at most
 
@@ -17,6 +18,12 @@ def look_every(age: float, media_type: str | None, *, heard: bool) -> float:
     """How long until the queue is worth another look, for a job of this age."""
     shortest, longest = HEARD if heard else DEAF
     return min(longest, max(shortest, age / _of(SHARE, media_type)))
+
+
+def spaced(seconds: float, listed: int, *, heard: bool) -> float:
+    """The same, but seldomer where the list is heavy: thousands of records hold up hub and client alike."""
+    longest = (HEARD if heard else DEAF)[1]
+    return min(longest, max(seconds, listed / A_SECOND_FOR))
 
 
 def back_off(failures: int, asked: float | None = None) -> float:

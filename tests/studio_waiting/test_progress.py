@@ -163,3 +163,9 @@ def test_an_allowance_fills_again() -> None:
     assert [allowance.take(now) for now in (0, 0, 0, 1, 2, 2, 100, 100, 100)] == [
         True, True, False, False, True, False, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_heavy_list_is_asked_for_seldomer() -> None:
+    assert pace.spaced(10.0, 40, heard=True) == 10.0
+    assert pace.spaced(10.0, 5000, heard=True) == 20.0
+    assert pace.spaced(2.0, 50_000, heard=False) == pace.DEAF[1]
