@@ -134,8 +134,8 @@ class Spend:
 class Recovered:
     """What became of one unfinished job.
 
-    job: its id in the ledger.  outcome: "running", "found", "unclear", "never sent", "saved", "finished", "sent again"
-    or "written off".
+    job: its id in the ledger, or a film's.  outcome: "running", "found", "unclear", "never sent", "saved", "finished",
+    "sent again", "written off", or "stopped" for a film that nobody makes.
     """
 
     job: str

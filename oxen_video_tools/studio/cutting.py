@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,14 @@ from .ledger_films import Cut, Part, Standing, cut_film, standing
 
 if TYPE_CHECKING:
     from .ledger_records import Clip
+    from .plan import Plan
     from .screenplay import Film
     from .stage import Stage
 
 AT_ONCE = 4  # shots that are fetched together
 INSTALL = "pip install 'oxen-video-tools[media]'"
+NOT_JOINED = f"The shots will be delivered one by one: joining them needs {INSTALL}."
+NOT_CHAINED = f"Each shot begins with the last frame of the one before: that needs {INSTALL}."
 Told = Callable[[float], None]
 
 
@@ -37,8 +41,13 @@ def can_join() -> bool:
     return all(find_spec(name) is not None for name in ("av", "numpy", "PIL"))
 
 
-def _needs_media() -> NotInstalled:
-    return NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
+def told_without_media(plan: Plan) -> Plan:
+    """A film's plan, with what can't be done here without the `media` extra."""
+    if can_join():
+        return plan
+    if plan.film == "chained":
+        return replace(plan, problems=(*plan.problems, NOT_CHAINED))
+    return replace(plan, warnings=(*plan.warnings, NOT_JOINED))
 
 
 async def deliver(stage: Stage, film: str, told: Told) -> None:
@@ -121,7 +130,7 @@ def _copied(file: Path, place: Path, *, replacing: bool) -> Saved:
 
 async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:
     if not can_join():
-        raise _needs_media()
+        raise NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def fetched(part: Part) -> Path:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ..catalog.pricing import total
 from ..errors import InputUnreadable, NotInstalled, OxenError, SubmissionUnclear, TimedOut
-from .answers import Question, Report, Video
-from .cutting import INSTALL, can_join
+from .answers import Report, Video
+from .cutting import INSTALL, NOT_CHAINED, can_join
 from .delivery import make_writable
+from .film_terms import reckoned
+from .film_waiting import followed
 from .following import saw, settle_costs
 from .identity import references
 from .inputs import Files, readable
@@ -27,25 +28,21 @@ from .ledger_records import Clip
 from .ledger_steps import clips, holder
 from .limits import question_about, staked
 from .making import agreed
-from .money import dollars, micros
+from .money import micros
 from .plan import Plan
 from .planning import identified, planned, stands
 from .reading import SETTLING
-from .screening import followed, shown, standing_of
+from .screening import shown, standing_of
 from .screenplay import Film, film_id, named_by_content, shared_out
 from .shooting import Shooting
 from .submit import ended
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from ..request import VideoRequest
-    from ..settings import Settings
     from .making import Call
     from .stage import Stage
 
 STOPPING = 20.0  # seconds that cancelling waits for shots which are just being sent
-NOT_JOINED = f"The shots will not be joined: that needs {INSTALL}."
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,10 @@ async def opened(stage: Stage, request: VideoRequest, call: Call) -> Opening | N
 
 
 async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
+    if plan.problems == (NOT_CHAINED,):
+        raise NotInstalled(NOT_CHAINED, fix=f"{INSTALL}, or ask for each shot by itself.")
     plan.raise_for_problems()
-    warnings = _ready(stage, plan)
+    await _ready(stage)
     stake = staked(plan, stage.settings, call.max_cost_usd)
     await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
     key, words = await identified(stage, plan.request, call.files)
@@ -106,7 +105,7 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
         created=stage.clock.time(),
     )
     media = {told: one for one, told in prints.items()}
-    return Opening(film, tuple(range(len(film.jobs))), media, call.files, True, (*plan.warnings, *warnings))
+    return Opening(film, tuple(range(len(film.jobs))), media, call.files, True, plan.warnings)
 
 
 async def _prints(stage: Stage, request: VideoRequest, files: Files) -> dict[str, str]:
@@ -115,24 +114,16 @@ async def _prints(stage: Stage, request: VideoRequest, files: Files) -> dict[str
     return {one: await fingerprint(stage, one, files) for one in references(request)}
 
 
-def _ready(stage: Stage, plan: Plan) -> tuple[str, ...]:
-    """Whether it could be delivered; said before anything is paid. Raises NotInstalled, InputUnreadable."""
+async def _ready(stage: Stage) -> None:
+    """Whether it could be delivered; said before anything is paid. Raises InputUnreadable."""
     try:
-        make_writable(stage.settings.videos_folder)
+        await asyncio.to_thread(make_writable, stage.settings.videos_folder)
     except InputUnreadable as error:
         raise InputUnreadable(
             f"{error.message.partition(' The video')[0]} A film is joined there; nothing was sent.",
             fix="Make room, or set OXEN_VIDEO_OUTPUT_DIR to a folder that can be written.",
             charged="no",
         ) from None
-    if can_join():
-        return ()
-    if plan.film == "chained":
-        raise NotInstalled(
-            "Each shot of this film begins with the last frame of the one before: that needs the media extra.",
-            fix=f"{INSTALL}, or ask for each shot by itself.",
-        )
-    return (NOT_JOINED,)
 
 
 # -- the same call again -----------------------------------------------------------------------------------------------
@@ -144,65 +135,9 @@ async def _again(stage: Stage, found: Standing, request: VideoRequest, call: Cal
     opening = Opening(film, (), {told: one for one, told in prints.items()}, call.files, False)
     if film.film in stage.films or found.is_live(stage.clock.time()):
         return opening
-    terms = await _terms(stage, found, request, call.max_cost_usd)
+    terms = await reckoned(stage, found, request, call.max_cost_usd)
     await agreed(terms.question, call)
     return replace(opening, film=terms.film, pays=terms.pays)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What going on with a film pays for. film: with the shares and the sum that are then agreed to."""
-
-    film: Film
-    pays: tuple[int, ...]
-    question: Question | None = None
-
-    @property
-    def amount(self) -> Decimal:
-        """US dollars, at most."""
-        return dollars(sum(self.film.shares[number] for number in self.pays))
-
-
-async def _terms(stage: Stage, found: Standing, request: VideoRequest, max_cost_usd: Decimal | None) -> Terms:
-    if any(job.state in ("failed", "cancelled") and job.cost is None for job in found.tries):
-        with suppress(OxenError):  # else what was reserved counts as spent
-            await settle_costs(stage)
-            found = await standing_of(stage, found.film.film)
-    return terms(found, request, stage.settings, max_cost_usd)
-
-
-def terms(found: Standing, request: VideoRequest, settings: Settings, max_cost_usd: Decimal | None) -> Terms:
-    """Within what was agreed to nobody is asked again. Raises OverBudget, NeedsApproval."""
-    film = found.film
-    pays = tuple(part.number for part in found.in_state("open", "failed"))
-    if not pays:
-        return Terms(film, pays)
-    needed = sum(film.shares[number] for number in pays)
-    capped = max_cost_usd is not None and (max_cost_usd <= 0 or needed > micros(max_cost_usd))
-    if found.spent + needed <= film.agreed and not capped:
-        return Terms(film, pays)
-    rest = tuple(film.jobs[number] for number in pays)
-    plan = Plan(request, film.model, "", rest, total(job.price for job in rest), film=film.way)
-    stake = staked(plan, settings, max_cost_usd)
-    shares = list(film.shares)
-    for number, share in zip(pays, shared_out(rest, stake.amount), strict=True):
-        shares[number] = share
-    whole = max(film.agreed, found.spent + micros(stake.amount))
-    again = replace(film, shares=tuple(shares), agreed=whole)
-    return Terms(again, pays, question_about(plan, stake, settings, max_cost_usd))
-
-
-async def asked_again(
-    stage: Stage, request: VideoRequest, take: int, max_cost_usd: Decimal | None, files: Files
-) -> Terms | None:
-    """What this call would pay for, and a person must agree to, to go on with a film; None where there is none yet."""
-    key, _ = await identified(stage, request, files)
-    found = await stage.ledger.run(standing, film_id(await stage.scope(), key, take))
-    if found is None:
-        return None
-    if found.film.film in stage.films or found.is_live(stage.clock.time()):
-        return Terms(found.film, ())
-    return await _terms(stage, found, request, max_cost_usd)
 
 
 # -- making ------------------------------------------------------------------------------------------------------------

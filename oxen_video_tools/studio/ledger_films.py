@@ -91,21 +91,35 @@ def standing(film: str) -> Steps[Standing | None]:
     found = yield from film_named(film)
     if found is None:
         return None
-    rows = yield (
-        f"select {CLIP_COLUMNS} from clips where job in (select job from jobs where film = ?) order by position",
-        (film,),
-    )
-    clips = [Clip(*row) for row in rows]
-    rows = yield f"select {JOB_COLUMNS} from jobs where film = ? order by part, holds, created, job", (film,)
-    tries = []
-    last: dict[int, Part] = {}
-    for row in rows:
-        made = [clip for clip in clips if clip.job == row[0]]
-        job = job_of(row, tuple(clip.generation_id for clip in made))
-        tries.append(job)
-        last[job.part] = Part(job.part, job, made[0] if made else None)
+    tries = yield from _tries("film = ?", film)
+    last = {part.number: part for part in tries}  # of several tries at one part, the last
     parts = tuple(last.get(number) or Part(number) for number in range(len(found.jobs)))
-    return Standing(found, parts, tuple(tries))
+    return Standing(found, parts, tuple(part.job for part in tries if part.job is not None))
+
+
+def part_of(film: str, number: int) -> Steps[Part]:
+    """One part of a film."""
+    tries = yield from _tries("film = ? and part = ?", film, number)
+    return tries[-1] if tries else Part(number)
+
+
+def _tries(which: str, *values: str | int) -> Steps[list[Part]]:
+    """Every try at the parts, in their order and that of time; the one that holds its part is a part's last."""
+    rows = yield (
+        f"select {CLIP_COLUMNS} from clips where job in (select job from jobs where {which}) order by position",
+        values,
+    )
+    made: dict[str, list[Clip]] = {}
+    for row in rows:
+        clip = Clip(*row)
+        made.setdefault(str(clip.job), []).append(clip)
+    rows = yield f"select {JOB_COLUMNS} from jobs where {which} order by part, holds, created, job", values
+    found = []
+    for row in rows:
+        its = made.get(row[0], [])
+        job = job_of(row, tuple(clip.generation_id for clip in its))
+        found.append(Part(job.part, job, its[0] if its else None))
+    return found
 
 
 def begin_film(

@@ -39,7 +39,12 @@ async def planned(stage: Stage, request: VideoRequest) -> Plan:
     """What would be sent, in how many jobs, and what it may cost. Free."""
     from .plan import make_plan
 
-    return make_plan(request, await stage.catalog().models(), stage.settings)
+    plan = make_plan(request, await stage.catalog().models(), stage.settings)
+    if plan.film is None:
+        return plan
+    from .cutting import told_without_media
+
+    return told_without_media(plan)
 
 
 async def identified(stage: Stage, request: VideoRequest, files: Files) -> tuple[str, dict[str, Any]]:
@@ -63,7 +68,7 @@ async def question(
     """
     scope = await stage.scope()  # without a key nothing can be paid: said before anything is looked up
     if take is not None and request.multi_prompt:
-        from .film import asked_again
+        from .film_terms import asked_again
 
         again = await asked_again(stage, request, take, max_cost_usd, files)
         if again is not None:

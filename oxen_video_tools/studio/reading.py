@@ -35,9 +35,9 @@ async def get(stage: Stage, generation_id: str, *, wait_seconds: float = 0, on_p
     if job_of_local(generation_id) is not None:
         return await _local(stage, generation_id, wait_seconds)
     if is_film(generation_id):
-        from . import screening
+        from .film_waiting import get as get_film
 
-        return await screening.get(stage, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
+        return await get_film(stage, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     record = await watched(stage, generation_id, wait_seconds, on_progress)
     return await shown(stage, record)
 

@@ -17,7 +17,7 @@ from ..errors import GenerationFailed, Internal, OxenError, TimedOut
 from .cutting import deliver, last_frame_of, rush
 from .following import saw
 from .inputs import Files, readable
-from .ledger_films import Part, Standing, fill, film_named, hold, let_go, rebook, standing
+from .ledger_films import Part, fill, film_named, hold, let_go, part_of, rebook
 from .ledger_records import Job
 from .ledger_steps import clips, job_named
 from .making import marked
@@ -222,12 +222,7 @@ class Shooting:
         return marked(job.filled(urls, frame), (await stage.catalog().models()).known(job.model))
 
     async def _part(self, number: int) -> Part:
-        return (await self._standing()).parts[number]
-
-    async def _standing(self) -> Standing:
-        found = await self._stage.ledger.run(standing, self.film.film)
-        assert found is not None
-        return found
+        return await self._stage.ledger.run(part_of, self.film.film, number)
 
 
 def _raise_first(errors: list[BaseException]) -> None:
