@@ -144,6 +144,7 @@ def running() -> Iterator[str]:
 
 def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves a socket that it did not make
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     config = uvicorn.Config(Hub(), log_level="error", access_log=False, lifespan="off", timeout_keep_alive=120)  # type: ignore[arg-type]
     uvicorn.Server(config).run(sockets=[listening])
