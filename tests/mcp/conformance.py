@@ -53,21 +53,27 @@ class Outcome:
 @contextmanager
 def judged(*, plain: bool) -> Iterator[str]:
     """Our server in a process of its own; its MCP address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [PYTHON, "-W", "ignore", "-m", "tests.mcp.judged", str(port), *(["plain"] if plain else [])]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
-            _await_port(port, process)
+            await_port(port, process)
             yield f"http://127.0.0.1:{port}/mcp"
         finally:
             process.terminate()
             process.wait(10)
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Returns when the process listens; raises RuntimeError when it never does."""
     limit = time.monotonic() + 30
     while time.monotonic() < limit and process.poll() is None:
         try:
