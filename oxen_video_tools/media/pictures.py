@@ -151,5 +151,6 @@ def mix_planes(mine: Sequence[Bytes], theirs: Sequence[Bytes], share: float) -> 
     for plane, added in zip(mine, theirs, strict=True):
         mixed = np.multiply(plane, np.uint16(256 - weight), dtype=np.uint16)
         mixed += np.multiply(added, np.uint16(weight), dtype=np.uint16)
+        mixed += 128
         mixed >>= 8
         plane[:] = mixed

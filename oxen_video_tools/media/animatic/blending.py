@@ -63,7 +63,8 @@ def sheets(planes: Sequence[Bytes], alpha: Bytes | None) -> list[Sheet]:
     found = []
     for plane, opacity in zip(planes, (alpha, halved(alpha), halved(alpha)), strict=True):
         share = opacity.astype(np.uint16) + (opacity >> 7)  # 0 to 256
-        found.append(Sheet(((plane * share) >> 8).astype(np.uint8), (256 - share).astype(np.uint16)))
+        # rounded up, for `blend` rounds down: two roundings down would tint every soft edge green
+        found.append(Sheet(((plane * share + 255) >> 8).astype(np.uint8), (256 - share).astype(np.uint16)))
     return found
 
 

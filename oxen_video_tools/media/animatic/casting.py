@@ -47,7 +47,7 @@ def _faces(plate: Plate) -> None:
     height = plate.unit * BUSTS[plate.framing]
     eyes = {"ECU": 0.52, "CU": 0.45, "MCU": 0.42, "MS": 0.38, "OTS": 0.40}[plate.framing]
     head_top = plate.frame[1] + (plate.frame[3] - plate.frame[1]) * eyes - height * 0.48
-    two = plate.direction.count > 1 and plate.framing not in ("ECU", "CU")
+    two = plate.direction.count > 1 and plate.framing in ("MCU", "MS")
     third = plate.unit * (0.33 if two else 0.10 if plate.framing != "ECU" else 0.0)
     for side in (-1, 1) if two else (-plate.light_side,):
         _bust(plate, plate.width / 2 + side * third, head_top, height)
@@ -83,7 +83,7 @@ def _shoulder(plate: Plate) -> None:
     mask = Image.new("L", (side, side))
     people.behind(ImageDraw.Draw(mask), side, side)
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(plate.unit * 0.012)))
-    x = plate.width / 2 + plate.light_side * plate.unit * 0.52
+    x = plate.width / 2 + plate.light_side * min(plate.unit * 0.52, (plate.frame[2] - plate.frame[0]) * 0.36)
     plate.place(soft, x, plate.height + plate.unit * 0.02, shaded(plate.palette.near, 0.5), 0.99, subject=True)
 
 
@@ -110,6 +110,8 @@ def _stand(plate: Plate, role: Cast) -> None:
         _wake(plate, x, base, tall * role.wide)
     if plate.direction.subject == "car" and plate.palette.lit:
         _headlights(plate, x, base, tall * role.wide)
+    if plate.direction.subject in ("house", "tent", "castle") and plate.palette.lit:
+        plate.glow(x - tall * role.wide * 0.19, base - tall * 0.29, tall * 0.34, LAMP, 0.85, 0.883)
 
 
 def _scale(plate: Plate, role: Cast) -> float:
@@ -131,7 +133,9 @@ def _spot(plate: Plate, role: Cast, tall: float) -> tuple[float, float]:
     aside = 0.0 if plate.close or plate.direction.place == "studio" or role.stands == "hand" else 0.12
     x = plate.width / 2 - plate.light_side * aside * (plate.frame[2] - plate.frame[0])
     middle = plate.frame[1] + frame_height * 0.47
-    lowest = plate.frame[1] + frame_height * (0.90 if tall < frame_height * 0.75 else 1.12)
+    lowest = plate.frame[1] + frame_height * (
+        0.80 if tall < frame_height * 0.55 else 0.87 if tall < frame_height else 1.12
+    )
     if role.stands == "air" or plate.direction.place in ("space", "sky"):
         return x, middle + tall * 0.5
     if role.stands == "hand":

@@ -146,6 +146,7 @@ class _Rendering:
         return canvas
 
     def _encode(self, out: Any, video: Any, packets: Future[list[Any]] | None) -> None:
+        canvas: Canvas | None = None
         try:
             while (canvas := self.drawn.get()) is not None:
                 out.mux(video.encode(canvas.frame))
@@ -156,8 +157,8 @@ class _Rendering:
         except BaseException as error:
             self.failure = error
             self.free.put(None)
-            while self.drawn.get() is not None:
-                pass
+            while canvas is not None:  # the drawing thread must not wait for room in the queue
+                canvas = self.drawn.get()
 
     def _sound(self, stream: Any) -> list[Any]:
         from .ambience import ambience

@@ -105,15 +105,16 @@ AMOUNTS = {  # of the frame, over a shot
     },
     **{"drift": 0.035, "handheld": 0.02, "static": 0.0},
 }
+BEYOND = 0.12  # of the way, that a shot goes on while it fades
 BACKWARDS = frozenset({"pan_left", "track_left", "tilt_up"})
 
 
 def margin_of(move: str) -> tuple[float, float]:
     """What the plate needs beyond the frame, in frames."""
-    amount = AMOUNTS[move]
+    reach = AMOUNTS[move] * (0.5 + BEYOND)
     if move.startswith("tilt"):
-        return 0.01, amount / 2 + 0.01
-    return amount / 2 + 0.015, 0.025 if move == "handheld" else 0.006
+        return 0.01, reach + 0.01
+    return reach + 0.015, 0.025 if move == "handheld" else 0.006
 
 
 class Glide:
@@ -157,7 +158,8 @@ class Glide:
 
 
 def eased(share: float) -> float:
-    """Nearly even, with softened ends; goes straight on beyond them."""
+    """Nearly even, with softened ends; goes on beyond them a little."""
+    share = min(1.0 + BEYOND, max(-BEYOND, share))
     inner = min(1.0, max(0.0, share))
     return share + 0.5 * (inner * inner * (3 - 2 * inner) - inner)
 

@@ -45,6 +45,13 @@ class Layer:
         luma, u, v = self.planes
         self.planes = np.clip(luma + light, 16, 235).astype(np.uint8), u, v
 
+    def pad(self, around: int) -> None:
+        """Room around it, transparent, for what blurring spreads. around: pixels, even."""
+        luma, u, v = (np.pad(plane, around >> bool(n), mode="edge") for n, plane in enumerate(self.planes))
+        self.planes = luma, u, v
+        self.alpha = None if self.alpha is None else np.pad(self.alpha, around)
+        self.left, self.top, self.solid = self.left - around, self.top - around, None
+
     def cut_below(self, row: int) -> None:
         """Nothing of it below this row of the plate: an island ends at the water."""
         keep = max(2, (row - self.top) & ~1)

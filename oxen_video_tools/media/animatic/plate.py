@@ -183,6 +183,8 @@ class Plate:
             if layer.subject:
                 continue
             radius = reach * (1.15 - layer.depth)
+            if layer.width < self.width and layer.alpha is not None:
+                layer.pad((int(radius * 3) + 4) & ~1)
             luma, u, v = (_blurred(plane, radius / (1 + bool(n))) for n, plane in enumerate(layer.planes))
             layer.planes = luma, u, v
             if layer.alpha is not None:

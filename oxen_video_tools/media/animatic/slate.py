@@ -130,7 +130,7 @@ class Slate:
             blend(planes[0][row : row + len(keep)], keep, add)
             chroma = keep[::2]
             for plane in planes[1:]:
-                grey = ((256 - chroma) >> 1).astype(np.uint8)
+                grey = ((257 - chroma) >> 1).astype(np.uint8)
                 blend(plane[row // 2 : row // 2 + len(chroma)], chroma, grey)
         for patch in self.patches:
             patch.lay(planes)
@@ -229,7 +229,7 @@ def _middle(box: tuple[float, float, float, float]) -> tuple[float, float]:
 
 
 def _sheet(share: npt.NDArray[np.floating], light: npt.NDArray[np.floating] | np.floating) -> Sheet:
-    return Sheet((share * light).astype(np.uint8), np.round(256 * (1 - share)).astype(np.uint16))
+    return Sheet(np.ceil(share * light).astype(np.uint8), np.round(256 * (1 - share)).astype(np.uint16))
 
 
 def _digits(size: int) -> dict[str, Words]:

@@ -11,6 +11,7 @@ from .direction import Direction
 from .noise import Chance
 
 FALLING = {"rain": (0.0, 1.5), "snow": (0.02, 0.13), "embers": (0.012, -0.10), "dust": (0.012, -0.02)}  # units a second
+SMOOTH = 2  # the marks are drawn larger and then made small
 LIGHT = {"rain": 225, "snow": 235, "embers": 220, "dust": 220}
 
 
@@ -29,9 +30,10 @@ class Weather:
         self.width, self.height = size
         unit = min(size)
         self.speed = tuple(speed * unit for speed in FALLING[kind])
-        tile = Image.new("L", size)
-        (_streaks if kind == "rain" else _flakes)(ImageDraw.Draw(tile), kind, size, unit, chance)
-        alpha = np.asarray(tile)
+        large = (size[0] * SMOOTH, size[1] * SMOOTH)
+        tile = Image.new("L", large)
+        (_streaks if kind == "rain" else _flakes)(ImageDraw.Draw(tile), kind, large, unit * SMOOTH, chance)
+        alpha = np.asarray(tile.reduce(SMOOTH))
         alpha = np.concatenate((alpha, alpha))
         share = alpha.astype(np.uint16) + (alpha >> 7)
         self.sheet = Sheet(((share * LIGHT[kind]) >> 8).astype(np.uint8), (256 - share).astype(np.uint16))
@@ -56,7 +58,7 @@ def _streaks(draw: ImageDraw.ImageDraw, kind: str, size: tuple[int, int], unit: 
         light = int(50 + 75 * chance.random())
         for again in (0, -height):
             ends = [(x, y + again), (x - long * 0.16, y + again + long)]
-            draw.line(ends, fill=light, width=max(1, round(unit * 0.0018)))
+            draw.line(ends, fill=light, width=max(SMOOTH, round(unit * 0.0018)))
 
 
 def _flakes(draw: ImageDraw.ImageDraw, kind: str, size: tuple[int, int], unit: int, chance: Chance) -> None:

@@ -99,6 +99,8 @@ class Group:
 
     def covers_from(self, y: float, scale: float) -> int:
         """The frame's row below which it hides everything behind it, if its corner is at `y`."""
+        if self.solid >= self.planes[0].plane.shape[0]:
+            return 1 << 20
         return math.ceil((self.solid - y) * scale) + 1
 
     def draw(self, canvas: Canvas, x: float, y: float, scale: float, rows: int) -> None:
@@ -173,7 +175,7 @@ class Zoom:
             y = self.focus[1] - (self.focus[1] - top) / zoom + down * (1.5 - group.rate)
             x -= group.drift[0] * (progress - 0.5)
             y -= group.drift[1] * (progress - 0.5)
-            if group.keeps is None:
+            if not any(group.drift):
                 x, y = self._on_plate(x, y, canvas, scale * zoom)
             placed.append((group, x, y, scale * zoom))
         for n, (group, x, y, zoomed) in enumerate(placed):
@@ -181,7 +183,7 @@ class Zoom:
             group.draw(canvas, x, y, zoomed, max(0, min([canvas.height, *nearer])))
 
     def _on_plate(self, x: float, y: float, canvas: Canvas, scale: float) -> tuple[float, float]:
-        """The background must fill the frame."""
+        """What covers others, or nothing lies behind, must fill the frame."""
         return (
             min(max(0.0, x), self.plate.width - canvas.width / scale - 1),
             min(max(0.0, y), self.plate.height - canvas.height / scale - 1),

@@ -48,18 +48,22 @@ def open_sky(plate: Plate) -> None:
     sky(plate, 0.9, night_stars(plate))
     for n in range(3):
         bank = plate.horizon - plate.unit * (0.02 - 0.16 * n)
-        line = bank - _billows(plate, 5 + 3 * n) * plate.unit * (0.16 + 0.05 * n)
-        white = mix(plate.palette.fog(0.05 + 0.1 * n), WHITE, 0.35 if not plate.palette.lit else 0.05)
-        plate.ridge(line, white, mix(white, plate.palette.mid, 0.45), 0.18 + 0.24 * n, fade=0.25, light=26)
+        line = bank - _billows(plate) * plate.unit * (0.15 + 0.05 * n)
+        white = mix(plate.palette.horizon, WHITE, 0.25 + 0.2 * n if not plate.palette.lit else 0.03 * n)
+        plate.ridge(line, white, mix(white, plate.palette.mid, 0.30), 0.18 + 0.24 * n, fade=0.16)
     plate.ground = plate.horizon - plate.unit * 0.05
 
 
-def _billows(plate: Plate, count: int) -> Floats:
-    """Round tops, side by side."""
+def _billows(plate: Plate) -> Floats:
+    """Round tops of heaps, large and small, that run into one another."""
     x = np.arange(plate.width, dtype=np.float32)
     height = np.zeros(plate.width, np.float32)
-    for _ in range(count * 3):
-        centre, radius = plate.chance.random() * plate.width, plate.unit * (0.06 + 0.16 * plate.chance.random())
-        bump = np.sqrt(np.clip(1 - ((x - centre) / radius) ** 2, 0, 1)) * (radius / (plate.unit * 0.2))
-        height = np.maximum(height, bump.astype(np.float32))
+    heaps = [plate.chance.random() * plate.width for _ in range(4)]
+    for n in range(int(60 * plate.width / plate.unit)):
+        near = heaps[n % 4] + (plate.chance.random() - 0.5) * plate.unit * 0.9
+        radius = plate.unit * (0.03 + 0.07 * plate.chance.random())
+        away = abs(near - heaps[n % 4]) / (plate.unit * 0.45)
+        rise = np.sqrt(np.clip(1 - ((x - near) / radius) ** 2, 0, 1)) * radius / (plate.unit * 0.2)
+        inside = np.abs(x - near) < radius
+        height = np.maximum(height, (rise + (0.85 - 0.75 * away) * inside).astype(np.float32))
     return height

@@ -10,13 +10,12 @@ from .pen import Pen, mirrored
 def figure(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
     """Standing, seen from the front or from behind."""
     pen = Pen(draw, width, height)
-    pen.disc(0.5, 0.085, 0.072)
-    pen.box(0.27, 0.178, 0.73, 0.56, 0.085)
-    pen.polygon([(0.285, 0.30), (0.715, 0.30), (0.70, 0.58), (0.30, 0.58)])
-    for side in (-1, 1):
-        pen.line([(0.5 + side * 0.205, 0.235), (0.5 + side * 0.33, 0.37), (0.5 + side * 0.345, 0.505)], 0.058)
-        leg = [(0.018, 0.54), (0.205, 0.54), (0.195, 0.95), (0.215, 0.99), (0.05, 0.99), (0.04, 0.95)]
-        pen.polygon([(0.5 + side * x, y) for x, y in leg])
+    pen.oval(0.5, 0.072, 0.145, 0.072)
+    neck = [(0.555, 0.12), (0.56, 0.163), (0.66, 0.185), (0.78, 0.208), (0.845, 0.26)]
+    arm = [(0.875, 0.36), (0.905, 0.46), (0.915, 0.535), (0.865, 0.55), (0.825, 0.52), (0.79, 0.42), (0.745, 0.315)]
+    side = [(0.725, 0.42), (0.735, 0.53), (0.725, 0.66), (0.70, 0.80), (0.68, 0.93), (0.735, 0.975), (0.72, 0.995)]
+    inside = [(0.57, 0.995), (0.56, 0.93), (0.555, 0.78), (0.535, 0.62), (0.5, 0.565)]
+    pen.curve(mirrored([*neck, *arm, *side, *inside]))
 
 
 def bust(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
