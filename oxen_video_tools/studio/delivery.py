@@ -258,11 +258,14 @@ def place_of(stage: Stage, filename: str | Path | None) -> Path | None:
     return stage.settings.videos_folder / checked_name(filename)
 
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.I)  # what Windows takes for no file
+
+
 def checked_name(filename: str) -> str:
     """A name, and only a name: it can't leave the folder. Raises InvalidRequest."""
     name = filename.strip()
     bad = not name or name in (".", "..") or set(name) & set('/\\:*?"<>|\0') or any(ord(one) < 32 for one in name)
-    if bad or name.startswith(".") or len(name.encode()) > 200:
+    if bad or name.startswith(".") or name.endswith(".") or len(name.encode()) > 200 or _DEVICE.fullmatch(name):
         raise InvalidRequest(
             f"filename={filename[:100]!r} is no plain file name.",
             fix='Give a name without folders, such as "clip.mp4".',
