@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -105,7 +106,7 @@ async def test_progress_is_told_for_each_shot_and_only_rises(opened: Open) -> No
     assert all(one.shots == 3 and one.generation_id == video.generation_id for one in told)
     assert told[0].text.startswith("shot 1/3 ")
     fractions = [one.fraction for one in told]
-    assert all(before < after for before, after in zip(fractions, fractions[1:], strict=False))
+    assert all(before < after for before, after in pairwise(fractions))
     assert (told[-1].status, fractions[-1]) == ("succeeded", 1.0)
 
 
