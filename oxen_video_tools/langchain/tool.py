@@ -94,6 +94,11 @@ class VideoTool(BaseTool):
         self._row = self.row.without(hidden(self._public_settings()), self.pinned)
         self.args_schema = self._row.arguments
 
+    @property
+    def tool_call_schema(self) -> Any:
+        """What a chat model is shown. LangChain would build the same anew, and before 1.1 lose our types on the way."""
+        return self._row.arguments
+
     # ---- where it runs ------------------------------------------------------------------------------------------
 
     def _public_settings(self) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from oxen_video_tools.langchain import OxenVideoToolkit
 from oxen_video_tools.studio.portal import Portal
 
-KLING = "kling-video-v2-6-pro-text-to-video"  # 5 or 10 s at $0.07 a second
 ASK = {"messages": [("user", "make a fox video")]}
-FOX = {"prompt": "A fox in the snow", "model": KLING, "duration": 5}
 
 
 class Scripted(FakeMessagesListChatModel):
@@ -53,13 +50,3 @@ def agent(portal: Portal[Any], *turns: AIMessage | dict[str, Any], tools: Any = 
 def answers(state: dict[str, Any]) -> list[ToolMessage]:
     """What the tools answered."""
     return [message for message in state["messages"] if isinstance(message, ToolMessage)]
-
-
-def told(message: ToolMessage) -> dict[str, Any]:
-    """An answer as values."""
-    return json.loads(message.text)
-
-
-def call(name: str = "generate_video", **args: Any) -> dict[str, Any]:
-    """A tool call as a model makes it."""
-    return {"name": name, "args": args, "id": "call_1", "type": "tool_call"}

@@ -16,7 +16,8 @@ from oxen_video_tools.langchain import GenerateVideo, GetVideo, OxenVideoToolkit
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 
-from .agents import ASK, FOX, KLING, Scripted, agent, answers, calling, told
+from .agents import ASK, Scripted, agent, answers, calling
+from .calls import FOX, KLING, told
 
 SHOTS = [{"prompt": "Wide shot: a bird on a branch", "duration": 5}, {"prompt": "It soars", "duration": 5}]
 FILM = {"multi_prompt": SHOTS, "model": "kling-video-o3-pro-reference-to-video"}

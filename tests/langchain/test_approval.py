@@ -18,7 +18,8 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 from oxen_video_tools.tools.arguments import GenerateArguments
 
-from .agents import ASK, FOX, KLING, Scripted, agent, answers, call, calling, told
+from .agents import ASK, Scripted, agent, answers, calling
+from .calls import FOX, KLING, call, told
 
 THREAD = {"configurable": {"thread_id": "1"}}
 LONG = {**FOX, "duration": 10}  # $0.70

@@ -22,7 +22,8 @@ from oxen_video_tools.langchain.tools import TOOLS
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
-from .agents import ASK, FOX, KLING, agent, answers, call
+from .agents import ASK, agent, answers
+from .calls import FOX, KLING, call
 
 KEY = "oxen-secret-0123456789"
 

@@ -16,7 +16,8 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 
-from .agents import FOX, Scripted, calling
+from .agents import Scripted, calling
+from .calls import FOX
 
 
 def test_the_agent(portal: Portal[Any], hub: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 from oxen_video_tools.langchain import GenerateVideo, InspectVideo, OxenVideoToolkit
 from oxen_video_tools.studio.portal import Portal
 
-from .agents import ASK, FOX, agent, answers, call, calling, told
+from .agents import ASK, agent, answers, calling
+from .calls import FOX, call, told
 
 MODES = ["none", "tool", "message"]
 

@@ -13,7 +13,8 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from oxen_video_tools.langchain import EVENT, GenerateVideo
 from oxen_video_tools.studio.portal import Portal
 
-from .agents import ASK, FOX, agent, calling
+from .agents import ASK, agent, calling
+from .calls import FOX
 
 
 class Listener(BaseCallbackHandler):

@@ -19,7 +19,8 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 from tests.clocks import FakeClock
 
-from .agents import ASK, FOX, agent, answers
+from .agents import ASK, agent, answers
+from .calls import FOX
 
 THREAD = {"configurable": {"thread_id": "thread-1"}}
 
@@ -127,7 +128,8 @@ async def test_a_store_that_fails_ends_nothing(opened: Any, slow_hub: Sandbox, i
 PROGRAM = """
 import sys
 from langgraph.checkpoint.sqlite import SqliteSaver
-from tests.langchain.agents import ASK, FOX, agent, answers
+from tests.langchain.agents import ASK, agent, answers
+from tests.langchain.calls import FOX
 from oxen_video_tools.langchain import OxenVideoToolkit
 
 first, folder = sys.argv[1] == "first", sys.argv[2]

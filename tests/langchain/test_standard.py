@@ -18,7 +18,7 @@ from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio
 from oxen_video_tools.studio.portal import Portal
 
-from .agents import FOX, call
+from .calls import FOX, call
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "PlanVideo": {"multi_prompt": [{"prompt": "wide", "duration": 3}, {"prompt": "close"}]},
