@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIZE ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage ray
+.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,12 @@ pythons: install ## run the tests on every supported Python that is here
 
 coverage: install ## line coverage of hub, catalog, studio and tools
 	$(BIN)/python -m pytest -q $(foreach room,hub catalog studio tools,--cov=oxen_video_tools.$(room)) --cov-report=term-missing:skip-covered
+
+mutants: install ## small changes to code that must not break: do the tests notice? Hours; SAMPLE=40 tries some
+	$(BIN)/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE))
+
+pictures: install ## draw the pictures of README and docs anew
+	$(BIN)/python scripts/make_pictures.py
 
 ray: install ## a batch over a Ray cluster of two nodes, one killed midway
 	$(BIN)/python -m pip install --quiet --editable '.[dev,ray]'

@@ -1,0 +1,38 @@
+"""Draw the pictures of README and docs anew: a contact sheet of a film that the sandbox makes, as an agent sees it.
+
+`python scripts/make_pictures.py [FOLDER]` (default: docs/images). Needs no key. The player's picture is a screenshot.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from oxen_video_tools import Shot, Studio
+from oxen_video_tools.media.sheet import contact_sheet
+from oxen_video_tools.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+LARGEST = 200_000  # bytes of one picture
+SHOTS = [
+    Shot(prompt="Wide shot: a lighthouse on a cliff at dusk, slow push in", duration=4),
+    Shot(prompt="Medium shot: a fishing boat in rough sea, tracking shot left to right", duration=4),
+    Shot(prompt="Close-up: the lamp of the lighthouse lights up at night", duration=4),
+]
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, Sandbox() as hub:
+        with Studio(base_url=hub.base_url, api_key=hub.api_key, ledger="memory:") as studio:
+            film = Path(scratch, "film.mp4")
+            studio.generate(multi_prompt=SHOTS, model="kling-video-o3-pro-reference-to-video").save(film)
+        sheet = folder / "contact-sheet.jpg"
+        sheet.write_bytes(contact_sheet(film, max_bytes=LARGEST))
+    print(f"{sheet}: {sheet.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
