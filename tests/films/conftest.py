@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
 
 Open = Callable[..., AsyncStudio]
+Start = Callable[..., Sandbox]
 
 
 @pytest.fixture
-def hub() -> Iterator[Sandbox]:
-    """A sandbox with small pictures."""
-    with Sandbox(picture_height=64) as running:
-        yield running
+def sandbox() -> Iterator[Start]:
+    """Starts sandboxes with small pictures, which stop after the studios have closed."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(Sandbox(picture_height=64, **options))
+
+
+@pytest.fixture
+def hub(sandbox: Start) -> Sandbox:
+    return sandbox()
 
 
 @pytest.fixture
 async def opened(hub: Sandbox, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens studios on the sandbox that share a ledger, as processes of one machine do; closes them at the end."""
+    """Opens studios that share a ledger, as processes of one machine do; closes them at the end."""
     studios: list[AsyncStudio] = []
 
     def open_studio(**given: Any) -> AsyncStudio:

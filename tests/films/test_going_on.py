@@ -17,7 +17,7 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submit
 
-from .conftest import Open
+from .conftest import Open, Start
 from .made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
 
 
@@ -45,12 +45,12 @@ async def test_equal_calls_at_once_are_one_film(hub: Sandbox, opened: Open) -> N
     assert len(accepted(hub)) == 3
 
 
-async def test_a_call_while_it_runs_waits_for_the_same_film(opened: Open) -> None:
-    with Sandbox(speed=60.0, picture_height=64) as hub:
-        first = await opened(base_url=hub.base_url).generate(**film(), take=1, wait_seconds=0)
-        again = await opened(base_url=hub.base_url).generate(**film(), take=1)
-        assert (again.status, again.reused, again.generation_id) == ("succeeded", True, first.generation_id)
-        assert len(accepted(hub)) == 3
+async def test_a_call_while_it_runs_waits_for_the_same_film(sandbox: Start, opened: Open) -> None:
+    hub = sandbox(speed=60.0)
+    first = await opened(base_url=hub.base_url).generate(**film(), take=1, wait_seconds=0)
+    again = await opened(base_url=hub.base_url).generate(**film(), take=1)
+    assert (again.status, again.reused, again.generation_id) == ("succeeded", True, first.generation_id)
+    assert len(accepted(hub)) == 3
 
 
 async def test_one_shot_that_failed_is_made_again_alone_and_only_when_asked(hub: Sandbox, opened: Open) -> None:
@@ -80,11 +80,11 @@ async def test_a_chain_stops_at_the_shot_that_failed_and_goes_on_from_there(hub:
     assert (again.status, prompts(hub)) == ("succeeded", [1, 2, 2, 3])
 
 
-async def test_a_refusal_before_anything_is_paid_is_raised(opened: Open) -> None:
-    with Sandbox(picture_height=64, credits="0.10") as hub:
-        with pytest.raises(InsufficientCredits):
-            await opened(base_url=hub.base_url).generate(**film(CHAINED), take=1)
-        assert accepted(hub) == []
+async def test_a_refusal_before_anything_is_paid_is_raised(sandbox: Start, opened: Open) -> None:
+    hub = sandbox(credits="0.10")
+    with pytest.raises(InsufficientCredits):
+        await opened(base_url=hub.base_url).generate(**film(CHAINED), take=1)
+    assert accepted(hub) == []
 
 
 async def test_a_refusal_midway_keeps_what_is_there(hub: Sandbox, opened: Open) -> None:
@@ -125,17 +125,17 @@ async def test_a_shot_of_which_nobody_knows_is_never_sent_again(hub: Sandbox, op
     assert len(accepted(hub)) == 3
 
 
-async def test_a_studio_that_closes_leaves_the_rest_to_the_next_call(opened: Open) -> None:
-    with Sandbox(speed=60.0, picture_height=64) as hub:
-        studio = opened(base_url=hub.base_url)
-        first = await studio.generate(**film(CHAINED), take=1, wait_seconds=0)
-        await studio.close()
-        assert prompts(hub) == [1]
-        other = opened(base_url=hub.base_url)
-        left = await other.get(first.generation_id)
-        assert not left.is_terminal and "generate_video with the same arguments" in left.warnings[0]
-        video = await other.generate(**film(CHAINED), take=1)
-        assert (video.status, video.generation_id, prompts(hub)) == ("succeeded", first.generation_id, [1, 2, 3])
+async def test_a_studio_that_closes_leaves_the_rest_to_the_next_call(sandbox: Start, opened: Open) -> None:
+    hub = sandbox(speed=60.0)
+    studio = opened(base_url=hub.base_url)
+    first = await studio.generate(**film(CHAINED), take=1, wait_seconds=0)
+    await studio.close()
+    assert prompts(hub) == [1]
+    other = opened(base_url=hub.base_url)
+    left = await other.get(first.generation_id)
+    assert not left.is_terminal and "generate_video with the same arguments" in left.warnings[0]
+    video = await other.generate(**film(CHAINED), take=1)
+    assert (video.status, video.generation_id, prompts(hub)) == ("succeeded", first.generation_id, [1, 2, 3])
 
 
 DOOMED = """
@@ -153,19 +153,19 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("model", [SIDE_BY_SIDE, CHAINED])
-async def test_killed_midway_another_process_goes_on(opened: Open, tmp_path: Path, model: str) -> None:
-    with Sandbox(speed=60.0, picture_height=64) as hub:
-        command = [sys.executable, "-c", DOOMED, hub.base_url, str(tmp_path), model]
-        doomed = subprocess.Popen(command)
-        try:
-            wanted = 3 if model == SIDE_BY_SIDE else 2
-            until = time.monotonic() + 30
-            while len(accepted(hub)) < wanted and time.monotonic() < until:
-                await asyncio.sleep(0.01)
-        finally:
-            doomed.send_signal(signal.SIGKILL)
-            doomed.wait()
-        assert len(accepted(hub)) == wanted
-        video = await opened(base_url=hub.base_url, lease=1.5).generate(**film(model), take=1, wait_seconds=60)
-        assert (video.status, video.reused, sorted(prompts(hub))) == ("succeeded", True, [1, 2, 3])
-        assert video.file is not None and probe(video.file).duration == pytest.approx(15, abs=0.1)
+async def test_killed_midway_another_process_goes_on(sandbox: Start, opened: Open, tmp_path: Path, model: str) -> None:
+    hub = sandbox(speed=60.0)
+    command = [sys.executable, "-c", DOOMED, hub.base_url, str(tmp_path), model]
+    doomed = subprocess.Popen(command)
+    try:
+        wanted = 3 if model == SIDE_BY_SIDE else 2
+        until = time.monotonic() + 30
+        while len(accepted(hub)) < wanted and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+    finally:
+        doomed.send_signal(signal.SIGKILL)
+        doomed.wait()
+    assert len(accepted(hub)) == wanted
+    video = await opened(base_url=hub.base_url, lease=1.5).generate(**film(model), take=1, wait_seconds=60)
+    assert (video.status, video.reused, sorted(prompts(hub))) == ("succeeded", True, [1, 2, 3])
+    assert video.file is not None and probe(video.file).duration == pytest.approx(15, abs=0.1)

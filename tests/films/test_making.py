@@ -18,7 +18,7 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.answers import Progress
 
-from .conftest import Open
+from .conftest import Open, Start
 from .made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
 
 
@@ -35,22 +35,22 @@ async def test_three_shots_become_one_file(hub: Sandbox, opened: Open, tmp_path:
     assert [path.name for path in (tmp_path / "videos").iterdir()] == [video.file.name], "nothing is left lying about"
 
 
-async def test_side_by_side_is_submitted_at_once(opened: Open) -> None:
-    with Sandbox(speed="real") as slow:
-        video = await opened(base_url=slow.base_url).generate(**film(), take=1, wait_seconds=3)
-        assert video.status == "processing"
-        assert sorted(prompts(slow)) == [1, 2, 3]
-        assert all(one["status"] in ("queued", "processing") for one in accepted(slow))
+async def test_side_by_side_is_submitted_at_once(sandbox: Start, opened: Open) -> None:
+    slow = sandbox(speed="real")
+    video = await opened(base_url=slow.base_url).generate(**film(), take=1, wait_seconds=3)
+    assert video.status == "processing"
+    assert sorted(prompts(slow)) == [1, 2, 3]
+    assert all(one["status"] in ("queued", "processing") for one in accepted(slow))
 
 
-async def test_the_wait_running_out_is_an_answer_with_the_films_id(opened: Open) -> None:
-    with Sandbox(speed="real") as slow:
-        studio = opened(base_url=slow.base_url)
-        video = await studio.generate(**film(), take=1, wait_seconds=0)
-        assert not video.is_terminal
-        assert (len(video.shots), video.cost, video.cost_is) == (3, Decimal("1.05"), "estimate")
-        again = await studio.get(video.generation_id)
-        assert again.generation_id == video.generation_id and not again.is_terminal
+async def test_the_wait_running_out_is_an_answer_with_the_films_id(sandbox: Start, opened: Open) -> None:
+    slow = sandbox(speed="real")
+    studio = opened(base_url=slow.base_url)
+    video = await studio.generate(**film(), take=1, wait_seconds=0)
+    assert not video.is_terminal
+    assert (len(video.shots), video.cost, video.cost_is) == (3, Decimal("1.05"), "estimate")
+    again = await studio.get(video.generation_id)
+    assert again.generation_id == video.generation_id and not again.is_terminal
 
 
 async def test_chained_each_shot_begins_with_the_last_frame_of_the_one_before(
@@ -84,10 +84,10 @@ async def _last_frame(url: str, path: Path) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(await asyncio.to_thread(last_frame, path))).convert("RGB"))
 
 
-async def test_chained_shots_are_paid_one_after_the_other(opened: Open) -> None:
-    with Sandbox(speed="real") as slow:
-        await opened(base_url=slow.base_url).generate(**film(CHAINED), take=1, wait_seconds=2)
-        assert prompts(slow) == [1]
+async def test_chained_shots_are_paid_one_after_the_other(sandbox: Start, opened: Open) -> None:
+    slow = sandbox(speed="real")
+    await opened(base_url=slow.base_url).generate(**film(CHAINED), take=1, wait_seconds=2)
+    assert prompts(slow) == [1]
 
 
 async def test_the_same_picture_is_uploaded_once(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
@@ -110,16 +110,16 @@ async def test_progress_is_told_for_each_shot_and_only_rises(opened: Open) -> No
     assert (told[-1].status, fractions[-1]) == ("succeeded", 1.0)
 
 
-async def test_a_report_that_raises_ends_the_callers_wait_and_not_the_film(opened: Open) -> None:
+async def test_a_report_that_raises_ends_the_callers_wait_and_not_the_film(sandbox: Start, opened: Open) -> None:
     def broken(_: Progress) -> None:
         raise RuntimeError("the window is closed")
 
-    with Sandbox(speed=100.0, picture_height=64) as hub:
-        studio = opened(base_url=hub.base_url)
-        with pytest.raises(RuntimeError, match="the window is closed"):
-            await studio.generate(**film(), take=1, on_progress=broken)
-        video = await studio.generate(**film(), take=1)
-        assert (video.status, video.reused, len(accepted(hub))) == ("succeeded", True, 3)
+    hub = sandbox(speed=100.0)
+    studio = opened(base_url=hub.base_url)
+    with pytest.raises(RuntimeError, match="the window is closed"):
+        await studio.generate(**film(), take=1, on_progress=broken)
+    video = await studio.generate(**film(), take=1)
+    assert (video.status, video.reused, len(accepted(hub))) == ("succeeded", True, 3)
 
 
 async def test_the_blocking_route_makes_films_too(hub: Sandbox, opened: Open) -> None:
