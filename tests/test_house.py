@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "oxen_video_tools"
-HEAVY = ("pydantic", "httpx", "anyio", "langchain_core", "langgraph", "langsmith", "mcp", "starlette", "uvicorn", "av", "numpy", "PIL", "psycopg")  # fmt: skip
+AGENTS = ("langchain_core", "langgraph", "langsmith")
+PIXELS = ("av", "numpy", "PIL")
+SERVERS = ("starlette", "uvicorn")
+HEAVY = ("pydantic", "httpx", "anyio", "mcp", "psycopg", *AGENTS, *PIXELS, *SERVERS)
 
 
 def test_arrows_go_down_only() -> None:
@@ -38,13 +41,10 @@ def test_no_name_says_nothing() -> None:
     ("module", "never"),
     [
         ("oxen_video_tools", HEAVY),
-        (
-            "oxen_video_tools.tools",
-            ("langchain_core", "langgraph", "langsmith", "mcp", "starlette", "av", "numpy", "PIL", "psycopg"),
-        ),  # fmt: skip
-        ("oxen_video_tools.mcp.server", ("langchain_core", "langgraph", "langsmith", "av", "numpy", "PIL", "psycopg")),
-        ("oxen_video_tools.langchain", ("mcp", "langgraph", "starlette", "uvicorn", "av", "numpy", "PIL", "psycopg")),
-        ("oxen_video_tools.pytest_plugin", ("httpx", "starlette", "uvicorn", "av", "numpy", "PIL")),
+        ("oxen_video_tools.tools", (*AGENTS, "mcp", "starlette", *PIXELS, "psycopg")),
+        ("oxen_video_tools.mcp.server", (*AGENTS, *PIXELS, "psycopg")),
+        ("oxen_video_tools.langchain", ("mcp", "langgraph", *SERVERS, *PIXELS, "psycopg")),
+        ("oxen_video_tools.pytest_plugin", ("httpx", *SERVERS, *PIXELS)),
     ],
 )
 def test_what_is_not_loaded(module: str, never: tuple[str, ...]) -> None:
