@@ -193,8 +193,9 @@ def all_said(texts: Iterable[str]) -> list[str]:
 
 
 def weight(answer: Answer) -> int:
-    """Bytes of JSON."""
-    return len(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")).encode())
+    """Bytes of JSON, less its lists of videos: those are as long as what was asked for."""
+    told = answer.model_dump(mode="json", exclude={"takes", "shots", "videos"})
+    return len(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def fitted(answer: V) -> V:

@@ -26,7 +26,7 @@ def ago(created: float | None, now: float) -> str:
     for length, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= length:
             return f"{seconds / length:.0f} {name} ago"
-    return "just now"
+    return "a moment ago"
 
 
 def after(video: Video, *, take: int | None = None, now: float | None = None) -> str:

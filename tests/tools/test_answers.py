@@ -53,7 +53,7 @@ def test_a_repeated_request_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(5, "just now"), (130, "2 min ago"), (7300, "2 h ago"), (2e5, "2 d ago")]
+    ("seconds", "words"), [(5, "a moment ago"), (130, "2 min ago"), (7300, "2 h ago"), (2e5, "2 d ago")]
 )
 def test_ago(seconds: float, words: str) -> None:
     assert ago(1000.0, 1000.0 + seconds) == words
@@ -114,6 +114,13 @@ def test_warnings_that_give_way_are_counted() -> None:
     told = fitted(answered(video(url=URL, warnings=tuple(f"{n}: {'x' * 150}" for n in range(9)))))
     assert told.warnings[0].startswith("0: ")
     assert told.warnings[-1] == f"… and {9 - (len(told.warnings) - 1)} more"
+
+
+def test_many_takes_do_not_push_a_warning_out() -> None:
+    takes = tuple(Video("succeeded", f"gen_{n}", url=URL) for n in range(20))
+    told = fitted(answered(video(url=URL, takes=takes, warnings=("mind this",))))
+    assert told.warnings == ["mind this"]
+    assert len(told.takes) == 20
 
 
 def test_nothing_but_url_carries_a_signature() -> None:
