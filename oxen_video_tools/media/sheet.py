@@ -109,7 +109,7 @@ def time_text(seconds: float) -> str:
 
 
 def _stamp(image: Image.Image, words: str) -> None:
-    """The time, light on dark, at the lower left."""
+    """The time, light on dark, at the lower right: captions begin at the left."""
     from PIL import ImageDraw
 
     from .animatic.text import MONO, face
@@ -121,5 +121,5 @@ def _stamp(image: Image.Image, words: str) -> None:
         return
     draw = ImageDraw.Draw(image)
     top = image.height - size - 8
-    draw.rectangle((0, top, wide + 9, image.height), fill=(12, 12, 12))
-    draw.text((5, image.height - 4 - size * 0.16), words, font=font, fill=(245, 245, 245), anchor="ls")
+    draw.rectangle((image.width - wide - 9, top, image.width, image.height), fill=(12, 12, 12))
+    draw.text((image.width - 5, image.height - 4 - size * 0.16), words, font=font, fill=(245, 245, 245), anchor="rs")

@@ -63,7 +63,7 @@ MOVES = (
         "TILT UP",
         r"tilt(?:s|ing)?(?: slowly)?(?: up)?|crane(?:s|ing)?(?: shot| up)|boom(?:s|ing)? up|jib(?: shot| up)?",
     ),
-    _row("track_left", "TRACK LEFT", r"(?:track|truck|doll|slid)\w*(?: shot)?(?: to the)? left"),
+    _row("track_left", "TRACK LEFT", r"(?:track|truck|doll|slid)\w*(?: shot)?(?: to the)? left(?! to right)"),
     _row(
         "track_right",
         "TRACK",
