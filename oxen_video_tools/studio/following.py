@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 async def saw(stage: Stage, records: Sequence[Generation], known: dict[str, Clip] | None = None) -> None:
     """Write down how generations stand. Those that ended have their cost looked up, in a task of the studio's own."""
+    stage.meter.saw(records, stage.clock.time())
     known = known or {}
     news = [one for one in records if (clip := known.get(one.generation_id)) is None or clip.status != one.status]
     if not news:

@@ -18,6 +18,7 @@ from .identity import key_hash, origin_of
 from .inputs import is_film
 from .ledger import LEASE, Ledger, data_folder, sqlite_path
 from .ledger_steps import clips, identity, remember_identity
+from .metrics import Meter
 
 if TYPE_CHECKING:
     import httpx
@@ -45,6 +46,7 @@ class Stage:
     ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.meter = Meter()
         self._transport = transport
         self._lease = lease
         self._hub: HubClient | None = None

@@ -170,14 +170,17 @@ async def _unanswered(stage: Stage, job: Job, gate: Gate, error: OxenError) -> J
     if not gate.open or error.charged == "no":  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
         await ledger.run(unsent, job.job, ledger.owner, state, now, error.message)
+        stage.meter.unanswered(job, state)
         raise error
     log.warning("%s", error)
     await ledger.run(unclear, job.job, ledger.owner, "its answer was lost")
+    stage.meter.unanswered(job, "unclear")
     return await _now(stage, job)
 
 
 async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
     """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
+    stage.meter.accepted(job, [clip.generation_id for clip in clips], stage.clock.time())
     for pause in (*WRITES, None):
         try:
             await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
@@ -214,5 +217,6 @@ async def found(stage: Stage, job: Job, until: float) -> Job:
         await reconcile(stage)
         job = await _now(stage, job)
         if not job.is_unclear:
+            stage.meter.resolved(job, stage.clock.time())
             return job
     raise unclear_error(job)
