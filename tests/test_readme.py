@@ -99,6 +99,28 @@ def test_the_orchestrators_one_line(environment: dict[str, str], tmp_path: Path)
     assert first == again
 
 
+DEFAULTS = re.findall(r"^\| (words only|(?:`\w+`(?: and )?)+) \| .*`([\w.-]+)` \|$", README, re.M)
+
+
+@pytest.mark.parametrize(("needs", "model"), DEFAULTS)
+def test_the_table_of_default_models(needs: str, model: str) -> None:
+    from oxen_video_tools.catalog.choose import choose
+    from oxen_video_tools.catalog.models import Models
+    from oxen_video_tools.request import VideoRequest
+
+    values: dict[str, Any] = {
+        "multi_prompt": [{"prompt": "a"}, {"prompt": "b"}],
+        "input_image": ["https://e.com/a.png"],
+    }
+    given = {name: values.get(name, "https://e.com/a.png") for name in re.findall(r"`(\w+)`", needs)}
+    request = VideoRequest(**given if "multi_prompt" in given else {"prompt": "a"} | given)
+    assert choose(request, Models.bundled()).model_id == model
+
+
+def test_there_are_defaults_to_test() -> None:
+    assert len(DEFAULTS) == 7
+
+
 def test_the_two_commands_are_targets_of_make() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"^make (\w+)", "\n".join(blocks(README, "bash")), re.M):
