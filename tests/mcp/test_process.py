@@ -121,6 +121,7 @@ async def test_told_to_stop_waits_end_with_the_id_and_nothing_is_paid_twice(sett
     hub.faults.add("stuck@*")
     with serving_http(settings) as (process, address):
         async with client_with(address) as client:
+            await client.list_tools()  # else the client asks for them after the answer, when the server has gone
             waiting = [
                 asyncio.create_task(client.call_tool("generate_video", {"prompt": f"fox {number}", "wait_seconds": 40}))
                 for number in range(3)
