@@ -62,7 +62,14 @@ async def deliver(stage: Stage, film: str, told: Told) -> None:
         await _singly(stage, now)
         how = f"{error.message} {error.fix or ''}".strip()
         cut = Cut(note=f"The shots were not joined: {how} Then save_video with this id joins them.")
-    await stage.ledger.run(cut_film, film, cut, stage.clock.time())
+    await _written_down(stage, film, cut)
+
+
+async def _written_down(stage: Stage, film: str, cut: Cut) -> None:
+    """Whoever made the film and no one else tidies up: another process may just be fetching its shots."""
+    mine = await stage.ledger.run(cut_film, film, cut, stage.ledger.owner, stage.clock.time())
+    if mine and cut.file is not None:
+        await asyncio.to_thread(shutil.rmtree, folder_of(stage, film), ignore_errors=True)
 
 
 def _cut(saved: Saved) -> Cut:
@@ -96,7 +103,7 @@ async def keep_film(stage: Stage, film: str, filename: str | Path | None = None)
             return there
         return await asyncio.to_thread(_copied, there.file, place, replacing=isinstance(filename, Path))
     saved = await _joined(stage, now, place, lambda _: None, replacing=isinstance(filename, Path))
-    await stage.ledger.run(cut_film, film, _cut(saved), stage.clock.time())
+    await _written_down(stage, film, _cut(saved))
     return saved
 
 
@@ -140,9 +147,7 @@ async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *
 
     files = await asyncio.gather(*map(fetched, now.parts))
     place = place or stage.settings.videos_folder / _name(now.film)
-    saved = await asyncio.to_thread(_spliced, files, place, told, replacing)
-    await asyncio.to_thread(shutil.rmtree, folder_of(stage, now.film.film), ignore_errors=True)
-    return saved
+    return await asyncio.to_thread(_spliced, files, place, told, replacing)
 
 
 def _spliced(files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:

@@ -241,13 +241,24 @@ class Cut:
     note: str | None = None
 
 
-def cut_film(film: str, cut: Cut, now: float) -> Steps[None]:
-    """Delivered: joined to one file, or, where that can't be, shot by shot."""
+def cut_film(film: str, cut: Cut, owner: str, now: float) -> Steps[bool]:
+    """Delivered: joined to one file, or, where that can't be, shot by shot.
+
+    False: it was cancelled, or somebody else is making it, who still needs its shots.
+    """
+    rows = yield (
+        "select film from films where film = ? and state <> 'cancelled' and (owner is null or owner = ? or lease <= ?)"
+        " {locked}",
+        (film, owner, now),
+    )
+    if not rows:
+        return False
     yield (
         """update films set state = 'delivered', file = ?, sha256 = ?, size = ?, duration = ?, note = ?, ended = ?
-            where film = ? and state <> 'cancelled'""",
+            where film = ?""",
         (cut.file, cut.sha256, cut.size, cut.duration, cut.note, now, film),
     )
+    return True
 
 
 def films_of(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, str]]:

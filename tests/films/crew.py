@@ -38,5 +38,5 @@ async def main(base_url: str, folder: str, takes: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.CRITICAL)
+    logging.basicConfig(filename=Path(sys.argv[2]) / "crew.log", level=logging.ERROR)
     asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

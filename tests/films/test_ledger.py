@@ -156,19 +156,28 @@ async def test_cancelling_ends_what_was_agreed_to(ledger: Ledger, other: Ledger)
     found = await standing(ledger)
     assert (found.film.state, found.film.agreed, found.film.owner) == ("cancelled", 0, None)
     assert not await ledger.run(films.hold, FILM.film, ledger.owner, NOW, LEASE)
-    await ledger.run(films.cut_film, FILM.film, films.Cut(file="/late.mp4"), NOW)
+    await ledger.run(films.cut_film, FILM.film, films.Cut(file="/late.mp4"), ledger.owner, NOW)
     assert (await standing(ledger)).film.state == "cancelled"
 
 
 async def test_a_delivered_film_is_not_cancelled(ledger: Ledger) -> None:
     await begin(ledger)
-    await ledger.run(films.cut_film, FILM.film, films.Cut("/v/f.mp4", "00", 7, 15.0), NOW)
+    await ledger.run(films.cut_film, FILM.film, films.Cut("/v/f.mp4", "00", 7, 15.0), ledger.owner, NOW)
     assert not await ledger.run(films.cancel_film, FILM, NOW)
     found = (await standing(ledger)).film
     assert (found.state, found.file, found.sha256, found.size, found.duration) == (
         *("delivered", "/v/f.mp4", "00", 7),
         15.0,
     )
+
+
+async def test_who_lost_a_film_does_not_deliver_it(ledger: Ledger, other: Ledger) -> None:
+    await begin(ledger)
+    assert await take_up(other, [0, 1, 2], NOW + 61)
+    cut = films.Cut("/v/f.mp4", "00", 7, 15.0)
+    assert not await ledger.run(films.cut_film, FILM.film, cut, ledger.owner, NOW + 62)
+    assert (await standing(ledger)).film.state == "open"
+    assert await other.run(films.cut_film, FILM.film, cut, other.owner, NOW + 62)
 
 
 async def test_films_and_their_shots_are_found(ledger: Ledger) -> None:
