@@ -52,6 +52,9 @@ types: install ## mypy, strict
 arrows: install ## imports go down only
 	$(BIN)/lint-imports
 
+bench: install ## measure; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
 docs: install ## build the documentation; every link is checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
