@@ -18,6 +18,9 @@ from ..errors import InputUnreadable
 from .limits import LIMITS, Limits
 from .sniff import ENOUGH, content_type
 
+PYAV = int(av.__version__.partition(".")[0])
+
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}  # since 19 it always does
 _DEMUXERS = {
     "video/mp4": "mov",
     "video/quicktime": "mov",
@@ -47,12 +50,12 @@ def opened(path: Path | str, limits: Limits = LIMITS, decoding: bool = True) -> 
         "max_streams": str(limits.streams),
         "max_pixels": str(limits.pixels),
     }
-    if not decoding:
+    if not decoding and PYAV >= 17:  # before that a stream can't be copied from a file that is not decoded
         options["codec_whitelist"] = "none"
     if demuxer == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
     try:
-        container = av.open(str(path), "r", format=demuxer, options=options, metadata_errors="replace")
+        container = av.open(str(path), "r", format=demuxer, options=options, **_LENIENT)
     except (av.error.FFmpegError, ValueError, MemoryError, OSError) as error:
         raise unreadable(path, error) from error
     try:

@@ -8,11 +8,14 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
-from .container import unreadable
+from .container import PYAV, unreadable
 from .limits import LIMITS, Limits
 
 Bytes = npt.NDArray[np.uint8]
+
+_ALONE: dict[str, Any] = {"threads": 1} if PYAV >= 17 else {}
 
 SEARCH = 600  # frames decoded at most to reach one time after a key frame
 
@@ -123,10 +126,16 @@ def rgb(frame: Any, width: int | None = None, height: int | None = None, turn: i
         height=height or frame.height,
         format="rgb24",
         src_colorspace=colours_of(frame),
+        dst_colorspace="ITU709",  # means nothing for RGB, but PyAV 16 looks at the source's only if it is given
         interpolation="AREA" if width and width < frame.width else "BICUBIC",
     )
     found: Bytes = shown.to_ndarray()
     return np.rot90(found, -turn // 90).copy() if turn else found
+
+
+def scaled(scaler: VideoReformatter, frame: Any, width: int, height: int, smooth: str = "BILINEAR") -> Any:
+    """The frame at another size, in this thread alone: what is scaled here is too small to be shared out."""
+    return scaler.reformat(frame, width, height, interpolation=smooth, **_ALONE)
 
 
 def colours_of(frame: Any) -> str:

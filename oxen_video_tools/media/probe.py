@@ -65,7 +65,9 @@ def _described(path: Path, container: Any, video: Any, audio: Any, duration: flo
         audio_codec=sound.name if sound else None,
         size=path.stat().st_size,
         container=container.format.name,
-        pixel_format=picture.pix_fmt if picture else None,
+        pixel_format=picture.format.name
+        if picture and picture.format
+        else None,  # PyAV 17 dies over pix_fmt if unknown
         sample_rate=sound.sample_rate if sound else None,
         channels=sound.layout.nb_channels if sound else None,
         frames=(video.frames or None) if video is not None else None,

@@ -24,6 +24,7 @@ from oxen_video_tools.media.animatic.slate import Slate
 from oxen_video_tools.media.animatic.stage import Stage
 from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
 from oxen_video_tools.media.inspect import inspect
+from oxen_video_tools.media.pictures import rgb
 from oxen_video_tools.media.probe import probe
 
 from .clips import decoded
@@ -226,7 +227,7 @@ def test_the_users_own_image_is_shown(tmp_path: Path) -> None:
     Image.fromarray(picture).save(image)
     for move in ("push in", "pan right", "tilt down", ""):
         path = render([Segment(f"The picture, {move}", 2.0, image)], tmp_path / "film.mp4", size=(320, 180))
-        shown = decoded(path)[40].to_ndarray(format="rgb24").astype(int)
+        shown = rgb(decoded(path)[40]).astype(int)
         assert np.abs(shown[90, 40] - (200, 40, 40)).max() < 16
         assert np.abs(shown[90, 280] - (40, 60, 200)).max() < 16
 

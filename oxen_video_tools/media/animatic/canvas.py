@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from ..pictures import Bytes, mix_planes, plane_of
+from ..pictures import Bytes, mix_planes, plane_of, scaled
 
 Words = npt.NDArray[np.uint16]
 
@@ -32,7 +32,7 @@ class Canvas:
 
     def enlarge(self, drawn: Canvas, scaler: VideoReformatter) -> None:
         """Shows a smaller canvas at this one's size."""
-        shown = scaler.reformat(drawn.frame, self.width, self.height, interpolation="BICUBIC", threads=1)
+        shown = scaled(scaler, drawn.frame, self.width, self.height, "BICUBIC")
         for mine, plane in zip(self.planes, shown.planes, strict=True):
             mine[:] = plane_of(plane)
 

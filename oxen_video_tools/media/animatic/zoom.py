@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from ..pictures import Bytes, plane_of
+from ..pictures import Bytes, plane_of, scaled
 from .blending import blend_bytes, flattened
 from .canvas import Canvas
 from .glide import eased
@@ -52,7 +52,7 @@ class Plane:
         if wide < 4 or tall < 4 or right - left < 4 or bottom - top < 4:
             return None
         part = av.VideoFrame.from_numpy_buffer(self.plane[top:bottom, left:right], format="gray")
-        shown = self.scaler.reformat(part, wide, tall, interpolation="BILINEAR", threads=1)
+        shown = scaled(self.scaler, part, wide, tall)
         found = plane_of(shown.planes[0])
         first_row, first_column = max(0, -row), max(0, -column)
         found = found[
