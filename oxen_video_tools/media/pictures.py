@@ -121,12 +121,13 @@ def missing_seconds(stream: Any, last: Any) -> float:
 
 def rgb(frame: Any, width: int | None = None, height: int | None = None, turn: int = 0) -> Bytes:
     """The picture as rows of red, green and blue, in true colours. turn: degrees clockwise, applied at the end."""
+    source = colours_of(frame)
     shown = frame.reformat(
         width=width or frame.width,
         height=height or frame.height,
         format="rgb24",
-        src_colorspace=colours_of(frame),
-        dst_colorspace="ITU709",  # means nothing for RGB, but PyAV 16 looks at the source's only if it is given
+        src_colorspace=source,
+        dst_colorspace="ITU601" if source == "ITU709" else "ITU709",  # RGB has none; PyAV 16 heeds only a difference
         interpolation="AREA" if width and width < frame.width else "BICUBIC",
     )
     found: Bytes = shown.to_ndarray()
