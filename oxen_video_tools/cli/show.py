@@ -206,7 +206,8 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[answers.Progress], None]]
             if key not in tasks:
                 name = f"shot {news.shot}" if news.shot else news.generation_id[:8]
                 tasks[key] = progress.add_task(name, total=1.0, words="")
-            progress.update(tasks[key], completed=news.fraction, words=escape(news.text))
+            done = news.fraction if news.shot_fraction is None else news.shot_fraction
+            progress.update(tasks[key], completed=done, words=escape(news.text))
 
         yield report
 

@@ -179,5 +179,8 @@ async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, jso
             show.show_saved(saved)
     if video.is_terminal:
         return 0 if video.status == "succeeded" else 1
-    show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
+    if video.shots:
+        show.err.print("Not finished. The same oxen-video generate goes on with it, and pays for nothing twice.")
+    else:
+        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
     return STILL_RUNNING

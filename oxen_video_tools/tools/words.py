@@ -56,6 +56,8 @@ def _delivered(video: Video) -> str:
         return KEEP
     if video.file:
         return "Show the file to the user."
+    if video.shots:
+        return "The shots were delivered one by one: see shots and warnings. save_video with this id joins them."
     return f"Call get_video with generation_ids={ids([video])} for the link."
 
 
