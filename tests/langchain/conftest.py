@@ -35,15 +35,36 @@ def hub() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(patience=QUIET)
+class Times:
+    """The hub's time: that of the studio that is furthest. Each studio has a clock and a loop of its own."""
+
+    def __init__(self) -> None:
+        self.clocks = [FakeClock(patience=QUIET)]
+
+    def another(self) -> FakeClock:
+        """A clock for another studio, from now on."""
+        self.clocks.append(FakeClock(self.time(), patience=QUIET))
+        return self.clocks[-1]
+
+    def time(self) -> float:
+        return max(clock.time() for clock in self.clocks)
+
+    def monotonic(self) -> float:
+        return self.time()
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("the sandbox only asks for the time")
 
 
 @pytest.fixture
-def slow_hub(clock: FakeClock) -> Iterator[Sandbox]:
+def times() -> Times:
+    return Times()
+
+
+@pytest.fixture
+def slow_hub(times: Times) -> Iterator[Sandbox]:
     """Jobs take minutes of the tests' clock."""
-    with Sandbox(picture_height=90, speed="real", clock=clock) as sandbox:
+    with Sandbox(picture_height=90, speed="real", clock=times) as sandbox:
         yield sandbox
 
 
@@ -69,5 +90,5 @@ def portal(hub: Sandbox, open_portal: Callable[..., Portal[Any]]) -> Portal[Any]
 
 
 @pytest.fixture
-def slow_portal(slow_hub: Sandbox, clock: FakeClock, open_portal: Callable[..., Portal[Any]]) -> Portal[Any]:
-    return open_portal(slow_hub, clock=clock)
+def slow_portal(slow_hub: Sandbox, times: Times, open_portal: Callable[..., Portal[Any]]) -> Portal[Any]:
+    return open_portal(slow_hub, clock=times.clocks[0])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from langgraph.store.memory import InMemoryStore
 from oxen_video_tools.langchain.receipts import PLACE
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
-from tests.clocks import FakeClock
 
 from .agents import ASK, agent, answers
 from .calls import FOX
+from .conftest import Times
 
 THREAD = {"configurable": {"thread_id": "thread-1"}}
 
@@ -33,8 +34,9 @@ async def dies_waiting(running: Any, is_async: bool, config: dict[str, Any] = TH
     """Run the agent until its tool has reported, then let the process "die"."""
     with pytest.raises(Died):
         if is_async:
-            async for _ in running.astream(ASK, config, stream_mode="custom"):
-                raise Died
+            async with aclosing(running.astream(ASK, config, stream_mode="custom")) as parts:
+                async for _ in parts:
+                    raise Died
         else:
             await asyncio.to_thread(_dies_in_a_thread, running, config)
 
@@ -57,9 +59,9 @@ async def resumed(running: Any, is_async: bool, config: dict[str, Any] = THREAD)
 
 
 @pytest.fixture
-def opened(slow_hub: Sandbox, clock: FakeClock, open_portal: Callable[..., Portal[Any]]) -> Callable[..., Portal[Any]]:
+def opened(slow_hub: Sandbox, times: Times, open_portal: Callable[..., Portal[Any]]) -> Callable[..., Portal[Any]]:
     """A new studio each time, as in a new process; only what `settings` names is shared."""
-    return lambda **settings: open_portal(slow_hub, clock=clock, **settings)
+    return lambda **settings: open_portal(slow_hub, clock=times.another(), **settings)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
