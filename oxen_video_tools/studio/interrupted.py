@@ -17,18 +17,27 @@ _WAITING = {
 
 
 def interrupted() -> bool:
-    """Whether the main thread is on its way out of a Ctrl-C and waits for other threads, this one not being it."""
+    """Whether the main thread is on its way out of a Ctrl-C and waits for other threads, this one not being it.
+
+    Also where it has stopped listening to a graph's stream, which LangGraph closes only when its tools have ended: a
+    Ctrl-C between two parts of the stream looks like that.
+    """
     main = main_thread().ident
     if main is None or get_ident() == main:
         return False
     handled: object = sys._current_exceptions().get(main)
     error = handled[1] if isinstance(handled, tuple) else handled  # Python 3.12 and later give the exception itself
-    return isinstance(error, KeyboardInterrupt) and _waits(sys._current_frames().get(main))
+    if not isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return False
+    frames = _frames(sys._current_frames().get(main))
+    closing = any(module.startswith("langgraph.") and name == "__exit__" for module, name in frames)
+    return bool(_WAITING & frames) and (isinstance(error, KeyboardInterrupt) or closing)
 
 
-def _waits(frame: FrameType | None) -> bool:
+def _frames(frame: FrameType | None) -> set[tuple[str, str]]:
+    """Module and function of every call under way."""
+    found = set()
     while frame is not None:
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _WAITING:
-            return True
+        found.add((str(frame.f_globals.get("__name__")), frame.f_code.co_name))
         frame = frame.f_back
-    return False
+    return found

@@ -147,15 +147,18 @@ with SqliteSaver.from_conn_string(folder + "/graph.db") as saver:
 """
 
 
-def start(which: str, hub: Sandbox, folder: Path) -> subprocess.Popen[str]:
-    environment = {
+def environment(hub: Sandbox, folder: Path) -> dict[str, str]:
+    return {
         "OXEN_API_KEY": "k",
         "OXEN_BASE_URL": hub.base_url,
         "OXEN_VIDEO_LEDGER": f"sqlite:///{folder}/ledger.db",
         "PYTHONPATH": ".",
     }
+
+
+def start(which: str, hub: Sandbox, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM, which, str(folder)]
-    process = subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True)
+    process = subprocess.Popen(command, env=environment(hub, folder), stdout=-1, stderr=-1, text=True)
     if which == "first":
         assert process.stdout is not None and process.stdout.readline() == "waiting\n"
     return process
@@ -167,6 +170,26 @@ def test_ctrl_c_ends_a_long_wait_at_once(tmp_path: Path) -> None:
         process = start("first", hub, tmp_path)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)  # the video takes minutes
+        assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err
+        assert hub.ledger()["accepted"] == 1
+
+
+BETWEEN = """
+from tests.langchain.agents import ASK, agent
+from tests.langchain.calls import FOX
+from oxen_video_tools.langchain import OxenVideoToolkit
+
+for _ in agent(None, FOX, tools=OxenVideoToolkit().get_tools()).stream(ASK, stream_mode="custom"):
+    raise KeyboardInterrupt
+"""
+
+
+def test_ctrl_c_between_two_parts_of_a_stream(tmp_path: Path) -> None:
+    """LangGraph then closes the stream, and waits for its tools before it does."""
+    with Sandbox(picture_height=90, speed="real") as hub:
+        command = [sys.executable, "-c", BETWEEN]
+        process = subprocess.Popen(command, env=environment(hub, tmp_path), stdout=-1, stderr=-1, text=True)
+        _, err = process.communicate(timeout=60)  # the video takes minutes
         assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err
         assert hub.ledger()["accepted"] == 1
 

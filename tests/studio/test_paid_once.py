@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from oxen_video_tools.clock import SystemClock
 from oxen_video_tools.errors import (
     HubUnavailable,
     InsufficientCredits,
@@ -21,7 +22,6 @@ from oxen_video_tools.errors import (
     Unauthenticated,
 )
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.clock import SystemClock
 from oxen_video_tools.studio import AsyncStudio, making, reconcile, submit
 from oxen_video_tools.studio.ledger_records import Job
 from oxen_video_tools.studio.ledger_steps import in_state
@@ -339,7 +339,7 @@ async def test_problems_of_a_request_are_found_before_anything_is_sent(hub: Sand
     assert not posts(hub)
 
 
-# ---- callers that go away ----------------------------------------------------------------------------------------------
+# ---- callers that go away ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["cancel", "wait_for"])

@@ -32,7 +32,7 @@ def job(name: str = "j", sent: float = SENT, expects: int = 1, **body: Any) -> J
 
 
 def record(name: str = "g", at: float | None = SENT, model: str | None = "kling", **echo: Any) -> Generation:
-    echoed = {key: value for key, value in ({k: v for k, v in BODY.items() if k != "model"} | echo).items()}
+    echoed = {key: value for key, value in BODY.items() if key != "model"} | echo
     return Generation(name, model, echoed.pop("prompt", None), enqueued_at=at, parameters=echoed)
 
 
