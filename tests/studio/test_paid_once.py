@@ -339,7 +339,7 @@ async def test_problems_of_a_request_are_found_before_anything_is_sent(hub: Sand
     assert not posts(hub)
 
 
-# ---- callers that go away ---------------------------------------------------------------------------------------------
+# ---- callers that go away --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["cancel", "wait_for"])
