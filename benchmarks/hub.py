@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -133,7 +135,8 @@ def _json(value: Any) -> bytes:
 @contextmanager
 def running() -> Iterator[str]:
     """The address of a hub in a process of its own."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.hub"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    command = [sys.executable, "-m", "benchmarks.hub"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout
         yield process.stdout.readline().strip()
@@ -142,7 +145,13 @@ def running() -> Iterator[str]:
         process.wait()
 
 
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves a socket that it did not make
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

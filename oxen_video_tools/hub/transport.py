@@ -6,10 +6,12 @@ connection never opened or on a 429. Redirects of API calls are never followed, 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
@@ -40,6 +42,7 @@ from .wirelog import discreet
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
+AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pool takes the longer the more wait in it
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -74,6 +77,7 @@ class Transport:
     clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
     _pooled: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
     _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -92,7 +96,7 @@ class Transport:
     def pooled(self) -> httpx.AsyncClient:
         """For what may be repeated: connections are kept."""
         if self._pooled is None:
-            self._pooled = self.client(httpx.Limits(max_connections=100, max_keepalive_connections=20))
+            self._pooled = self.client(httpx.Limits(max_connections=100, max_keepalive_connections=AT_ONCE))
         return self._pooled
 
     @property
@@ -121,6 +125,7 @@ class Transport:
             if client is not None:
                 await client.aclose()
         self._pooled = self._fresh = None
+        self._places = asyncio.Semaphore(AT_ONCE)  # the next loop's
 
     def authorization(self, *, needed: bool = True) -> dict[str, str]:
         """The key's header. Raises Unauthenticated where a key is needed and there is none, or it may not go there."""
@@ -179,7 +184,8 @@ class Transport:
         async def attempt() -> Any:
             request = self.pooled.build_request(method, self.base_url + path, headers=headers, **content)
             try:
-                reply = await self._exchange(self.pooled, request, Try(), until, LARGEST_ANSWER)
+                async with self._place(until):
+                    reply = await self._exchange(self.pooled, request, Try(), until, LARGEST_ANSWER)
             except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
             payload = reply.json()
@@ -190,6 +196,18 @@ class Transport:
             raise refusal(reply, what, now=self.clock.time(), secret=self.api_key)
 
         return await patiently(attempt, again=again, clock=self.clock, until=until)
+
+    @asynccontextmanager
+    async def _place(self, until: float) -> AsyncIterator[None]:
+        """One of the calls that may be under way. Raises NoAnswerError where none becomes free in time."""
+        with anyio.move_on_after(max(0.0, until - self.clock.monotonic())) as waiting:
+            await self._places.acquire()
+        if waiting.cancelled_caught:
+            raise NoAnswerError("too many calls are under way", begun=False)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _silent(self, silence: NoAnswerError, what: str) -> HubUnavailable:
         kind = HubUnavailable if silence.begun else NeverOpened

@@ -1,0 +1,114 @@
+"""1,000 agents' tool calls at once through LangChain, asynchronous and from threads, beside as many raw requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import httpx
+
+from benchmarks.hub import BODY, running
+from benchmarks.table import Row, at_percent
+from oxen_video_tools.hub import HubClient
+from oxen_video_tools.langchain import GetVideo
+
+AGENTS = 1000
+ARRIVING = 10.0  # seconds over which calls begin, in the second measurement
+Taken = list[float]
+
+
+def asked(generation_id: str) -> dict[str, Any]:
+    """One call's arguments: the jobs never end, so nobody waits."""
+    return {"generation_ids": [generation_id], "wait_seconds": 0}
+
+
+async def _jobs(address: str) -> list[str]:
+    async with HubClient(api_key="bench", base_url=address) as hub:
+        return [(await hub.enqueue(BODY))[0].generation_id for _ in range(50)]
+
+
+async def _at_once(ask: Callable[[str], Any], ids: list[str], pause: float = 0.0) -> Taken:
+    """Milliseconds of each call, from when its agent made it."""
+    taken = []
+
+    async def agent(n: int) -> None:
+        await asyncio.sleep(n * pause)
+        began = time.perf_counter()
+        await ask(ids[n % len(ids)])
+        taken.append((time.perf_counter() - began) * 1e3)
+
+    await asyncio.gather(*[agent(n) for n in range(AGENTS)])
+    return taken
+
+
+async def _raw(address: str, ids: list[str], pause: float = 0.0) -> Taken:
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)  # as the hub client has
+    async with httpx.AsyncClient(limits=limits, timeout=120) as client:
+        return await _at_once(lambda one: client.get(f"{address}/api/ai/queue/{one}"), ids, pause)
+
+
+async def _tools(tool: GetVideo, ids: list[str], pause: float = 0.0) -> Taken:
+    async def ask(one: str) -> None:
+        answer = json.loads(await tool.ainvoke(asked(one)))
+        assert answer.get("status") == "processing", answer
+
+    return await _at_once(ask, ids, pause)
+
+
+def _threads(tool: GetVideo, ids: list[str]) -> Taken:
+    """A thread for each agent, all let go at the same moment."""
+    gate = Barrier(AGENTS)
+
+    def agent(n: int) -> float:
+        gate.wait()
+        began = time.perf_counter()
+        assert "processing" in tool.invoke(asked(ids[n % len(ids)]))
+        return (time.perf_counter() - began) * 1e3
+
+    with ThreadPoolExecutor(AGENTS) as pool:
+        return list(pool.map(agent, range(AGENTS)))
+
+
+LIMIT = (
+    "All of them are one Python process on one core, and a call is a millisecond or two of it: LangChain's own run "
+    "and callbacks, the hop to the studio's thread, the read, the ledger. The last of a thousand that begin in one "
+    "instant waits for all the others, as the last of a thousand raw requests does."
+)
+
+
+def _row(what: str, ours: Taken, theirs: Taken) -> Row:
+    over = at_percent(ours, 99) - at_percent(theirs, 99)
+    result = (
+        f"{len(ours):,} answered; p99 {at_percent(ours, 99):,.0f} ms against {at_percent(theirs, 99):,.0f} ms raw: "
+        f"{over:+,.0f} ms"
+    )
+    return Row(what, "raw httpx, as many at once", "all answered; p99 over raw ≤ 50 ms", result, over <= 50,
+               "" if over <= 50 else LIMIT)  # fmt: skip
+
+
+def rows() -> list[Row]:
+    """Everybody in the same instant, and a hundred a second."""
+    with running() as address, tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"OXEN_API_KEY": "bench", "OXEN_BASE_URL": address}
+        os.environ["OXEN_VIDEO_LEDGER"] = f"sqlite:///{Path(folder) / 'ledger.db'}"
+        tool, ids = GetVideo(), asyncio.run(_jobs(address))
+        tool.invoke(asked(ids[0]))  # the studio is open
+        asyncio.run(_tools(tool, ids))
+        pause = ARRIVING / AGENTS
+        raw, ours = asyncio.run(_raw(address, ids)), asyncio.run(_tools(tool, ids))
+        slow_raw, slow = asyncio.run(_raw(address, ids, pause)), asyncio.run(_tools(tool, ids, pause))
+        threads = _threads(tool, ids)
+        tool.portal.close()
+    return [
+        _row("1,000 agents' calls in one instant, LangChain async", ours, raw),
+        _row("the same, synchronous, a thread each", threads, raw),
+        _row("1,000 agents' calls, a hundred a second, LangChain async", slow, slow_raw),
+    ]
