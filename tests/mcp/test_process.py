@@ -71,10 +71,14 @@ def test_listing_tools_loads_nothing_heavy_either() -> None:
         f"sys.stderr.write(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
     )
     said = "\n".join(map(json.dumps, spoken)) + "\n"
-    done = subprocess.run([PYTHON, "-c", code], cwd=ROOT, input=said, capture_output=True, text=True, timeout=60)
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    server = subprocess.Popen([PYTHON, "-c", code], cwd=ROOT, stdin=-1, stdout=-1, stderr=-1, text=True)
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(said)
+    server.stdin.flush()
+    answers = [json.loads(server.stdout.readline()) for _ in range(2)]  # before it hears that nobody speaks any more
+    _, loaded = server.communicate(timeout=60)
     assert [answer["id"] for answer in answers] == [1, 2] and len(answers[1]["result"]["tools"]) == 8
-    assert done.stderr == ""
+    assert loaded == ""
 
 
 @pytest.mark.parametrize(
