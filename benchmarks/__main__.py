@@ -1,7 +1,7 @@
 """Every benchmark, one table: `make bench`, or `python -m benchmarks [ROOM …]` for some.
 
 Each room is measured in an interpreter of its own, so that none inherits another's memory and modules. Only a whole run
-is kept in RESULTS.md.
+is kept in RESULTS.md and results.json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def measured(room: str) -> list[Row]:
     """The rows of one room, from a process of its own. What it says meanwhile goes to stderr."""
     command = [sys.executable, "-m", "benchmarks", "--rows", room]
     process = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=Path(__file__).parents[1], timeout=LIMIT)
-    return [Row(**one) for one in json.loads(process.stdout.splitlines()[-1])]
+    return [Row.of_json(one, room) for one in json.loads(process.stdout.splitlines()[-1])]
 
 
 def main(arguments: Sequence[str]) -> None:

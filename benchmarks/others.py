@@ -21,8 +21,14 @@ def rows() -> list[Row]:
         make_plan(request, live, Settings())  # warm: each model's facts are worked out once
         slowest = max(slowest, milliseconds(lambda request=request: make_plan(request, live, Settings()), 100))
     return [
-        Row("catalog load", "–", f"≤ {LOAD_MS:g} ms", f"{loading:.1f} ms", loading <= LOAD_MS),
+        Row("catalog load", "–", f"≤ {LOAD_MS:g} ms", f"{loading:.1f} ms", loading <= LOAD_MS, ours=loading, unit="ms"),
         Row(
-            "plan of a warm request, slowest of six", "–", f"≤ {PLAN_MS:g} ms", f"{slowest:.2f} ms", slowest <= PLAN_MS
+            "plan of a warm request, slowest of six",
+            "–",
+            f"≤ {PLAN_MS:g} ms",
+            f"{slowest:.2f} ms",
+            slowest <= PLAN_MS,
+            ours=slowest,
+            unit="ms",
         ),
     ]

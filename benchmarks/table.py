@@ -1,7 +1,8 @@
-"""A row of the table of benchmarks, the machine it was measured on, and how both are shown."""
+"""A row of the table of benchmarks, the machine it was measured on, and how both are shown and kept."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -12,12 +13,16 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+FIGURES = Path(__file__).parent / "results.json"  # the same for programs, such as the one that draws the plots
 PACKAGES = ("anyio", "httpx", "langchain-core", "mcp", "pydantic")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. met: None where there is no goal.  limit: where a goal is missed, what limits it."""
+    """One measurement. met: None where there is no goal.  limit: where a goal is missed, what limits it.
+
+    ours, theirs: what was measured of either, in `unit`; theirs: None where there is nothing to compare with.
+    """
 
     what: str
     against: str
@@ -25,10 +30,24 @@ class Row:
     result: str
     met: bool | None
     limit: str = ""
+    ours: float | None = None
+    theirs: float | None = None
+    unit: str = ""
+    room: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours by theirs; of medians, so it may differ a little from the median of ratios in `result`."""
+        return self.ours / self.theirs if self.ours is not None and self.theirs else None
 
     def as_json(self) -> dict[str, Any]:
-        """For the process that collects all rows."""
-        return asdict(self)
+        """For the process that collects all rows, and for `results.json`."""
+        return asdict(self) | {"ratio": self.ratio}
+
+    @classmethod
+    def of_json(cls, said: dict[str, Any], room: str) -> Row:
+        """What `as_json` answered in the room's own process."""
+        return cls(**{name: value for name, value in said.items() if name != "ratio"} | {"room": room})
 
 
 def at_percent(values: Sequence[float], percent: float) -> float:
@@ -93,6 +112,7 @@ def shown(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], about: Sequence[str]) -> None:
-    """Keep the table and the machine it was measured on."""
+    """Keep the table and the machine it was measured on; the same figures as JSON, a list with an object a row."""
     head = ["# Results", "", "Written by `make bench`. Ratios are of runs that took turns within this one run.", ""]
     RESULTS.write_text("\n".join([*head, *(f"* {line}" for line in about), "", shown(rows), ""]), "utf-8")
+    FIGURES.write_text(json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False) + "\n", "utf-8")
