@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 LONGEST = 1200.0  # seconds that the answer may take (hub docs: 1–15 minutes by model)
+PAUSES = (0.0, 1.0, 3.0)  # seconds between looks for the id
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,16 @@ async def post_and_wait(stage: Stage, hub: HubClient, job: Job, gate: Callable[[
 
 
 async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
+    """The hub's own ids, where its history shows them soon; else ids of ours."""
+    for pause in PAUSES:
+        await stage.clock.sleep(pause)
+        found = await _in_history(stage, hub, job)
+        if len(found) == count:
+            return found
+    return [f"{LOCAL}{job.job}" + (f"-{place}" if place else "") for place in range(count)]
+
+
+async def _in_history(stage: Stage, hub: HubClient, job: Job) -> list[str]:
     from .reconcile import TOLERANCE, clock_offset, is_its_record, read_account
 
     current = await stage.ledger.run(job_named, job.job) or job
@@ -45,10 +56,7 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
     candidates = [one for one in reading.generations if is_its_record(current, one, clock_offset(hub))]
     held = await stage.ledger.run(clips, job.scope, [one.generation_id for one in candidates])
     taken = {one for one, clip in held.items() if clip.job is not None}
-    free = [one.generation_id for one in candidates if one.generation_id not in taken]
-    if reading.complete and len(free) == count:
-        return free
-    return [f"{LOCAL}{job.job}" + (f"-{place}" if place else "") for place in range(count)]
+    return [one.generation_id for one in candidates if one.generation_id not in taken] if reading.complete else []
 
 
 async def _kept(stage: Stage, answer: Answer, clip: Clip) -> Clip:

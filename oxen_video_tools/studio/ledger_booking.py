@@ -116,6 +116,14 @@ def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
     return True
 
 
+def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
+    """The owner is still at it. A lease that ran out is not taken back."""
+    yield (
+        "update jobs set lease = ? where job = ? and owner = ? and lease > ? and state in ('planned', 'sending')",
+        (now + lease, job, owner, now),
+    )
+
+
 def _has_clips(job: str) -> Steps[bool]:
     rows = yield "select count(*) from clips where job = ?", (job,)
     return bool(rows[0][0])

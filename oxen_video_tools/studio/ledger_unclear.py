@@ -79,6 +79,6 @@ def _unclear_one(job: str, now: float) -> Steps[Job]:
     return found
 
 
-def note(job: str, words: str) -> Steps[None]:
+def note(job: str, words: str, now: float) -> Steps[None]:
     """Why it could not be found, for whoever asks next."""
-    yield "update jobs set note = ? where job = ? and state = 'sending' and owner is null", (words, job)
+    yield "update jobs set note = ? where job = ? and state = 'sending' and lease <= ?", (words, job, now)

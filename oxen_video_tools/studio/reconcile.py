@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OxenError, SubmissionUnclear
 from ..redaction import unsigned
+from . import blocking
 from .identity import DEFAULTS
 from .inputs import is_url
 from .ledger_records import Clip, Job
@@ -263,8 +264,14 @@ async def _reconcile_in(stage: Stage, hub: HubClient, scope: str, jobs: Sequence
             await _adopt(stage, scope, job, found[job.job], [one.job for one in jobs], offset)
         else:
             several = any(is_its_record(job, one, offset) for one in free)
-            settled = now - (job.sent or now) > GRACE
-            await stage.ledger.run(note, job.job, AMBIGUOUS if several else ABSENT if settled else YOUNG)
+            settled = now - (job.sent or now) > _grace(job)
+            words = AMBIGUOUS if several else ABSENT if settled else YOUNG
+            await stage.ledger.run(note, job.job, words, now)
+
+
+def _grace(job: Job) -> float:
+    """The blocking route may show its job only when it is done."""
+    return GRACE if job.route == "queue" else GRACE + blocking.LONGEST
 
 
 async def _adopt(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
 from ..errors import OxenError, TimedOut
-from .blocking import LONGEST, post_and_wait
-from .ledger_booking import arrived, mark_sending, reserve, unclear, unsent
+from .blocking import post_and_wait
+from .ledger_booking import arrived, mark_sending, renew, reserve, unclear, unsent
 from .ledger_records import FREED, Clip, Intent, Job, State
 from .ledger_steps import job_named
 from .reconcile import clip_of, reconcile, unclear_error
@@ -46,15 +47,15 @@ class GaveUpError(TimedOut):
 class Gate:
     """Stands right before the first byte of each try. open: whether the last try was let through."""
 
-    def __init__(self, stage: Stage, job: Job, lease: float) -> None:
-        self._stage, self._job, self._lease = stage, job, lease
+    def __init__(self, stage: Stage, job: Job) -> None:
+        self._stage, self._job = stage, job
         self.open = False
 
     async def __call__(self) -> None:
         self.open = False
         clock, ledger = self._stage.clock, self._stage.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, self._lease):
+        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease):
             raise GaveUpError("Another process has taken this job over.", charged="no")
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
@@ -150,9 +151,8 @@ async def send(stage: Stage, job: Job) -> Job:
 
     Raises GaveUpError where nothing was sent, and the hub's refusal.
     """
-    hub, ledger = await stage.hub(), stage.ledger
-    lease = ledger.lease if job.route == "queue" else ledger.lease + LONGEST
-    gate = Gate(stage, job, lease)
+    hub, gate = await stage.hub(), Gate(stage, job)
+    beating = asyncio.ensure_future(_beat(stage, job))
     try:
         if job.route == "sync":
             clips = await post_and_wait(stage, hub, job, gate)
@@ -162,7 +162,18 @@ async def send(stage: Stage, job: Job) -> Job:
             clips = [clip_of(one, job.scope, job.model) for one in made]
     except OxenError as error:
         return await _unanswered(stage, job, gate, error)
+    finally:
+        beating.cancel()
     return await _written(stage, job, clips)
+
+
+async def _beat(stage: Stage, job: Job) -> None:
+    """As long as this process lives and waits for the answer, the lease is its own."""
+    ledger = stage.ledger
+    while True:
+        await stage.clock.sleep(ledger.lease / 3)
+        with suppress(OxenError):
+            await ledger.run(renew, job.job, ledger.owner, stage.clock.time(), ledger.lease)
 
 
 async def _unanswered(stage: Stage, job: Job, gate: Gate, error: OxenError) -> Job:
