@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from .refusals import Reply
 
 BeforeSend = Callable[[], Awaitable[None]]
 CONNECT = 10.0  # seconds for opening a connection
+STILL = 0.5  # seconds that `before_send` may take on a kept connection: beyond it the hub may have closed it meanwhile
 # httpx raises these before a byte of the request has left.
 _NEVER_OPENED = (
     httpx.ConnectError,
@@ -23,9 +25,14 @@ _NEVER_OPENED = (
 )
 
 
+class HeldTooLongError(Exception):
+    """`before_send` took so long that a kept connection can't be trusted any more. Nothing was sent."""
+
+
 @dataclass
 class Try:
     """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised.
+    opened: on a connection of its own, not on a kept one.
 
     traced: httpcore itself says when the first byte leaves; any other transport is taken to send at once.
     """
@@ -34,22 +41,28 @@ class Try:
     traced: bool = True
     begun: bool = False
     stopped: BaseException | None = None
+    opened: bool = False
 
     async def trace(self, event: str, _details: Mapping[str, Any]) -> None:
         """httpcore's own account of what it does."""
         if event.endswith("send_request_headers.started"):
             await self.begin()
+        elif event.endswith("connect_tcp.started"):
+            self.opened = True
 
     async def begin(self) -> None:
         """Called where the next thing that happens is the first byte."""
         if self.begun:
             return
         if self.before_send is not None:
+            since = time.monotonic()  # httpcore's own clock
             try:
                 await self.before_send()
             except BaseException as error:
                 self.stopped = error
                 raise
+            if self.traced and not self.opened and time.monotonic() - since > STILL:
+                raise HeldTooLongError
         self.begun = True
 
 
@@ -73,6 +86,8 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, one: Try, 
     with anyio.move_on_after(left):
         try:
             return await _whole(client, request, largest)
+        except HeldTooLongError:
+            raise NoAnswerError("the connection was kept waiting for too long", begun=False) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
             if one.stopped is error:
                 raise

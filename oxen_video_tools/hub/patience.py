@@ -33,6 +33,7 @@ async def patiently(
     `Retry-After` beyond it raises at once.  shortest, longest: seconds between tries, doubling, with jitter.
     """
     pause = curve = 0.0
+    failed: BaseException | None = None
 
     def decide(error: BaseException) -> bool | float:
         nonlocal pause
@@ -44,6 +45,12 @@ async def patiently(
         log.debug("%s; again in %.1f s", error.kind, pause)
         return 0.0  # stamina itself never sleeps
 
+    try:
+        return await attempt()
+    except OxenError as error:
+        if not again(error):
+            raise
+        failed = error  # only now is there anything to decide
     tries = stamina.retry_context(
         on=decide, attempts=attempts, timeout=None, wait_initial=shortest, wait_max=longest, wait_jitter=0
     )
@@ -53,6 +60,8 @@ async def patiently(
                 await clock.sleep(pause)
             curve = one.next_wait
             with one:
+                if failed is not None and one.num == 1:
+                    raise failed
                 return await attempt()
     raise AssertionError("stamina ends by raising the last error")
 

@@ -42,6 +42,7 @@ from .wirelog import discreet
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
+KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
 AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pool takes the longer the more wait in it
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
@@ -75,8 +76,7 @@ class Transport:
     user_agent: str = field(default_factory=default_user_agent)
     resolve: Resolve = field(default=resolve, repr=False)
     clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
-    _pooled: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
-    _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+    _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict, init=False, repr=False)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -95,16 +95,27 @@ class Transport:
     @property
     def pooled(self) -> httpx.AsyncClient:
         """For what may be repeated: connections are kept."""
-        if self._pooled is None:
-            self._pooled = self.client(httpx.Limits(max_connections=100, max_keepalive_connections=AT_ONCE))
-        return self._pooled
+        return self._client_for("reading", most=100, kept=AT_ONCE, seconds=5.0)
+
+    @property
+    def paying(self) -> httpx.AsyncClient:
+        """For paid requests: on a new connection, or on one that paid a moment ago.
+
+        A kept one that the hub is just closing would read as a lost answer. Servers close idle connections after two
+        seconds (gunicorn), five (uvicorn, Node, Apache) or a minute (Phoenix).
+        """
+        return self._client_for("paying", most=200, kept=AT_ONCE, seconds=KEPT)
 
     @property
     def fresh(self) -> httpx.AsyncClient:
-        """For paid requests: a kept connection that the hub is just closing would read as a lost answer."""
-        if self._fresh is None:
-            self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
-        return self._fresh
+        """For downloads, each on a connection of its own: to the very address that was looked at."""
+        return self._client_for("fetching", most=200, kept=0, seconds=0.0)
+
+    def _client_for(self, use: str, *, most: int, kept: int, seconds: float) -> httpx.AsyncClient:
+        if use not in self._clients:
+            limits = httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=seconds)
+            self._clients[use] = self.client(limits)
+        return self._clients[use]
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         """A client without key and without cookies."""
@@ -121,10 +132,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection."""
-        for client in (self._pooled, self._fresh):
-            if client is not None:
-                await client.aclose()
-        self._pooled = self._fresh = None
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
         self._places = asyncio.Semaphore(AT_ONCE)  # the next loop's
 
     def authorization(self, *, needed: bool = True) -> dict[str, str]:
@@ -236,9 +245,9 @@ class Transport:
 
         async def attempt() -> T:
             one = Try(before_send)
-            request = self.fresh.build_request("POST", self.base_url + path, headers=headers, content=content)
+            request = self.paying.build_request("POST", self.base_url + path, headers=headers, content=content)
             try:
-                reply = await self._exchange(self.fresh, request, one, until, largest)
+                reply = await self._exchange(self.paying, request, one, until, largest)
             except NoAnswerError as silence:
                 if not silence.begun:
                     raise self._silent(silence, what) from None

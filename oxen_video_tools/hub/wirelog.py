@@ -41,14 +41,15 @@ class _Dropping(logging.Filter):
 
 _redacting = _Redacting()
 _dropping = _Dropping()
+_filtered = [(logging.getLogger(name), _redacting) for name in _LOGGERS] + [(logging.getLogger("stamina"), _dropping)]
 
 
 @contextmanager
 def discreet(key: str | None) -> Iterator[None]:
     """What is logged about requests made inside holds no key and no URL's query."""
-    for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_redacting)  # the same filter is never added twice
-    logging.getLogger("stamina").addFilter(_dropping)
+    for logger, ours in _filtered:
+        if ours not in logger.filters:  # somebody may have taken it away
+            logger.addFilter(ours)
     token = _ours.set(key or "")
     try:
         yield

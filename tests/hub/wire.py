@@ -68,10 +68,11 @@ Answer = Any  # Says, DROP, HANG, (status, body), a JSON value, or a function of
 class Wire:
     """`async with Wire(first, second) as hub`: each request takes the next answer; the last one stays."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, keep: bool = False) -> None:
         self.answers = list(answers)
+        self.keep = keep  # a connection lives for more than one answer
         self.asked: list[Asked] = []
-        self.connections = 0
+        self.connections = self.open = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Wire:
@@ -95,12 +96,16 @@ class Wire:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
+        self.open += 1
         try:
             await self._answer(reader, writer)
+            while self.keep:
+                await self._answer(reader, writer)
         except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+            self.open -= 1
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await _read(reader)
