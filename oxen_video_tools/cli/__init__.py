@@ -12,9 +12,9 @@ def main() -> None:
         import typer  # noqa: F401
     except ModuleNotFoundError:
         sys.exit("The command line needs its extra: pip install 'oxen-video-tools[cli]'")
-    from .app import app
+    from .app import run
 
-    app()
+    sys.exit(run(sys.argv[1:]))
 
 
 __all__ = ["main"]

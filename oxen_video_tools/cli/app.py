@@ -7,17 +7,18 @@ import functools
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from ..errors import Internal, OxenError, foreseen
+from ..errors import Internal, InvalidRequest, OxenError, foreseen
 from . import show
-from .exits import INTERRUPTED, MEANINGS, status_of
+from .exits import INTERRUPTED, MEANINGS, WRONG, status_of
+from .speech import for_people
 
-EPILOG = "Exit status: " + "; ".join(f"{status} {meaning}" for status, meaning in MEANINGS.items()) + "."
+EPILOG = "\n\n".join(["Exit status:", *(f"{status:>3}  {meaning}" for status, meaning in MEANINGS.items())])
 
 app = typer.Typer(
     name="oxen-video",
@@ -70,17 +71,31 @@ async def _awaited(result: Awaitable[int | None]) -> int | None:
     return await result
 
 
+def run(arguments: Sequence[str]) -> int:
+    """One command, to its exit status. With `--json` a command line that is wrong is told as JSON, too."""
+    if "--json" not in arguments:
+        app(list(arguments))  # exits by itself
+    try:
+        return int(app(list(arguments), standalone_mode=False) or 0)
+    except typer.BadParameter.__mro__[1] as wrong:  # UsageError, whichever click is inside
+        told: Any = wrong
+        where = told.ctx.command_path if told.ctx else "oxen-video"
+        show.as_json(InvalidRequest(told.format_message(), fix=f"See {where} --help.").answer())
+        return WRONG
+
+
 def complain(error: OxenError, *, as_json: bool = False) -> None:
     """What was wrong, whether money was spent, what to do next."""
     if as_json:
         show.as_json(error.answer())
         return
-    show.err.print(f"[red]{error.kind.replace('_', ' ')}[/]: {escape(error.message)}")
     problems = getattr(error, "problems", ())
+    said = f"{len(problems)} problems" if len(problems) > 1 else escape(for_people(error.message))
+    show.err.print(f"[red]{error.kind.replace('_', ' ')}[/]: {said}")
     for problem in problems if len(problems) > 1 else ():
-        show.err.print(f"  - {escape(problem)}")
-    if error.fix:
-        show.err.print(f"[bold]next[/]: {escape(error.fix)}")
+        show.err.print(f"  - {escape(for_people(problem))}")
+    if fix := for_people(error.fix or ""):
+        show.err.print(f"[bold]next[/]: {escape(fix)}")
     show.err.print(
         {"no": "Nothing was spent.", "yes": "It was paid for.", "unknown": "It may have been paid for."}[error.charged]
     )
@@ -88,8 +103,20 @@ def complain(error: OxenError, *, as_json: bool = False) -> None:
         raise error.__cause__
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        show.line(f"oxen-video {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _shared() -> None:
+def _shared(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which, and exit.")
+    ] = False,
+) -> None:
     if not os.environ.get("OXEN_VIDEO_DEBUG"):  # a person gets words; OXEN_VIDEO_DEBUG=1 shows what is behind them
         logging.getLogger("oxen_video_tools").addHandler(logging.NullHandler())
         logging.getLogger("oxen_video_tools").propagate = False

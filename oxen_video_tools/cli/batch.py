@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import count
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +20,14 @@ from ..errors import NeedsApproval, NotFound, NotInstalled, OverBudget, OxenErro
 from ..studio import AsyncStudio, batch
 from . import show
 from .app import InSandbox, Json, command
+from .speech import for_people
 
 
 @command(name="batch")
 async def batch_(
     file: Annotated[Path, typer.Argument(help="A request a line, as JSON in the API's own words.")],
     at_once: Annotated[int, typer.Option(min=1, max=500, help="Videos in the making at a time.")] = 8,
-    max_cost: Annotated[float | None, typer.Option(help="Refuse if the whole may cost more US dollars.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Refuse if the whole may cost more US dollars.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.json and report.html; beside the file.")
@@ -47,6 +49,9 @@ async def batch_(
         show.as_json(written)
     else:
         made, missed = written["succeeded"], written["failed"]
+        for row in written["videos"]:
+            if row["status"] != "succeeded":
+                show.err.print(f"line {row['line']}: {for_people(row['error'] or row['status'])}", markup=False)
         show.say(f"{made} of {written['lines']} made, {missed} not, {show.dollars(written['cost_usd'])}")
         show.line(folder / "report.html")
     return 1 if written["failed"] else 0
@@ -56,7 +61,8 @@ def _lines(file: Path) -> list[str]:
     try:
         return file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"{file} can't be read: {error}", fix="Check the path.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise NotFound(f"{file} can't be read: {why}.", fix="Check the path.") from None
 
 
 async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: float | None, yes: bool) -> None:
@@ -81,8 +87,14 @@ async def _run(
     with Progress(*columns, console=show.err, disable=quiet or not show.err.is_terminal) as progress:
         task = progress.add_task("videos", total=len(lines))
 
-        def heard(_: batch.Done) -> None:
+        ended = count(1)
+
+        def heard(one: batch.Done) -> None:
             progress.advance(task)
+            if not (quiet or show.err.is_terminal):
+                show.err.print(
+                    f"line {one.line.number} {_row(one)['status']}, {next(ended)} of {len(lines)}", markup=False
+                )
 
         if ray is None:
             return await batch.run(studio, lines, at_once=at_once, on_done=heard)

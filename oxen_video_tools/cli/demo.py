@@ -6,13 +6,14 @@ no key of a language model is needed either; the agent, the tools, the server, t
 
 from __future__ import annotations
 
-import json
+import json as json_
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from rich.markup import escape
 
 from ..errors import NotInstalled, OxenError
 from . import show
-from .app import command
+from .app import Json, command
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -32,17 +33,25 @@ SHOTS = [
 ]
 REQUEST = {"multi_prompt": SHOTS, "model": "kling-video-o3-pro-reference-to-video", "aspect_ratio": "16:9"}
 SPEED = 20.0  # times as fast as a real model
-NEXT = 'oxen-video generate "A red balloon rises over a meadow" --sandbox'
+NEXT = 'generate "A red balloon rises over a meadow" --sandbox -o balloon.mp4'
 
 
 @command()
-async def demo() -> None:
+async def demo(json: Json = False) -> None:
     """An agent and an MCP client make a video each in a sandbox: no key, no cost."""
     from importlib.util import find_spec
 
-    for module, extra in (("langchain", "dev"), ("mcp", "mcp"), ("starlette", "sandbox"), ("av", "media")):
+    for module in ("langchain", "mcp", "starlette", "av"):
         if find_spec(module) is None:
-            raise NotInstalled(f"The demo needs {module}.", fix=f"pip install 'oxen-video-tools[{extra}]'")
+            raise NotInstalled(f"The demo needs {module}.", fix="pip install 'oxen-video-tools[all]' langchain")
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        told = await _whole_way()
+    if json:
+        show.as_json(told)
+
+
+async def _whole_way() -> dict[str, Any]:
+    """The four steps, told as they are gone; what came of it."""
     from ..sandbox import Sandbox
 
     folder = Path(tempfile.mkdtemp(prefix="oxen-video-demo-"))
@@ -54,9 +63,18 @@ async def demo() -> None:
         show.say("[bold]3. An MCP client[/] starts `python mcp_server.py` and asks for the same")
         answer = await _client()
         show.say("[bold]4. The result[/]")
-        await _result(hub, answer)
+        told = await _result(hub, answer)
     show.say(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
-    show.line(NEXT)
+    show.line(f"{_program()} {NEXT}")
+    return told
+
+
+def _program() -> str:
+    """How `oxen-video` is called here: by its name where the shell finds it, else by its path."""
+    if shutil.which("oxen-video"):
+        return "oxen-video"
+    beside = Path(sys.executable).with_name("oxen-video.exe" if os.name == "nt" else "oxen-video")
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _settings(base_url: str, folder: Path) -> dict[str, str]:
@@ -107,7 +125,7 @@ def scripted_model() -> Any:
             elif len(answers) == 1:
                 message = _calls("generate_video")
             else:
-                message = AIMessage(f"Here is your video: {json.loads(answers[-1].text).get('url')}")
+                message = AIMessage(f"Here is your video: {json_.loads(answers[-1].text).get('url')}")
             return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _calls(tool: str) -> Any:
@@ -138,7 +156,7 @@ def _tell(step: dict[str, Any]) -> None:
         for call in getattr(message, "tool_calls", ()):
             show.say(f"   the agent calls [cyan]{call['name']}[/]")
         if message.type == "tool":
-            answer = json.loads(message.text)
+            answer = json_.loads(message.text)
             told = answer.get("price") or answer.get("message") or f"{answer.get('status')}, {_price(answer)}"
             show.say(f"   {message.name}: {escape(str(told))}")
         elif message.text:
@@ -179,7 +197,7 @@ async def _client() -> dict[str, Any]:
 
 
 def _answer(result: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(result.content[0].text)
+    answer: dict[str, Any] = json_.loads(result.content[0].text)
     if result.is_error:
         raise OxenError(f"{answer['error']}: {answer['message']}", fix=answer["fix"], charged=answer["charged"])
     return answer
@@ -202,7 +220,7 @@ def _heard(report: Callable[[Any], None]) -> Any:
 # ---- the result -----------------------------------------------------------------------------------------------
 
 
-async def _result(hub: Sandbox, answer: dict[str, Any]) -> None:
+async def _result(hub: Sandbox, answer: dict[str, Any]) -> dict[str, Any]:
     """Fetch the link once, save the file, look at it; say what the sandbox charged."""
     import httpx
 
@@ -221,3 +239,9 @@ async def _result(hub: Sandbox, answer: dict[str, Any]) -> None:
     show.say(
         f"The sandbox's books: three requests, {made} generations, ${float(books['charged']):.2f}. Paid once each."
     )
+    return {
+        "generation_id": answer["generation_id"],
+        "file": saved.file,
+        "generations": made,
+        "charged": float(books["charged"]),
+    }

@@ -114,7 +114,9 @@ async def _models(settings: Settings) -> str:
     """How many the hub offers now; reading the list costs nothing."""
     try:
         async with AsyncStudio.open(settings) as studio:
-            return f"{len(await studio.find_models())} video models"
+            found = await studio.find_models()
+            live = any(known.live for known in found)
+            return f"{len(found)} video models" + ("" if live else ", from this package: the hub's list can't be read")
     except OxenError as error:
         return f"not read: {error.message}"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from ..errors import (
     GenerationFailed,
     HubUnavailable,
+    InputUnreadable,
     InsufficientCredits,
     Internal,
     InvalidRequest,
+    ModelNotFound,
     Moderated,
     NotFound,
     OxenError,
@@ -26,12 +28,13 @@ MEANINGS = {
     4: "no key, or the hub refused it",
     5: "the hub did not answer, or asked to wait",
     6: "unclear whether the hub took the job: run `oxen-video recover`",
-    7: "no such video, model or file",
+    7: "no such video or model, or a file that can't be read or written",
     8: "still running when the wait ran out; the id is printed",
     70: "a fault of this program",
     130: "interrupted with Ctrl-C; a job that was sent goes on",
 }
 
+WRONG = 2
 STILL_RUNNING = 8
 INTERRUPTED = 130
 
@@ -46,6 +49,8 @@ _STATUS: list[tuple[type[OxenError], int]] = [
     (RateLimited, 5),
     (TimedOut, 5),
     (NotFound, 7),
+    (ModelNotFound, 7),
+    (InputUnreadable, 7),
     (Internal, 70),
     (InvalidRequest, 2),
 ]

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InvalidRequest, NotInstalled
 from . import show
-from .app import InSandbox, command
+from .app import InSandbox, Json, command
 
 
 @command()
@@ -22,8 +22,9 @@ def sandbox(
     key: Annotated[str | None, typer.Option(help="Accept only this key; any if left out.")] = None,
     credits_: Annotated[float | None, typer.Option("--credits", help="US dollars to spend.")] = None,
     fault: Annotated[
-        list[str] | None, typer.Option("--fault", help="Misbehave, such as drop-answer@2. Repeat it.")
+        list[str] | None, typer.Option("--fault", help="Misbehave, such as drop_answer@2. Repeat it.")
     ] = None,
+    json: Json = False,
 ) -> None:
     """Oxen's HTTP API on this machine: no key, no cost; it draws real MP4s."""
     try:
@@ -39,8 +40,11 @@ def sandbox(
     except (ValueError, OSError) as wrong:  # a speed or a fault that there is not; a port that is taken
         raise InvalidRequest(f"The sandbox can't start: {wrong}", fix="Correct the options.") from None
     with hub:
-        show.err.print("A sandbox of Oxen's hub. Its address:")
-        show.line(hub.base_url)
+        if json:
+            show.as_json({"base_url": hub.base_url, "api_key": key or "sandbox"})
+        else:
+            show.err.print("A sandbox of Oxen's hub. Its address:")
+            show.line(hub.base_url)
         show.err.print(
             f"In another terminal: OXEN_BASE_URL={hub.base_url} OXEN_API_KEY={key or 'sandbox'} oxen-video generate …"
         )
@@ -54,6 +58,13 @@ def mcp(
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of stdio.")] = False,
     host: str = "127.0.0.1",
     port: int = 8765,
+    config: Annotated[
+        str | None,
+        typer.Option(help="Print the block for claude-desktop, claude-code, cursor or vscode, and end."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Log as JSON, an object a line; stdout is the protocol's.")
+    ] = False,
     sandbox: InSandbox = False,
 ) -> None:
     """The MCP server, on stdio or HTTP."""
@@ -61,5 +72,7 @@ def mcp(
         from ..mcp.__main__ import main
     except ModuleNotFoundError as missing:
         raise NotInstalled(f"The MCP server needs {missing.name}.", fix="pip install 'oxen-video-tools[mcp]'") from None
-    arguments = (["--http", "--host", host, "--port", str(port)] if http else []) + (["--sandbox"] if sandbox else [])
+    arguments = ["--log", "json"] if json else []
+    arguments += ["--config", config] if config else []
+    arguments += (["--http", "--host", host, "--port", str(port)] if http else []) + (["--sandbox"] if sandbox else [])
     main(arguments)

@@ -30,6 +30,8 @@ async def models(
         show.as_json(found[0].detail if id else [{"id": model.id, "line": model.line} for model in found])
     elif id:
         show.as_json(found[0].detail)
+    elif not found:
+        show.err.print("No model fits. Ask with fewer words or needs: oxen-video models")
     elif not show.out.is_terminal:
         for model in found:
             show.line(f"{model.id}\t{_rest(model.line)}")

@@ -6,6 +6,8 @@ Where the output is not a terminal, a URL or a path stands alone on its line, un
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,6 +24,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from ..studio import answers
+from .speech import for_people
 
 if TYPE_CHECKING:
     from ..studio.plan import Plan
@@ -36,8 +40,12 @@ def say(text: str = "") -> None:
 
 def line(text: object) -> None:
     """A value for a person or a script: alone on its line, never wrapped, never styled."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `oxen-video list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def as_json(value: Any) -> None:
@@ -80,7 +88,7 @@ def show_video(video: answers.Video) -> None:
     if video.reused:
         say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
     for warning in video.warnings:
-        say(f"[yellow]note[/] {escape(warning)}")
+        say(f"[yellow]note[/] {escape(for_people(warning))}")
     if video.error:
         say(f"[red]{escape(video.error)}[/]")
     for part in (*video.shots, *video.takes):
@@ -117,26 +125,44 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
-    """The plan, its animatic's path and contact sheet."""
-    drawn = getattr(plan, "animatic", None)
+    """The plan, its animatic's contact sheet and, alone on the last line, its path."""
+    preview = getattr(plan, "preview", None)
     if as_json_too:
-        as_json(plan_as_json(plan) | {"animatic": plain(drawn)})
+        as_json(plan_as_json(plan) | {"preview": plain(preview)})
         return
     show_plan(plan)
-    if drawn is not None:
-        show_picture(drawn.sheet)
-        line(drawn.file)
+    if preview is not None:
+        show_picture(getattr(plan, "sheet", None))
+        line(preview)
 
 
-def show_inspection(seen: Any, *, as_json_too: bool = False) -> None:
-    """What was found, then the contact sheet as a picture where the terminal can."""
+def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool = False) -> None:
+    """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
     if as_json_too:
-        as_json(seen)
+        as_json(plain(seen) | {"sheet": plain(sheet)})
         return
-    for name, value in plain(seen).items():
-        if value not in (None, [], ""):
-            say(f"[bold]{name.replace('_', ' ')}[/]  {escape(str(value))}")
+    sound = seen.audio_codec or "no sound"
+    say(f"[bold]length[/]  {seconds(seen.duration)}")
+    rate = f"{seen.fps:g} frames a second, " if seen.fps else ""
+    say(f"[bold]picture[/]  {seen.width}x{seen.height}, {rate}{seen.video_codec}, {sound}")
+    say(f"[bold]file[/]  {seen.size / 1e6:.1f} MB, {'whole' if seen.complete else 'cut short'}")
+    if seen.loudness is not None:
+        say(f"[bold]loudness[/]  {seen.loudness:.1f} LUFS")
+    if seen.cuts:
+        say(f"[bold]cuts at[/]  {', '.join(map(seconds, seen.cuts))}")
+    for name in ("black", "frozen"):
+        for begin, end in getattr(seen, name):
+            say(f"[bold]{name}[/]  {seconds(begin)} to {seconds(end)}")
+    for warning in seen.warnings:
+        say(f"[yellow]note[/] {escape(for_people(warning))}")
     show_picture(seen.sheet)
+    if sheet is not None:
+        line(sheet)
+
+
+def seconds(value: float | None) -> str:
+    """A length or a moment."""
+    return "unknown" if value is None else f"{value:.1f} s"
 
 
 def show_picture(jpeg: bytes | None, columns: int = 96) -> None:
@@ -204,12 +230,17 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[answers.Progress], None]]
         def report(news: answers.Progress) -> None:
             key = news.shot or news.generation_id
             if key not in tasks:
-                name = f"shot {news.shot}" if news.shot else news.generation_id[:8]
+                name = f"shot {news.shot}" if news.shot else short(news.generation_id)
                 tasks[key] = progress.add_task(name, total=1.0, words="")
             done = news.fraction if news.shot_fraction is None else news.shot_fraction
             progress.update(tasks[key], completed=done, words=escape(news.text))
 
         yield report
+
+
+def short(name: str) -> str:
+    """The beginning of an id; the name of a file or a link as it is."""
+    return name[:8] if re.fullmatch(r"[\w-]{20,}", name) else re.split(r"[/\\]", name.partition("?")[0])[-1]
 
 
 def _lines() -> Callable[[answers.Progress], None]:
@@ -221,6 +252,6 @@ def _lines() -> Callable[[answers.Progress], None]:
         status, when = last.get(key, ("", 0.0))
         if news.status != status or now - when >= 10:
             last[key] = (news.status, now)
-            err.print(f"{news.generation_id[:8]} {news.text}", markup=False)
+            err.print(f"{short(news.generation_id)} {news.text}", markup=False)
 
     return report

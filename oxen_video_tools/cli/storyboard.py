@@ -18,7 +18,7 @@ import re
 from typing import Any
 
 from ..errors import InvalidRequest, NotInstalled
-from ..request import VideoRequest
+from ..request import Shot, VideoRequest
 
 _MARK = re.compile(r"^\s*(?:[-*+•]\s+|\d+[.)]\s+|shot\s+\d+\s*[:.)-]\s*)+", re.I)
 _LENGTH = re.compile(r"\s*[-–—,]?\s*[(\[]?\s*(?P<seconds>\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds)\s*[)\]]?\s*$", re.I)
@@ -61,18 +61,33 @@ def _structured(text: str) -> Any:
 
 def _of_data(data: Any) -> dict[str, Any]:
     if isinstance(data, list):
-        return {"multi_prompt": [_shot_of_data(item) for item in data]}
+        return {"multi_prompt": _shots(data)}
     if not isinstance(data, dict):
         raise InvalidRequest("The storyboard must be a list of shots or a mapping.")
-    words = dict(data)
+    words = {_word(str(name)): value for name, value in data.items()}
     shots = words.pop("shots", words.pop("multi_prompt", None))
     if shots is not None and not isinstance(shots, list):
         raise InvalidRequest("`shots` must be a list.")
-    return words | ({} if shots is None else {"multi_prompt": [_shot_of_data(item) for item in shots]})
+    return words | ({} if shots is None else {"multi_prompt": _shots(shots)})
 
 
-def _shot_of_data(item: Any) -> dict[str, Any]:
-    return _shot_of_line(item) if isinstance(item, str) else item
+def _shots(items: list[Any]) -> list[dict[str, Any]]:
+    return [_shot_of_data(number, item) for number, item in enumerate(items, 1)]
+
+
+def _shot_of_data(number: int, item: Any) -> dict[str, Any]:
+    if isinstance(item, str):
+        return _shot_of_line(item)
+    if isinstance(item, dict) and set(item) <= set(Shot.model_fields):
+        return item
+    raise InvalidRequest(
+        f"Shot {number} of the storyboard is not understood.", fix='Write words, or "prompt" and "duration".'
+    )
+
+
+def _word(name: str) -> str:
+    """`Aspect ratio` and `aspect-ratio` are `aspect_ratio`."""
+    return re.sub(r"[ -]", "_", name.strip().lower())
 
 
 def _of_lines(text: str) -> dict[str, Any]:
@@ -82,7 +97,7 @@ def _of_lines(text: str) -> dict[str, Any]:
         if not line.strip() or line.lstrip().startswith(("#", "---", "```")):
             continue
         setting = _SETTING.match(line)
-        name = re.sub(r"[ -]", "_", setting["name"].lower()) if setting else ""
+        name = _word(setting["name"]) if setting else ""
         if setting and name in _WORDS and not shots:
             words[name] = setting["value"]
         else:

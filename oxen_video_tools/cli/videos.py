@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from ..errors import InputUnreadable
 from ..request import VideoRequest
 from ..studio import AsyncStudio
 from ..studio.answers import Question, Video
@@ -18,9 +20,10 @@ from .app import InSandbox, Json, command
 from .exits import STILL_RUNNING
 from .words import asks_for_video
 
-Wait = Annotated[float | None, typer.Option(help="Seconds to wait; 0 answers at once with the id.")]
+Wait = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; 0 answers at once with the id.")]
 Out = Annotated[Path | None, typer.Option("--output", "-o", help="Save it to this file.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids that generate or list gave.")]
+Open = Annotated[bool, typer.Option("--open", help="Show it in this machine's own viewer.")]
 LONG = 900.0  # seconds
 
 
@@ -39,11 +42,13 @@ async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = F
 
 @command()
 @asks_for_video
-async def preview(request: VideoRequest, json: Json = False, sandbox: InSandbox = False) -> None:
+async def preview(request: VideoRequest, open_: Open = False, json: Json = False, sandbox: InSandbox = False) -> None:
     """Draw a free animatic on this machine: shots, lengths, camera moves. Nothing is sent."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         planned = await studio.plan(request, animatic=True)
     show.show_preview(planned, as_json_too=json)
+    if open_:
+        typer.launch(str(getattr(planned, "preview", "")))
 
 
 @command()
@@ -51,7 +56,7 @@ async def preview(request: VideoRequest, json: Json = False, sandbox: InSandbox 
 async def generate(
     request: VideoRequest,
     take: Annotated[int, typer.Option(help="The same request and take is the same video; 2 is another.")] = 1,
-    max_cost: Annotated[float | None, typer.Option(help="Refuse to spend more US dollars than this.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Refuse to spend more US dollars than this.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
     wait: Wait = None,
     output: Out = None,
@@ -120,11 +125,20 @@ async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = Fa
 
 
 @command()
-async def inspect(video: str, json: Json = False, sandbox: InSandbox = False) -> None:
+async def inspect(
+    video: Annotated[str, typer.Argument(help="A file, an id or an https URL.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the contact sheet as this JPEG.")] = None,
+    open_: Open = False,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
     """Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         seen = await studio.inspect(video)
-    show.show_inspection(seen, as_json_too=json)
+    sheet = _sheet(seen.sheet, output, wanted=open_)
+    show.show_inspection(seen, sheet=sheet, as_json_too=json)
+    if open_ and sheet:
+        typer.launch(str(sheet))
 
 
 @command()
@@ -143,6 +157,18 @@ async def save(
         show.as_json(saved)
     else:
         show.show_saved(saved)
+
+
+def _sheet(jpeg: bytes, output: Path | None, *, wanted: bool) -> Path | None:
+    """Where the contact sheet was written, if somebody wants it as a file."""
+    if not jpeg or not (output or wanted):
+        return None
+    place = _place(output) or Path(tempfile.mkdtemp(prefix="oxen-video-"), "contact-sheet.jpg")
+    try:
+        place.write_bytes(jpeg)
+    except OSError as error:
+        raise InputUnreadable(f"{place} can't be written: {error.strerror}.", fix="Name another file.") from None
+    return place
 
 
 def _patience(studio: AsyncStudio, asked: float | None) -> float:
@@ -177,6 +203,9 @@ async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, jso
         show.show_video(video)
         if saved:
             show.show_saved(saved)
+        elif video.url and studio.settings.sandbox:
+            show.err.print("This sandbox ends with the command, and so does the link. To keep the file:")
+            show.err.print(f"  oxen-video save {video.generation_id} -o video.mp4 --sandbox", soft_wrap=True)
     if video.is_terminal:
         return 0 if video.status == "succeeded" else 1
     if video.shots:

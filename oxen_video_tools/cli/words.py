@@ -60,7 +60,7 @@ def _options(
             found["prompt"] = prompt  # both: the plan says in the hub's words why that can't be
     if parameter:
         found["model_parameters"] = dict(_parameter(text) for text in parameter)
-    return checked(found | {name: value for name, value in words.items() if value not in (None, [])})
+    return _checked(found | {name: value for name, value in words.items() if value not in (None, [])})
 
 
 def asks_for_video(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,7 +78,7 @@ def asks_for_video(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def checked(words: dict[str, Any]) -> VideoRequest:
+def _checked(words: dict[str, Any]) -> VideoRequest:
     """A request from its words; what does not fit is said in our own words."""
     from pydantic import ValidationError
 
@@ -104,7 +104,8 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"The storyboard {path} can't be read: {error}", fix="Check the path.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise NotFound(f"The storyboard {path} can't be read: {why}.", fix="Check the path.") from None
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -27,9 +27,14 @@ def oxen(oxen_sandbox: Any, tmp_path: Path) -> Run:
         "COLUMNS": "100",
     }
 
-    def run(*arguments: str, stdin: str | None = None, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, stdin: str | None = None, prog: str | None = None, **changes: str | None
+    ) -> subprocess.CompletedProcess[str]:
         changed = {name: value for name, value in (environment | changes).items() if value is not None}
-        command = [sys.executable, "-m", "oxen_video_tools.cli", *arguments]
+        program = (
+            [str(Path(sys.executable).with_name(prog))] if prog else [sys.executable, "-m", "oxen_video_tools.cli"]
+        )
+        command = [*program, *arguments]
         return subprocess.run(
             command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=90
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from .conftest import Run
+from .conftest import ROOT, Run
 
 FOX = ("A fox in the snow", "--duration", "5", "--model", "kling-video-v2-6-pro-text-to-video")
 
@@ -103,7 +105,7 @@ def test_models_by_words_and_one_by_its_id(oxen: Run) -> None:
     assert found and all(len(model["line"]) <= 120 for model in found)
     one = json.loads(oxen("models", "--id", "kling-video-v2-6-pro-text-to-video", "--json").stdout)
     assert one["model"] == "kling-video-v2-6-pro-text-to-video"
-    assert oxen("models", "--id", "no-such-model").returncode == 2
+    assert oxen("models", "--id", "no-such-model").returncode == 7
 
 
 def test_doctor_says_what_is_in_use_and_keeps_the_key(oxen: Run) -> None:
@@ -157,3 +159,98 @@ def test_doctor_asks_the_hub_what_its_pages_leave_open(oxen: Run, oxen_sandbox: 
     kept = "".join(file.read_text() for file in (tmp_path / "found").iterdir())
     assert "paid_generation.json" in {file.name for file in (tmp_path / "found").iterdir()}
     assert "oxen_signature=" not in kept and "sandbox-key-1234" not in kept
+
+
+# ---- what a newcomer runs into ----------------------------------------------------------------------------------
+
+
+def test_a_preview_is_a_file_to_watch(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:
+    (tmp_path / "board.md").write_text("Wide shot: a bird takes off (2s)\nIt soars (2s)\n")
+    shown = oxen("preview", "board.md")
+    file = Path(shown.stdout.splitlines()[-1])
+    assert file.read_bytes()[4:8] == b"ftyp"
+    assert json.loads(oxen("preview", "board.md", "--json").stdout)["preview"] == str(file)
+    assert oxen_sandbox.ledger()["generations"] == []
+
+
+def test_a_saved_clip_goes_where_it_was_asked_to(oxen: Run, tmp_path: Path) -> None:
+    assert oxen("generate", *FOX, "--yes", "-o", "fox.mp4").returncode == 0
+    copied = oxen("save", "fox.mp4", "-o", "other.mp4")
+    assert copied.stdout.splitlines()[-1] == str(tmp_path / "other.mp4")
+    assert (tmp_path / "other.mp4").read_bytes() == (tmp_path / "fox.mp4").read_bytes()
+    assert oxen("save", "fox.mp4", "--transition", "wipe").returncode == 2
+
+
+def test_inspect_in_words_and_its_sheet_as_a_file(oxen: Run, tmp_path: Path) -> None:
+    oxen("generate", *FOX, "--yes", "-o", "fox.mp4")
+    seen = oxen("inspect", "fox.mp4", "-o", "sheet.jpg")
+    assert "5.0 s" in seen.stdout and " MB, whole" in seen.stdout
+    assert (tmp_path / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert json.loads(oxen("inspect", "fox.mp4", "-o", "sheet.jpg", "--json").stdout)["sheet"].endswith("sheet.jpg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "fix"),
+    [
+        (("get", "no-such-id"), 7, "oxen-video list shows the ids"),
+        (("models", "--id", "kling"), 7, ""),
+        (("generate", *FOX, "--max-cost", "0.01"), 3, "or raise the limit"),
+        (("inspect", "missing.mp4"), 7, ""),
+        (("batch", "missing.jsonl"), 7, "No such file or directory."),
+        (("generate",), 2, "run the command again"),
+    ],
+)
+def test_what_to_do_next_is_said_in_commands(oxen: Run, arguments: tuple[str, ...], status: int, fix: str) -> None:
+    done = oxen(*arguments)
+    told = re.sub(r"\s+", " ", done.stderr)
+    assert done.returncode == status and fix in told
+    assert not re.search(r"\w+_videos?\b|Errno", told)  # an agent's tools, a library's numbers
+
+
+def test_a_wrong_command_line_is_json_where_json_was_asked_for(oxen: Run) -> None:
+    for arguments in (("generate", "a fox", "--duration", "seven"), ("list", "--limit", "1000"), ("list", "--lmit")):
+        done = oxen(*arguments, "--json")
+        assert done.returncode == 2 and json.loads(done.stdout)["error"] == "invalid_request"
+        assert oxen(*arguments).returncode == 2
+
+
+def test_nothing_found_is_said(oxen: Run) -> None:
+    none = oxen("models", "zzzzzz")
+    assert none.returncode == 0 and "No model fits" in none.stderr
+
+
+def test_the_version_and_the_exit_statuses_are_told(oxen: Run) -> None:
+    from oxen_video_tools.cli.exits import MEANINGS
+
+    assert oxen("--version").stdout.startswith("oxen-video ")
+    told = " ".join(oxen("--help").stdout.split())
+    assert all(" ".join(f"{status} {meaning}".split()) in told for status, meaning in MEANINGS.items())
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(oxen: Run) -> None:
+    code = "import sys, subprocess; p = subprocess.Popen([sys.executable, '-m', 'oxen_video_tools.cli', 'models'],"
+    code += " stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.readline(); p.stdout.close();"
+    code += " print(p.stderr.read().decode(), p.wait())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert "Traceback" not in done.stdout and done.stdout.split()[-1] == "0"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_the_commands(oxen: Run, shell: str) -> None:
+    asked = {"COMP_WORDS": "oxen-video ge", "COMP_CWORD": "1"}
+    asked |= {"_TYPER_COMPLETE_ARGS": "oxen-video ge", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    done = oxen(**asked, **{"_OXEN_VIDEO_COMPLETE": f"complete_{shell}"}, prog="oxen-video")
+    assert {"get", "generate"} <= set(re.findall(r"\w+", done.stdout))
+
+
+@pytest.mark.parametrize(
+    "board",
+    [
+        "- a bird takes off (5s)\n- it soars (5s)\n",
+        "shots:\n  - prompt: a bird takes off\n    duration: 5\n  - it soars (5s)\n",
+        "Aspect ratio: 9:16\n1. a bird takes off (5s)\n2. it soars (5s)\n",
+    ],
+)
+def test_generate_reads_a_storyboard_from_standard_input(oxen: Run, board: str) -> None:
+    made = json.loads(oxen("generate", "-", "--yes", "--json", stdin=board).stdout)
+    assert (made["status"], made["duration"]) == ("succeeded", 10)
