@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
-from .inputs import LOCAL
-from .ledger_records import Clip, Job
+from .ledger_records import LOCAL, Clip, Job
 from .ledger_steps import clips, job_named
 
 if TYPE_CHECKING:

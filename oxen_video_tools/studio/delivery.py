@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
 from .answers import Saved
-from .inputs import LOCAL, content_hash
+from .inputs import content_hash
 from .ledger_following import delivered
-from .ledger_records import Clip
+from .ledger_records import LOCAL, Clip
 from .ledger_steps import clips, job_named
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from ..errors import OxenError
 from .delivery import keep
 from .ledger_booking import DAY
 from .ledger_following import see, settle, unsettled
-from .ledger_records import Clip
+from .ledger_records import LOCAL, Clip
 from .money import micros
-from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last
+from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
 
 if TYPE_CHECKING:
     from ..hub import Generation
@@ -77,6 +77,9 @@ async def settle_costs(stage: Stage, since: float = DAY) -> int:
     """
     scope, now = await stage.scope(), stage.clock.time()
     missing = {clip.generation_id: clip for clip in await stage.ledger.run(unsettled, scope, now - since)}
+    if any(one.startswith(LOCAL) for one in missing):
+        await reconcile(stage)
+        missing = {clip.generation_id: clip for clip in await stage.ledger.run(unsettled, scope, now - since)}
     hub = await stage.hub()
     for number in range(1, PAGES + 1):
         if not missing:

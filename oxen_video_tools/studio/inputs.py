@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from ..redaction import redact, unsigned
+from .ledger_records import LOCAL
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from .stage import Stage
 
 Files = Literal["anywhere", "roots", "nowhere"]
-LOCAL = "sync-"  # ids that the blocking route's results get where the hub tells none
 MEBI = 2**20
 # What other clients of this hub allow (hub docs name no limits).
 LARGEST = {"image": 30 * MEBI, "video": 50 * MEBI, "audio": 15 * MEBI}

@@ -18,6 +18,7 @@ State = Literal[
     "dropped",  # given up before the first byte: nothing was spent
     "written off",  # a person gave up looking for it
 ]
+LOCAL = "sync-"  # ids that the blocking route's results get where the hub tells none
 UNPAID = ("refused", "dropped")
 FREED = ("failed", "cancelled", "refused", "dropped", "written off")  # these give their take free
 FINAL = ("succeeded", *FREED)
@@ -94,6 +95,11 @@ class Job:
     def is_unclear(self) -> bool:
         """Sent, or perhaps sent, and no id came back."""
         return self.state == "sending"
+
+    @property
+    def is_nameless(self) -> bool:
+        """Made by the blocking route, which tells no id: it has one of the ledger's own until the hub's is found."""
+        return any(one.startswith(LOCAL) for one in self.generation_ids)
 
     @property
     def is_final(self) -> bool:

@@ -1,13 +1,13 @@
-"""Unclear jobs in the ledger: given what was found for them, sent again or written off by a person."""
+"""Jobs in the ledger whose ids nobody told: given what was found for them, sent again or written off by a person."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import InvalidRequest
-from .ledger_booking import afford, arrived, end, lock_account_of
-from .ledger_records import JOB_COLUMNS, Clip, Job
-from .ledger_steps import Steps, clips, in_state, job_named, whole
+from .ledger_booking import DAY, afford, arrived, end, lock_account_of
+from .ledger_records import JOB_COLUMNS, LOCAL, Clip, Job
+from .ledger_steps import Steps, clips, clips_of, in_state, job_named, whole
 
 
 def adopt(
@@ -16,7 +16,7 @@ def adopt(
     rivals: Callable[[Job], bool],
     now: float,
 ) -> Steps[bool]:
-    """Give unclear jobs the generations that were found for them; all or none.
+    """Give unclear and nameless jobs the generations that were found for them; all or none.
 
     considered: the jobs that were counted when the finds were made.  rivals: whether a job that came up since might
     claim one of them too; then the counting has to be done again. False: nothing was written.
@@ -26,17 +26,44 @@ def adopt(
     for job in finds:
         rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
         jobs.append((yield from whole(rows[0])))
-    if not all(job.is_unclear and not job.generation_ids for job in jobs):
+    if not all(job.is_nameless or (job.is_unclear and not job.generation_ids) for job in jobs):
         return False
     taken = yield from clips(scope, [clip.generation_id for found in finds.values() for clip in found])
     if any(clip.job is not None for clip in taken.values()):
         return False
-    others = yield from in_state(scope, ["sending"])
+    others = yield from idless(scope, now)
     if any(rivals(other) for other in others if other.job not in considered):
         return False
-    for name, found in finds.items():
-        yield from arrived(name, found, now)
+    for one in jobs:
+        if one.is_nameless:
+            yield from _named(one, [clip.generation_id for clip in finds[one.job]])
+        else:
+            yield from arrived(one.job, finds[one.job], now)
     return True
+
+
+def idless(scope: str, now: float) -> Steps[list[Job]]:
+    """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
+    jobs = yield from in_state(scope, ["sending"])
+    rows = yield (
+        "select distinct job from clips where scope = ? and generation_id like ? and job is not null and created > ?",
+        (scope, f"{LOCAL}%", now - DAY),
+    )
+    for (job,) in rows:
+        found = yield from job_named(job)
+        if found is not None:
+            jobs.append(found)
+    return [job for job in jobs if job.sent is not None]
+
+
+def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
+    """Its clips get the hub's ids, and keep their files."""
+    for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
+        yield "delete from clips where scope = ? and generation_id = ?", (job.scope, generation_id)
+        yield (
+            "update clips set generation_id = ? where scope = ? and generation_id = ?",
+            (generation_id, job.scope, clip.generation_id),
+        )
 
 
 def adopt_by_hand(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:

@@ -19,7 +19,7 @@ from .identity import DEFAULTS
 from .inputs import is_url
 from .ledger_records import Clip, Job
 from .ledger_steps import clips, in_state, turn
-from .ledger_unclear import adopt, note
+from .ledger_unclear import adopt, idless, note
 
 if TYPE_CHECKING:
     from ..hub import Generation, HistoryPage, HubClient
@@ -228,12 +228,12 @@ def clock_offset(hub: HubClient) -> float:
 
 
 async def reconcile(stage: Stage) -> None:
-    """Find what became of every unclear job of this account. Raises nothing for a hub that can't be read now."""
+    """Find the ids of every job of this account that has none. Raises nothing for a hub that can't be read now."""
     scope = await stage.scope()
     hub = await stage.hub()
     async with stage.reconciling:
-        jobs = [job for job in await stage.ledger.run(in_state, scope, ["sending"]) if job.sent is not None]
         now = stage.clock.time()
+        jobs = await stage.ledger.run(idless, scope, now)
         for namespace in {job.namespace for job in jobs if not job.is_live(now)}:
             await _reconcile_in(stage, hub, scope, [job for job in jobs if job.namespace == namespace], now)
 

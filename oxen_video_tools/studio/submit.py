@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Clock
 from ..errors import OxenError, TimedOut
 from .blocking import post_and_wait
+from .following import settle_soon
 from .ledger_booking import arrived, mark_sending, renew, reserve, unclear, unsent
 from .ledger_records import FREED, Clip, Intent, Job, State
 from .ledger_steps import job_named
@@ -195,6 +196,8 @@ async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
     for pause in (*WRITES, None):
         try:
             await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
+            if job.route == "sync":  # it has ended with its answer
+                settle_soon(stage)
             return await _now(stage, job)
         except OxenError:
             log.exception("The ids %s could not be written", [clip.generation_id for clip in clips])
