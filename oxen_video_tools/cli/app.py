@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+UsageError = cast("type[Exception]", typer.BadParameter.__base__)  # of whichever click typer has inside
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 InSandbox = Annotated[
@@ -77,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         app(list(arguments))  # exits by itself
     try:
         return int(app(list(arguments), standalone_mode=False) or 0)
-    except typer.BadParameter.__mro__[1] as wrong:  # UsageError, whichever click is inside
+    except UsageError as wrong:
         told: Any = wrong
         where = told.ctx.command_path if told.ctx else "oxen-video"
         show.as_json(InvalidRequest(told.format_message(), fix=f"See {where} --help.").answer())

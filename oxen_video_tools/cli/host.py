@@ -34,7 +34,7 @@ def sandbox(
             f"The sandbox needs {missing.name}.", fix="pip install 'oxen-video-tools[sandbox]'"
         ) from None
     try:
-        pace: Any = speed if speed in ("instant", "real") else float(speed)
+        pace: Any = speed if speed in ("instant", "real") else _factor(speed)
         hub = Sandbox(host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ())
         hub.start()
     except (ValueError, OSError) as wrong:  # a speed or a fault that there is not; a port that is taken
@@ -51,6 +51,13 @@ def sandbox(
         show.err.print("Ctrl-C ends it.")
         while True:
             time.sleep(3600)
+
+
+def _factor(speed: str) -> float:
+    try:
+        return float(speed)
+    except ValueError:
+        raise ValueError(f'--speed is "instant", "real" or a number, not {speed!r}.') from None
 
 
 @command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..studio import AsyncStudio
 from . import show
@@ -36,7 +36,7 @@ async def models(
         for model in found:
             show.line(f"{model.id}\t{_rest(model.line)}")
     else:
-        table = Table("id", "limits and price")
+        table = Table(Column("id", overflow="fold"), "limits and price")
         for model in found:
             table.add_row(model.id, escape(_rest(model.line)))
         show.out.print(table)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..studio import answers
 from .speech import for_people
@@ -105,7 +105,7 @@ def show_videos(videos: Sequence[answers.Video]) -> None:
         for video in videos:
             line("\t".join([video.generation_id, video.status, video.model or "", video.url or ""]))
         return
-    table = Table("id", "status", "model", "cost", "asked for")
+    table = Table(Column("id", no_wrap=True, min_width=36), "status", Column("model", overflow="fold"), "cost", "asked")
     for video in videos:
         asked = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
         table.add_row(video.generation_id, video.status, escape(video.model or ""), cost(video), asked)

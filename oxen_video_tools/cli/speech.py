@@ -18,6 +18,8 @@ SENTENCES = {
     "Correct the arguments and call again.": "Correct it and run the command again.",
     "Ask the user to add credits at oxen.ai; do not retry before.": "Add credits at oxen.ai.",
     "or ask the user for a higher limit": "or raise the limit",
+    "The hub did not answer. Try again in a minute.": "Try again in a minute.",
+    "Spending is paused. A person allows it again with `oxen-video resume`.": "Allow it again: oxen-video resume",
     "Do not submit it again unless the user asks for it.": "",
 }
 _TOOL = re.compile(r"\b(" + "|".join(COMMANDS) + r")\b")

@@ -208,8 +208,9 @@ async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, jso
             show.err.print(f"  oxen-video save {video.generation_id} -o video.mp4 --sandbox", soft_wrap=True)
     if video.is_terminal:
         return 0 if video.status == "succeeded" else 1
+    where = " --sandbox" if studio.settings.sandbox else ""
     if video.shots:
         show.err.print("Not finished. The same oxen-video generate goes on with it, and pays for nothing twice.")
     else:
-        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900")
+        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900{where}")
     return STILL_RUNNING
