@@ -33,9 +33,7 @@ def adapt(draft: Draft) -> None:
 def _leave_out(draft: Draft, case: Case, rule: Mapping[str, Any]) -> None:
     field = rule["field"]
     if field in draft.body and field not in draft.loose and condition(rule, case).holds:
-        draft.findings.warning(
-            f"{case.name(field)} is left out: {draft.known.id} wants none here ({rule['when']}).", field
-        )
+        draft.findings.warning(f"{case.name(field)} is left out: {draft.known.id} wants none here ({rule['when']}).")
         del draft.body[field]
 
 
@@ -75,7 +73,7 @@ def _instead(draft: Draft, case: Case, name: str, values: list[Any], asked: Sequ
     wish = listing([f"{word}={said}" for word, said in words], "and")
     draft.body[name] = value
     text = f"{name}={value} is sent: with {default}, the default, {draft.known.id} does not make {wish}."
-    draft.findings.warning(text, name)
+    draft.findings.warning(text)
 
 
 def _fits(case: Case, name: str, told: Any) -> bool:

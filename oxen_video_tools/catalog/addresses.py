@@ -66,7 +66,7 @@ def _rewritten(prompt: str, draft: Draft) -> str:
             return found[0]  # "the image 1 m above the ground" names nothing
         name = _name(noun, number, bool(found["at"]), draft)
         if name is not None and _digits(name) not in (None, number):
-            draft.findings.warning(f"{found[0]} in the prompt is {name} for {draft.known.id}.", "prompt")
+            draft.findings.warning(f"{found[0]} in the prompt is {name} for {draft.known.id}.")
         return found[0] if name is None else name
 
     def first(found: re.Match[str]) -> str:
@@ -91,7 +91,7 @@ def _name(noun: str, number: int, surely: bool, draft: Draft) -> str | None:
         return _at(place, draft)
     kind_in_parameters = any(slot.kind == noun and slot.name in draft.loose for slot in draft.known.slots)
     if surely and not kind_in_parameters:
-        draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.", "prompt")
+        draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.")
     return None
 
 

@@ -96,9 +96,7 @@ def _parameters(draft: Draft, request: VideoRequest) -> None:
     """`model_parameters` pass as they are, but not what decides who pays and how often."""
     for name, value in request.model_parameters.items():
         if name in NOT_A_PARAMETER and value != "":
-            draft.findings.problem(
-                f"{name} does not belong in model_parameters: give it as an argument of its own.", name
-            )
+            draft.findings.problem(f"{name} does not belong in model_parameters: give it as an argument of its own.")
         elif value is not None:
             draft.loose[name] = dialect_words.as_written(value, draft.known.parameters.get(name))
 
@@ -116,8 +114,7 @@ def _of_the_hub(draft: Draft, request: VideoRequest, route: str) -> None:
         draft.body["num_generations"] = request.num_generations
         if route == "sync" and request.num_generations > 1:
             draft.findings.problem(
-                "num_generations: the blocking route makes one video a call. Call once a take, or use the queue.",
-                "num_generations",
+                "num_generations: the blocking route makes one video a call. Call once a take, or use the queue."
             )
     if request.target_namespace:
         draft.body["target_namespace"] = request.target_namespace

@@ -47,7 +47,7 @@ def _frames(draft: Draft, start: list[Medium], pictures: list[Medium], end: list
     if keyframes is not None and (strip[0] or strip[1] or pictures):
         if strip[1] and not strip[0] and not pictures:
             text = f"end_image alone: in {draft.known.id} a single picture starts the video. Give start_image too."
-            draft.findings.problem(text, "end_image", certain=draft.known.schema_is_live)
+            draft.findings.problem(text, certain=draft.known.schema_is_live)
         _fill(draft, keyframes, [*strip[0], *pictures, *strip[1]])
 
 
@@ -61,7 +61,7 @@ def _references(draft: Draft, pictures: list[Medium], keyframes: bool) -> list[M
     if not free and not keyframes:
         said = [slot for slot in slots_for(draft.known, "input_image") if slot.name in draft.loose]
         if said:
-            _fill(draft, said[0], pictures if said[0].many else pictures[:1])
+            _fill(draft, said[0], _taken(said[0], pictures))
         else:
             _no_references(draft, pictures)
         return []
@@ -70,7 +70,7 @@ def _references(draft: Draft, pictures: list[Medium], keyframes: bool) -> list[M
             return []
         if slot.role == "keyframes":
             return pictures
-        taken = pictures if slot.many else pictures[:1]
+        taken = _taken(slot, pictures)
         _fill(draft, slot, taken)
         pictures = pictures[len(taken) :]
         if slot.role not in ("reference", "first_frame") or not _more(slot, pictures, free):
@@ -78,8 +78,12 @@ def _references(draft: Draft, pictures: list[Medium], keyframes: bool) -> list[M
     if pictures:
         takes = f"{count - len(pictures)} picture{'s' * (count - len(pictures) != 1)}"
         text = f"input_image holds {count} pictures, {draft.known.id} takes {takes}. Leave {len(pictures)} out."
-        draft.findings.problem(text, "input_image", certain=draft.known.schema_is_live)
+        draft.findings.problem(text, certain=draft.known.schema_is_live)
     return []
+
+
+def _taken(slot: Slot, pictures: list[Medium]) -> list[Medium]:
+    return pictures if slot.many else pictures[:1]
 
 
 def _in_turn(free: list[Slot]) -> list[Slot]:
@@ -109,7 +113,7 @@ def _fill(draft: Draft, slot: Slot, media: Sequence[Medium]) -> None:
         draft.addressed.append(Addressed(of, number, slot, index))
     if not _confirmed(slot):
         text = f"How {slot.name} holds a link is not documented; each is sent as {{{slot.item!r}: …}}."
-        draft.findings.warning(text, slot.name)
+        draft.findings.warning(text)
 
 
 def _confirmed(slot: Slot) -> bool:
@@ -128,6 +132,6 @@ def _no_references(draft: Draft, pictures: Sequence[Medium]) -> None:
     links = [reference for _, _, reference in pictures]
     if "input_image" in draft.body:  # the only picture that it takes is the first frame already
         text = f"{draft.known.id} takes no reference pictures beside start_image: leave input_image out."
-        draft.findings.problem(text, "input_image", certain=draft.known.schema_is_live)
+        draft.findings.problem(text, certain=draft.known.schema_is_live)
         return
     draft.nowhere("input_image", links[0] if len(links) == 1 else links)

@@ -55,11 +55,11 @@ def _prompts(draft: Draft, request: VideoRequest) -> None:
     if not request.multi_prompt:
         return
     if request.prompt:
-        draft.findings.problem(BOTH_PROMPTS, "prompt", "multi_prompt")
+        draft.findings.problem(BOTH_PROMPTS)
     elif known.multi_shot is not None:
         draft.put(known.multi_shot.name, known.multi_shot.say(request.multi_prompt), "multi_prompt", "shots")
     else:
-        shots = [shot.model_dump(mode="json", exclude_none=True) for shot in request.multi_prompt]
+        shots = [shot.model_dump(exclude_none=True) for shot in request.multi_prompt]
         draft.nowhere("multi_prompt", shots)
 
 
@@ -73,7 +73,7 @@ def _length(draft: Draft, request: VideoRequest) -> None:
             text = (
                 f"duration={seconds:g} beside multi_prompt: the shots are {total:g} s long in all. Leave duration out."
             )
-            draft.findings.problem(text, "duration")
+            draft.findings.problem(text)
         return
     length = draft.known.length
     if length is None:
@@ -84,7 +84,7 @@ def _length(draft: Draft, request: VideoRequest) -> None:
         text = f"duration={seconds:g}: {draft.known.id} counts frames. Give {length.name} in model_parameters."
         if length.rate_of(draft.loose):
             text = f"duration={seconds:g}: {fitting_lengths(length, seconds, draft.loose)}."
-        draft.findings.problem(text, "duration", certain=draft.known.schema_is_live)
+        draft.findings.problem(text, certain=draft.known.schema_is_live)
         return
     draft.put(length.name, seconds if value is None else value, "duration", seconds)
     for name, parameter in draft.known.parameters.items():
@@ -137,7 +137,7 @@ def _pixels(draft: Draft, aspect: str | None, resolution: str | None) -> None:
     word, said = ("resolution", resolution) if resolution else ("aspect_ratio", aspect)
     if size is None:
         wrong = f"{word}={said}: give width and height in model_parameters, or 16:9 and 480p."
-        draft.findings.problem(wrong, word, certain=draft.known.schema_is_live)
+        draft.findings.problem(wrong, certain=draft.known.schema_is_live)
         return
     draft.put(frame.width.name, size[0], word, said)
     draft.put(frame.height.name, size[1], word, said)
@@ -151,6 +151,6 @@ def _sound(draft: Draft, wanted: bool | None) -> None:
         draft.put(known.audio_flag.name, wanted, "generate_audio", wanted)
     elif known.sound == "always":
         if not wanted:
-            draft.findings.warning(f"{known.id} always makes sound; it has no way to switch it off.", "generate_audio")
+            draft.findings.warning(f"{known.id} always makes sound; it has no way to switch it off.")
     elif wanted or not known.has_schema:
         draft.nowhere("generate_audio", wanted)

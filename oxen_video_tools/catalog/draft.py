@@ -63,7 +63,7 @@ class Draft:
         """Say something with a parameter of the model; `model_parameters` have said it already where they hold it."""
         self.said[name] = (word, said)
         if name in self.loose and self.loose[name] != value:
-            self.findings.warning(f"{word} and model_parameters.{name} differ: {name} is taken.", name)
+            self.findings.warning(f"{word} and model_parameters.{name} differ: {name} is taken.")
         self.body[name] = value
 
     def nowhere(self, word: str, value: object, name: str | None = None, why: str = "") -> None:
@@ -76,11 +76,9 @@ class Draft:
         if known.schema_is_live:
             others = self.models.instead_of(known, word, self.request) if self.models else []
             instead = f" Leave it out, or use {listing(others)}." if others else " Leave it out."
-            self.findings.problem(f"{word} has no place in {known.id}{why}.{instead}", word)
+            self.findings.problem(f"{word} has no place in {known.id}{why}.{instead}")
             return
         self.body[name or word] = value
         if known.has_schema:
             called = f" as {name}" if name and name != word else ""
-            self.findings.warning(
-                f"{word} has no place in {known.id}, as far as is known here; it is sent{called}.", word
-            )
+            self.findings.warning(f"{word} has no place in {known.id}, as far as is known here; it is sent{called}.")

@@ -26,13 +26,13 @@ class Findings:
 
     found: list[Finding] = field(default_factory=list)
 
-    def problem(self, text: str, *fields: str, certain: bool = True) -> None:
+    def problem(self, text: str, *, certain: bool = True) -> None:
         """Something the hub refuses; where that is not certain, a warning."""
-        self.add(Finding(text, certain, fields))
+        self.add(Finding(text, certain))
 
-    def warning(self, text: str, *fields: str) -> None:
+    def warning(self, text: str) -> None:
         """Something worth knowing."""
-        self.add(Finding(text, False, fields))
+        self.add(Finding(text, False))
 
     def add(self, *findings: Finding) -> None:
         """Keep these."""
