@@ -1,4 +1,4 @@
-"""The README's and the guides' own commands and snippets, run as they stand."""
+"""The README's and the documentation's own commands and snippets, run as they stand; none may be left out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from typing import Any
 
 import pytest
 
+from oxen_video_tools.mcp.clients import Launch, block
+
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-TESTING = (ROOT / "docs/guides/testing.md").read_text("utf-8")
-ORCHESTRATORS = (ROOT / "docs/guides/orchestrators.md").read_text("utf-8")
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in [ROOT / "README.md", ROOT / "examples/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+README = PAGES["README.md"]
+MODEL = '"anthropic:claude-sonnet-4-5"'
+SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -44,27 +50,71 @@ def run(command: list[str], environment: dict[str, str], folder: Path) -> subpro
     return done
 
 
-def test_plain_python(environment: dict[str, str], tmp_path: Path) -> None:
-    snippet = next(block for block in blocks(README, "python") if "from oxen_video_tools import Studio" in block)
-    done = run([sys.executable, "-c", snippet], environment, tmp_path)
-    assert "succeeded http" in done.stdout
-    assert (tmp_path / "balloon.mp4").exists()
+# ---- Python -----------------------------------------------------------------------------------------------------
 
 
-def test_langchain_with_a_scripted_model_in_place_of_the_paid_one(environment: dict[str, str], tmp_path: Path) -> None:
-    snippet = next(block for block in blocks(README, "python") if "create_agent" in block)
-    model = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
-    assert '"anthropic:claude-sonnet-4-5"' in snippet
-    done = run([sys.executable, "-c", snippet.replace('"anthropic:claude-sonnet-4-5"', model)], environment, tmp_path)
-    assert "Here is your video: http" in done.stdout
+def snippets(page: str) -> tuple[list[str], list[str]]:
+    """A page's programs, which run one after the other, and its tests."""
+    every = blocks(PAGES[page], "python")
+    tests = [one for one in every if "oxen_sandbox" in one]
+    return [one for one in every if one not in tests], tests
 
 
-COMMANDS = [
-    line.partition("  #")[0].strip()
-    for block in blocks(README, "bash")
-    for line in block.splitlines()
-    if line.startswith("oxen-video ")
-]
+WITH_PROGRAMS = [page for page in PAGES if snippets(page)[0]]
+WITH_TESTS = [page for page in PAGES if snippets(page)[1]]
+
+
+@pytest.mark.parametrize("page", WITH_PROGRAMS)
+def test_the_python_of_a_page(page: str, environment: dict[str, str], tmp_path: Path, oxen_sandbox: Any) -> None:
+    """A scripted chat model stands in for the paid one."""
+    program = "\n".join(snippets(page)[0]).replace(MODEL, SCRIPTED)
+    if page.endswith("orchestrators.md"):
+        program += (
+            "\nimport asyncio\nfor _ in 'ab': print(asyncio.run(make_video({'prompt': 'a fox', 'duration': 5})))\n"
+        )
+    done = run([sys.executable, "-c", program], environment, tmp_path)
+    assert oxen_sandbox.ledger()["accepted"] >= 1
+    if page == "README.md":
+        assert "succeeded http" in done.stdout and "Here is your video: http" in done.stdout
+        assert (tmp_path / "balloon.mp4").exists() and (tmp_path / "bird.mp4").exists()
+    if page.endswith("orchestrators.md"):
+        first, again = done.stdout.split()
+        assert first == again and oxen_sandbox.ledger()["accepted"] == 1
+
+
+@pytest.mark.parametrize("page", WITH_TESTS)
+def test_the_tests_of_ones_own_agent(page: str, environment: dict[str, str], tmp_path: Path) -> None:
+    tests = snippets(page)[1]
+    (tmp_path / "test_mine.py").write_text("\n\n".join(tests))
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], environment, tmp_path)
+    assert f"{len(tests)} passed" in done.stdout
+
+
+def test_there_is_python_to_test() -> None:
+    assert {"README.md", "docs/guides/langchain.md", "docs/guides/orchestrators.md"} <= set(WITH_PROGRAMS)
+    assert {"README.md", "docs/guides/testing.md"} <= set(WITH_TESTS)
+
+
+# ---- commands ---------------------------------------------------------------------------------------------------
+
+LINES = {
+    (page, line)
+    for page, text in PAGES.items()
+    for one in blocks(text, "bash")
+    for line in (shown.partition("  #")[0].partition(" \\t#")[0].strip() for shown in one.splitlines())
+    if line and not line.startswith("#")
+}
+SERVES = re.compile(r"oxen-video (?:mcp --http|sandbox)\b")  # run until somebody stops them
+EXAMPLES = re.compile(
+    r"(?:OXEN_\w+=\S+ )*(?:python|pytest|uvicorn --app-dir examples|oxen-video batch) ?(examples/\S+)?"
+)
+COMMANDS = sorted(
+    {
+        line
+        for page, line in LINES
+        if line.startswith("oxen-video ") and not SERVES.match(line) and page != "examples/README.md"
+    }
+)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -74,30 +124,72 @@ def test_each_command(line: str, environment: dict[str, str], tmp_path: Path) ->
     run([sys.executable, "-m", "oxen_video_tools.cli", *shlex.split(line)[1:]], in_sandbox, tmp_path)
 
 
+def test_no_command_is_left_out() -> None:
+    """What is not run above is a target of make, an installation, a setting, a server or an example."""
+    kinds = {
+        "make": _is_target,
+        "pip": _installs_what_there_is,
+        "export": _is_a_setting,
+        "claude": lambda _: True,  # compared with what the package prints, below
+    }
+    for page, line in sorted(LINES - {(page, line) for page, line in LINES if line in COMMANDS}):
+        known = kinds.get(line.split()[0], _starts_what_there_is)
+        assert known(line), f"{page}: {line}"
+
+
+def _is_target(line: str) -> bool:
+    return f"\n{line.split()[1]}:" in (ROOT / "Makefile").read_text("utf-8")
+
+
+def _installs_what_there_is(line: str) -> bool:
+    declared = (ROOT / "pyproject.toml").read_text("utf-8")
+    named = re.findall(r"oxen-video-tools\[([\w,]+)\]", line)
+    extras = [extra for group in named for extra in group.split(",")]
+    return bool(extras) and all(re.search(rf"^{extra} = \[", declared, re.M) for extra in extras)
+
+
+def _is_a_setting(line: str) -> bool:
+    from oxen_video_tools.settings import _VARIABLES
+
+    return re.findall(r"(\w+)=", line)[0] in {name for name, _ in _VARIABLES.values()}
+
+
+def _starts_what_there_is(line: str) -> bool:
+    """An example or a server, which tests of their own start."""
+    if SERVES.match(line) or line.startswith(("python mcp_server.py", "uvicorn mcp_server:app")):
+        return True
+    if line.startswith("opentelemetry-instrument "):  # OpenTelemetry's own launcher, of the reader's own program
+        return True
+    named = re.findall(r"(examples/[\w.]+)", line) or ["examples/service.py"] * ("service:app" in line)
+    return bool(named) and (ROOT / named[0]).exists()
+
+
 def test_there_are_commands_to_test() -> None:
-    assert len(COMMANDS) >= 5
+    assert len(COMMANDS) >= 7
 
 
-def test_the_mcp_block_is_valid_and_names_a_script_of_ours() -> None:
-    server = json.loads(blocks(README, "json")[0])["mcpServers"]["oxen-video"]
-    assert server["args"][-1] == "oxen-video-mcp"
-    assert 'oxen-video-mcp = "oxen_video_tools.mcp' in (ROOT / "pyproject.toml").read_text("utf-8")
+# ---- what clients paste -----------------------------------------------------------------------------------------
+
+PASTED = README.partition("## In an MCP client")[2].partition("\n## ")[0]
+UVX = Launch.by_uvx(Path("uvx"))
 
 
-@pytest.mark.parametrize("text", [README, TESTING], ids=["README", "guide"])
-def test_the_test_of_ones_own_agent(text: str, environment: dict[str, str], tmp_path: Path) -> None:
-    snippet = next(block for block in blocks(text, "python") if "oxen_sandbox" in block)
-    (tmp_path / "test_mine.py").write_text(snippet)
-    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], environment, tmp_path)
-    assert "1 passed" in done.stdout
+@pytest.mark.parametrize(("client", "number"), [("claude-desktop", 0), ("cursor", 1), ("vscode", 2)])
+def test_a_clients_block_is_the_one_that_the_package_prints(client: str, number: int) -> None:
+    assert json.loads(blocks(PASTED, "json")[number]) == json.loads(block(client, UVX, platform="linux").text)
 
 
-def test_the_orchestrators_one_line(environment: dict[str, str], tmp_path: Path) -> None:
-    snippet = blocks(ORCHESTRATORS, "python")[0]
-    ask = "import asyncio\nfor _ in range(2): print(asyncio.run(make_video({'prompt': 'a fox', 'duration': 5})))\n"
-    first, again = run([sys.executable, "-c", snippet + ask], environment, tmp_path).stdout.split()
-    assert first == again
+def test_claude_codes_line_is_the_one_that_the_package_prints() -> None:
+    assert block("claude-code", UVX, platform="linux").text in blocks(PASTED, "bash")[0]
 
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(PAGES[page], "json")])
+def test_json_is_json(page: str) -> None:
+    for one in blocks(PAGES[page], "json"):
+        json.loads(one)
+
+
+# ---- tables -----------------------------------------------------------------------------------------------------
 
 DEFAULTS = re.findall(r"^\| (words only|(?:`\w+`(?: and )?)+) \| .*`([\w.-]+)` \|$", README, re.M)
 
@@ -121,7 +213,42 @@ def test_there_are_defaults_to_test() -> None:
     assert len(DEFAULTS) == 7
 
 
-def test_the_two_commands_are_targets_of_make() -> None:
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"^make (\w+)", "\n".join(blocks(README, "bash")), re.M):
-        assert f"\n{target}:" in makefile
+def test_the_symptoms_are_errors_that_there_are() -> None:
+    from oxen_video_tools import errors
+
+    kinds = {one.kind for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.OxenError)}
+    table = README.partition("## When something goes wrong")[2].partition("\n## ")[0]
+    named = [kind for cell in re.findall(r"^\| ([^|]+) \|", table, re.M) for kind in re.findall(r"`(\w+)`", cell)]
+    assert named and set(named) - {"processing"} <= kinds
+
+
+def test_every_setting_stands_in_the_reference_and_no_other() -> None:
+    from oxen_video_tools.settings import _VARIABLES
+
+    shown = set(re.findall(r"^\| `(OXEN_\w+)` \|", PAGES["docs/reference/settings.md"], re.M))
+    assert shown == {name for name, _ in _VARIABLES.values()}
+
+
+def test_every_tool_stands_in_the_readmes_table() -> None:
+    from oxen_video_tools.tools import TABLE
+
+    table = README.partition("## The eight tools")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M)
+    assert [name for name, _ in rows] == list(TABLE)
+    assert [name for name, spends in rows if "yes" in spends] == ["generate_video"]
+
+
+def test_every_example_stands_in_their_table() -> None:
+    shown = set(re.findall(r"^\| \[([\w.]+)\]", PAGES["examples/README.md"], re.M))
+    assert shown == {path.name for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".jsonl", ".ipynb")}
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES])
+def test_files_that_are_named_exist(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    named = re.findall(r"`((?:tests|examples|scripts|docs|benchmarks)/[\w./-]+)`", text)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    missing += [
+        link for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text) if not ((ROOT / page).parent / link).exists()
+    ]
+    assert not missing

@@ -1,0 +1,159 @@
+"""What an agent that was talked into it can reach with a tool: no file outside the allowed folders, no other host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oxen_video_tools.errors import OxenError
+from oxen_video_tools.sandbox import Sandbox
+from oxen_video_tools.studio import AsyncStudio
+from oxen_video_tools.tools import TABLE, Call
+
+PNG = (Path(__file__).parents[2] / "docs/images/player.png").read_bytes()
+SECRET = "-----BEGIN OPENSSH PRIVATE KEY-----\nnobody may read this\n"
+Use = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def hub() -> Iterator[Sandbox]:
+    with Sandbox(picture_height=64) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a key, a private picture and a folder that agents may read."""
+    for name in (".ssh", "media", "private"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".ssh/id_ed25519").write_text(SECRET)
+    (tmp_path / "private/me.png").write_bytes(PNG)
+    (tmp_path / "media/fox.png").write_bytes(PNG)
+    return tmp_path
+
+
+@pytest.fixture
+async def use(hub: Sandbox, home: Path) -> AsyncIterator[Use]:
+    """`use("generate_video", …)` calls a tool as an agent does."""
+    media, videos = home / "media", home / "videos"
+    settings: dict[str, Any] = {"ledger": "memory:", "input_roots": (media,), "output_dir": videos}
+    async with AsyncStudio(base_url=hub.base_url, api_key=hub.api_key, **settings) as studio:
+
+        async def call(name: str, *, files: Any = "roots", **arguments: Any) -> Any:
+            row = TABLE[name]
+            return await row.run(
+                studio, row.arguments.model_validate(arguments), Call(wait=30, longest=60, files=files)
+            )
+
+        yield call
+
+
+def refused(error: pytest.ExceptionInfo[OxenError], kind: str = "input_not_allowed") -> str:
+    assert (error.value.kind, error.value.charged) == (kind, "no")
+    return json.dumps(error.value.answer())
+
+
+def leaked(hub: Sandbox) -> list[Any]:
+    return [one for one in hub.ledger()["generations"]]
+
+
+PLACES = [
+    "{home}/.ssh/id_ed25519",
+    "{home}/private/me.png",
+    "{home}/media/../private/me.png",
+    "{home}/media/link.png",
+    "{home}/media/folder/me.png",
+    "/etc/passwd",
+    "/proc/self/environ",
+    "~/.ssh/id_ed25519",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("word", ["start_image", "input_image"])
+async def test_no_file_outside_the_allowed_folders(
+    use: Use, hub: Sandbox, home: Path, place: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    (home / "media/link.png").symlink_to(home / "private/me.png")
+    (home / "media/folder").symlink_to(home / "private")
+    with pytest.raises(OxenError) as error:
+        await use("generate_video", prompt="a fox", **{word: place.format(home=home)})
+    told = refused(error)
+    assert "PRIVATE KEY" not in told and "root:" not in told
+    assert leaked(hub) == []
+
+
+async def test_a_file_outside_is_not_even_said_to_exist(use: Use, home: Path) -> None:
+    told = []
+    for name in ("me.png", "nothing.png"):
+        with pytest.raises(OxenError) as error:
+            await use("inspect_video", video=str(home / "private" / name))
+        told.append(refused(error).replace(name, "…"))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("name", ["key.png", "notes.mp4", "list.txt"])
+async def test_what_is_no_media_stays_even_where_files_may_be_read(
+    use: Use, hub: Sandbox, home: Path, name: str
+) -> None:
+    (home / "media" / name).write_text(SECRET)
+    with pytest.raises(OxenError) as error:
+        await use("generate_video", prompt="a fox", start_image=str(home / "media" / name))
+    refused(error, "input_unreadable")
+    assert leaked(hub) == []
+
+
+async def test_a_picture_in_an_allowed_folder_is_taken(use: Use, hub: Sandbox, home: Path) -> None:
+    answer = await use("generate_video", prompt="a fox", start_image=str(home / "media/fox.png"))
+    assert answer.answer.status == "succeeded" and hub.ledger()["accepted"] == 1
+
+
+@pytest.mark.parametrize("verb", ["generate_video", "inspect_video"])
+async def test_a_servers_callers_reach_no_file_at_all(use: Use, home: Path, verb: str) -> None:
+    named = str(home / "media/fox.png")
+    arguments = {"video": named} if verb == "inspect_video" else {"prompt": "a fox", "start_image": named}
+    with pytest.raises(OxenError) as error:
+        await use(verb, files="nowhere", **arguments)
+    refused(error)
+
+
+INSIDE = [
+    "https://127.0.0.1/x.png",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://[::1]/x",
+    "https://10.0.0.1/x",
+]
+
+
+@pytest.mark.parametrize(
+    "link", [*INSIDE, "http://example.com/x.png", "file:///etc/passwd", "data:image/png;base64,AA"]
+)
+async def test_no_link_into_the_network_behind(use: Use, hub: Sandbox, link: str) -> None:
+    with pytest.raises(OxenError) as error:
+        await use("generate_video", prompt="a fox", start_image=link)
+    refused(error)
+    assert leaked(hub) == []
+
+
+NAMES = ["../escaped", "/tmp/escaped.mp4", "..", "a/b.mp4", r"a\b.mp4", "C:escaped.mp4", ".hidden", "nul", "x\0y"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_file_name_can_not_leave_the_folder_for_videos(use: Use, home: Path, name: str) -> None:
+    made = await use("generate_video", prompt="a fox", duration=5)
+    before = {path for path in home.rglob("*") if "videos" not in path.parts}
+    with pytest.raises(OxenError) as error:
+        await use("save_video", videos=[made.answer.generation_id], filename=name)
+    refused(error, "invalid_request")
+    assert {path for path in home.rglob("*") if "videos" not in path.parts} == before
+
+
+async def test_a_clip_is_saved_inside_it(use: Use, home: Path) -> None:
+    made = await use("generate_video", prompt="a fox", duration=5)
+    saved = await use("save_video", videos=[made.answer.generation_id], filename="fox.mp4")
+    assert Path(saved.answer.file).resolve() == (home / "videos/fox.mp4").resolve()
