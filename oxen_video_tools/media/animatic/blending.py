@@ -51,8 +51,13 @@ def _moved(plane: npt.NDArray[Any], across: float, down: float) -> npt.NDArray[A
     for axis, share in ((1, round(across * 4)), (0, round(down * 4))):
         if share:
             wide = plane.astype(np.uint16)
-            after = np.concatenate((wide.take(range(1, wide.shape[axis]), axis), wide.take([-1], axis)), axis)
-            plane = ((wide * (4 - share) + after * share) >> 2).astype(plane.dtype)
+            mixed = wide * (4 - share)
+            wide *= share
+            ends = (np.s_[:, :-1], np.s_[:, 1:], np.s_[:, -1:]) if axis else (np.s_[:-1], np.s_[1:], np.s_[-1:])
+            mixed[ends[0]] += wide[ends[1]]
+            mixed[ends[2]] += wide[ends[2]]
+            mixed >>= 2
+            plane = mixed.astype(plane.dtype)
     return np.ascontiguousarray(plane)
 
 

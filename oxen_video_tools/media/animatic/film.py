@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,9 +26,11 @@ from .canvas import Canvas
 from .direction import direct_all
 from .slate import Cut, Slate
 from .stage import Stage
+from .weather import FALLING_FAST, weather_of
 
 CROSS_FADE = 10  # frames at 24 a second
 IN_FLIGHT = 4  # frames between the two threads
+_SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "8000"}  # nothing in it is higher
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
 
 
@@ -75,12 +77,8 @@ class _Rendering:
         with mp4_output(self.path) as out:
             out.metadata["title"] = film.mark
             out.metadata["comment"] = "Drawn from the prompt's words as a preview; not the output of a video model."
-            video = _video_stream(out, film)
-            sound = (
-                out.add_stream("aac", rate=48_000, layout="stereo", options={"b": "96k", "aac_coder": "fast"})
-                if film.audio
-                else None
-            )
+            video = _video_stream(out, film, self._busy())
+            sound = out.add_stream("aac", rate=48_000, layout="stereo", options=_SOUND) if film.audio else None
             for _ in range(IN_FLIGHT + 2):
                 self.free.put(Canvas(film.width, film.height))
             with ThreadPoolExecutor(1) as pool:
@@ -96,6 +94,13 @@ class _Rendering:
             if self.failure is not None:
                 raise self.failure
         on_progress(1.0)
+
+    def _busy(self) -> list[Cut]:
+        """The shots in which something falls over the whole picture."""
+        pictures = zip(self.cuts, self.directions, self.film.shots, strict=True)
+        return [
+            cut for cut, direction, shot in pictures if shot.image is None and weather_of(direction) in FALLING_FAST
+        ]
 
     def _stage(self, n: int) -> tuple[Stage, Slate]:
         film, cut = self.film, self.cuts[n]
@@ -174,11 +179,13 @@ class _Rendering:
         return packets + list(stream.encode())
 
 
-def _video_stream(out: Any, film: Film) -> Any:
+def _video_stream(out: Any, film: Film, busy: Sequence[Cut]) -> Any:
     name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
     options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 2), "bf": "0"} if name == "libx264" else {}
     if name == "libx264":  # without it the flat drawings show blocks
         options["x264-params"] = "no-deblock=0:deblock=0,0"
+        if busy:  # nor does anyone see fine steps behind rain
+            options["x264-params"] += ":zones=" + "/".join(f"{cut.start},{cut.end - 1},q=27" for cut in busy)
     video = out.add_stream(name, rate=film.fps, options=options)
     video.width, video.height, video.pix_fmt = film.width, film.height, "yuv420p"
     context = video.codec_context

@@ -193,6 +193,8 @@ class Plate:
 
 
 def _blurred(plane: Bytes, radius: float) -> Bytes:
+    if plane.min() == plane.max():
+        return plane
     pixels = max(1, int(radius))
     step = max(1, min(6, pixels // 2))
     image = Image.fromarray(np.ascontiguousarray(plane))

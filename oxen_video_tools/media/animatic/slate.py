@@ -51,8 +51,8 @@ class Slate:
         head = self._head(drawing, direction)
         clock = self._clock(drawing, text.clean(mark))
         caption = self._caption(drawing, direction.prompt)
-        self.bands = self._bands(max(head, clock) + round(self.unit * 0.10), caption - round(self.unit * 0.12))
-        self.patches = drawing.patches()
+        shade = self._shade(max(head, clock) + round(self.unit * 0.10), caption - round(self.unit * 0.12))
+        self.bands = drawing.bands(shade)
         self.digits = _digits(self._pixels(0.032))
         room = (self.margin, max(head, clock) + self.margin // 2, self.width - self.margin, caption - self.margin)
         self.arrows = move_arrows(direction.move, size, room)
@@ -60,15 +60,14 @@ class Slate:
     def _pixels(self, share: float) -> int:
         return max(LEAST_TEXT, round(self.unit * share))
 
-    def _bands(self, top: int, bottom: int) -> list[tuple[int, Words, Bytes]]:
-        """Dark behind the words: first row, and for each row how much of the picture to keep and to add."""
+    def _shade(self, top: int, bottom: int) -> npt.NDArray[np.floating]:
+        """For each row how dark it is behind the words, 0 to 1: from the top down to `top`, from `bottom` down."""
+        shade = np.zeros((self.height, 1))
         fall = np.linspace(1, 0, max(2, min(top, self.height))) ** 1.3 * 0.59
         rise = np.linspace(0, 1, max(2, self.height - max(0, bottom))) ** 0.8 * 0.75
-        found = []
-        for row, shade in ((0, fall), (self.height - len(rise) & ~1, rise)):
-            shade = shade[: (self.height - row) & ~1, None]
-            found.append((row, np.round(256 * (1 - shade)).astype(np.uint16), np.round(shade * 15).astype(np.uint8)))
-        return found
+        shade[: len(fall), 0] = fall
+        shade[-len(rise) :, 0] = np.maximum(shade[-len(rise) :, 0], rise)
+        return shade
 
     def _head(self, drawing: _Drawing, direction: Direction) -> int:
         """Number, slug line and chips. Returns the row where they end."""
@@ -126,14 +125,8 @@ class Slate:
 
     def lay(self, planes: Planes, frame: int) -> None:
         """Over a finished picture. frame: of the film."""
-        for row, keep, add in self.bands:
-            blend(planes[0][row : row + len(keep)], keep, add)
-            chroma = keep[::2]
-            for plane in planes[1:]:
-                grey = ((257 - chroma) >> 1).astype(np.uint8)
-                blend(plane[row // 2 : row // 2 + len(chroma)], chroma, grey)
-        for patch in self.patches:
-            patch.lay(planes)
+        for band in self.bands:
+            band.lay(planes)
         self._move(planes[0], frame)
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)
@@ -171,20 +164,18 @@ class Slate:
 
 
 @dataclass(frozen=True)
-class _Patch:
-    """A rectangle of words and boxes."""
+class _Band:
+    """Rows of darkness, words and boxes across the whole width. row: the first, even."""
 
-    x: int
-    y: int
+    row: int
     luma: Sheet
     chroma: Sheet
 
     def lay(self, planes: Planes) -> None:
         for n, plane in enumerate(planes):
-            sheet, k = (self.chroma, 1) if n else (self.luma, 0)
-            height, width = sheet.over.shape
+            sheet, first = (self.chroma, self.row // 2) if n else (self.luma, self.row)
             if sheet.keep is not None:
-                blend(plane[self.y >> k :, self.x >> k :][:height, :width], sheet.keep, sheet.over)
+                blend(plane[first : first + len(sheet.keep)], sheet.keep, sheet.over)
 
 
 class _Drawing:
@@ -206,30 +197,29 @@ class _Drawing:
         self.alpha.rounded_rectangle(box, corner, outline=165, width=thick)
         self.alpha.text(_middle(box), words, font=text.face(font, size), fill=232, anchor="mm")
 
-    def patches(self) -> list[_Patch]:
-        """The upper and the lower part, each no larger than what is on it."""
-        width, height = self._alpha.size
-        found = []
-        for top, bottom in ((0, height // 2), (height // 2, height)):
-            box = self._alpha.crop((0, top, width, bottom)).getbbox()
-            if box is not None:
-                found.append(self._patch(box[0] & ~1, (top + box[1]) & ~1, box[2] + 1 & ~1, top + box[3] + 1 & ~1))
+    def bands(self, shade: npt.NDArray[np.floating]) -> list[_Band]:
+        """The upper and the lower part, no more rows than have anything on them. shade: how dark each row becomes."""
+        words, light = np.asarray(self._alpha, np.float32) / 255, np.asarray(self._luma, np.float32)
+        keep = (1 - shade.astype(np.float32)) * (1 - words)
+        over = shade.astype(np.float32) * 15 * (1 - words) + words * light
+        marked = np.flatnonzero(keep.min(1) < 1)
+        middle, found = len(keep) // 2, []
+        for rows in (marked[marked < middle], marked[marked >= middle]):
+            if len(rows):
+                top, bottom = int(rows[0]) & ~1, (int(rows[-1]) + 2) & ~1
+                found.append(_band(top, keep[top:bottom], over[top:bottom]))
         return found
 
-    def _patch(self, left: int, top: int, right: int, bottom: int) -> _Patch:
-        box = (left, top, min(right, self._alpha.width), min(bottom, self._alpha.height))
-        share = np.asarray(self._alpha.crop(box), np.float32) / 255
-        light = np.asarray(self._luma.crop(box), np.float32)
-        half = (share[::2, ::2] + share[1::2, ::2] + share[::2, 1::2] + share[1::2, 1::2]) / 4
-        return _Patch(left, top, _sheet(share, light), _sheet(half, np.float32(128)))
+
+def _band(row: int, keep: npt.NDArray[np.floating], over: npt.NDArray[np.floating]) -> _Band:
+    half = (keep[::2, ::2] + keep[1::2, ::2] + keep[::2, 1::2] + keep[1::2, 1::2]) / 4
+    words, grey = (np.round(256 * part).astype(np.uint16) for part in (keep, half))
+    neutral = (128 - (grey * np.uint16(128) >> 8)).astype(np.uint8)  # grey stays grey, whatever is rounded
+    return _Band(row, Sheet(np.ceil(over).astype(np.uint8), words), Sheet(neutral, grey))
 
 
 def _middle(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-
-
-def _sheet(share: npt.NDArray[np.floating], light: npt.NDArray[np.floating] | np.floating) -> Sheet:
-    return Sheet(np.ceil(share * light).astype(np.uint8), np.round(256 * (1 - share)).astype(np.uint16))
 
 
 def _digits(size: int) -> dict[str, Words]:

@@ -14,7 +14,7 @@ from .direction import Direction
 from .photo import Photo
 from .weather import Weather, weather_of
 
-GLIDING, ZOOMING = 720, 540  # pixels of the shorter side that are drawn; a larger film is scaled up from them
+GLIDING, PHOTO, ZOOMING = 720, 540, 480  # pixels of the shorter side that are drawn; a larger film is scaled up
 LATER = 10.0  # seconds that it has rained already
 
 
@@ -28,8 +28,8 @@ class Stage:
 
     def __init__(self, size: tuple[int, int], direction: Direction, image: Path | None, frames: int, fps: int) -> None:
         self.frames, self.fps = frames, fps
-        zooming = image is not None or direction.camera in zoom.AMOUNTS
-        small = min(1.0, (ZOOMING if zooming else GLIDING) / min(size))
+        drawing = ZOOMING if direction.camera in zoom.AMOUNTS else GLIDING
+        small = min(1.0, (PHOTO if image is not None else drawing) / min(size))
         drawn = (max(2, round(size[0] * small / 2) * 2), max(2, round(size[1] * small / 2) * 2))
         self.canvas = Canvas(*drawn) if small < 1 else None
         self.scaler = VideoReformatter()

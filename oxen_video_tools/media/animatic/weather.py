@@ -11,6 +11,7 @@ from .direction import Direction
 from .noise import Chance
 
 FALLING = {"rain": (0.0, 1.5), "snow": (0.02, 0.13), "embers": (0.012, -0.10), "dust": (0.012, -0.02)}  # units a second
+FALLING_FAST = frozenset({"rain", "snow"})
 SMOOTH = 2  # the marks are drawn larger and then made small
 LIGHT = {"rain": 225, "snow": 235, "embers": 220, "dust": 220}
 

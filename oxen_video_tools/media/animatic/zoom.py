@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import av
 import numpy as np
@@ -41,6 +42,7 @@ class Plane:
         height, width = plane.shape
         self.box = box or (0, 0, width, height)
         self.scaler = VideoReformatter()
+        self.quick = True
 
     def sample(self, x: float, y: float, scale: float, width: int, height: int) -> tuple[Bytes, int, int] | None:
         """What a frame of this size shows whose corner is at (x, y), and where in it: rows and columns begin there.
@@ -52,13 +54,21 @@ class Plane:
         if wide < 4 or tall < 4 or right - left < 4 or bottom - top < 4:
             return None
         part = av.VideoFrame.from_numpy_buffer(self.plane[top:bottom, left:right], format="gray")
-        shown = scaled(self.scaler, part, wide, tall)
-        found = plane_of(shown.planes[0])
+        found = plane_of(self._scaled(part, wide, tall).planes[0])
         first_row, first_column = max(0, -row), max(0, -column)
         found = found[
             first_row : first_row + height - max(0, row), first_column : first_column + width - max(0, column)
         ]
         return found, max(0, row), max(0, column)
+
+    def _scaled(self, part: av.VideoFrame, width: int, height: int) -> Any:
+        """By the quick scaler, which writes machine code for some widths; where a system forbids that, by the other."""
+        if self.quick:
+            try:
+                return scaled(self.scaler, part, width, height, "FAST_BILINEAR")
+            except (av.error.FFmpegError, MemoryError):
+                self.quick = False
+        return scaled(self.scaler, part, width, height)
 
 
 def _aligned(start: float, scale: float, length: int, low: int, high: int) -> tuple[int, int, int, int]:

@@ -56,24 +56,28 @@ def _windows(plate: Plate, layer: Layer, blocks: list[Block], n: int, wall: Colo
     side = max(2, int(plate.unit * (0.006, 0.008, 0.0105, 0.015)[n]))
     across, down = int(side * 2.3), int(side * 3.1)
     strength = 0.35 + 0.2 * n if lit else 0.6
+    found = []
     for left, right, top in blocks:
         light = lights[plate.chance.integers(len(lights))] if lit else mix(wall, WHITE, 0.35)
-        values = yuv(array(light))
         columns = max(0, (right - left - side) // across)
         rows = range(top + down, min(plate.height - 2, top + int(plate.unit * 0.5)), down)
-        on = plate.chance.random((len(rows), columns)) < (0.33 if lit else 0.12)
-        for k, column in zip(*np.nonzero(on), strict=True):
-            _window(layer, left + side + int(column) * across, rows[int(k)] - layer.top, side, values, strength)
+        on = np.argwhere(plate.chance.random((len(rows), columns)) < (0.33 if lit else 0.12))
+        corners = on * (down, across) + (top + down - layer.top, left + side)
+        found.append(np.column_stack((corners, np.broadcast_to(yuv(array(light)), (len(on), 3)))))
+    _glass(layer, np.concatenate(found), side, strength)
 
 
-def _window(layer: Layer, x: int, y: int, side: int, values: Any, strength: float) -> None:
+def _glass(layer: Layer, windows: Any, side: int, strength: float) -> None:
+    """Lights windows up. windows: for each the row and column of its corner, and its colour."""
     tall = int(side * 1.4)
-    if y < 0 or y + tall >= layer.height or x + side >= layer.width:
-        return
+    y, x = windows[:, 0], windows[:, 1]
+    windows = windows[(y >= 0) & (y + tall < layer.height - 1) & (x + side < layer.width - 1)]
+    corners = windows[:, :2].astype(np.intp)
     for n, plane in enumerate(layer.planes):
         k = bool(n)
-        part = plane[y >> k : max((y >> k) + 1, (y + tall) >> k), x >> k : max((x >> k) + 1, (x + side) >> k)]
-        part[:] = part * (1 - strength) + values[n] * strength
+        rows = (corners[:, 0] >> k)[:, None, None] + np.arange(max(1, tall >> k))[:, None]
+        columns = (corners[:, 1] >> k)[:, None, None] + np.arange(max(1, side >> k))
+        plane[rows, columns] = plane[rows, columns] * (1 - strength) + windows[:, 2 + n, None, None] * strength
 
 
 def _road(plate: Plate, lights: tuple[Colour, ...]) -> None:
