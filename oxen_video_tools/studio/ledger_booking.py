@@ -12,6 +12,9 @@ from .ledger_steps import Steps, holder, is_paused, job_named
 from .money import dollars, said
 
 DAY = 86_400.0  # seconds; the window of the budget
+AGAIN = "a person has it sent again"
+# What the hub billed for a job, once it has billed every clip.
+BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
 
 
 def reserve(
@@ -130,15 +133,21 @@ def _has_clips(job: str) -> Steps[bool]:
 
 
 def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[bool]:
-    """The hub refused it, or it was given up before the first byte: nothing is spent and its take is free."""
+    """The hub refused it, or it was given up before the first byte: nothing is spent and its take is free.
+
+    Where it was sent a second time, that says nothing about the first: it is unclear as before.
+    """
     assert state in UNPAID
     rows = yield (
-        "select job from jobs where job = ? and owner = ? and state in ('planned', 'sending') {locked}",
+        "select note from jobs where job = ? and owner = ? and state in ('planned', 'sending') {locked}",
         (job, owner),
     )
     if not rows or (yield from _has_clips(job)):
         return False
-    yield from end(job, state, now, note)
+    if rows[0][0] == AGAIN:
+        yield from unclear(job, owner, f"it could not be sent again: {note}")
+    else:
+        yield from end(job, state, now, note)
     return True
 
 
@@ -179,19 +188,26 @@ def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[None]:
     for (other,) in others:
         yield from _bereft(other)
     yield (
-        "update jobs set state = 'running', owner = null, lease = 0, ended = null, note = null where job = ?",
+        """update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null
+            where job = ?""",
         (job,),
     )
     yield from follow(job, now)
 
 
 def _bereft(job: str) -> Steps[None]:
-    """Its clips were another's: what was adopted for it is taken back, and it is unclear again."""
-    if not (yield from _has_clips(job)):
-        yield (
-            "update jobs set state = 'sending', ended = null, note = 'its generation was another job''s' where job = ?",
-            (job,),
-        )
+    """Its clips were another's: what was adopted for it is taken back, and it is unclear again. It holds its take
+    again, unless somebody has it by now.
+    """
+    if (yield from _has_clips(job)):
+        return
+    yield (
+        """update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
+            holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
+                and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
+                and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end where job = ?""",
+        (job,),
+    )
 
 
 def _attach(scope: str, job: str, position: int, clip: Clip) -> Steps[None]:
@@ -211,4 +227,5 @@ def follow(job: str, now: float) -> Steps[bool]:
         return False
     state: State = "succeeded" if "succeeded" in states else "failed" if "failed" in states else "cancelled"
     yield from end(job, state, now, None)
+    yield f"update jobs set {BILLED} where job = ?", (job,)
     return True

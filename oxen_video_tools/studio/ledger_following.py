@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 
-from .ledger_booking import drop, follow
+from .ledger_booking import BILLED, drop, follow
 from .ledger_records import CLIP_COLUMNS, INSERT_CLIP, Clip, Job
 from .ledger_steps import Steps, clips, job_named
 
@@ -49,8 +49,7 @@ def settle(scope: str, costs: Mapping[str, int]) -> Steps[None]:
         rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
         if rows and rows[0][0]:
             yield (
-                """update jobs set cost = (select case when count(*) = count(cost) then sum(cost) end from clips
-                    where clips.job = jobs.job) where job = ? and state in ('succeeded', 'failed', 'cancelled')""",
+                f"update jobs set {BILLED} where job = ? and state in ('succeeded', 'failed', 'cancelled')",
                 (rows[0][0],),
             )
 

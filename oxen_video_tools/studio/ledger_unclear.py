@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import InvalidRequest
-from .ledger_booking import DAY, afford, arrived, end, lock_account_of
+from .ledger_booking import AGAIN, DAY, afford, arrived, end, lock_account_of
 from .ledger_records import JOB_COLUMNS, LOCAL, Clip, Job
 from .ledger_steps import Steps, clips, clips_of, in_state, job_named, whole
 
@@ -80,11 +80,16 @@ def adopt_by_hand(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:
 
 
 def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
-    """A person decided to send an unclear job again: it is planned once more, its reservation checked anew."""
+    """A person decided to send an unclear job again: its reservation is checked anew. It is no `planned` one, for it
+    may have been sent: whoever finds it after a crash finds it unclear.
+    """
     found = yield from _unclear_one(job, now)
     yield "update jobs set state = 'planned', lease = 0, owner = null where job = ?", (job,)
     yield from afford(found.scope, found.reserved, now, budget)
-    yield "update jobs set owner = ?, lease = ?, note = null where job = ?", (owner, now + lease, job)
+    yield (
+        "update jobs set state = 'sending', owner = ?, lease = ?, note = ? where job = ?",
+        (owner, now + lease, AGAIN, job),
+    )
     again = yield from job_named(job)
     assert again is not None
     return again
