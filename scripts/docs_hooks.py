@@ -1,13 +1,19 @@
-"""What the documentation takes from the code as it is built: the tools, the commands, the exit statuses."""
+"""What the documentation takes from the code as it is built: tools, commands, exit statuses, benchmarks, the house."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill the places that pages leave open."""
-    for mark, make in (("<!-- tools -->", tools), ("<!-- commands -->", commands), ("<!-- exits -->", exits)):
+    for make in (tools, commands, exits, benchmarks):
+        mark = f"<!-- {make.__name__} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, make())
     return markdown
@@ -57,6 +63,17 @@ def exits() -> str:
     return "\n".join(
         ["| status | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in MEANINGS.items())]
     )
+
+
+def benchmarks() -> str:
+    """The plots, then the table with the machine; where nothing was measured yet, how to."""
+    from plots import charts, rows
+
+    drawn = [f"## {title}\n\n<figure>\n{drawing}\n</figure>" for _, title, drawing in charts(rows())]
+    table = ROOT / "benchmarks" / "RESULTS.md"
+    if table.exists():
+        drawn.append(table.read_text("utf-8").replace("# Results", "## All figures", 1))
+    return "\n\n".join(drawn) or "Nothing was measured here yet: run `make bench`."
 
 
 def _cell(text: str) -> str:
