@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from ..errors import InvalidRequest
-from .ledger_steps import Steps
+from .ledger_steps import Haste, Steps, haste_of
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -25,8 +25,8 @@ LEASE = 60.0  # seconds: longer than a paid POST to the queue takes with all its
 class Engine(Protocol):
     """What runs transactions."""
 
-    async def run(self, make: Callable[[], Steps[T]]) -> T:
-        """What the steps return, once they are committed."""
+    async def run(self, make: Callable[[], Steps[T]], haste: Haste = "now") -> T:
+        """What the steps return, once they are committed. haste: see `ledger_steps`."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -50,7 +50,7 @@ class Ledger:
 
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction of `ledger_steps`."""
-        return await self._engine.run(lambda: steps(*args, **kwargs))
+        return await self._engine.run(lambda: steps(*args, **kwargs), haste_of(steps))
 
     async def close(self) -> None:
         """Close the database."""

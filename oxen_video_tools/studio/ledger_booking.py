@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ..errors import InvalidRequest, OverBudget, Paused
 from .ledger_records import FREED, INSERT_CLIP, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
-from .ledger_steps import Steps, holder, is_paused, job_named
+from .ledger_steps import Steps, holder, is_paused, job_named, soon
 from .money import dollars, said
 
 DAY = 86_400.0  # seconds; the window of the budget
@@ -17,6 +17,7 @@ AGAIN = "a person has it sent again"
 BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
 
 
+@soon  # nothing leaves before `mark_sending` is on the disk, and this with it
 def reserve(
     intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
 ) -> Steps[list[Booking]]:
@@ -119,6 +120,7 @@ def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
     return True
 
 
+@soon  # a machine without power renews nothing
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
     """The owner is still at it. A lease that ran out is not taken back."""
     yield (
@@ -172,8 +174,8 @@ def unclear(job: str, owner: str, note: str) -> Steps[None]:
     )
 
 
-def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[None]:
-    """The hub's answer to the POST: the truth about its ids, whatever was believed before."""
+def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:
+    """The hub's answer to the POST: the truth about its ids, whatever was believed before. The job, with its ids."""
     scope = yield from lock_account_of(job)
     yield "select job from jobs where job = ? {locked}", (job,)
     ids = [clip.generation_id for clip in found]
@@ -193,6 +195,9 @@ def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[None]:
         (job,),
     )
     yield from follow(job, now)
+    written = yield from job_named(job)
+    assert written is not None
+    return written
 
 
 def _bereft(job: str) -> Steps[None]:

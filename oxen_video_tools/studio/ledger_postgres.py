@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from ..errors import Internal, NotInstalled, OxenError
 from ..redaction import redact
+from .ledger_commits import unwritable
 from .ledger_schema import MIGRATIONS, VERSION
-from .ledger_sqlite import unwritable
-from .ledger_steps import Steps
+from .ledger_steps import Haste, Steps
 
 T = TypeVar("T")
 CONNECTIONS = 4
@@ -35,7 +35,7 @@ class PostgresLedger:
         self._preparing = asyncio.Lock()
         self._prepared = False
 
-    async def run(self, make: Callable[[], Steps[T]]) -> T:
+    async def run(self, make: Callable[[], Steps[T]], haste: Haste = "now") -> T:  # noqa: ARG002 — each is safe at once
         """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
         return await asyncio.shield(asyncio.ensure_future(self._run(make)))
 

@@ -1,27 +1,30 @@
-"""The ledger in a SQLite file: one connection on one thread of its own, so that no commit holds up the event loop."""
+"""The ledger in a SQLite file: one connection on one thread of its own, so that no commit holds up the event loop.
+
+Transactions that wait for the thread at the same moment are committed together: a hundred callers cost one writing to
+the disk, not a hundred. Each is all or nothing by itself, and none is answered before the commit.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 from weakref import WeakSet
 
-from ..errors import Internal, InvalidRequest
+from ..errors import Internal
 from .crew import Crew
+from .ledger_commits import BUSY, Call, alone, in_words, patiently, tell, together, unwritable
 from .ledger_schema import MIGRATIONS, VERSION
-from .ledger_steps import Row, Statement, Steps
+from .ledger_steps import Haste, Steps
 
 T = TypeVar("T")
-BUSY = 30.0  # seconds to wait for another process's transaction
 MEMORY = ":memory:"
+TOGETHER = 64  # transactions in one commit, at most: other processes wait for their turn
 
 
 class SqliteLedger:
@@ -32,11 +35,19 @@ class SqliteLedger:
         self._thread = Crew(1, "oxen-video-ledger")  # a paid answer is written down even while the program ends
         self._connection: sqlite3.Connection | None = None
         self._used = Lock()
+        self._calls: list[Call] = []
+        self._queue = Lock()
         _ledgers.add(self)
 
-    async def run(self, make: Callable[[], Steps[T]]) -> T:
+    async def run(self, make: Callable[[], Steps[T]], haste: Haste = "now") -> T:
         """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, make)
+        loop = asyncio.get_running_loop()
+        call = Call(make, haste, loop, loop.create_future())
+        with self._queue:
+            if not self._calls:  # else the thread is about to look
+                self._thread.submit(self._carry_out)
+            self._calls.append(call)
+        return await call.future  # type: ignore[no-any-return]
 
     async def close(self) -> None:
         """Let what is under way end, then close the file."""
@@ -52,25 +63,39 @@ class SqliteLedger:
             self._connection.close()
             self._connection = None
 
-    def _run(self, make: Callable[[], Steps[T]]) -> T:
+    def _carry_out(self) -> None:
+        """Everything that waits."""
+        with self._queue:
+            calls, self._calls = self._calls, []
+        while calls:
+            some = [call for call in calls[:TOGETHER] if not call.future.cancelled()]
+            del calls[:TOGETHER]
+            if some:
+                self._commit(some)
+                tell(some)
+
+    def _commit(self, calls: Sequence[Call]) -> None:
         try:
             with self._used:
                 if self._connection is None:
-                    self._connection = _patiently(self._open)
-                connection = self._connection
-                _patiently(lambda: connection.execute("begin immediate"))
-                return _carried_out(connection, make())
-        except sqlite3.Error as error:
-            raise _in_words(error, self.path) from error
+                    self._connection = patiently(self._open)
+                if len(calls) == 1 or not together(self._connection, calls):
+                    for call in calls:
+                        alone(self._connection, call, self.path)
+        except BaseException as error:
+            for call in calls:
+                call.error = in_words(error, self.path)
 
     def before_fork(self) -> None:
         """A child that inherits an open file believes in locks that it does not hold, and loses what it writes."""
         self._used.acquire()
+        self._queue.acquire()
         if self.path != MEMORY:
             self._release()
 
     def after_fork(self) -> None:
         """Parent and child each open the file anew when they need it."""
+        self._queue.release()
         self._used.release()
 
     def _open(self) -> sqlite3.Connection:
@@ -117,38 +142,6 @@ def _make_private(path: Path) -> None:
         raise unwritable(str(path), error.strerror or str(error)) from None
 
 
-def unwritable(place: str, why: str) -> InvalidRequest:
-    """The error of a ledger that can't be kept where it should be."""
-    return InvalidRequest(
-        f"The ledger can't be kept in {place}: {why}. Without it nothing is sent.",
-        fix="Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately.",
-    )
-
-
-def _in_words(error: sqlite3.Error, path: Path | str) -> InvalidRequest | Internal:
-    words = str(error)
-    if "readonly" in words or "unable to open" in words or "disk is full" in words or "not a database" in words:
-        return unwritable(str(path), words)
-    return Internal(
-        f"The ledger {path} could not be used: {words}.", charged="no", retry=True, fix="Try again in a minute."
-    )
-
-
-def _patiently(begin: Callable[[], T]) -> T:
-    """SQLite's own time-out does not cover every lock: not that of a change of mode, nor all of a recovery after a
-    process was killed. Nothing has been done when it says busy here, so it is asked again.
-    """
-    until = time.monotonic() + BUSY
-    while True:
-        try:
-            return begin()
-        except sqlite3.OperationalError as error:
-            busy = "locked" in str(error) or "busy" in str(error)
-            if not busy or time.monotonic() > until:
-                raise
-            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 — spreads processes, guards nothing
-
-
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"pragma busy_timeout = {int(BUSY * 1000)}")
     _write_ahead(connection)
@@ -176,25 +169,3 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     time-out does not cover this change, and whoever wins makes it for all."""
     with suppress(sqlite3.OperationalError):
         connection.execute("pragma journal_mode = wal").fetchone()
-
-
-def _carried_out(connection: sqlite3.Connection, steps: Steps[T]) -> T:
-    try:
-        rows: list[Row] = []
-        try:
-            statement = next(steps)
-            while True:
-                rows = _rows(connection, statement)
-                statement = steps.send(rows)
-        except StopIteration as end:
-            connection.execute("commit")
-            return end.value  # type: ignore[no-any-return]  # StopIteration can't be told its type
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        raise
-
-
-def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
-    sql, values = statement
-    return connection.execute(sql.replace("{locked}", "").replace("{skipping}", ""), tuple(values)).fetchall()

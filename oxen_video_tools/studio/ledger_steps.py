@@ -8,8 +8,8 @@ them; SQLite's transactions have the file to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal, TypeVar
 
 from .ledger_records import CLIP_COLUMNS, JOB_COLUMNS, Clip, Job, State, job_of
 
@@ -17,8 +17,31 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
 Steps = Generator[Statement, list[Row], T]
+S = TypeVar("S", bound=Callable[..., Steps[Any]])
+# now: on the disk before the caller goes on.  soon: written, and on the disk with the next "now" at the latest; what a
+# power failure could take with it is harmless.  read: writes nothing, and waits for no other process's writing.
+Haste = Literal["now", "soon", "read"]
+_HASTE: dict[Callable[..., Any], Haste] = {}
 
 
+def soon(steps: S) -> S:
+    """Marks a transaction whose loss, should the power fail, costs nothing: it is found out or done again."""
+    _HASTE[steps] = "soon"
+    return steps
+
+
+def read(steps: S) -> S:
+    """Marks a transaction that writes nothing."""
+    _HASTE[steps] = "read"
+    return steps
+
+
+def haste_of(steps: Callable[..., Any]) -> Haste:
+    """How a transaction is marked; "now" where it is not."""
+    return _HASTE.get(steps, "now")
+
+
+@read
 def job_named(job: str) -> Steps[Job | None]:
     """The job of this id, its generation ids with it."""
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ?", (job,)
@@ -31,6 +54,7 @@ def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
     return (yield from job_named(rows[0][0])) if rows and rows[0][0] else None
 
 
+@read
 def holder(scope: str, request: str, take: int, part: int = 0) -> Steps[Job | None]:
     """The job that holds this take of this request."""
     rows = yield (
@@ -45,6 +69,14 @@ def whole(row: Row) -> Steps[Job]:
     return job_of(row, tuple(clip[0] for clip in clips))
 
 
+@read
+def clip_and_job(scope: str, generation_id: str) -> Steps[tuple[Clip | None, Job | None]]:
+    """What is known of one generation, and the job that made it."""
+    clip = (yield from clips(scope, [generation_id])).get(generation_id)
+    return clip, (yield from job_named(clip.job)) if clip and clip.job else None
+
+
+@read
 def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Clip]]:
     """What is known of these generations."""
     found: dict[str, Clip] = {}
@@ -59,6 +91,7 @@ def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Clip]]:
     return found
 
 
+@read
 def clips_of(job: str) -> Steps[list[Clip]]:
     """The generations of one job, in order."""
     rows = yield f"select {CLIP_COLUMNS} from clips where job = ? order by position, generation_id", (job,)
@@ -78,12 +111,14 @@ def in_state(scope: str, states: Sequence[State]) -> Steps[list[Job]]:
     return jobs
 
 
+@read
 def is_paused() -> Steps[bool]:
     """Whether all spending is stopped."""
     rows = yield "select since from switches where name = 'paused'", ()
     return bool(rows)
 
 
+@read
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
     """The scope that this key was given."""
     rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)

@@ -17,7 +17,7 @@ from .following import kept, saw, settle_costs
 from .inputs import is_film
 from .ledger_following import typical
 from .ledger_records import Clip, Job
-from .ledger_steps import clips, clips_of, job_named
+from .ledger_steps import clip_and_job, clips, clips_of, job_named
 from .money import dollars
 from .reconcile import STATES, unclear_error
 
@@ -77,13 +77,11 @@ async def watched(
 async def shown(stage: Stage, record: Generation) -> Video:
     """A record with what the ledger knows of it; what the ledger did not know is written down."""
     scope = await stage.scope()
-    known = await stage.ledger.run(clips, scope, [record.generation_id])
-    await saw(stage, [record], known)
+    clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
+    await saw(stage, [record], {} if clip is None else {clip.generation_id: clip})
     if record.status == "succeeded" and stage.settings.save == "always":
         await keep_soon(stage, record.generation_id)
-        known = await stage.ledger.run(clips, scope, [record.generation_id])
-    clip = known.get(record.generation_id)
-    job = await stage.ledger.run(job_named, clip.job) if clip and clip.job else None
+        clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
     return video_of(record, clip, job)
 
 

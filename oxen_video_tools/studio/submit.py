@@ -195,12 +195,13 @@ async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
     stage.meter.accepted(job, [clip.generation_id for clip in clips], stage.clock.time())
     for pause in (*WRITES, None):
         try:
-            await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
-            if job.route == "sync":  # it has ended with its answer
-                settle_soon(stage)
-            return await _now(stage, job)
+            written = await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
         except OxenError:
             log.exception("The ids %s could not be written", [clip.generation_id for clip in clips])
+        else:
+            if job.route == "sync":  # it has ended with its answer
+                settle_soon(stage)
+            return written
         if pause is not None:
             await stage.clock.sleep(pause)
     return replace(job, state="running", generation_ids=tuple(clip.generation_id for clip in clips))
