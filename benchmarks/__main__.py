@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, machine, shown, write
 
-ROOMS = ("starting", "paying", "waiting", "agents", "others")
+ROOMS = ("starting", "paying", "waiting", "agents", "others", "animatic", "join")
 LIMIT = 1800  # seconds for one room
 
 

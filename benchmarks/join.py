@@ -1,6 +1,6 @@
 """How fast clips are joined when both streams are copied, beside `ffmpeg -f concat -c copy` on the same files.
 
-    python benchmarks/join.py [--clips 6] [--seconds 5] [--ffmpeg PATH]
+    python -m benchmarks.join [--clips 6] [--seconds 5] [--ffmpeg PATH]
 
 Without --ffmpeg, the one on PATH or of the package imageio-ffmpeg is used; without any, only our numbers are printed.
 Wall time and CPU time of the best of several runs: on a shared machine the CPU time is the honest one.
@@ -13,19 +13,23 @@ import importlib.util
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
+from benchmarks.table import Row
 from oxen_video_tools.media.join import join
 
+Taken = tuple[float, float]  # wall and CPU seconds
+
 GOAL = 0.8  # of ffmpeg's speed
+CLIPS, SECONDS, RUNS = 6, 5.0, 5
 RATE = 48_000
 
 
@@ -65,14 +69,15 @@ def ffmpeg_binary(given: str | None) -> str | None:
     return None
 
 
-def measured(work: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Best wall and best CPU seconds, of this process and its children."""
-    found = []
+def measured(works: Sequence[Callable[[], object]], runs: int) -> list[Taken]:
+    """For each work the best wall and the best CPU seconds, of this process and its children. They take turns."""
+    found: list[list[Taken]] = [[] for _ in works]
     for _ in range(runs):
-        wall, used = time.perf_counter(), cpu()
-        work()
-        found.append((time.perf_counter() - wall, cpu() - used))
-    return min(wall for wall, _ in found), min(used for _, used in found)
+        for work, taken in zip(works, found, strict=True):
+            wall, used = time.perf_counter(), cpu()
+            work()
+            taken.append((time.perf_counter() - wall, cpu() - used))
+    return [(min(wall for wall, _ in taken), min(used for _, used in taken)) for taken in found]
 
 
 def cpu() -> float:
@@ -80,41 +85,85 @@ def cpu() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def tell(name: str, taken: tuple[float, float], size: float) -> None:
-    wall, used = taken
-    print(f"{name:18} {wall * 1e3:7.0f} ms wall {used * 1e3:7.0f} ms CPU {size / wall:7.0f} MB/s")
+@dataclass(frozen=True)
+class Compared:
+    """clips: how many.  megabytes: of all.  theirs: None where there is no ffmpeg to compare with."""
+
+    clips: int
+    megabytes: float
+    ours: Taken
+    theirs: Taken | None
+    version: str
+
+    @property
+    def words(self) -> str:
+        said = self._side("join", self.ours)
+        if self.theirs is None:
+            return f"{said}; no ffmpeg here to compare with"
+        return f"{self.theirs[0] / self.ours[0]:.2f} × its speed: {said}; {self._side('ffmpeg', self.theirs)}"
+
+    def _side(self, name: str, taken: Taken) -> str:
+        return f"{name} {taken[0] * 1e3:.0f} ms, {self.megabytes / taken[0]:.0f} MB/s, {taken[1] * 1e3:.0f} ms of CPU"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--ffmpeg")
-    given = parser.parse_args()
+def compared(clips: int, seconds: float, runs: int, ffmpeg: str | None = None) -> Compared:
+    """Joins the same clips by turns, with both streams copied and the index in front."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clips = [noisy_clip(folder / f"{n}.mp4", given.seconds, n) for n in range(given.clips)]
-        size = sum(clip.stat().st_size for clip in clips) / 1e6
-        print(f"{len(clips)} clips, {size:.1f} MB, both streams copied")
-        joined = join(clips, folder / "film.mp4")
+        paths = [noisy_clip(folder / f"{n}.mp4", seconds, n) for n in range(clips)]
+        joined = join(paths, folder / "film.mp4")
         if not (joined.video_copied and joined.audio_copied):
             raise SystemExit(f"not copied: {joined.why}")
-        ours = measured(lambda: join(clips, folder / "film.mp4"), given.runs)
-        tell("join", ours, size)
-        binary = ffmpeg_binary(given.ffmpeg)
-        if binary is None:
-            print("no ffmpeg to compare with")
-            return 0
-        (folder / "list.txt").write_text("".join(f"file '{clip}'\n" for clip in clips))
-        command = [binary, "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(folder / "list.txt")]
-        command += ["-c", "copy", "-movflags", "+faststart", str(folder / "theirs.mp4")]
-        theirs = measured(lambda: subprocess.run(command, check=True), given.runs)
-        speed = theirs[0] / ours[0]
-        tell("ffmpeg concat copy", theirs, size)
-        print(f"{speed:.2f} x ffmpeg's speed; the goal is {GOAL} x: {'met' if speed >= GOAL else 'missed'}")
-        return 0 if speed >= GOAL else 1
+        works: list[Callable[[], object]] = [lambda: join(paths, folder / "film.mp4")]
+        binary = ffmpeg_binary(ffmpeg)
+        if binary is not None:
+            (folder / "list.txt").write_text("".join(f"file '{path}'\n" for path in paths))
+            command = [binary, "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(folder / "list.txt")]
+            command += ["-c", "copy", "-movflags", "+faststart", str(folder / "theirs.mp4")]
+            works.append(lambda: subprocess.run(command, check=True))
+        taken = measured(works, runs)
+        megabytes = sum(path.stat().st_size for path in paths) / 1e6
+        return Compared(clips, megabytes, taken[0], taken[1] if binary else None, version_of(binary))
+
+
+def version_of(binary: str | None) -> str:
+    if binary is None:
+        return "none here"
+    said = subprocess.run([binary, "-version"], check=True, capture_output=True, text=True).stdout.split()
+    return said[2] if len(said) > 2 else "of unknown version"
+
+
+def rows() -> list[Row]:
+    """One row; without an ffmpeg there is no verdict."""
+    found = compared(CLIPS, SECONDS, RUNS)
+    speeds = [found.megabytes / taken[0] for taken in (found.ours, found.theirs) if taken is not None]
+    ratio = speeds[0] / speeds[1] if found.theirs else None
+    return [
+        Row(
+            f"{found.clips} clips of {SECONDS:g} s, {found.megabytes:.0f} MB, joined; both streams copied",
+            f"ffmpeg {found.version}, -f concat -c copy",
+            f"≥ {GOAL:g} × its speed",
+            found.words,
+            None if ratio is None else ratio >= GOAL,
+            limit="" if ratio else "install imageio-ffmpeg, or ffmpeg on the PATH, and it is measured side by side",
+            ours=speeds[0],
+            theirs=speeds[1] if ratio else None,
+            unit="MB/s",
+        )
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=CLIPS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--ffmpeg")
+    given = parser.parse_args()
+    found = compared(given.clips, given.seconds, given.runs, given.ffmpeg)
+    print(f"{found.clips} clips, {found.megabytes:.1f} MB, both streams copied; ffmpeg {found.version}")
+    print(found.words)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,7 +1,4 @@
-"""The catalog's rows: loading the bundled list, and planning a request that is warm.
-
-Joins and animatics are scripts of their own, for they take minutes: `python -m benchmarks.join`, `… .animatic`.
-"""
+"""The catalog's rows: loading the bundled list, and planning a request that is warm."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 FIGURES = Path(__file__).parent / "results.json"  # the same for programs, such as the one that draws the plots
-PACKAGES = ("anyio", "httpx", "langchain-core", "mcp", "pydantic")
+PACKAGES = ("anyio", "av", "httpx", "langchain-core", "mcp", "pydantic")
 
 
 @dataclass(frozen=True)
