@@ -17,7 +17,6 @@ AGAIN = "a person has it sent again"
 BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
 
 
-@soon  # nothing leaves before `mark_sending` is on the disk, and this with it
 def reserve(
     intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
 ) -> Steps[list[Booking]]:
@@ -120,7 +119,6 @@ def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
     return True
 
 
-@soon  # a machine without power renews nothing
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
     """The owner is still at it. A lease that ran out is not taken back."""
     yield (
@@ -234,3 +232,9 @@ def follow(job: str, now: float) -> Steps[bool]:
     yield from end(job, state, now, None)
     yield f"update jobs set {BILLED} where job = ?", (job,)
     return True
+
+
+soon(
+    reserve,  # nothing leaves before `mark_sending` is on the disk, and this with it
+    renew,  # a machine without power renews nothing
+)

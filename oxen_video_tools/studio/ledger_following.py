@@ -10,7 +10,6 @@ from .ledger_records import CLIP_COLUMNS, INSERT_CLIP, Clip, Job
 from .ledger_steps import Steps, clips, job_named, read, soon
 
 
-@soon  # the hub says it again
 def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:
     """What the hub says of generations. Those that the ledger does not know are adopted: they belong to nobody's
     intent and to no budget. Answers the jobs that ended by it.
@@ -40,7 +39,6 @@ def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:
     return ended
 
 
-@soon  # and this
 def settle(scope: str, costs: Mapping[str, int]) -> Steps[None]:
     """The real cost of generations, in micro-dollars, as the hub billed it."""
     for generation_id, cost in costs.items():
@@ -88,7 +86,6 @@ def undelivered(scope: str, since: float, most: int = 200) -> Steps[list[str]]:
     return [row[0] for row in rows]
 
 
-@read
 def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
     """Seconds that this model took in the middle of its last results."""
     rows = yield (
@@ -151,3 +148,7 @@ def spent(scope: str) -> Steps[list[Cost]]:
         (scope,),
     )
     return [Cost(*row) for row in rows]
+
+
+soon(see, settle)  # the hub says it again
+read(typical)

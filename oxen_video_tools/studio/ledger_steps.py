@@ -17,23 +17,20 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
 Steps = Generator[Statement, list[Row], T]
-S = TypeVar("S", bound=Callable[..., Steps[Any]])
 # now: on the disk before the caller goes on.  soon: written, and on the disk with the next "now" at the latest; what a
 # power failure could take with it is harmless.  read: writes nothing, and waits for no other process's writing.
 Haste = Literal["now", "soon", "read"]
 _HASTE: dict[Callable[..., Any], Haste] = {}
 
 
-def soon(steps: S) -> S:
-    """Marks a transaction whose loss, should the power fail, costs nothing: it is found out or done again."""
-    _HASTE[steps] = "soon"
-    return steps
+def soon(*steps: Callable[..., Steps[Any]]) -> None:
+    """Marks transactions whose loss, should the power fail, costs nothing: it is found out or done again."""
+    _HASTE.update(dict.fromkeys(steps, "soon"))
 
 
-def read(steps: S) -> S:
-    """Marks a transaction that writes nothing."""
-    _HASTE[steps] = "read"
-    return steps
+def read(*steps: Callable[..., Steps[Any]]) -> None:
+    """Marks transactions that write nothing. No decorator, nor is `soon`: mutation testing leaves out what has one."""
+    _HASTE.update(dict.fromkeys(steps, "read"))
 
 
 def haste_of(steps: Callable[..., Any]) -> Haste:
@@ -41,7 +38,6 @@ def haste_of(steps: Callable[..., Any]) -> Haste:
     return _HASTE.get(steps, "now")
 
 
-@read
 def job_named(job: str) -> Steps[Job | None]:
     """The job of this id, its generation ids with it."""
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ?", (job,)
@@ -54,7 +50,6 @@ def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
     return (yield from job_named(rows[0][0])) if rows and rows[0][0] else None
 
 
-@read
 def holder(scope: str, request: str, take: int, part: int = 0) -> Steps[Job | None]:
     """The job that holds this take of this request."""
     rows = yield (
@@ -69,14 +64,12 @@ def whole(row: Row) -> Steps[Job]:
     return job_of(row, tuple(clip[0] for clip in clips))
 
 
-@read
 def clip_and_job(scope: str, generation_id: str) -> Steps[tuple[Clip | None, Job | None]]:
     """What is known of one generation, and the job that made it."""
     clip = (yield from clips(scope, [generation_id])).get(generation_id)
     return clip, (yield from job_named(clip.job)) if clip and clip.job else None
 
 
-@read
 def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Clip]]:
     """What is known of these generations."""
     found: dict[str, Clip] = {}
@@ -91,7 +84,6 @@ def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Clip]]:
     return found
 
 
-@read
 def clips_of(job: str) -> Steps[list[Clip]]:
     """The generations of one job, in order."""
     rows = yield f"select {CLIP_COLUMNS} from clips where job = ? order by position, generation_id", (job,)
@@ -111,14 +103,12 @@ def in_state(scope: str, states: Sequence[State]) -> Steps[list[Job]]:
     return jobs
 
 
-@read
 def is_paused() -> Steps[bool]:
     """Whether all spending is stopped."""
     rows = yield "select since from switches where name = 'paused'", ()
     return bool(rows)
 
 
-@read
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
     """The scope that this key was given."""
     rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
@@ -141,3 +131,6 @@ def turn(name: str, now: float, rest: float) -> Steps[bool]:
     rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
     yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)
     return bool(rows)
+
+
+read(job_named, holder, clip_and_job, clips, clips_of, is_paused, identity)
