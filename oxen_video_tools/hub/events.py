@@ -65,7 +65,7 @@ async def completions(
 
 async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGenerator[ServerSentEvent, None]:
     """The events of one connection, to its end."""
-    request = transport.pooled.build_request(
+    request = transport.fresh.build_request(
         "GET",
         f"{transport.base_url}/api/events",
         headers=transport.authorization()
@@ -73,7 +73,7 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
         extensions={"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()},
     )
     with discreet(transport.api_key):
-        response = await transport.pooled.send(request, stream=True)
+        response = await transport.fresh.send(request, stream=True)
     try:
         if response.status_code != 200:
             content = (await response.aread())[:LARGEST]

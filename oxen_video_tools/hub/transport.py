@@ -37,13 +37,14 @@ from ..settings import HUB, LOOPBACK, Settings
 from .addresses import Resolve, resolve
 from .exchange import BeforeSend, NoAnswerError, Try, exchange
 from .patience import patiently
+from .pools import Pools
 from .refusals import Reply, after_paying, carries_error, http_date, refusal
 from .wirelog import discreet
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
 KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
-AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pool takes the longer the more wait in it
+AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -76,7 +77,8 @@ class Transport:
     user_agent: str = field(default_factory=default_user_agent)
     resolve: Resolve = field(default=resolve, repr=False)
     clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
-    _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict, init=False, repr=False)
+    _pools: dict[str, Pools] = field(default_factory=dict, init=False, repr=False)
+    _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,29 +95,25 @@ class Transport:
         return urlsplit(self.base_url).hostname in LOOPBACK
 
     @property
-    def pooled(self) -> httpx.AsyncClient:
-        """For what may be repeated: connections are kept."""
-        return self._client_for("reading", most=100, kept=AT_ONCE, seconds=5.0)
+    def reading(self) -> Pools:
+        """For what may be repeated."""
+        return self._pools.setdefault("reading", Pools(self.client, kept=5.0))
 
     @property
-    def paying(self) -> httpx.AsyncClient:
+    def paying(self) -> Pools:
         """For paid requests: on a new connection, or on one that paid a moment ago.
 
         A kept one that the hub is just closing would read as a lost answer. Servers close idle connections after two
         seconds (gunicorn), five (uvicorn, Node, Apache) or a minute (Phoenix).
         """
-        return self._client_for("paying", most=200, kept=AT_ONCE, seconds=KEPT)
+        return self._pools.setdefault("paying", Pools(self.client, kept=KEPT))
 
     @property
     def fresh(self) -> httpx.AsyncClient:
-        """For downloads, each on a connection of its own: to the very address that was looked at."""
-        return self._client_for("fetching", most=200, kept=0, seconds=0.0)
-
-    def _client_for(self, use: str, *, most: int, kept: int, seconds: float) -> httpx.AsyncClient:
-        if use not in self._clients:
-            limits = httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=seconds)
-            self._clients[use] = self.client(limits)
-        return self._clients[use]
+        """For the events, and for downloads from the very address that was looked at: no connection is used twice."""
+        if self._fresh is None:
+            self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
+        return self._fresh
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         """A client without key and without cookies."""
@@ -132,8 +130,11 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection."""
-        while self._clients:
-            await self._clients.popitem()[1].aclose()
+        while self._pools:
+            await self._pools.popitem()[1].close()
+        if self._fresh is not None:
+            await self._fresh.aclose()
+        self._fresh = None
         self._places = asyncio.Semaphore(AT_ONCE)  # the next loop's
 
     def authorization(self, *, needed: bool = True) -> dict[str, str]:
@@ -191,10 +192,11 @@ class Transport:
         until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
 
         async def attempt() -> Any:
-            request = self.pooled.build_request(method, self.base_url + path, headers=headers, **content)
             try:
                 async with self._place(until):
-                    reply = await self._exchange(self.pooled, request, Try(), until, LARGEST_ANSWER)
+                    with self.reading.client() as client:
+                        request = client.build_request(method, self.base_url + path, headers=headers, **content)
+                        reply = await self._exchange(client, request, Try(), until, LARGEST_ANSWER)
             except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
             payload = reply.json()
@@ -245,9 +247,10 @@ class Transport:
 
         async def attempt() -> T:
             one = Try(before_send)
-            request = self.paying.build_request("POST", self.base_url + path, headers=headers, content=content)
             try:
-                reply = await self._exchange(self.paying, request, one, until, largest)
+                with self.paying.client() as client:
+                    request = client.build_request("POST", self.base_url + path, headers=headers, content=content)
+                    reply = await self._exchange(client, request, one, until, largest)
             except NoAnswerError as silence:
                 if not silence.begun:
                     raise self._silent(silence, what) from None
