@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill the places that pages leave open."""
-    for make in (tools, commands, exits, benchmarks):
+    if str(ROOT / "scripts") not in sys.path:  # here, for MkDocs restores the path once it has loaded its hooks
+        sys.path.insert(0, str(ROOT / "scripts"))
+    for make in (tools, commands, exits, benchmarks, house):
         mark = f"<!-- {make.__name__} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, make())
@@ -74,6 +75,13 @@ def benchmarks() -> str:
     if table.exists():
         drawn.append(table.read_text("utf-8").replace("# Results", "## All figures", 1))
     return "\n\n".join(drawn) or "Nothing was measured here yet: run `make bench`."
+
+
+def house() -> str:
+    """The rooms and what imports what, read from the code."""
+    from house import arrows, layers, svg
+
+    return f"<figure>\n{svg(layers(), arrows())}\n</figure>"
 
 
 def _cell(text: str) -> str:

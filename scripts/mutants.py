@@ -1,23 +1,29 @@
 """Change the code that handles money, dialects and secrets in small ways, and count how many changes the tests notice.
 
-    python scripts/mutants.py                 # all of them: hours
-    python scripts/mutants.py --sample 60     # that many of each group, drawn with --seed
+    python scripts/mutants.py                            # all of them: hours
+    python scripts/mutants.py --sample 60                # that many of each group, drawn with --seed
+    python scripts/mutants.py --only ledger --minutes 20 # one group, as far as it comes in that time
 
 mutmut (its settings are in pyproject.toml) makes the changes in `mutants/`, a copy. The score is what a test failed at,
 or ran out of time at, of everything tried: changes that no test reaches, and such as change nothing that can be seen
-(the words of a log line), count against it. The table in docs/quality.md is written anew.
+(the words of a log line), count against it. Left out is one kind only, SQL in capital letters: both databases read it
+the same. The rows of the table in docs/quality.md are written anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
+import math
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mutmut.stats import status_by_exit_code
@@ -25,82 +31,146 @@ from mutmut.stats import status_by_exit_code
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "quality.md"
 GROUPS = {
-    "ledger": r"oxen_video_tools\.studio\.ledger",
-    "submit": r"oxen_video_tools\.studio\.submit\.",
     "dialect": r"oxen_video_tools\.catalog\.dialect",
+    "ledger": r"oxen_video_tools\.studio\.ledger",
     "redaction": r"oxen_video_tools\.redaction\.",
+    "submit": r"oxen_video_tools\.studio\.submit\.",
 }
 NOTICED = ("killed", "timeout", "caught by type check", "segfault")
+NOT_TRIED = ("not checked", "check was interrupted by user")
 GOAL = 85
+SQL = re.compile(r"(select|insert|update|delete|begin|commit|rollback|savepoint|release|pragma)\b[^'{]*", re.S)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, help="how many of each group; left out: all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="these groups")
+    parser.add_argument(
+        "--minutes", type=float, default=25, help="for each group; what it does not come to is not counted"
+    )
     parser.add_argument("--children", type=int, default=2, help="processes at once")
     parser.add_argument("--write", type=Path, default=PAGE, help="the page whose table is written")
     options = parser.parse_args()
 
-    if not verdicts():
-        mutmut(options.children, ["oxen_video_tools.redaction*"])  # the smallest; all mutants are made on the way
-    drawn = {group: draw(group, options.sample, options.seed) for group in GROUPS}
-    mutmut(options.children, [name for names in drawn.values() for name in names])
-    found = verdicts()
-    rows = {group: Counter(found[name] for name in names) for group, names in drawn.items()}
-    totals = Counter(map(group_of, found))
-    write(options.write, table(rows, totals))
-    for group, names in drawn.items():
-        for name in names:
-            if found[name] not in NOTICED:
-                print(f"{group}: {name}: {found[name]}")
-    print(table(rows, totals))
-    return 0 if all(score(row) >= GOAL for row in rows.values()) else 1
+    if not verdicts():  # all mutants are made on the way to the first
+        mutmut(options.children, 60, ["oxen_video_tools.redaction.x_unsigned__mutmut_1"])
+    rows: dict[str, str] = {}
+    missed = []
+    for group in options.only:
+        names, total = drawn(group, options.sample, options.seed)
+        forget(names)
+        mutmut(options.children, options.minutes, names)
+        found = {name: word for name, word in verdicts().items() if name in names and word not in NOT_TRIED}
+        counts = Counter(found.values())
+        rows[group] = row(group, counts, total)
+        if score(counts) < GOAL:
+            missed.append(group)
+        for name, word in found.items():
+            if word not in NOTICED:
+                print(f"{group}: {name}: {word}")
+        print(f"{group}: {len(names) - len(found)} of {len(names)} not tried\n{rows[group]}", flush=True)
+        write(options.write, rows)
+    return 1 if missed else 0
 
 
-def mutmut(children: int, names: list[str]) -> None:
+def mutmut(children: int, minutes: float, names: list[str]) -> None:
+    """Try these. When the time is over, what was tried stays."""
     command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children), *names]
-    subprocess.run(command, cwd=ROOT, check=True)
+    running = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        if running.wait(minutes * 60):
+            raise SystemExit(f"mutmut ended with {running.returncode}")
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGINT)
+        running.wait(60)
+
+
+def metas() -> Iterator[tuple[Path, dict[str, dict[str, int | None]]]]:
+    for path in sorted((ROOT / "mutants").rglob("*.py.meta")):
+        yield path, json.loads(path.read_text("utf-8"))
 
 
 def verdicts() -> dict[str, str]:
     """What became of every mutant there is, by its name."""
-    found: dict[str, str] = {}
-    for meta in sorted((ROOT / "mutants").rglob("*.py.meta")):
-        for name, code in json.loads(meta.read_text("utf-8"))["exit_code_by_key"].items():
-            found[name] = status_by_exit_code[code]
-    return found
+    return {name: status_by_exit_code[code] for _, meta in metas() for name, code in meta["exit_code_by_key"].items()}
 
 
-def group_of(name: str) -> str:
-    return next((group for group, pattern in GROUPS.items() if re.match(pattern, name)), "")
+def forget(names: list[str]) -> None:
+    """What became of them in an earlier run."""
+    for path, meta in metas():
+        known = meta["exit_code_by_key"]
+        meta["exit_code_by_key"] = {name: None if name in names else code for name, code in known.items()}
+        path.write_text(json.dumps(meta, indent=4), "utf-8")
 
 
-def draw(group: str, count: int | None, seed: int) -> list[str]:
-    names = [name for name in verdicts() if group_of(name) == group]
-    return names if count is None or count >= len(names) else sorted(random.Random(seed).sample(names, count))
+def drawn(group: str, count: int | None, seed: int) -> tuple[list[str], int]:
+    """The changes to try, and how many there are."""
+    same = set(in_capitals())
+    names = [name for name in verdicts() if re.match(GROUPS[group], name) and name not in same]
+    some = count is not None and count < len(names)
+    return sorted(random.Random(seed).sample(names, count or 0)) if some else names, len(names)
 
 
-def score(row: Mapping[str, int]) -> float:
+def in_capitals() -> Iterator[str]:
+    """Changes that write a statement in capitals, and nothing quoted in it: to a database it is the same statement."""
+    for path, _ in metas():
+        source = path.with_suffix("")
+        module = ".".join(source.relative_to(ROOT / "mutants").with_suffix("").parts)
+        functions = {node.name: node for node in ast.walk(ast.parse(source.read_text("utf-8"))) if is_function(node)}
+        texts = {name: strings(node) for name, node in functions.items()}
+        for name, changed in texts.items():
+            before = texts.get(re.sub(r"__mutmut_\d+$", "__mutmut_orig", name), changed)
+            differ = [pair for pair in zip(before, changed, strict=False) if pair[0] != pair[1]]
+            if len(differ) == 1 and len(before) == len(changed) and all(same_sql(*pair) for pair in differ):
+                yield f"{module}.{name}"
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def strings(function: ast.AST) -> list[str]:
+    return [node.value for node in ast.walk(function) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def same_sql(before: str, after: str) -> bool:
+    return SQL.fullmatch(before) is not None and after == before.upper()
+
+
+def score(counts: Mapping[str, int]) -> float:
     """Per cent of the changes that the tests noticed."""
-    return 100 * sum(row.get(word, 0) for word in NOTICED) / max(1, sum(row.values()))
+    return 100 * sum(counts.get(word, 0) for word in NOTICED) / max(1, sum(counts.values()))
 
 
-def table(rows: Mapping[str, Mapping[str, int]], totals: Mapping[str, int]) -> str:
-    lines = ["| code | changes tried | of | noticed | score |", "|---|---|---|---|---|"]
-    for group, row in rows.items():
-        noticed = sum(row.get(word, 0) for word in NOTICED)
-        lines.append(f"| {group} | {sum(row.values())} | {totals[group]} | {noticed} | {score(row):.0f} % |")
-    return "\n".join(lines)
+def between(share: float, tried: int, total: int) -> tuple[float, float]:
+    """The 95 % interval (Wilson) of a share that was found in a sample; the share itself where everything was tried."""
+    if tried >= total or not tried:
+        return share, share
+    z = 1.96
+    middle = (share + z * z / (2 * tried)) / (1 + z * z / tried)
+    half = z / (1 + z * z / tried) * math.sqrt(share * (1 - share) / tried + z * z / (4 * tried * tried))
+    return middle - half, middle + half
 
 
-def write(page: Path, rows: str) -> None:
-    """Put the table between its marks."""
+def row(group: str, counts: Mapping[str, int], total: int) -> str:
+    tried, noticed = sum(counts.values()), sum(counts.get(word, 0) for word in NOTICED)
+    low, high = (100 * bound for bound in between(noticed / max(1, tried), tried, total))
+    spread = "–" if low == high else f"{low:.0f}–{high:.0f} %"
+    return f"| {group} | {tried} | {total} | {noticed} | {score(counts):.0f} % | {spread} |"
+
+
+def write(page: Path, rows: Mapping[str, str]) -> None:
+    """Put the rows between their marks, each in the place of the group's last one."""
     text = page.read_text("utf-8")
     start, end = "<!-- mutants -->\n", "\n<!-- end of mutants -->"
     before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    page.write_text(f"{before}{start}{rows}{end}{after}", "utf-8")
+    table, _, after = rest.partition(end)
+    old = {line.split("|")[1].strip(): line for line in table.splitlines()[2:] if line.startswith("|")}
+    head = ["| code | changes tried | of | noticed | score | 95 % interval |", "|---|---|---|---|---|---|"]
+    kept = [line for _, line in sorted((old | dict(rows)).items())]
+    page.write_text(f"{before}{start}{chr(10).join([*head, *kept])}{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,27 @@ def test_arrows_go_down_only() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_house_is_drawn_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each room has a floor, each arrow goes down, and the page shows the floors as the contract has them."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import house
+
+    floors, drawn = house.layers(), house.arrows()
+    level = {room: number for number, floor in enumerate(floors) for room in floor}
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms - set(level) == {"__init__", house.BESIDE, "pytest_plugin"}
+    arrows = {(one, two) for one, others in drawn.items() for two in others if {one, two} <= set(level)}
+    upward = {(one, two) for one, two in arrows if level[two] < level[one]}
+    along = {(one, two) for one, two in arrows if level[two] == level[one] and one not in floors[-1]}
+    assert not upward | along, f"these imports go up: {sorted(upward | along)}"
+    assert set(drawn[house.BESIDE]) <= {"media", *floors[-1]}
+    picture = house.svg(floors, drawn)
+    assert all(f">{room}</text>" in picture for room in [*level, house.BESIDE])
+    page = (ROOT / "docs/design/architecture.md").read_text("utf-8")
+    assert "<!-- house -->" in page
+    assert set(level) <= set(page.split("```")[1].split())
+
+
 def test_every_file_is_one_room() -> None:  # best under 300 lines; never far over
     long = {str(file.relative_to(ROOT)): lines for file in PACKAGE.rglob("*.py") if (lines := _lines(file)) > 350}
     assert not long
