@@ -138,7 +138,8 @@ async def fetch_into(
         except NotFound as error:
             last = error
         except InputUnreadable as error:
-            await asyncio.to_thread(make_writable, part.parent)  # a disk that is full is no damaged result
+            if isinstance(error.__context__, OSError):  # a disk that is full is no damaged result
+                raise _disk(part.parent, error.__context__) from None
             last = error
         else:
             return

@@ -105,9 +105,11 @@ def _is_past(page: Sequence[Generation], missing: Iterable[Clip]) -> bool:
     return bool(page) and all((one.enqueued_at or 0.0) < oldest - TOLERANCE for one in page)
 
 
-async def kept(stage: Stage, generation_id: str) -> None:
-    """Keep a result where OXEN_VIDEO_SAVE=always; a disk that is full costs the file, not the answer."""
+async def kept(stage: Stage, generation_id: str) -> str | None:
+    """Keep a result where OXEN_VIDEO_SAVE=always; a disk that is full costs the file, not the answer. Why it failed."""
     try:
         await keep(stage, generation_id)
     except OxenError as error:
         log.warning("%s could not be kept: %s", generation_id, error)
+        return f"The file could not be kept: {error.message}"
+    return None

@@ -74,8 +74,9 @@ async def generate(stage: Stage, request: VideoRequest, call: Call) -> Video:
             paid, warnings = await _pay(stage, order, ready), order.plan.warnings
         video = await _outcome(stage, paid, until, call.on_progress)
     if request.response_format == "b64_json" and video.status == "succeeded" and video.file is None:
-        await keep_soon(stage, video.generation_id)
-        video = replace(video, file=await stage.saved_file(video.generation_id))
+        trouble = await keep_soon(stage, video.generation_id)
+        file = await stage.saved_file(video.generation_id)
+        video = replace(video, file=file, warnings=(*video.warnings, *trouble))
     return replace(video, reused=paid.reused, warnings=(*warnings, *video.warnings))
 
 

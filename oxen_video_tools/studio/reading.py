@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,15 +80,19 @@ async def shown(stage: Stage, record: Generation) -> Video:
     scope = await stage.scope()
     clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
     await saw(stage, [record], {} if clip is None else {clip.generation_id: clip})
+    warnings: tuple[str, ...] = ()
     if record.status == "succeeded" and stage.settings.save == "always":
-        await keep_soon(stage, record.generation_id)
+        warnings = await keep_soon(stage, record.generation_id)
         clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
-    return video_of(record, clip, job)
+    return replace(video_of(record, clip, job), warnings=warnings)
 
 
-async def keep_soon(stage: Stage, generation_id: str) -> None:
-    """Keep a result in a task of the studio's own; the answer waits for it only so long."""
-    await asyncio.wait({stage.own(kept(stage, generation_id))}, timeout=SAVING)
+async def keep_soon(stage: Stage, generation_id: str) -> tuple[str, ...]:
+    """Keep a result in a task of the studio's own; the answer waits for it only so long. What to warn of."""
+    keeping = stage.own(kept(stage, generation_id))
+    await asyncio.wait({keeping}, timeout=SAVING)
+    trouble = keeping.result() if keeping.done() else "The file is still being fetched."
+    return (trouble,) if trouble else ()
 
 
 def video_of(record: Generation, clip: Clip | None = None, job: Job | None = None) -> Video:
