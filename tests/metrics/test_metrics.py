@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,3 +128,27 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_for_operators_shows_the_instruments_that_there_are(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/guides/metrics.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(oxen\.video\.\w+)` \| ([\w -]+?) \| (\w+) \| ([^|]+) \|", page, re.M)
+    told = {name: (kind, unit, set(re.findall(r"`(\w+)`", attributes))) for name, kind, unit, attributes in rows}
+    made: dict[str, tuple[str, str]] = {}
+
+    class Noted:
+        """A meter that notes what it is asked for."""
+
+        def __getattr__(self, create: str) -> Any:
+            kind = create.removeprefix("create_").replace("up_down_counter", "up-down counter")
+            return lambda name, *, unit, **_: made.setdefault(name, (kind, unit))
+
+    instruments = metrics._Instruments()
+    instruments.__dict__["meter"] = Noted()
+    for name in ("spend", "requests", "in_flight", "unclear", "time_to_result"):
+        getattr(instruments, name)
+    assert {name: (kind, unit) for name, (kind, unit, _) in told.items()} == made
+    assert told["oxen.video.time_to_result"][2] == {"model", "status"}
+    assert told["oxen.video.requests"][2] == {"model", "outcome"}
