@@ -183,11 +183,14 @@ class HubClient:
             return ended
         return await self.get(generation_id)
 
-    async def history(self, page: int = 1, page_size: int = 50) -> HistoryPage:
-        """What was made, with its real cost in US dollars: the only place that tells it. Pages count from 1."""
-        payload = await self.transport.read(
-            "GET", f"{API}/generations", what="read the history", params={"page": page, "page_size": page_size}
-        )
+    async def history(self, page: int = 1, page_size: int = 50, *, namespace: str | None = None) -> HistoryPage:
+        """What was made in a namespace (your own unless named), with its real cost in US dollars: the only place that
+        tells it. Pages count from 1.
+        """
+        params: dict[str, Any] = {"page": page, "page_size": page_size}
+        if namespace is not None:
+            params["namespace"] = namespace
+        payload = await self.transport.read("GET", f"{API}/generations", what="read the history", params=params)
         found = HistoryPage.parse(payload, page=page, page_size=page_size, base_url=self.base_url)
         return replace(found, generations=tuple(map(self._clean, found.generations)))
 

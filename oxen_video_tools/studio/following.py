@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
 from .delivery import keep
 from .ledger_booking import DAY
-from .ledger_following import see, settle, unsettled
+from .ledger_following import payers, see, settle, unsettled
 from .ledger_records import LOCAL, Clip
 from .money import micros
 from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
@@ -80,11 +80,24 @@ async def settle_costs(stage: Stage, since: float = DAY) -> int:
     if any(one.startswith(LOCAL) for one in missing):
         await reconcile(stage)
         missing = {clip.generation_id: clip for clip in await stage.ledger.run(unsettled, scope, now - since)}
-    hub = await stage.hub()
+    if missing:
+        payer = await stage.ledger.run(payers, scope, now - since)
+        for namespace in sorted({payer[one] for one in missing if one in payer}):
+            here = {one: clip for one, clip in missing.items() if payer.get(one) == namespace}
+            for settled in await _settle_in(stage, namespace, here):
+                del missing[settled]
+        for settled in await _settle_in(stage, None, missing):  # and whatever the account's own history shows
+            del missing[settled]
+    return len(missing)
+
+
+async def _settle_in(stage: Stage, namespace: str | None, wanted: Mapping[str, Clip]) -> list[str]:
+    """The ids whose costs the history of a namespace (None: the account's own) shows."""
+    hub, scope, missing = await stage.hub(), await stage.scope(), dict(wanted)
     for number in range(1, PAGES + 1):
         if not missing:
             break
-        page = await hub.history(page=number, page_size=PAGE)
+        page = await hub.history(page=number, page_size=PAGE, namespace=namespace)
         costs = {
             one.generation_id: micros(one.cost)
             for one in page.generations
@@ -96,7 +109,7 @@ async def settle_costs(stage: Stage, since: float = DAY) -> int:
             del missing[settled]
         if is_last(page) or _is_past(page.generations, missing.values()):
             break
-    return len(missing)
+    return [one for one in wanted if one not in missing]
 
 
 def _is_past(page: Sequence[Generation], missing: Iterable[Clip]) -> bool:

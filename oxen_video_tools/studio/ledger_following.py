@@ -66,6 +66,16 @@ def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Clip]]:
     return [Clip(*row) for row in rows]
 
 
+def payers(scope: str, since: float) -> Steps[dict[str, str]]:
+    """The namespaces of those of them that are kept and billed in another than the account's own."""
+    rows = yield (
+        """select clips.generation_id, jobs.namespace from clips join jobs on jobs.job = clips.job
+            where clips.scope = ? and clips.cost is null and jobs.namespace is not null and jobs.sent > ?""",
+        (scope, since),
+    )
+    return dict(rows)
+
+
 def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:
     """Where a result lies."""
     kept = Clip(scope, generation_id, status="succeeded", file=file, sha256=sha256, size=size)

@@ -69,7 +69,8 @@ async def read_account(hub: HubClient, namespace: str | None, since: float) -> R
     found: dict[str, Generation] = {}
     try:
         whole = await _read_queue(hub, namespace, found)
-        whole = await _read_history(hub, since, found) and whole
+        for asked in dict.fromkeys((namespace, None)):  # no page says which of them the history is for
+            whole = await _read_history(hub, asked, namespace, since, found) and whole
     except OxenError as error:
         log.info("The account could not be read to its end: %s", error)
         whole = False
@@ -85,13 +86,16 @@ async def _read_queue(hub: HubClient, namespace: str | None, found: dict[str, Ge
     return whole
 
 
-async def _read_history(hub: HubClient, since: float, found: dict[str, Generation]) -> bool:
+async def _read_history(
+    hub: HubClient, asked: str | None, namespace: str | None, since: float, found: dict[str, Generation]
+) -> bool:
     """The pages are read until one holds nothing that is young enough, and no page before it was out of order."""
     newest_first, last = True, float("inf")
     for number in range(1, PAGES + 1):
-        page = await hub.history(page=number, page_size=PAGE)
+        page = await hub.history(page=number, page_size=PAGE, namespace=asked)
         for one in page.generations:
-            found.setdefault(one.generation_id, one)
+            if namespace is None or one.namespace in (None, namespace):
+                found.setdefault(one.generation_id, one)
             moment = one.enqueued_at if one.enqueued_at is not None else last
             newest_first, last = newest_first and moment <= last, moment
         if is_last(page) or (newest_first and last < since):
