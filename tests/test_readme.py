@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,33 @@ def test_the_tests_of_ones_own_agent(page: str, environment: dict[str, str], tmp
     (tmp_path / "test_mine.py").write_text("\n\n".join(tests))
     done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], environment, tmp_path)
     assert f"{len(tests)} passed" in done.stdout
+
+
+@pytest.mark.oxen_sandbox(speed=8)
+def test_a_step_that_is_killed_and_run_again_is_paid_once(
+    environment: dict[str, str], tmp_path: Path, oxen_sandbox: Any
+) -> None:
+    """What an orchestrator does when a worker died, with nothing but processes."""
+    ask = "\nimport asyncio\nprint(asyncio.run(make_video({'prompt': 'a fox', 'duration': 5})))\n"
+    step = [sys.executable, "-c", snippets("docs/guides/orchestrators.md")[0][0] + ask]
+    killed = subprocess.Popen(step, env=environment, cwd=tmp_path, stdout=subprocess.PIPE)
+    latest = time.monotonic() + 60
+    while not oxen_sandbox.ledger()["accepted"]:
+        assert killed.poll() is None and time.monotonic() < latest
+        time.sleep(0.02)  # another process is at work: there is nothing to wait on but the books
+    killed.kill()
+    assert killed.communicate()[0] == b""
+    made = run(step, environment, tmp_path).stdout.strip()
+    assert [one["generation_id"] for one in oxen_sandbox.ledger()["generations"]] == [made]
+
+
+def test_other_packages_snippets_are_python_around_that_step() -> None:
+    """They need those packages and their servers; here they only have to be whole."""
+    shown = re.findall(r'^```python title="[^"]+"\n(.*?)^```', "\n".join(PAGES.values()), re.M | re.S)
+    assert shown
+    for one in shown:
+        compile(one, "snippet", "exec")
+        assert "make_video(request, take)" in one
 
 
 def test_there_is_python_to_test() -> None:
