@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import httpx
 
-SMALL = 8  # requests at once through one pool, while there is room in another
-MOST = 8  # pools
+SMALL = 4  # requests at once through one pool, while there is room in another
+MOST = 16  # pools
 
 
 @dataclass
