@@ -55,6 +55,10 @@ class Catalog:
             return self._models
         return await asyncio.shield(self._reading)  # a caller that gives up does not take the list from the others
 
+    def at_hand(self) -> Models:
+        """The models as they were last seen, the bundled ones before that; asks nobody."""
+        return self._models or Models.bundled()
+
     async def _read(self) -> Models:
         assert self._fetch is not None
         try:

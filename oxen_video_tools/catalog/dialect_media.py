@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .draft import Addressed
-from .words import AT_THE_HUB, slots_for
+from .words import AT_THE_HUB, BESIDE_PICTURES, slots_for
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -43,7 +43,7 @@ def _frames(draft: Draft, start: list[Medium], pictures: list[Medium], end: list
                 strip[at].append(medium)
             else:
                 _nowhere(draft, medium, beside=bool(pictures))
-    pictures = _references(draft, pictures, bool(keyframes))
+    pictures = _references(draft, pictures)
     if keyframes is not None and (strip[0] or strip[1] or pictures):
         if strip[1] and not strip[0] and not pictures:
             text = f"end_image alone: in {draft.known.id} a single picture starts the video. Give start_image too."
@@ -51,15 +51,17 @@ def _frames(draft: Draft, start: list[Medium], pictures: list[Medium], end: list
         _fill(draft, keyframes, [*strip[0], *pictures, *strip[1]])
 
 
-def _references(draft: Draft, pictures: list[Medium], keyframes: bool) -> list[Medium]:
+def _references(draft: Draft, pictures: list[Medium]) -> list[Medium]:
     """Place references; answers those that become keyframes."""
     if not pictures:
         return []
     count = len(pictures)
     used = {*draft.body, *draft.loose}
     free = [slot for slot in slots_for(draft.known, "input_image") if slot.name not in used]
-    if not free and not keyframes:
+    if not free:
         said = [slot for slot in slots_for(draft.known, "input_image") if slot.name in draft.loose]
+        if said and said[0].role == "keyframes":
+            return pictures
         if said:
             _fill(draft, said[0], _taken(said[0], pictures))
         else:
@@ -124,8 +126,7 @@ def _confirmed(slot: Slot) -> bool:
 
 def _nowhere(draft: Draft, medium: Medium, *, beside: bool = False) -> None:
     word, _, reference = medium
-    name = AT_THE_HUB.get(word)
-    draft.nowhere(word, reference, f"{word}_url" if word == "start_image" and beside else name)
+    draft.nowhere(word, reference, BESIDE_PICTURES if word == "start_image" and beside else AT_THE_HUB.get(word))
 
 
 def _no_references(draft: Draft, pictures: Sequence[Medium]) -> None:

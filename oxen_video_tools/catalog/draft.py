@@ -23,7 +23,7 @@ class MediaPlace:
 
     path: keys and indexes into the body.  kind: "image", "video" or "audio".  role: "first_frame", "reference", …
     reference: as the request gave it: a URL, a local path, a generation id or a data URI.
-    limits: what the model wants of the medium itself, for `limits.unfit`.
+    limits: what the model wants of the medium, for `limits.unfit`.  certain: whether the live schema states them.
     """
 
     path: Path
@@ -31,6 +31,7 @@ class MediaPlace:
     role: str
     reference: str = field(repr=False)
     limits: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    certain: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from .draft import MediaPlace, Path
 from .slots import holds_a_link
-from .words import AT_THE_HUB, ROLES
+from .words import AT_THE_HUB, BESIDE_PICTURES, ROLES
 
 if TYPE_CHECKING:
     from .known import Known
 
 # The hub's own words for media, for models whose schema nobody knows (Oxen docs, video generation: Request Parameters).
-_WORDS = {word: kind for word, (kind, _) in ROLES.items()} | dict.fromkeys(AT_THE_HUB.values(), "image")
+_WORDS = {word: kind for word, (kind, _) in ROLES.items()} | dict.fromkeys(
+    (*AT_THE_HUB.values(), BESIDE_PICTURES), "image"
+)
 
 
 def places(body: Mapping[str, Any], known: Known) -> Iterator[MediaPlace]:
@@ -22,7 +24,8 @@ def places(body: Mapping[str, Any], known: Known) -> Iterator[MediaPlace]:
     for slot in known.slots:
         told.add(slot.name)
         for path, reference in _references(body.get(slot.name), (slot.name,)):
-            yield MediaPlace(path, slot.kind, slot.role, reference, slot.parameter.limits)
+            stated = slot.parameter.certain and "x-limits-from" not in slot.parameter.spec
+            yield MediaPlace(path, slot.kind, slot.role, reference, slot.parameter.limits, stated)
     for word, kind in _WORDS.items():
         if word not in told and word not in known.parameters:
             for path, reference in _references(body.get(word), (word,)):

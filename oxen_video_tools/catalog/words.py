@@ -26,6 +26,7 @@ MEDIA = tuple(ROLES)
 
 # What the hub calls a word in models nobody here knows: names that its own pages and most models use.
 AT_THE_HUB = {"start_image": "input_image", "end_image": "tail_image_url"}
+BESIDE_PICTURES = "start_image_url"  # the first frame, where `input_image` holds references
 
 
 def slots_for(known: Known, word: str) -> list[Slot]:

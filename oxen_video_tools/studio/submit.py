@@ -107,7 +107,7 @@ async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: f
         paid = await resumed(stage, attempt.job, until, mine=attempt.mine)
         if paid is not None:
             return paid
-    raise TimedOut("The request could not be sent: the machine stood still again and again.", charged="no")
+    raise TimedOut("The request could not be sent: the machine stood still again and again.")
 
 
 async def resumed(stage: Stage, job: Job, until: float, *, mine: bool = False) -> Paid | None:
