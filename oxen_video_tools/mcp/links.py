@@ -17,7 +17,7 @@ from urllib.parse import quote
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
 from ..errors import InvalidRequest, NotFound
-from ..tools.words import KEEP
+from ..tools.words import FILE, KEEP
 from .approval import stretched
 from .callers import LOCAL, Caller
 
@@ -54,7 +54,7 @@ class Links:
         if changed != answer:
             await self._keep(caller)
             if isinstance(changed.get("next"), str):
-                changed["next"] = changed["next"].replace(KEEP, LASTS)
+                changed["next"] = changed["next"].replace(KEEP, LASTS).replace(FILE, LASTS)
         return changed
 
     def _linked(self, value: Any, caller: Caller) -> Any:
@@ -63,8 +63,10 @@ class Links:
         if not isinstance(value, dict):
             return value
         changed = {name: self._linked(item, caller) for name, item in value.items()}
-        if changed.get("url") and changed.get("generation_id") and not changed["generation_id"].startswith("sync-"):
-            changed["url"] = self.link(changed["generation_id"], caller)
+        named = str(changed.get("generation_id") or "")
+        joined = named.startswith("film-") and changed.get("file")  # the hub has its shots, this machine the film
+        if joined or (named and changed.get("url") and not named.startswith("sync-")):
+            changed["url"] = self.link(named, caller)
         return changed
 
     def link(self, generation_id: str, caller: Caller) -> str:

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-from .callers import caller_of
+from ..tools.words import FILE
+from .callers import caller_of, reach
 
 if TYPE_CHECKING:
     from ..errors import OxenError
     from ..tools import Reply
     from .service import Service
+
+
+AFAR = (
+    "The file lies on the server, which gives no links of its own: get_video with the id of a shot gives that shot's "
+    "link. The server's operator can give links to whole films by setting OXEN_VIDEO_MCP_PUBLIC_URL."
+)
 
 
 async def shown(service: Service, request: Any, reply: Reply) -> CallToolResult:
@@ -22,8 +29,15 @@ async def shown(service: Service, request: Any, reply: Reply) -> CallToolResult:
     text, structured = reply.text, reply.structured
     if service.links is not None:
         structured = await service.links.lasting(structured, caller_of(request))
-        text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+        text = _compact(structured)
+    elif FILE in str(structured.get("next")) and reach(caller_of(request)) == "nowhere":
+        structured = structured | {"next": structured["next"].replace(FILE, AFAR)}
+        text = _compact(structured)
     return CallToolResult(content=[TextContent(text=text), *pictures], structured_content=structured)
+
+
+def _compact(structured: dict[str, Any]) -> str:
+    return json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
 
 
 def failed(error: OxenError) -> CallToolResult:

@@ -73,7 +73,7 @@ async def opened(stage: Stage, request: VideoRequest, call: Call) -> Opening | N
             return await _again(stage, found, request, call)
         if stands(await stage.ledger.run(holder, scope, key, call.take)):
             return None
-    plan = await planned(stage, request)
+    plan = await planned(stage, request, call.files)
     return None if len(plan.jobs) < 2 else await _planned(stage, plan, call)
 
 

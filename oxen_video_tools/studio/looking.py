@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
+from ..media.extra import media_extra
 from ..request import DEFAULT_SECONDS
 from .delivery import fetch_into, make_writable, slug
 from .inputs import Files, allowed, is_film, is_generation, is_url
@@ -28,12 +29,22 @@ LONGEST_SIDE = 1920
 
 async def inspect(stage: Stage, video: str | Path, files: Files) -> Inspection:
     """Length, sizes, cuts, loudness and a contact sheet. Free. Raises InputUnreadable, InputNotAllowed, NotFound,
-    GenerationFailed for a job without a result, NotInstalled.
-    """
-    from ..media.inspect import inspect as look
+    GenerationFailed for a job without a result, NotInstalled, TimedOut.
 
+    What a model or a stranger names is decoded in a process of its own, with limits.
+    """
     async with _local(stage, video, files) as path:
-        return await asyncio.to_thread(look, path)
+        return await asyncio.to_thread(_looked_at, path, files)
+
+
+def _looked_at(path: Path, files: Files) -> Inspection:
+    if files == "anywhere":
+        from ..media.inspect import inspect as look
+
+        return look(path)
+    with media_extra():
+        from ..media.child import in_child
+    return in_child("inspect", path)
 
 
 @asynccontextmanager

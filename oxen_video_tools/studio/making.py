@@ -20,7 +20,7 @@ from .ledger_steps import clips, holder
 from .limits import Stake, question_about, staked
 from .money import dollars, micros
 from .planning import identified, planned, stands
-from .reading import keep_soon, length, of_blocking, shown, watched
+from .reading import keep_soon, length, of_blocking, shown, timed, watched
 from .submit import Paid, ended, pay_once, resumed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Order:
 async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
     """Planned, agreed to, its media where the hub can read them. Nothing is spent yet."""
     await stage.scope()  # without a key nothing can be paid: said before anything is looked up
-    plan = await planned(stage, request)
+    plan = await planned(stage, request, call.files)
     plan.raise_for_problems()
     if len(plan.jobs) != 1:  # `film` was asked a moment ago: the list of models has changed since
         raise HubUnavailable("The list of models has just changed; nothing was sent.", fix="Call again.", charged="no")
@@ -194,19 +194,21 @@ async def _outcome(stage: Stage, paid: Paid, until: float, on_progress: Report |
 
 async def _one(stage: Stage, paid: Paid, generation_id: str, left: float, on_progress: Report | None) -> Video:
     if left <= 0 and not paid.reused:
-        return _fresh(paid.job, generation_id)
+        return _fresh(stage, paid.job, generation_id)
     try:
         known = await stage.ledger.run(clips, paid.job.scope, [generation_id])
         record = await watched(stage, generation_id, left, on_progress, known.get(generation_id))
         return await shown(stage, record)
     except HubUnavailable as error:  # the job is paid and has an id: that is the answer
-        return replace(_fresh(paid.job, generation_id), warnings=(f"Its state could not be read: {error.message}",))
+        return replace(
+            _fresh(stage, paid.job, generation_id), warnings=(f"Its state could not be read: {error.message}",)
+        )
 
 
-def _fresh(job: Job, generation_id: str) -> Video:
+def _fresh(stage: Stage, job: Job, generation_id: str) -> Video:
     """What is known of a job without asking the hub."""
     known = None if job.estimate is None else dollars(job.estimate) / max(1, job.expects)
-    return Video(
+    video = Video(
         status="queued",
         generation_id=generation_id,
         model=job.model,
@@ -215,6 +217,7 @@ def _fresh(job: Job, generation_id: str) -> Video:
         cost_is="unknown" if known is None else "estimate",
         created=job.sent,
     )
+    return timed(stage, video, job.body)
 
 
 def together(takes: list[Video]) -> Video:

@@ -35,11 +35,13 @@ def requested(request: VideoRequest | None, words: dict[str, Any]) -> VideoReque
         raise invalid_arguments(error) from None
 
 
-async def planned(stage: Stage, request: VideoRequest) -> Plan:
+async def planned(stage: Stage, request: VideoRequest, files: Files) -> Plan:
     """What would be sent, in how many jobs, and what it may cost. Free."""
+    from .misfits import with_misfits
     from .plan import make_plan
 
     plan = make_plan(request, await stage.catalog().models(), stage.settings)
+    plan = await with_misfits(plan, stage.settings, files)
     if plan.film is None:
         return plan
     from .cutting import told_without_media
@@ -75,7 +77,7 @@ async def question(
             if again.pays:
                 await _afforded(stage, again.amount)
             return again.question
-    plan = await planned(stage, request)
+    plan = await planned(stage, request, files)
     plan.raise_for_problems()
     if take is not None:
         key, _ = await identified(stage, request, files)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..catalog.pricing import billed_seconds
 from ..errors import InvalidRequest, NotFound, OxenError
 from .answers import Report, Status, Video
 from .blocking import job_of_local, local_id
@@ -84,7 +85,7 @@ async def shown(stage: Stage, record: Generation) -> Video:
     if record.status == "succeeded" and stage.settings.save == "always":
         warnings = await keep_soon(stage, record.generation_id)
         clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
-    return replace(video_of(record, clip, job), warnings=warnings)
+    return timed(stage, replace(video_of(record, clip, job), warnings=warnings), job.body if job else record.parameters)
 
 
 async def keep_soon(stage: Stage, generation_id: str) -> tuple[str, ...]:
@@ -133,6 +134,15 @@ def length(body: Mapping[str, Any]) -> float | None:
     return next((found for name in ("duration", "seconds") if (found := _number(body.get(name))) is not None), None)
 
 
+def timed(stage: Stage, video: Video, body: Mapping[str, Any]) -> Video:
+    """The video, with the length that its model makes where the body names none, if that is known."""
+    known = stage.catalog().at_hand().get(video.model or "") if video.duration is None else None
+    if known is None:
+        return video
+    usual = billed_seconds(body, known)
+    return video if usual.said else replace(video, duration=usual.value)
+
+
 def _number(value: Any) -> float | None:
     try:
         found = float(str(value).removesuffix("s")) if not isinstance(value, bool) else None
@@ -167,7 +177,7 @@ async def of_blocking(stage: Stage, job: Job, generation_id: str | None = None) 
     status: Status = "processing" if clip is None else "succeeded"
     if job.state in ("refused", "dropped", "failed", "cancelled"):
         status = "cancelled" if job.state == "cancelled" else "failed"
-    return Video(
+    video = Video(
         status=status,
         generation_id=clip.generation_id if clip else local_id(job),
         url=clip.url if clip else None,
@@ -180,6 +190,7 @@ async def of_blocking(stage: Stage, job: Job, generation_id: str | None = None) 
         error=job.note if status == "failed" else None,
         created=job.created,
     )
+    return timed(stage, video, job.body)
 
 
 async def listed(stage: Stage, status: str | None, model: str | None, limit: int) -> list[Video]:
@@ -196,7 +207,7 @@ async def listed(stage: Stage, status: str | None, model: str | None, limit: int
     newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)[: max(0, limit)]
     known = await stage.ledger.run(clips, await stage.scope(), [one.generation_id for one in newest])
     await saw(stage, newest, known)
-    videos = [video_of(one, known.get(one.generation_id)) for one in newest] + films
+    videos = [timed(stage, video_of(one, known.get(one.generation_id)), one.parameters) for one in newest] + films
     return sorted(videos, key=lambda one: one.created or 0.0, reverse=True)[: max(0, limit)]
 
 

@@ -84,7 +84,7 @@ class AsyncStudio:
 
         animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
         """
-        plan = await planning.planned(self._stage, planning.requested(request, words))
+        plan = await planning.planned(self._stage, planning.requested(request, words), files)
         if not animatic:
             return plan
         from .looking import previewed

@@ -194,12 +194,21 @@ def all_said(texts: Iterable[str]) -> list[str]:
 
 def weight(answer: Answer) -> int:
     """Bytes of JSON, less its lists of videos: those are as long as what was asked for."""
-    told = answer.model_dump(mode="json", exclude={"takes", "shots", "videos"})
-    return len(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(_json(answer, {"takes", "shots", "videos"}))
+
+
+def _json(answer: Answer, without: set[str] | None = None) -> bytes:
+    told = answer.model_dump(mode="json", exclude=without)
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def fitted(answer: V) -> V:
-    """No more than 1 KB where that can be had: warnings give way, the last of them first."""
+    """No more than 1 KB where that can be had: first the links of a film's shots give way, where the film itself is
+    there or on its way, then warnings, the last of them first.
+    """
+    if answer.shots and (answer.file or answer.status != "succeeded") and len(_json(answer)) > LARGEST:
+        bare = [Part(status=shot.status, generation_id=shot.generation_id, error=shot.error) for shot in answer.shots]
+        answer = answer.model_copy(update={"shots": bare})
     warnings = answer.warnings
     for kept in range(len(warnings) - 1, -1, -1):
         if weight(answer) <= LARGEST:

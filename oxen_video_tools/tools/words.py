@@ -12,6 +12,7 @@ from .answers import Part, VideoAnswer, all_said, number, said
 if TYPE_CHECKING:
     from ..studio.answers import Video
 
+FILE = "Show the file to the user."
 KEEP = "The link expires; get_video gives a fresh one, save_video keeps the file."
 
 
@@ -55,7 +56,7 @@ def _delivered(video: Video) -> str:
     if video.url or any(take.url for take in video.takes):
         return KEEP
     if video.file:
-        return "Show the file to the user."
+        return FILE
     if video.shots:
         return "The shots were delivered one by one: see shots and warnings. save_video with this id joins them."
     return f"Call get_video with generation_ids={ids([video])} for the link."

@@ -183,3 +183,17 @@ async def test_a_failed_shot_as_the_agent_reads_it(hub: Sandbox, opened: Open) -
     assert "same arguments" in (failed.value.fix or "")
     assert (await generate.run(studio, request, call)).structured["status"] == "succeeded"
     assert len(accepted(hub)) == 4
+
+
+async def test_a_video_of_a_models_usual_length_says_how_long_it_is(opened: Open) -> None:
+    studio = opened()
+    made = await studio.generate(model=SIDE_BY_SIDE, prompt="A fox", wait_seconds=0)
+    done = await studio.get(made.generation_id, wait_seconds=30)
+    [line] = await studio.list()
+    assert (made.duration, done.duration, line.duration) == (5, 5, 5)
+
+
+async def test_a_length_that_only_has_a_bound_stays_open(opened: Open) -> None:
+    studio = opened()
+    made = await studio.generate(model="bytedance-seedance-2-0-text-to-video", prompt="A fox")
+    assert made.duration is None

@@ -74,6 +74,29 @@ async def test_a_saved_file_is_served_itself_with_ranges(settings: Settings, hub
     assert (part.status_code, part.content) == (206, b"ftyp")
 
 
+SHOTS = [{"prompt": f"Shot {n}: a fox", "duration": 5} for n in (1, 2)]
+FILM = {"model": "kling-video-v2-6-pro-text-to-video", "multi_prompt": SHOTS}
+
+
+async def test_a_film_that_was_joined_here_has_a_link_too(settings: Settings, hub: Sandbox) -> None:
+    with served(settings, lasting()) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
+            again = words(await client.call_tool("get_video", {"generation_ids": [film["generation_id"]]}))
+        played = httpx.get(here(film["url"], address))
+    assert film["generation_id"].startswith("film-") and film["url"] == again["url"] and "lasts" in film["next"]
+    assert played.status_code == 200 and played.content == Path(film["file"]).read_bytes()
+
+
+async def test_without_links_a_film_says_how_it_can_be_had(settings: Settings, hub: Sandbox) -> None:
+    with served(settings, Options(log_level="ERROR")) as address:
+        async with client_with(address, headers=bearer(KEY)) as client:
+            film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
+            shot = words(await client.call_tool("get_video", {"generation_ids": [film["shots"][1]["generation_id"]]}))
+    assert film["url"] is None and "OXEN_VIDEO_MCP_PUBLIC_URL" in film["next"]
+    assert shot["url"].startswith(hub.base_url)
+
+
 async def test_a_link_is_for_one_video_and_cannot_be_made_up(settings: Settings) -> None:
     with served(settings, lasting()) as address:
         async with client_with(address, headers=bearer(KEY)) as client:

@@ -123,6 +123,23 @@ def test_many_takes_do_not_push_a_warning_out() -> None:
     assert len(told.takes) == 20
 
 
+def shots(count: int) -> tuple[Video, ...]:
+    return tuple(Video("succeeded", f"gen_{n}", url=URL, duration=5.0) for n in range(count))
+
+
+@pytest.mark.parametrize(("status", "file"), [("succeeded", Path("/v/film.mp4")), ("processing", None)])
+def test_the_shots_of_a_long_film_are_named_and_no_more(status: Any, file: Path | None) -> None:
+    told = fitted(answered(Video(status, "film-1", file=file, shots=shots(6), warnings=("mind this",))))
+    assert len(Reply(told).text.encode()) <= LARGEST
+    assert [shot.generation_id for shot in told.shots] == [f"gen_{n}" for n in range(6)]
+    assert told.warnings == ["mind this"]
+
+
+def test_shots_that_were_delivered_one_by_one_keep_their_links() -> None:
+    told = fitted(answered(Video("succeeded", "film-1", shots=shots(9))))
+    assert [shot.url for shot in told.shots] == [URL] * 9
+
+
 def test_nothing_but_url_carries_a_signature() -> None:
     told = answered(video(url=URL, warnings=(f"see {URL}",)))
     assert "oxen_signature" not in json.dumps(told.model_dump(mode="json", exclude={"url"}))
