@@ -54,7 +54,7 @@ def _command(parent: Any, name: str, command: Any) -> str:
     for option in command.params:
         names = ", ".join(f"`{one}`" for one in (*option.opts, *option.secondary_opts))
         rows.append(f"| {names} | {_cell(getattr(option, 'help', None) or '')} |")
-    return "\n".join([f"## `{parent.info_name} {name}`", "", _cell(command.help or ""), "", *rows])
+    return "\n".join([f"### `{parent.info_name} {name}`", "", _cell(command.help or ""), "", *rows])
 
 
 def exits() -> str:

@@ -233,7 +233,8 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[answers.Progress], None]]
                 name = f"shot {news.shot}" if news.shot else short(news.generation_id)
                 tasks[key] = progress.add_task(name, total=1.0, words="")
             done = news.fraction if news.shot_fraction is None else news.shot_fraction
-            progress.update(tasks[key], completed=done, words=escape(news.text))
+            words = news.text.removeprefix(f"shot {news.shot}/{news.shots} ")
+            progress.update(tasks[key], completed=done, words=escape(words))
 
         yield report
 
