@@ -32,6 +32,10 @@ async def recover(stage: Stage) -> list[Recovered]:
     walked: list[Recovered] = []
     while jobs := await stage.ledger.run(walk, scope, begun):
         walked += [await _walked(stage, job, found=job.job in unclear) for job in jobs]
+    for name in sorted(unclear - {one.job for one in walked}):
+        job = await stage.ledger.run(job_named, name)
+        if job is not None and job.generation_ids:  # found, and it had ended by then
+            walked.append(_told(job, "found", f"It is {job.state}."))
     await settle_costs(stage, BACK)
     if stage.settings.save == "always":
         walked += [await _kept(stage, one) for one in await stage.ledger.run(undelivered, scope, begun - BACK)]
