@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,36 @@ def oxen(oxen_sandbox: Any, tmp_path: Path) -> Run:
     }
 
     def run(
-        *arguments: str, stdin: str | None = None, prog: str | None = None, **changes: str | None
+        *arguments: str,
+        stdin: str | None = None,
+        prog: str | None = None,
+        until: Callable[[], bool] | None = None,
+        **changes: str | None,
     ) -> subprocess.CompletedProcess[str]:
         changed = {name: value for name, value in (environment | changes).items() if value is not None}
         program = (
             [str(Path(sys.executable).with_name(prog))] if prog else [sys.executable, "-m", "oxen_video_tools.cli"]
         )
         command = [*program, *arguments]
+        if until is not None:
+            return killed(command, until, changed, tmp_path)
         return subprocess.run(
             command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=90
         )
 
     return run
+
+
+def killed(
+    command: list[str], until: Callable[[], bool], environment: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """The command, killed as soon as this is so."""
+    process = subprocess.Popen(
+        command, env=environment, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    latest = time.monotonic() + 60
+    while not until():
+        assert process.poll() is None and time.monotonic() < latest
+        time.sleep(0.02)  # another process is at work: there is nothing to wait on but what it does
+    process.kill()
+    return subprocess.CompletedProcess(command, process.wait(), *process.communicate())

@@ -254,3 +254,20 @@ def test_a_shell_completes_the_commands(oxen: Run, shell: str) -> None:
 def test_generate_reads_a_storyboard_from_standard_input(oxen: Run, board: str) -> None:
     made = json.loads(oxen("generate", "-", "--yes", "--json", stdin=board).stdout)
     assert (made["status"], made["duration"]) == ("succeeded", 10)
+
+
+@pytest.mark.oxen_sandbox(speed=10)
+def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
+    oxen: Run, oxen_sandbox: Any, tmp_path: Path
+) -> None:
+    lines = [{"prompt": f"bird {number}", "duration": 5, "model": FOX[-1]} for number in range(5)]
+    (tmp_path / "birds.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    command = ("batch", "birds.jsonl", "--at-once", "2", "--yes")
+    killed = oxen(*command, until=lambda: oxen_sandbox.ledger()["accepted"] >= 2)
+    assert killed.returncode != 0 and not (tmp_path / "birds.report").exists()
+    done = oxen(*command)
+    assert done.returncode == 0, done.stderr
+    assert "5 of 5 made" in done.stdout and "5 of 5" in done.stderr.splitlines()[-1]  # progress without a terminal
+    assert oxen_sandbox.ledger()["accepted"] == 5
+    page = (tmp_path / "birds.report/report.html").read_text()
+    assert page.count("<article>") == page.count("data:image/jpeg;base64,") == 5
