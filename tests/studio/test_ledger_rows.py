@@ -557,6 +557,86 @@ async def test_why_it_was_not_found_is_kept_for_whoever_asks_next(ledger: Ledger
     assert await named(ledger, live.job) == live
 
 
+async def test_what_is_sent_again_is_unclear_until_it_has_arrived(ledger: Ledger) -> None:
+    job = await lost(ledger)
+    again = await ledger.run(unclear.reopen, job.job, "me:2", NOW + 100, LEASE, 500_000)
+    note = "a person has it sent again"
+    assert again == replace(job, owner="me:2", lease=NOW + 100 + LEASE, note=note) == await named(ledger, job.job)
+    assert await ledger.run(booking.committed, ME, NOW + 100) == 500_000
+    assert await ledger.run(booking.unsent, job.job, "me:2", "refused", NOW + 101, "no credits") is True
+    refused = replace(job, note="it could not be sent again: no credits")
+    assert await named(ledger, job.job) == refused, "that says nothing of the first time"
+
+
+async def test_sending_again_needs_a_budget_as_the_first_time_did(ledger: Ledger) -> None:
+    job = await lost(ledger)
+    await running(ledger, "g1", intent=replace(PLAIN, request="s"))
+    with pytest.raises(OverBudget) as caught:
+        await ledger.run(unclear.reopen, job.job, "me:2", NOW + 100, LEASE, 999_999)
+    assert "This may cost $0.50" in caught.value.message
+    assert await named(ledger, job.job) == job
+    assert (await ledger.run(unclear.reopen, job.job, "me:2", NOW + 100, LEASE, 1_000_000)).owner == "me:2"
+
+
+async def nameless(ledger: Ledger, request: str, *ids: str, now: float = NOW) -> Job:
+    """Made by the blocking route, whose answer tells no id."""
+    job = await sending(ledger, replace(PLAIN, request=request, route="sync", expects=len(ids)), now)
+    made = [
+        Clip(ME, one, status="succeeded", model="kling", created=now, file=f"/v/{one}.mp4", sha256="00", size=5)
+        for one in ids
+    ]
+    await ledger.run(booking.arrived, job.job, made, now + 1)
+    return await named(ledger, job.job)
+
+
+async def test_a_result_without_a_name_gets_the_hubs(ledger: Ledger) -> None:
+    job = await nameless(ledger, "r", "sync-1", "sync-1-1")
+    assert job.is_nameless
+    kept = await clip(ledger, "sync-1-1")
+    await saw(ledger, Clip(ME, "g2", status="succeeded"))  # somebody listed it meanwhile
+    finds = {job.job: [Clip(ME, "g1"), Clip(ME, "g2")]}
+    assert await ledger.run(unclear.adopt, finds, [job.job], nobody, NOW + 9) is True
+    assert await named(ledger, job.job) == replace(job, generation_ids=("g1", "g2"))
+    assert await clip(ledger, "g2") == replace(kept, generation_id="g2")
+    assert await ledger.run(steps.clips, ME, ["sync-1", "sync-1-1"]) == {}
+
+
+async def test_who_may_lay_claim_to_a_generation(ledger: Ledger) -> None:
+    old = await nameless(ledger, "old", "sync-0", now=NOW - booking.DAY)
+    fresh = await nameless(ledger, "fresh", "sync-1", now=NOW)
+    unsure = await lost(ledger, replace(PLAIN, request="lost"))
+    live = await sending(ledger, replace(PLAIN, request="live"), NOW + 1)
+    await running(ledger, "g1", intent=replace(PLAIN, request="known"))
+    await planned(ledger, replace(PLAIN, request="plan"))
+    assert await ledger.run(unclear.idless, ME, NOW) == [unsure, live, fresh]
+    before = {one.job for one in await ledger.run(unclear.idless, ME, NOW - 1)}
+    assert before == {unsure.job, live.job, old.job, fresh.job}
+    assert await ledger.run(unclear.idless, "hub|you", NOW) == []
+
+
+async def test_a_nameless_rival_is_counted(ledger: Ledger) -> None:
+    job, twin = await lost(ledger), await nameless(ledger, "s", "sync-1")
+    finds = {job.job: [Clip(ME, "g1")]}
+    assert await ledger.run(unclear.adopt, finds, [job.job], lambda one: one == twin, NOW) is False
+    assert await ledger.run(unclear.adopt, finds, [job.job, twin.job], lambda one: one == twin, NOW) is True
+
+
+async def test_a_generation_and_its_job_are_read_together(ledger: Ledger) -> None:
+    job = await running(ledger, "g1")
+    await saw(ledger, Clip(ME, "s1"))
+    assert await ledger.run(steps.clip_and_job, ME, "g1") == (await clip(ledger, "g1"), job)
+    assert await ledger.run(steps.clip_and_job, ME, "s1") == (await clip(ledger, "s1"), None)
+    assert await ledger.run(steps.clip_and_job, ME, "nowhere") == (None, None)
+
+
+async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledger) -> None:
+    job = await sending(ledger, replace(PLAIN, expects=2))
+    made = [Clip(ME, "g1", status="succeeded", cost=3), Clip(ME, "g2", status="failed", cost=4)]
+    told = await ledger.run(booking.arrived, job.job, made, NOW + 1)
+    assert told == await named(ledger, job.job)
+    assert (told.state, told.cost, told.generation_ids) == ("succeeded", 7, ("g1", "g2"))
+
+
 # ---- plain readings --------------------------------------------------------------------------------------------------
 
 
