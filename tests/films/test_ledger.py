@@ -191,6 +191,183 @@ async def test_films_and_their_shots_are_found(ledger: Ledger) -> None:
     assert await ledger.run(films.newest_films, "hub|you", 9) == []
 
 
+# -- row by row --------------------------------------------------------------------------------------------------------
+
+RICH = replace(
+    FILM,
+    film=film_id("hub|me", "rich", 2),
+    request="rich",
+    take=2,
+    way="side by side",
+    model="veo",
+    shares=(1, 2, 3),
+    asked={"prompt": "Über Köln", "b": 1},
+    agreed=6,
+)
+CUT = films.Cut("/v/f.mp4", "00ff", 7, 15.5, "two codecs")
+
+
+async def film(ledger: Ledger, name: str = FILM.film) -> Film:
+    found = await ledger.run(films.film_named, name)
+    assert found is not None
+    return found
+
+
+async def test_every_word_of_it_is_kept(ledger: Ledger) -> None:
+    assert await begin(ledger, RICH, NOW + 7)
+    assert await film(ledger, RICH.film) == replace(RICH, created=NOW + 7, owner=ledger.owner, lease=NOW + 7 + LEASE)
+    assert await ledger.run(films.film_named, "film-else") is None
+    assert await ledger.run(films.standing, "film-else") is None
+    assert [one.job.reserved for one in (await parts(ledger, RICH.film)) if one.job] == [1, 2, 3]
+    assert not await begin(ledger, RICH, NOW + 8)
+
+
+async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[films.Part, ...]:
+    found = await ledger.run(films.standing, name)
+    assert found is not None
+    return found.parts
+
+
+async def test_each_part_has_its_last_try_and_its_first_clip(ledger: Ledger) -> None:
+    await begin(ledger)
+    await shot(ledger, 1, "failed")
+    again = await ledger.run(films.rebook, FILM.intent(1, "queue"), ledger.owner, NOW + 5, LEASE, None)
+    assert again is not None and again.mine and again.job.created == NOW + 5
+    await shot(ledger, 1, "succeeded", NOW + 6)
+    found = await standing(ledger)
+    assert [part.number for part in found.parts] == [0, 1, 2] and len(found.tries) == 4
+    assert [part.state for part in found.parts] == ["open", "done", "open"]
+    last = found.parts[1]
+    assert last.job is not None and last.job.job == again.job.job and last.job.generation_ids == ("g1-succeeded",)
+    assert last.clip == Clip("hub|me", "g1-succeeded", again.job.job, status="succeeded", model="kling")
+    assert await ledger.run(films.part_of, FILM.film, 1) == last
+    assert await ledger.run(films.part_of, FILM.film, 9) == films.Part(9)
+    assert await ledger.run(films.part_of, "film-else", 1) == films.Part(1)
+    assert found.in_state("done") == (last,) and not found.is_shot and found.is_begun
+    assert found.spent == 700_000, "each try was paid"
+
+
+async def test_several_clips_of_a_part_are_in_their_order(ledger: Ledger) -> None:
+    await begin(ledger)
+    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
+    assert planned is not None
+    assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW, LEASE)
+    made = [Clip("hub|me", name, status="succeeded") for name in ("z", "a")]
+    await ledger.run(booking.arrived, planned.job, made, NOW)
+    part = await ledger.run(films.part_of, FILM.film, 0)
+    assert part.job is not None and part.job.generation_ids == ("z", "a")
+    assert part.clip is not None and part.clip.generation_id == "z"
+
+
+async def test_a_film_that_was_taken_up_is_agreed_to_anew(ledger: Ledger, other: Ledger) -> None:
+    await begin(ledger)
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, "Shot 1 failed")
+    stopped = await film(ledger)
+    assert stopped == replace(FILM, note="Shot 1 failed", ended=NOW + 1)
+    intents = [FILM.intent(number, "queue") for number in range(3)]
+    assert await other.run(films.take_up, FILM, intents, 77, other.owner, NOW + 2, 30.0, None) is True
+    assert await film(ledger) == replace(FILM, agreed=77, owner=other.owner, lease=NOW + 32)
+    booked = [part.job for part in await parts(ledger)]
+    assert [(one.owner, one.lease, one.created) for one in booked if one] == [(other.owner, NOW + 32, NOW + 2)] * 3
+    assert await other.run(films.take_up, FILM, [], 78, other.owner, NOW + 3, 30.0, None) is True, "one's own"
+    assert (await film(ledger)).agreed == 78
+    assert await ledger.run(films.take_up, FILM, [], 79, ledger.owner, NOW + 4, 30.0, None) is False
+    assert await ledger.run(films.take_up, FILM, [], 79, ledger.owner, NOW + 33, 30.0, None) is True, "it ran out"
+
+
+async def test_taking_up_more_than_is_left_changes_nothing(ledger: Ledger) -> None:
+    await begin(ledger)
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, None)
+    before = await film(ledger)
+    assert (before.note, before.owner) == (None, None)
+    with pytest.raises(OverBudget):
+        await take_up(ledger, [0, 1, 2], NOW + 2, 1_049_999)
+    assert await film(ledger) == before and await states(ledger) == ["open"] * 3
+    assert await take_up(ledger, [0, 1, 2], NOW + 2, 1_050_000)
+
+
+async def test_a_note_stays_where_none_is_given(ledger: Ledger) -> None:
+    await begin(ledger)
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, "Shot 1 failed")
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 2, "not its owner's any more")
+    assert (await film(ledger)).note == "Shot 1 failed"
+    dropped = [one.job for one in await parts(ledger)]
+    assert {(one.state, one.note, one.ended) for one in dropped if one} == {
+        ("dropped", "its film stopped before it", NOW + 1)
+    }
+
+
+async def test_holding_renews_the_film_and_what_it_has_planned(ledger: Ledger, other: Ledger) -> None:
+    await begin(ledger)
+    await shot(ledger, 0)
+    assert await ledger.run(films.hold, FILM.film, ledger.owner, NOW + 10, 30.0) is True
+    assert (await film(ledger)).lease == NOW + 40
+    assert [one.job.lease for one in await parts(ledger) if one.job] == [0, NOW + 40, NOW + 40]
+    assert await other.run(films.hold, FILM.film, other.owner, NOW + 11, 30.0) is False
+    assert await ledger.run(films.hold, "film-else", ledger.owner, NOW + 11, 30.0) is False
+    assert (await film(ledger)).lease == NOW + 40
+
+
+async def test_only_a_planned_part_of_ones_own_is_filled(ledger: Ledger, other: Ledger) -> None:
+    await begin(ledger)
+    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
+    assert planned is not None
+    filled = await ledger.run(films.fill, planned, ledger.owner, {"seed": 1}, NOW + 5, 30.0)
+    assert filled == replace(planned, body={"seed": 1}, lease=NOW + 35)
+    assert await other.run(films.fill, planned, other.owner, {"seed": 2}, NOW + 5, 30.0) is None
+    assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW + 6, 30.0)
+    assert await ledger.run(films.fill, planned, ledger.owner, {"seed": 3}, NOW + 7, 30.0) is None
+    found = (await ledger.run(films.part_of, FILM.film, 0)).job
+    assert found is not None and found.body == {"seed": 1}
+
+
+async def test_a_part_is_booked_again_within_the_budget(ledger: Ledger) -> None:
+    await begin(ledger)
+    first = (await ledger.run(films.part_of, FILM.film, 0)).job
+    assert first is not None
+    await ledger.run(booking.unsent, first.job, ledger.owner, "dropped", NOW, "slept")
+    with pytest.raises(OverBudget):
+        await ledger.run(films.rebook, FILM.intent(0, "queue"), ledger.owner, NOW, LEASE, 1_049_999)
+    again = await ledger.run(films.rebook, FILM.intent(0, "queue"), ledger.owner, NOW + 1, 30.0, 1_050_000)
+    assert again is not None and (again.job.owner, again.job.lease) == (ledger.owner, NOW + 31)
+
+
+async def test_cancelling_drops_what_was_planned(ledger: Ledger) -> None:
+    await begin(ledger)
+    await shot(ledger, 0)
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, "Shot 2 failed")
+    await take_up(ledger, [1, 2], NOW + 2)
+    assert await ledger.run(films.cancel_film, FILM, NOW + 3) is True
+    assert await film(ledger) == replace(FILM, state="cancelled", agreed=0, ended=NOW + 3)
+    tries = (await standing(ledger)).tries
+    assert [one.state for one in tries] == ["succeeded"] + ["dropped"] * 4
+    assert await ledger.run(booking.committed, "hub|me", NOW + 3) == 350_000
+
+
+async def test_how_it_was_delivered_is_kept(ledger: Ledger, other: Ledger) -> None:
+    await begin(ledger)
+    assert await other.run(films.cut_film, FILM.film, CUT, other.owner, NOW + LEASE - 1) is False
+    assert await ledger.run(films.cut_film, FILM.film, CUT, ledger.owner, NOW + 5) is True
+    cut = replace(FILM, owner=ledger.owner, lease=NOW + LEASE, state="delivered", note="two codecs", ended=NOW + 5)
+    cut = replace(cut, file="/v/f.mp4", sha256="00ff", size=7, duration=15.5)
+    assert await film(ledger) == cut
+    assert await ledger.run(films.cancel_film, FILM, NOW + 6) is False and await film(ledger) == cut
+    assert await other.run(films.cut_film, FILM.film, films.Cut(), other.owner, NOW + LEASE) is True, "nobody holds it"
+    assert await ledger.run(films.cut_film, "film-else", CUT, ledger.owner, NOW) is False
+
+
+async def test_shots_are_found_among_very_many_generations(ledger: Ledger) -> None:
+    await begin(ledger)
+    await shot(ledger, 0)
+    await shot(ledger, 1)
+    asked = ["g1-succeeded", *(f"x{number}" for number in range(1000)), "g0-succeeded"]
+    assert await ledger.run(films.films_of, "hub|me", asked) == dict.fromkeys(
+        ["g1-succeeded", "g0-succeeded"], FILM.film
+    )
+    assert await ledger.run(films.films_of, "hub|you", asked) == {}
+    assert await ledger.run(films.films_of, "hub|me", []) == {}
+
+
 # -- pure --------------------------------------------------------------------------------------------------------------
 
 
