@@ -158,13 +158,23 @@ def _row(one: batch.Done) -> dict[str, Any]:
     }
 
 
+STYLE = """
+:root{color-scheme:light dark}body{font:16px system-ui;margin:2rem}h2{font-size:1rem;margin:.4rem 0}
+main{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:1.5rem}
+img{width:100%;border-radius:6px}p{margin:.2rem 0;overflow-wrap:anywhere;font-size:.85rem}.failed,.cancelled{color:#c33}
+""".replace("\n", "")
+
+
 def _page(summary: dict[str, Any], rows: list[dict[str, Any]], sheets: dict[int, bytes]) -> str:
-    cards = "\n".join(_card(row, sheets.get(row["line"])) for row in rows)
+    """One page that needs nothing else. What did not succeed stands first."""
+    ordered = sorted(rows, key=lambda row: (row["status"] == "succeeded", row["line"]))
+    cards = "\n".join(_card(row, sheets.get(row["line"])) for row in ordered)
+    missed = f", {summary['failed']} not made" if summary["failed"] else ""
     return (
-        "<!doctype html><meta charset=utf-8><title>Batch report</title><style>"
-        "body{font:16px system-ui;margin:2rem;max-width:70rem}article{border-top:1px solid #ccc;padding:1rem 0}"
-        "img{max-width:100%;border-radius:6px}.failed,.cancelled{color:#b00}</style>"
-        f"<h1>{summary['succeeded']} of {summary['lines']} videos, ${summary['cost_usd']:.2f}</h1>\n{cards}\n"
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Batch report</title><style>{STYLE}</style>"
+        f"<h1>{summary['succeeded']} of {summary['lines']} videos{missed}, {show.dollars(summary['cost_usd'])}</h1>\n"
+        f"<main>\n{cards}\n</main></html>\n"
     )
 
 
@@ -173,8 +183,9 @@ def _card(row: dict[str, Any], sheet: bytes | None) -> str:
     if sheet:
         picture = f'<img alt="contact sheet" src="data:image/jpeg;base64,{base64.b64encode(sheet).decode()}">'
     status, model, prompt = (html.escape(row[name] or "") for name in ("status", "model", "prompt"))
+    price = f" {show.dollars(row['cost_usd'])}" if row["cost_usd"] is not None else ""
     told = html.escape(row["error"] or row["generation_id"] or "")
     return (
-        f"<article><h2>{row['line']}. {prompt[:200]}</h2>"
-        f'<p><b class="{status}">{status}</b> {model} {told}</p>{picture}</article>'
+        f"<article>{picture}<h2>{row['line']}. {prompt[:200]}</h2>"
+        f'<p><b class="{status}">{status}</b> {model}{price}</p><p>{told}</p></article>'
     )
