@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SIZE ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray
+.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,8 +24,9 @@ demo: install ## the whole way, from an agent's words to a video, with no key
 test: install ## run the tests
 	$(BIN)/python -m pytest
 
-full: install ## the tests that take longer than CI allows
+full: install ## all tests, those too that take longer than CI allows; then `mutants`
 	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config"
+	$(MAKE) mutants
 
 pythons: install ## run the tests on every supported Python that is here
 	$(BIN)/python scripts/test_pythons.py
@@ -33,8 +34,9 @@ pythons: install ## run the tests on every supported Python that is here
 coverage: install ## line coverage of hub, catalog, studio and tools
 	$(BIN)/python -m pytest -q $(foreach room,hub catalog studio tools,--cov=oxen_video_tools.$(room)) --cov-report=term-missing:skip-covered
 
-mutants: install ## small changes to code that must not break: do the tests notice? Hours; SAMPLE=40 tries some
-	$(BIN)/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE))
+mutants: SAMPLE ?= 60
+mutants: install ## small changes to code that must not break: are they noticed? SAMPLE=60 in each of four rooms, at most 2 h 10 min in all; SAMPLE=all: hours
+	$(BIN)/python scripts/mutants.py $(if $(filter all,$(SAMPLE)),--minutes 600,--sample $(SAMPLE) --minutes 25)
 
 pictures: install ## draw the pictures of README and docs anew
 	$(BIN)/python scripts/make_pictures.py
