@@ -71,13 +71,14 @@ def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMI
     seen = _watched(path, facts, limits)
     if not seen.pictures:
         raise unreadable(path, "it holds no picture that can be decoded")
-    structure = _structure(path)
-    loudness = _loudness(path, limits) if facts.has_audio else None
-    complete = not (structure.problems or seen.damaged or seen.missing)
+    return _told(facts, seen, _structure(path), _loudness(path, limits) if facts.has_audio else None, max_bytes)
+
+
+def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float | None, most: int) -> Inspection:
     return Inspection(
         duration=round(facts.duration or seen.end, 3),
-        width=facts.width,
-        height=facts.height,
+        width=facts.width or 0,
+        height=facts.height or 0,
         fps=round(facts.fps, 3) if facts.fps else None,
         video_codec=facts.video_codec,
         audio_codec=facts.audio_codec,
@@ -86,9 +87,9 @@ def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMI
         black=_rounded(seen.watching.black),
         frozen=_rounded(seen.watching.frozen),
         loudness=loudness,
-        complete=complete,
+        complete=not (structure.problems or seen.damaged or seen.missing),
         warnings=tuple(_warnings(facts, seen, structure, loudness)),
-        sheet=sheet_of(seen.pictures, max_bytes),
+        sheet=sheet_of(seen.pictures, most),
     )
 
 

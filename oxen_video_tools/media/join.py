@@ -67,8 +67,7 @@ def join(
         raise InvalidRequest(f"The film would be {seconds:.0f} s long; {limits.seconds:.0f} s is the limit.")
     joining = _Joining(clips, seconds, Path(music) if music else None, on_progress or _untold, limits)
     with written(Path(out)) as unfinished:
-        joined = joining.write(unfinished, fade)
-    return Joined(Path(out), *joined)
+        return Joined(Path(out), *joining.write(unfinished, fade))
 
 
 def _untold(fraction: float) -> None:

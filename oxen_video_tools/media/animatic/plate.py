@@ -92,19 +92,21 @@ class Plate:
         edge = max(2, min(height, (int(min(line.max() + 3, self.height)) - top + 1) & ~1))
         alpha = np.full((height, self.width), 255, np.uint8)
         alpha[:edge] = np.clip((rows[:edge] - line[None] + 0.5) * 255, 0, 255)
-        share = np.clip((rows - top) / (fade * self.height), 0, 1)
-        colours = yuv(array(high) + (array(low) - array(high)) * share)
-        luma = np.repeat(colours[:, :1], self.width, 1)
-        if light:
-            lit = self._slopes(line) * light * np.exp(-np.maximum(0, rows - line[None]) / (self.unit * 0.07))
-            luma = luma + lit
-        if grain:
-            luma = luma + (enlarged(clouds(self.chance, 240, 135, 4, 14), self.width, height, False) - 0.5) * grain
+        colours = yuv(array(high) + (array(low) - array(high)) * np.clip((rows - top) / (fade * self.height), 0, 1))
+        luma = colours[:, :1] + self._relief(line, rows, light, grain)
         u, v = (np.repeat(np.round(colours[::2, n : n + 1]), self.width // 2, 1).astype(np.uint8) for n in (1, 2))
-        planes = (np.clip(luma + 0.5, 16, 235).astype(np.uint8), u, v)
-        layer = Layer(planes, alpha, top=top, depth=depth, solid=edge)
+        layer = Layer((np.clip(luma + 0.5, 16, 235).astype(np.uint8), u, v), alpha, top=top, depth=depth, solid=edge)
         self.layers.append(layer)
         return layer
+
+    def _relief(self, line: Floats, rows: Floats, light: float, grain: float) -> Floats:
+        """Luma that light and roughness add, for each pixel of these rows."""
+        relief = np.zeros((len(rows), self.width), np.float32)
+        if light:
+            relief += self._slopes(line) * light * np.exp(-np.maximum(0, rows - line[None]) / (self.unit * 0.07))
+        if grain:
+            relief += (enlarged(clouds(self.chance, 240, 135, 4, 14), self.width, len(rows), False) - 0.5) * grain
+        return relief
 
     def _slopes(self, line: Floats) -> Floats:
         """How far each column leans towards the light, -1 to 1, softened."""
