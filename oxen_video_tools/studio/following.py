@@ -11,6 +11,7 @@ from .delivery import keep
 from .ledger_booking import DAY
 from .ledger_following import payers, see, settle, unsettled
 from .ledger_records import LOCAL, Clip
+from .ledger_steps import clips
 from .money import micros
 from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
 
@@ -110,6 +111,17 @@ async def _settle_in(stage: Stage, namespace: str | None, wanted: Mapping[str, C
         if is_last(page) or _is_past(page.generations, missing.values()):
             break
     return [one for one in wanted if one not in missing]
+
+
+async def settle_one(stage: Stage, record: Generation) -> None:
+    """What a generation cost that has just ended, whoever made it."""
+    await settle_costs(stage)
+    one = record.generation_id
+    clip = (await stage.ledger.run(clips, await stage.scope(), [one])).get(one)
+    if clip is not None and clip.job is None and clip.cost is None:
+        for namespace in dict.fromkeys((None, record.namespace)):
+            if await _settle_in(stage, namespace, {one: clip}):
+                break
 
 
 def _is_past(page: Sequence[Generation], missing: Iterable[Clip]) -> bool:

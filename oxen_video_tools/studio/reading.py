@@ -15,7 +15,7 @@ from ..catalog.pricing import billed_seconds
 from ..errors import InvalidRequest, NotFound, OxenError
 from .answers import Report, Status, Video
 from .blocking import job_of_local, local_id
-from .following import kept, saw, settle_costs
+from .following import kept, saw, settle_one
 from .inputs import is_film
 from .ledger_following import typical
 from .ledger_records import Clip, Job
@@ -232,6 +232,6 @@ async def cancelled(stage: Stage, generation_id: str) -> Video:
     record = await (await stage.hub()).cancel(generation_id)
     await shown(stage, record)
     if record.status == "cancelled":
-        with suppress(OxenError):
-            await asyncio.wait_for(asyncio.shield(stage.own(settle_costs(stage))), SETTLING)
+        with suppress(OxenError, asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(stage.own(settle_one(stage, record))), SETTLING)
     return await shown(stage, record)
