@@ -180,7 +180,10 @@ async def _started(stage: Stage, opening: Opening, pays: tuple[int, ...]) -> Sho
     here: Shooting | None = stage.films.get(film.film)
     if here is not None or opening.is_new or _is_delivered(await standing_of(stage, film.film)):
         return here
-    return shooting.begin() if await ledger.run(take_up, film, intents, film.agreed, *lease) else None
+    if not await ledger.run(take_up, film, intents, film.agreed, *lease):
+        return None
+    here = stage.films.get(film.film)  # another call of this process may have been quicker
+    return here or shooting.begin()
 
 
 def _is_delivered(found: Standing) -> bool:

@@ -17,7 +17,7 @@ from ..clock import Clock
 from ..errors import OxenError, TimedOut
 from .blocking import post_and_wait
 from .following import settle_soon
-from .ledger_booking import arrived, mark_sending, renew, reserve, unclear, unsent
+from .ledger_booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
 from .ledger_records import FREED, Clip, Intent, Job, State
 from .ledger_steps import job_named
 from .reconcile import clip_of, reconcile, unclear_error
@@ -46,18 +46,23 @@ class GaveUpError(TimedOut):
 
 
 class Gate:
-    """Stands right before the first byte of each try. open: whether the last try was let through."""
+    """Stands right before the first byte of each try. open: whether the last try was let through.
+
+    marked: when the job was last marked as sending.
+    """
 
     def __init__(self, stage: Stage, job: Job) -> None:
         self._stage, self._job = stage, job
         self.open = False
+        self.marked = job.sent
 
     async def __call__(self) -> None:
         self.open = False
         clock, ledger = self._stage.clock, self._stage.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease):
-            raise GaveUpError("Another process has taken this job over.", charged="no")
+        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease, self.marked):
+            raise GaveUpError("Somebody else has taken this job over.", charged="no")
+        self.marked = wall
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
         self.open = True
@@ -181,7 +186,10 @@ async def _unanswered(stage: Stage, job: Job, gate: Gate, error: OxenError) -> J
     ledger, now = stage.ledger, stage.clock.time()
     if not gate.open or error.charged == "no":  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
-        await ledger.run(unsent, job.job, ledger.owner, state, now, error.message)
+        if gate.marked is None:
+            await ledger.run(given_up, job.job, ledger.owner, now, error.message)
+        else:
+            await ledger.run(unsent, job.job, ledger.owner, state, now, error.message)
         stage.meter.unanswered(job, state)
         raise error
     log.warning("%s", error)

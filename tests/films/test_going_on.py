@@ -9,6 +9,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from oxen_video_tools.errors import InsufficientCredits, SubmissionUnclear
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submit
+from oxen_video_tools.studio.ledger import Ledger
+from oxen_video_tools.studio.ledger_films import take_up
 
 from .conftest import Open, Start
 from .made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
@@ -141,6 +144,7 @@ async def test_a_studio_that_closes_leaves_the_rest_to_the_next_call(sandbox: St
 DOOMED = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 from oxen_video_tools.studio import AsyncStudio
 base_url, folder, model = sys.argv[1:]
 shots = [{"prompt": f"Shot {number}: a red balloon", "duration": 5} for number in (1, 2, 3)]
@@ -169,3 +173,25 @@ async def test_killed_midway_another_process_goes_on(sandbox: Start, opened: Ope
     video = await opened(base_url=hub.base_url, lease=1.5).generate(**film(model), take=1, wait_seconds=60)
     assert (video.status, video.reused, sorted(prompts(hub))) == ("succeeded", True, [1, 2, 3])
     assert video.file is not None and probe(video.file).duration == pytest.approx(15, abs=0.1)
+
+
+async def test_two_calls_that_take_up_one_film_at_once_pay_each_shot_once(
+    hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.faults.add("fail=The kiln is cold")
+    studio = opened()
+    assert (await studio.generate(**film(), take=1)).status == "failed"
+    paid, turns, real = len(accepted(hub)), 0, Ledger.run
+
+    async def in_step(self: Ledger, steps: Any, *given: Any) -> Any:
+        nonlocal turns
+        if steps is take_up:  # both have looked, neither has begun
+            turns += 1
+            while turns < 2:
+                await asyncio.sleep(0)
+        return await real(self, steps, *given)
+
+    monkeypatch.setattr(Ledger, "run", in_step)
+    videos = await asyncio.gather(*(studio.generate(**film(), take=1) for _ in range(2)))
+    assert {video.status for video in videos} == {"succeeded"}
+    assert len(accepted(hub)) - paid == 1, "only the shot that had failed"

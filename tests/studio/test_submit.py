@@ -201,7 +201,7 @@ async def test_the_gate_is_shut_for_a_job_that_is_another_processs(instant: Scen
     gate.open = True  # an earlier try was let through
     with pytest.raises(GaveUpError) as caught:
         await gate()
-    assert (caught.value.message, caught.value.charged) == ("Another process has taken this job over.", "no")
+    assert (caught.value.message, caught.value.charged) == ("Somebody else has taken this job over.", "no")
     assert gate.open is False and await instant.named(job) == job
 
 
@@ -341,7 +341,7 @@ async def test_a_refusal_is_written_down_in_the_hubs_words(instant: Scene) -> No
 
 def _open(scene: Scene, job: Job) -> Gate:
     gate = Gate(scene.stage, job)
-    gate.open = True
+    gate.open, gate.marked = True, START
     return gate
 
 
