@@ -34,6 +34,10 @@ pythons: install ## run the tests on every supported Python that is here
 coverage: install ## line coverage of hub, catalog, studio and tools
 	$(BIN)/python -m pytest -q $(foreach room,hub catalog studio tools,--cov=oxen_video_tools.$(room)) --cov-report=term-missing:skip-covered
 
+torture: SIZE ?= small
+torture: install ## kill -9 and stop workers at every step; the sandbox's books judge. SIZE=small: 3 min; SIZE=full: over 1,000 crashes
+	$(BIN)/python -m tests.torture --size $(SIZE)
+
 mutants: SAMPLE ?= 60
 mutants: install ## small changes to code that must not break: are they noticed? SAMPLE=60 in each of four rooms, at most 2 h 10 min in all; SAMPLE=all: hours
 	$(BIN)/python scripts/mutants.py $(if $(filter all,$(SAMPLE)),--minutes 600,--sample $(SAMPLE) --minutes 25)
