@@ -73,6 +73,6 @@ def test_loading_it_loads_nothing_heavy():
 def test_the_documented_test(pytester, page):
     """The example in the documentation, as it stands there."""
     text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
-    [example] = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def test_my_agent" in block]
-    pytester.makepyfile(example)
-    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+    examples = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def test_my_agent" in block]
+    pytester.makepyfile("\n\n".join(examples))
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=len(examples) or 1)
