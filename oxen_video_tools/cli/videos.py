@@ -6,7 +6,7 @@ import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -146,13 +146,16 @@ async def save(
     videos: Annotated[list[str], typer.Argument(help="Ids, files or https URLs, in the order they are joined.")],
     output: Out = None,
     transition: Annotated[str | None, typer.Option(help="cut or fade, between clips.")] = None,
+    music: Annotated[Path | None, typer.Option(help="A sound file, laid under all of it.")] = None,
+    trim: Annotated[tuple[float, float] | None, typer.Option(help="From and to: seconds of the whole.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """One or more clips to one verified file."""
+    how: dict[str, Any] = {"transition": transition, "music": music, "trim": trim}
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with show.bars(quiet=json) as report:
-            saved = await studio.save(videos, filename=_place(output), transition=transition, on_progress=report)
+            saved = await studio.save(videos, filename=_place(output), **how, on_progress=report)
     if json:
         show.as_json(saved)
     else:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from .inputs import Files, allowed, content_hash, is_film, is_generation, is_url
 if TYPE_CHECKING:
     from .stage import Stage
 
+FETCHED = 0.5  # how much of the work is done, for a person who watches, when every clip is here
+
 
 async def save(
     stage: Stage,
@@ -27,6 +29,8 @@ async def save(
     *,
     filename: str | Path | None = None,
     transition: str | None = None,
+    music: str | Path | None = None,
+    trim: tuple[float, float] | None = None,
     on_progress: Report | None = None,
     files: Files = "anywhere",
 ) -> Saved:
@@ -34,13 +38,49 @@ async def save(
     named = one_of(videos)
     place = place_of(stage, filename)
     _check_transition(transition)
-    if len(named) == 1:
+    if len(named) == 1 and music is None and trim is None:
         return await _clip(stage, named[0], filename, files)
+    bed = None if music is None else await _sound(stage, music, files)
     clips = []
     for done, video in enumerate(named, 1):
         clips.append(await _clip(stage, video, None, files))
-        await _tell(on_progress, video, "saving", done / (len(named) + 1))
-    return await _joined(stage, clips, place, transition, on_progress)
+        await _tell(on_progress, video, "saving", FETCHED * done / len(named))
+    return await _joined(stage, clips, place, Cut(transition, bed, trim), on_progress)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How clips become one. music: a file that is laid under all of it.  trim: from, to, seconds of the whole."""
+
+    transition: str | None = None
+    music: Path | None = None
+    trim: tuple[float, float] | None = None
+
+    def make(self, clips: Sequence[Path], out: Path, told: Callable[[float], None]) -> None:
+        """Written to `out`; what there is to do twice goes by way of a second file beside it."""
+        from ..media.join import join
+        from ..media.trim import trim
+
+        how = {"fade": "crossfade"}.get(self.transition or "", self.transition)
+        if self.trim is None:
+            join(clips, out, transition=how, music=self.music, on_progress=told)
+            return
+        if len(clips) == 1 and self.music is None:
+            trim(clips[0], out, *self.trim)
+            return
+        whole = out.with_suffix(".whole.mp4")
+        try:
+            join(clips, whole, transition=how, music=self.music, on_progress=told)
+            trim(whole, out, *self.trim)
+        finally:
+            whole.unlink(missing_ok=True)
+
+
+async def _sound(stage: Stage, music: str | Path, files: Files) -> Path:
+    """A file of music: one that lies here, or the sound of a video."""
+    if isinstance(music, Path) or not (is_url(music) or is_generation(music) or not Path(music).suffix):
+        return allowed(music, stage.settings, files)
+    return (await _clip(stage, music, None, files)).file
 
 
 async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Files) -> Saved:
@@ -89,22 +129,21 @@ def _name_in(url: str) -> str:
 
 
 async def _joined(
-    stage: Stage, clips: Sequence[Saved], place: Path | None, transition: str | None, on_progress: Report | None
+    stage: Stage, clips: Sequence[Saved], place: Path | None, cut: Cut, on_progress: Report | None
 ) -> Saved:
-    from ..media.join import join
-
-    place = place or stage.settings.videos_folder / f"{clips[0].file.stem}-and-{len(clips) - 1}-more"
+    rest = f"and-{len(clips) - 1}-more" if len(clips) > 1 else "cut"
+    place = place or stage.settings.videos_folder / f"{clips[0].file.stem}-{rest}"
     await asyncio.to_thread(make_writable, place.parent)
     part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
     loop = asyncio.get_running_loop()
 
     def told(fraction: float) -> None:
-        asyncio.run_coroutine_threadsafe(_tell(on_progress, clips[0].file.stem, "joining", fraction), loop)
+        asyncio.run_coroutine_threadsafe(
+            _tell(on_progress, clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction), loop
+        )
 
     def work() -> Saved:
-        files = [clip.file for clip in clips]
-        how = {"fade": "crossfade"}.get(transition or "", transition)
-        join(files, part, transition=how, on_progress=_rising(told))
+        cut.make([clip.file for clip in clips], part, _rising(told))
         return settled(part, place)
 
     try:
@@ -120,7 +159,7 @@ def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
 
     def tell(fraction: float) -> None:
         nonlocal last
-        if fraction > last + 0.01:
+        if fraction > last + 0.01 or fraction >= 1.0 > last:
             last = fraction
             told(fraction)
 

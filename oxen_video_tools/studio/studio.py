@@ -174,17 +174,19 @@ class AsyncStudio:
         *,
         filename: str | Path | None = None,
         transition: str | None = None,
+        music: str | Path | None = None,
+        trim: tuple[float, float] | None = None,
         on_progress: Report | None = None,
         files: Files = "anywhere",
     ) -> Saved:
         """One or more clips (ids, https URLs, paths) as one verified file in the folder for videos. Costs nothing.
 
         filename: a plain name, or a Path to another folder.  transition: "cut" or "fade".
+        music: a sound file, laid under all of it.  trim: from and to, seconds of the whole, exact to the frame.
         Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
         """
-        return await saving.save(
-            self._stage, videos, filename=filename, transition=transition, on_progress=on_progress, files=files
-        )
+        how: dict[str, Any] = {"filename": filename, "transition": transition, "music": music, "trim": trim}
+        return await saving.save(self._stage, videos, **how, on_progress=on_progress, files=files)
 
     async def spend(self) -> Spend:
         """What was spent through this ledger, by day and model."""
