@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from ..errors import Declined, NeedsApproval
-from ..tools.arguments import GenerateArguments
 
 if TYPE_CHECKING:
     from ..studio.answers import Question
+    from ..tools.arguments import GenerateArguments
 
 Approval = Literal["interrupt", "middleware"]
 Decision = Literal["approve", "edit", "reject"]
@@ -98,6 +98,8 @@ def video_approval(
 
 
 def _read(arguments: Mapping[str, Any]) -> GenerateArguments | None:
+    from ..tools.arguments import GenerateArguments
+
     try:
         return GenerateArguments.model_validate(arguments)
     except ValidationError:

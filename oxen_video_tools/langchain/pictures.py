@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import sys
 from contextlib import suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from ..tools.table import Reply
+if TYPE_CHECKING:
+    from ..tools import Reply
 
 Keyframes = Literal["none", "tool", "message"]
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from ..errors import NotFound, OxenError, invalid_arguments
 from ..settings import Settings
 from ..studio.portal import Portal
-from ..tools import TABLE, Call, Reply, Tool, hidden
 from .approval import Approval, agreed
 from .pictures import Keyframes, shown
 from .progress import aemit, emit
@@ -24,6 +23,7 @@ from .source import portal_to, public
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
+    from ..tools import Reply, Tool
 
 WAIT, LONGEST = 900.0, 3600.0  # seconds
 
@@ -44,6 +44,18 @@ def as_tool_exception() -> Iterator[None]:
         raise ToolException(error.words) from error
 
 
+class Row:
+    """The row of this name. The table is loaded by who makes a tool, not by who only imports one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tool: object, kind: type | None = None) -> Tool:
+        from ..tools import TABLE
+
+        return TABLE[self.name]
+
+
 class VideoTool(BaseTool):
     """One row of the table of tools.
 
@@ -59,7 +71,7 @@ class VideoTool(BaseTool):
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)
-    row: ClassVar[Tool]
+    row: ClassVar[Row]
 
     name: str = ""  # these two, and args_schema, are the row's
     description: str = ""
@@ -91,6 +103,8 @@ class VideoTool(BaseTool):
 
     def _show(self) -> None:
         """What the agent sees: the row's arguments less those that are settled."""
+        from ..tools import hidden
+
         self._row = self.row.without(hidden(self._public_settings()), self.pinned)
         self.args_schema = self._row.arguments
 
@@ -185,6 +199,8 @@ class VideoTool(BaseTool):
 
     async def _reply(self, studio: AsyncStudio, request: Any, report: Any, agreement: bool, made: str | None) -> Reply:
         """Runs on the studio's loop. made: the generation that this very call made before the graph died."""
+        from ..tools import TABLE, Call
+
         wait = next(one for one in (self.wait, studio.settings.wait, WAIT) if one is not None)
         call = Call(wait, self.longest, report, approved=agreement)
         if made is None:
@@ -204,6 +220,8 @@ class VideoTool(BaseTool):
             return reply
         if reply.structured.get("status") != "succeeded":
             return reply
+        from ..tools import TABLE, Call
+
         look = TABLE["inspect_video"]
         try:
             seen = await look.run(

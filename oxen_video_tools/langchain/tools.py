@@ -8,61 +8,60 @@ from typing import Any
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, PrivateAttr
 
-from .. import tools
 from .source import public
-from .tool import VideoTool
+from .tool import Row, VideoTool
 
 
 class PlanVideo(VideoTool):
     """Checks and prices a video before anything is paid."""
 
-    row = tools.plan_video
+    row = Row("plan_video")
 
 
 class GenerateVideo(VideoTool):
     """Makes a video. Spends money; the same request is paid once."""
 
-    row = tools.generate_video
+    row = Row("generate_video")
 
 
 class GetVideo(VideoTool):
     """How a video stands, with a fresh link."""
 
-    row = tools.get_video
+    row = Row("get_video")
 
 
 class ListVideos(VideoTool):
     """What is running or finished."""
 
-    row = tools.list_videos
+    row = Row("list_videos")
 
 
 class CancelVideo(VideoTool):
     """Stops a running job."""
 
-    row = tools.cancel_video
+    row = Row("cancel_video")
 
 
 class FindVideoModels(VideoTool):
     """Models by words and needs."""
 
-    row = tools.find_video_models
+    row = Row("find_video_models")
 
 
 class InspectVideo(VideoTool):
     """Looks at a video. `keyframes` says how the agent sees the contact sheet."""
 
-    row = tools.inspect_video
+    row = Row("inspect_video")
 
 
 class SaveVideo(VideoTool):
     """Saves one or more clips as one file."""
 
-    row = tools.save_video
+    row = Row("save_video")
 
 
 TOOLS: dict[str, type[VideoTool]] = {
-    one.row.name: one
+    vars(one)["row"].name: one
     for one in (
         PlanVideo,
         GenerateVideo,
