@@ -42,7 +42,7 @@ def _frames(draft: Draft, start: list[Medium], pictures: list[Medium], end: list
             elif keyframes is not None:
                 strip[at].append(medium)
             else:
-                _nowhere(draft, medium, beside=bool(pictures))
+                _nowhere(draft, medium)
     pictures = _references(draft, pictures)
     if keyframes is not None and (strip[0] or strip[1] or pictures):
         if strip[1] and not strip[0] and not pictures:
@@ -124,9 +124,10 @@ def _confirmed(slot: Slot) -> bool:
     return slot.shape_is_told and (items is None or "x-source" not in items.spec)
 
 
-def _nowhere(draft: Draft, medium: Medium, *, beside: bool = False) -> None:
+def _nowhere(draft: Draft, medium: Medium) -> None:
     word, _, reference = medium
-    draft.nowhere(word, reference, BESIDE_PICTURES if word == "start_image" and beside else AT_THE_HUB.get(word))
+    beside = word == "start_image" and bool(draft.request.input_image)
+    draft.nowhere(word, reference, BESIDE_PICTURES if beside else AT_THE_HUB.get(word))
 
 
 def _no_references(draft: Draft, pictures: Sequence[Medium]) -> None:

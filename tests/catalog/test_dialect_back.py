@@ -91,6 +91,11 @@ def only(**properties: Any) -> Known:
             {"prompt": "p", "aspect_ratio": "16:9", "resolution": "480p"},
         ),
         (
+            "wan-ai-wan2-1-t2v-14b-diffusers",
+            {"prompt": "p", "width": 480, "height": 480},
+            {"prompt": "p", "aspect_ratio": "1:1"},
+        ),
+        (
             "wan-ai-wan2-2-ti2v-5b-diffusers",
             {"prompt": "p", "width": 481, "height": 100},
             {"prompt": "p", "model_parameters": {"width": 481, "height": 100}},

@@ -274,7 +274,7 @@ async def held(engine: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 async def waiting(engine: SqliteLedger, sizes: list[int]) -> asyncio.Task[Any]:
     """One that the thread has begun with."""
     first = asyncio.ensure_future(engine.run(steps.is_paused))
-    for _ in range(2000):
+    for _ in range(20_000):
         if sizes:
             return first
         await asyncio.sleep(0.001)

@@ -158,7 +158,7 @@ def _scene(tmp_path: Path, clock: Any) -> Scene:
 
 
 async def until(true: Callable[[], Any]) -> None:
-    for _ in range(2000):
+    for _ in range(20_000):
         if true():
             return
         await asyncio.sleep(0.001)
