@@ -7,13 +7,14 @@ import sys
 from itertools import pairwise, product
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from oxen_video_tools.errors import InputUnreadable, InvalidRequest
 from oxen_video_tools.media import mp4
-from oxen_video_tools.media.animatic import Segment, render
+from oxen_video_tools.media.animatic import Segment, render, zoom
 from oxen_video_tools.media.animatic.canvas import Canvas
 from oxen_video_tools.media.animatic.direction import Direction, direct, direct_all
 from oxen_video_tools.media.animatic.film import Film
@@ -24,7 +25,7 @@ from oxen_video_tools.media.animatic.slate import Slate
 from oxen_video_tools.media.animatic.stage import Stage
 from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
 from oxen_video_tools.media.inspect import inspect
-from oxen_video_tools.media.pictures import rgb
+from oxen_video_tools.media.pictures import rgb, scaled
 from oxen_video_tools.media.probe import probe
 
 from .clips import decoded
@@ -218,6 +219,29 @@ def test_moves_are_even(move: str) -> None:
         before = now
     assert min(steps) > 0.02
     assert max(steps) < 3 * np.median(steps) + 0.2
+
+
+def test_where_machine_code_may_not_be_written_zooms_are_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidding(scaler: object, frame: object, width: int, height: int, smooth: str = "BILINEAR") -> object:
+        if smooth == "FAST_BILINEAR":
+            raise av.error.PermissionError(13, "mprotect failed")
+        return scaled(scaler, frame, width, height, smooth)
+
+    words, quick, plain = direct("Wide shot of a castle at dawn, push in"), Canvas(640, 360), Canvas(640, 360)
+    Stage((640, 360), words, None, 48, 24).draw(quick, 30)
+    monkeypatch.setattr(zoom, "scaled", forbidding)
+    Stage((640, 360), words, None, 48, 24).draw(plain, 30)
+    wrong = np.abs(quick.planes[0].astype(int) - plain.planes[0])
+    assert 0 < wrong.mean() < 2, "the same picture by another way"
+
+
+def test_a_city_has_lights_at_night() -> None:
+    canvas, warm = Canvas(640, 360), []
+    for light in ("at night", "by day"):
+        Stage((640, 360), direct(f"Wide shot of a city skyline {light}, locked off"), None, 24, 24).draw(canvas, 0)
+        houses = canvas.planes[1][60:115].astype(int)  # chroma: windows are yellower than the sky and the walls
+        warm.append(int((houses < 112).sum()))
+    assert warm[0] > 100 > 5 * warm[1]
 
 
 def test_the_users_own_image_is_shown(tmp_path: Path) -> None:
