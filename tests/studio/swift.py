@@ -8,9 +8,13 @@ from oxen_video_tools.clock import SystemClock
 
 
 class Swift(SystemClock):
-    """Sleeps a hundredth of what it is asked for. ahead: seconds by which it is put forward."""
+    """Sleeps a hundredth of what it is asked for, up to `longest` seconds; a time limit beyond them is a real one.
+
+    ahead: seconds by which it is put forward.
+    """
 
     ahead = 0.0
+    longest = 12.0
 
     def time(self) -> float:
         return super().time() + self.ahead
@@ -19,4 +23,4 @@ class Swift(SystemClock):
         return super().monotonic() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
+        await asyncio.sleep(seconds / 100 if seconds <= self.longest else seconds)

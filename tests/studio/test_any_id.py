@@ -93,7 +93,9 @@ async def test_it_is_cancelled_and_said_to_cost_nothing(slow: Sandbox, opened: O
 
 
 async def test_what_other_processes_of_ours_made_is_known_with_its_cost(hub: Sandbox, opened: Open) -> None:
-    mine = await opened().generate(**ASKED)
+    one = opened()
+    mine = await one.generate(**ASKED)
+    await one.close()  # its cost is looked up by then
     video = await opened().get(mine.generation_id)
     assert (video.cost, video.cost_is) == (PRICE, "real")
 

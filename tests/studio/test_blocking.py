@@ -65,6 +65,7 @@ async def test_the_bytes_come_as_a_file_too(hub: Sandbox, opened: Open) -> None:
 async def test_its_lease_is_renewed_for_as_long_as_the_post_runs(hub: Sandbox, opened: Open) -> None:
     """Ten leases long; nobody may take it for unclear meanwhile."""
     clock = Swift()
+    clock.longest = 30.0
     studio, other = opened(route="sync", clock=clock), opened(route="sync", clock=clock)
     await other.list()
     hub.faults.add("late=1.5/generate")
