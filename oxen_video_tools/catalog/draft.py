@@ -23,7 +23,7 @@ class MediaPlace:
 
     path: keys and indexes into the body.  kind: "image", "video" or "audio".  role: "first_frame", "reference", …
     reference: as the request gave it: a URL, a local path, a generation id or a data URI.
-    limits: what the model wants of the medium, for `limits.unfit`.  certain: whether the live schema states them.
+    limits: what the model wants of the medium, for `limits.unfit`.
     """
 
     path: Path
@@ -31,7 +31,6 @@ class MediaPlace:
     role: str
     reference: str = field(repr=False)
     limits: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    certain: bool = False
 
 
 @dataclass(frozen=True)

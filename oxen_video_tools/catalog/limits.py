@@ -88,7 +88,7 @@ def unfit(
 ) -> list[str]:
     """What is wrong with a medium itself, for a `MediaPlace.limits`. size: bytes; width, height: pixels.
 
-    Empty where it fits, and for what is not known.
+    Empty where it fits, and for what is not known. These limits are prose on Oxen's pages: a misfit is a warning.
     """
     found = []
     most = limits.get("max_file_mb")

@@ -24,8 +24,7 @@ def places(body: Mapping[str, Any], known: Known) -> Iterator[MediaPlace]:
     for slot in known.slots:
         told.add(slot.name)
         for path, reference in _references(body.get(slot.name), (slot.name,)):
-            stated = slot.parameter.certain and "x-limits-from" not in slot.parameter.spec
-            yield MediaPlace(path, slot.kind, slot.role, reference, slot.parameter.limits, stated)
+            yield MediaPlace(path, slot.kind, slot.role, reference, slot.parameter.limits)
     for word, kind in _WORDS.items():
         if word not in told and word not in known.parameters:
             for path, reference in _references(body.get(word), (word,)):

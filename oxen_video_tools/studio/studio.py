@@ -84,7 +84,10 @@ class AsyncStudio:
 
         animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
         """
+        from .misfits import with_unreachable
+
         plan = await planning.planned(self._stage, planning.requested(request, words), files)
+        plan = await with_unreachable(plan, self._stage.settings, files)
         if not animatic:
             return plan
         from .looking import previewed
