@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable
-from oxen_video_tools.hub import HubClient
+from oxen_video_tools.hub import HubClient, pools
 from oxen_video_tools.hub.transport import AT_ONCE
 
 
@@ -48,3 +49,28 @@ async def test_who_finds_no_place_in_time_hears_so() -> None:
         gate.set()
         assert {one.generation_id for one in await asyncio.gather(*slow)} == {"a"}
         assert (await hub.get("a")).status == "queued"  # and the places are free again
+
+
+async def test_requests_spread_over_small_pools_and_few_share_the_first() -> None:
+    made: list[httpx.AsyncClient] = []
+
+    def make(limits: httpx.Limits) -> httpx.AsyncClient:
+        made.append(httpx.AsyncClient(limits=limits))
+        return made[-1]
+
+    several = pools.Pools(make, kept=1.0)
+    with several.client() as first:
+        pass
+    with several.client() as second:  # free again: the connection is warm
+        assert second is first
+    with ExitStack() as busy:
+        clients = [busy.enter_context(several.client()) for _ in range(pools.SMALL * pools.MOST)]
+        assert {clients.count(one) for one in made} == {pools.SMALL}
+        assert len(made) == pools.MOST
+        busy.enter_context(several.client())  # more than fit: no further pool, and nobody is turned away
+        assert len(made) == pools.MOST
+    await several.close()
+    assert all(one.is_closed for one in made)
+    with several.client() as anew:
+        assert not anew.is_closed
+    await several.close()

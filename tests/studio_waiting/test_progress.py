@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from itertools import pairwise
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxen_video_tools.studio import pace
+from oxen_video_tools.studio import ledger_following as following
+from oxen_video_tools.studio import pace, reading
 from oxen_video_tools.studio.answers import Progress
+from oxen_video_tools.studio.ledger import Ledger
+from oxen_video_tools.studio.ledger_records import Clip
 from oxen_video_tools.studio.tickets import GRACE
 from oxen_video_tools.studio.waiting import Waiter
 from tests.clocks import FakeClock
@@ -169,3 +173,29 @@ def test_a_heavy_list_is_asked_for_seldomer() -> None:
     assert pace.spaced(10.0, 40, heard=True) == 10.0
     assert pace.spaced(10.0, 5000, heard=True) == 20.0
     assert pace.spaced(2.0, 50_000, heard=False) == pace.DEAF[1]
+
+
+async def test_the_typical_time_is_learnt_from_the_ledger(waiter: Waiter, hub: ScriptedHub) -> None:
+    """The middle of what this model's last results took, whoever made them."""
+    ledger = Ledger.at("memory:")
+    took = (("kling", 70.0), ("kling", 80.0), ("kling", 300.0), ("veo", 5.0))
+    ended = [
+        Clip("me", f"{n}", None, 0, "succeeded", model, created=0.0, ended=at) for n, (model, at) in enumerate(took)
+    ]
+    await ledger.run(following.see, "me", ended, 500.0)
+
+    class Stage:
+        def __init__(self) -> None:
+            self.ledger = ledger
+
+        async def scope(self) -> str:
+            return "me"
+
+        async def waiter(self) -> Waiter:
+            return waiter
+
+    reports: list[Progress] = []
+    mine = Clip("me", hub.add("a", None), model="kling")
+    await reading.watched(cast("Any", Stage()), "a", 30.0, reports.append, mine)
+    assert {one.typical for one in reports} == {80.0}
+    await ledger.close()

@@ -117,6 +117,30 @@ async def test_retry_after_is_honoured(waiter: Waiter, hub: ScriptedHub, clock: 
     assert min(after) >= first + 77
 
 
+async def test_retry_after_of_a_single_read_is_honoured_by_all_that_is_asked(
+    waiter: Waiter, hub: ScriptedHub, clock: FakeClock
+) -> None:
+    answers = iter([RateLimited("slow down", retry_after=66.0)])
+    hub.get_error = lambda _: next(answers, None)
+    await waiter.wait(hub.add("a", 100.0), seconds=900)
+    first = next(when for when, what in hub.times if what == "get")
+    after = [when for when, what in hub.times if when > first and what in ("list", "get")]
+    assert min(after) >= first + 66
+
+
+async def test_looks_are_not_in_step_with_those_of_other_processes(hub: ScriptedHub, clock: FakeClock) -> None:
+    """Each has its own jitter: what started together soon asks at other times."""
+    hub.events_work = False
+    hub.add("a", None)
+    waiters = [Waiter(hub, clock) for _ in range(2)]
+    await asyncio.gather(*[one.wait("a", seconds=300) for one in waiters])
+    times = [when for when, what in hub.times if what == "list"]
+    gaps = [round(b - a, 3) for a, b in pairwise(sorted(times))]
+    assert len(set(gaps)) > len(gaps) / 2
+    for one in waiters:
+        await one.aclose()
+
+
 # ---- one of each, for everybody ---------------------------------------------------------------------------------
 
 
