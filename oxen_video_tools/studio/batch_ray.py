@@ -8,6 +8,7 @@ Ray runs a call again when its node died. The ledger makes that safe: a line tha
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .studio import AsyncStudio
 
 FINISHING_RETRIES = 3  # of fetching, joining and drawing; making has no end of them
+REACHED_WITHIN = 5.0  # seconds
 FAREWELL = 30.0  # seconds in which paid requests that are on their way may end
 
 
@@ -115,11 +117,25 @@ def _shared(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def _check_reachable(address: str | None) -> None:
+    """Ray itself tries for ever where nobody answers. An address is HOST:PORT, ray://HOST:PORT, or a word of Ray's."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise InvalidRequest(
+            f"No Ray cluster answers at {address}: {error}.", fix="Start one with `ray start --head`, or name another."
+        ) from None
+
+
 @contextmanager
 def _connected(ray: Any, address: str | None) -> Iterator[None]:
     """To the cluster, for as long as this takes; a connection that was there before stays."""
     ours = not ray.is_initialized()
     if ours:
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False)
     try:
         yield

@@ -21,3 +21,17 @@ def test_one_sandbox() -> None:
     place = {"OXEN_VIDEO_LEDGER": "postgresql://db/videos", "OXEN_VIDEO_SANDBOX": "1"}
     with pytest.raises(InvalidRequest, match="sandbox of its own"):
         batch_ray.run(None, LINES, place)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "ray://127.0.0.1:1", "no.such.host.invalid:10001", "127.0.0.1:99999"]
+)
+def test_a_cluster_that_is_not_there_is_said_at_once(address: str) -> None:
+    """Ray itself would try for ever."""
+    with pytest.raises(InvalidRequest, match="No Ray cluster answers"):
+        batch_ray._check_reachable(address)
+
+
+@pytest.mark.parametrize("address", [None, "auto", "local"])
+def test_rays_own_words_are_left_to_ray(address: str | None) -> None:
+    batch_ray._check_reachable(address)
