@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GenerationFailed, NotFound, NotInstalled, OxenError
+from ..errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from .answers import Saved
 from .delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
 from .inputs import content_hash
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 AT_ONCE = 4  # shots that are fetched together
+TRIES = 3  # at joining shots that somebody takes away meanwhile
 INSTALL = "pip install 'oxen-video-tools[media]'"
 NOT_JOINED = f"The shots will be delivered one by one: joining them needs {INSTALL}."
 NOT_CHAINED = f"Each shot begins with the last frame of the one before: that needs {INSTALL}."
@@ -145,9 +146,16 @@ async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *
             assert part.clip is not None
             return await rush(stage, now.film, part.clip)
 
-    files = await asyncio.gather(*map(fetched, now.parts))
     place = place or stage.settings.videos_folder / _name(now.film)
-    return await asyncio.to_thread(_spliced, files, place, told, replacing)
+    for _ in range(TRIES):
+        files = await asyncio.gather(*map(fetched, now.parts))
+        try:
+            return await asyncio.to_thread(_spliced, files, place, told, replacing)
+        except (OxenError, FileNotFoundError):
+            if all(file.is_file() for file in files):
+                raise
+            # another process has delivered it, and tidied up
+    raise InputUnreadable("The shots went away while they were joined.", retry=True, charged="yes")
 
 
 def _spliced(files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from oxen_video_tools.errors import GenerationFailed, InputUnreadable, NotFound,
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
+from oxen_video_tools.studio import cutting
 from oxen_video_tools.tools import TABLE, Call
 
 from .conftest import Open, Start
@@ -71,6 +73,29 @@ async def test_the_joined_film_is_inspected_saved_and_joined_again(opened: Open,
     assert (await studio.get(video.generation_id)).file == video.file
     one = await studio.save([video.generation_id, video.shots[0].generation_id], filename="longer.mp4")
     assert one.duration == pytest.approx(15, abs=0.2)
+
+
+@pytest.mark.parametrize("moment", ["before it is read", "while it is read"])
+async def test_shots_that_another_process_tidies_away_are_fetched_again(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    studio, spliced, times = opened(), cutting._spliced, 0
+    made = await studio.generate(**film(), take=1)
+    assert made.file is not None
+    made.file.unlink()
+
+    def tidied(files: list[Path], *given: Any) -> Any:
+        nonlocal times
+        times += 1
+        if times == 1:
+            files[-1].unlink()
+            if moment == "while it is read":
+                raise FileNotFoundError(files[-1])
+        return spliced(files, *given)
+
+    monkeypatch.setattr(cutting, "_spliced", tidied)
+    saved = await studio.save(made.generation_id)
+    assert times == 2 and saved.file.is_file()
 
 
 async def test_a_film_as_the_source_of_another_video(hub: Sandbox, opened: Open) -> None:
