@@ -18,6 +18,7 @@ from oxen_video_tools.studio import ledger_booking as booking
 from oxen_video_tools.studio import ledger_films as films
 from oxen_video_tools.studio.ledger import Ledger
 from oxen_video_tools.studio.ledger_records import Clip
+from oxen_video_tools.studio.ledger_steps import Steps
 from oxen_video_tools.studio.planned import PlannedJob
 from oxen_video_tools.studio.screenplay import Film, film_id, frozen, shared_out, thawed
 
@@ -319,6 +320,27 @@ async def test_only_a_planned_part_of_ones_own_is_filled(ledger: Ledger, other: 
     assert await ledger.run(films.fill, planned, ledger.owner, {"seed": 3}, NOW + 7, 30.0) is None
     found = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert found is not None and found.body == {"seed": 1}
+
+
+async def test_each_step_waits_for_its_own_account(ledger: Ledger) -> None:
+    """Sums and limits of an account are read and written by one at a time; whose account it is stands in a row."""
+
+    def accounts() -> Steps[list[tuple[str]]]:
+        return (yield "select scope from accounts", ())
+
+    async def only_ours() -> bool:
+        return await ledger.run(accounts) == [("hub|me",)]
+
+    await begin(ledger)
+    assert await only_ours()
+    await ledger.run(films.rebook, FILM.intent(0, "queue"), ledger.owner, NOW, LEASE, None)
+    assert await only_ours()
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW, None)
+    assert await only_ours()
+    await take_up(ledger, [0], NOW + 1)
+    assert await only_ours()
+    await ledger.run(films.cancel_film, FILM, NOW + 2)
+    assert await only_ours()
 
 
 async def test_a_part_is_booked_again_within_the_budget(ledger: Ledger) -> None:

@@ -120,7 +120,8 @@ def test_in_a_server(scheme: str) -> None:
     pytest.importorskip("psycopg")
     from oxen_video_tools.studio.ledger_postgres import PostgresLedger
 
-    assert isinstance(Ledger.at(f"{scheme}://127.0.0.1:1/db")._engine, PostgresLedger)
+    engine = Ledger.at(f"{scheme}://127.0.0.1:1/db")._engine
+    assert isinstance(engine, PostgresLedger) and engine._url == f"{scheme}://127.0.0.1:1/db"
 
 
 # ---- how it is opened ------------------------------------------------------------------------------------------------
@@ -139,6 +140,13 @@ async def test_commits_are_as_strict_as_they_ask_for(engine: SqliteLedger) -> No
         name: await pragma(engine, name) for name in ("foreign_keys", "busy_timeout", "journal_mode", "user_version")
     }
     assert found == {"foreign_keys": 1, "busy_timeout": 30_000, "journal_mode": "wal", "user_version": VERSION}
+
+
+async def test_folders_are_made_as_deep_as_need_be(tmp_path: Path) -> None:
+    engine = SqliteLedger(tmp_path / "a" / "b" / "ledger.db")
+    await engine.run(pause)
+    await engine.close()
+    assert (tmp_path / "a" / "b" / "ledger.db").is_file()
 
 
 async def test_the_urgency_is_that_of_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
