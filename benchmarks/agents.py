@@ -127,8 +127,8 @@ def _threads(ours: GetVideo, ids: list[str]) -> Taken:
 
 LIMIT = (
     "All of them are one Python process on one core, and a call is a millisecond or two of it: LangChain's own run "
-    "and callbacks, the hop to the studio's thread and back, the read, the ledger. The last of a thousand that begin in "
-    "one instant waits for all the others, and the two threads hand Python's lock to each other for every call."
+    "and callbacks, the hop to the studio's thread and back, the read, the ledger. The last of a thousand that begin "
+    "in one instant waits for all the others, and the two threads hand Python's lock to each other for every call."
 )
 
 
