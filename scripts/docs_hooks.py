@@ -70,7 +70,7 @@ def benchmarks() -> str:
     """The plots, then the table with the machine; where nothing was measured yet, how to."""
     from plots import charts, rows
 
-    drawn = [f"## {title}\n\n<figure>\n{drawing}\n</figure>" for _, title, drawing in charts(rows())]
+    drawn = [f"## {title}\n\n<div>\n{drawing}\n</div>" for _, title, drawing in charts(rows())]
     table = ROOT / "benchmarks" / "RESULTS.md"
     if table.exists():
         drawn.append(table.read_text("utf-8").replace("# Results", "## All figures", 1))
@@ -81,7 +81,7 @@ def house() -> str:
     """The rooms and what imports what, read from the code."""
     from house import arrows, layers, svg
 
-    return f"<figure>\n{svg(layers(), arrows())}\n</figure>"
+    return f"<div>\n{svg(layers(), arrows())}\n</div>"
 
 
 def _cell(text: str) -> str:

@@ -78,7 +78,8 @@ def svg(floors: Sequence[Sequence[str]], drawn: Arrows) -> str:
     boxes = [_box(name, x, y) for name, (x, y) in places.items()]
     height = GAP * (len(floors) - 1) + HIGH + 20
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" style="max-width:100%;height:auto" role="img" '
         'aria-label="The rooms and what imports what" font-family="system-ui, sans-serif" font-size="14">'
     )
     tip = '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'

@@ -48,7 +48,8 @@ def chart(title: str, drawn: Sequence[dict[str, Any]]) -> str:
     """One plot as SVG, without empty lines, so that it may stand in Markdown."""
     height = ROW * len(drawn) + 8
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" style="max-width:100%;height:auto" role="img" '
         f'aria-label="{escape(title)}: ours beside others" font-family="system-ui, sans-serif" font-size="13">'
     ]
     for number, row in enumerate(drawn):
