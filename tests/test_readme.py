@@ -112,8 +112,8 @@ def test_a_step_that_is_killed_and_run_again_is_paid_once(
 def test_other_packages_snippets_are_python_around_that_step() -> None:
     """They need those packages and their servers; here they only have to be whole."""
     titled = re.compile(r'^```python title="[^"]+"\n(.*?)^```', re.M | re.S)
-    included = [one for text in PAGES.values() for one in titled.findall(text) if "--8<--" in one]
-    assert all((ROOT / one.split('"')[1]).exists() for one in included)
+    included = [name for text in PAGES.values() for name in re.findall(r'^--8<-- "([^"]+)"$', text, re.M)]
+    assert included and all((ROOT / name).exists() for name in included)
     shown = titled.findall(PAGES["docs/guides/orchestrators.md"])
     assert shown
     for one in shown:

@@ -58,7 +58,7 @@ def refused(error: pytest.ExceptionInfo[OxenError], kind: str = "input_not_allow
 
 
 def leaked(hub: Sandbox) -> list[Any]:
-    return [one for one in hub.ledger()["generations"]]
+    return list(hub.ledger()["generations"])
 
 
 PLACES = [
