@@ -95,6 +95,9 @@ class Interleavings(RuleBasedStateMachine):
         marks = ", ".join("?" * len(states))
         return [row[0] for row in self.seen(f"select job from jobs where state in ({marks}) order by rowid", *states)]
 
+    def _is_live(self, job: str) -> bool:
+        return bool(self.seen("select 1 from jobs where job = ? and owner is not null and lease > ?", job, self.now))
+
     def committed(self) -> int:
         return int(self.do(0, booking.committed, SCOPE, self.now))
 
@@ -254,12 +257,12 @@ class Interleavings(RuleBasedStateMachine):
     @rule(data=st.data(), who=st.integers(0, 2), budget=st.sampled_from([None, 1_000_000]))
     def reopen(self, data: Any, who: int, budget: int | None) -> None:
         job = data.draw(st.sampled_from(self.jobs("sending", "running")))
-        before = self.states[job]
+        before, at_it = self.states[job], self._is_live(job)
         try:
             self.do(who, unclear.reopen, job, self.ledgers[who].owner, self.now, LEASE, budget)
         except (InvalidRequest, Paused, OverBudget):
             return
-        assert before == "sending" and not self.paused
+        assert before == "sending" and not at_it and not self.paused
         assert budget is None or self.committed() <= budget
         self.booked[job] = self.ledgers[who]
         self.allowed[job] = self.sent[job] + 1
@@ -268,12 +271,12 @@ class Interleavings(RuleBasedStateMachine):
     @rule(data=st.data(), who=st.integers(0, 2))
     def write_off(self, data: Any, who: int) -> None:
         job = data.draw(st.sampled_from(self.jobs("sending", "running")))
-        before = self.states[job]
+        before, at_it = self.states[job], self._is_live(job)
         try:
             self.do(who, unclear.write_off, job, self.now)
         except InvalidRequest:
             return
-        assert before == "sending"
+        assert before == "sending" and not at_it
 
     @rule(data=st.data(), who=st.integers(0, 2), status=st.sampled_from(["processing", "succeeded", *ENDS]))
     def see(self, data: Any, who: int, status: str) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal as D
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,6 +271,32 @@ async def test_spend_is_by_day_and_model(hub: Sandbox, opened: Open) -> None:
 
 def _day(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d")
+
+
+async def test_the_command_shows_it_by_day_and_model(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = opened()
+    await studio.generate(**ASKED)
+    for name, value in {
+        "OXEN_BASE_URL": studio.settings.base_url,
+        "OXEN_API_KEY": "key",
+        "OXEN_VIDEO_LEDGER": f"sqlite:///{tmp_path}/ledger.db",
+        "OXEN_VIDEO_BUDGET": "5",
+    }.items():
+        monkeypatch.setenv(name, value)
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "oxen_video_tools.cli", "spend"],
+        env=os.environ | {"COLUMNS": "120", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout + done.stderr
+    assert _day(studio._stage.clock.time()) in shown and KLING in shown
+    assert "$0.35" in shown and "budget $5.00" in shown
 
 
 async def test_spend_works_while_the_hub_does_not(hub: Sandbox, opened: Open) -> None:
