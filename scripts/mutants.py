@@ -169,13 +169,13 @@ def row(group: str, counts: Mapping[str, int], total: int) -> str:
 def write(page: Path, rows: Mapping[str, str]) -> None:
     """Put the rows between their marks, each in the place of the group's last one."""
     text = page.read_text("utf-8")
-    start, end = "<!-- mutants -->\n", "\n<!-- end of mutants -->"
+    start, end = "<!-- mutants -->\n", "<!-- end of mutants -->"
     before, _, rest = text.partition(start)
     table, _, after = rest.partition(end)
     old = {line.split("|")[1].strip(): line for line in table.splitlines()[2:] if line.startswith("|")}
     head = ["| code | changes tried | of | noticed | score | 95 % interval |", "|---|---|---|---|---|---|"]
     kept = [line for _, line in sorted((old | dict(rows)).items())]
-    page.write_text(f"{before}{start}{chr(10).join([*head, *kept])}{end}{after}", "utf-8")
+    page.write_text(f"{before}{start}{chr(10).join([*head, *kept])}\n\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":
