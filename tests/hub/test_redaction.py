@@ -284,3 +284,29 @@ def test_errors_survive_pickling_without_secrets() -> None:
     assert again.words == error.words
     assert copy.copy(error).message == error.message
     assert SIGNATURE not in repr(again.__dict__)
+
+
+def test_what_stands_in_place_of_a_query() -> None:
+    assert redact("https://h/a?sig=1") == f"https://h/a?{HIDDEN}"
+    assert redact("https://h/a#sig=1") == f"https://h/a#{HIDDEN}"
+    assert redact("https%3A%2F%2Fh%2Fa%3Fsig%3D1") == f"https%3A%2F%2Fh%2Fa%3F{HIDDEN}"
+
+
+def test_a_secret_has_at_least_four_letters() -> None:
+    assert redact("abcd abc", "abcd") == f"{HIDDEN} abc"
+    assert redact("abcd abc", "abc", None, "") == "abcd abc"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h/a",
+        "https://h/a?b?c",
+        "https://h/a#b#c",
+        "https://h/a?b#c?d#e",
+        "https://h/a#b?c",
+        "https://me:pw@h/a?b",
+    ],
+)
+def test_the_part_of_a_url_that_names_the_file(url: str) -> None:
+    assert unsigned(url) == "https://h/a"
