@@ -23,7 +23,7 @@ from .callers import LOCAL, Caller
 
 if TYPE_CHECKING:
     from ..studio.ledger import Ledger
-    from ..studio.ledger_steps import Steps
+    from ..studio.ledger.steps import Steps
     from .service import Service
 
 LASTS = "The link lasts and may be passed on; save_video keeps the file."

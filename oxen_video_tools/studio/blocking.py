@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
-from .ledger_records import LOCAL, Clip, Job
-from .ledger_steps import clips, job_named
+from .ledger.records import LOCAL, Clip, Job
+from .ledger.steps import clips, job_named
 
 if TYPE_CHECKING:
     from ..hub import Answer, HubClient

@@ -21,10 +21,10 @@ from ..errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, 
 from .answers import Saved
 from .delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
 from .inputs import content_hash
-from .ledger_films import Cut, Part, Standing, cut_film, standing
+from .ledger.films import Cut, Part, Standing, cut_film, standing
 
 if TYPE_CHECKING:
-    from .ledger_records import Clip
+    from .ledger.records import Clip
     from .plan import Plan
     from .screenplay import Film
     from .stage import Stage

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
 from .answers import Saved
 from .inputs import content_hash
-from .ledger_following import delivered
-from .ledger_records import LOCAL, Clip
-from .ledger_steps import clips, job_named
+from .ledger.following import delivered
+from .ledger.records import LOCAL, Clip
+from .ledger.steps import clips, job_named
 
 if TYPE_CHECKING:
     from ..hub import Generation, ResultVideo

@@ -23,9 +23,9 @@ from .film_waiting import followed
 from .following import saw, settle_costs
 from .identity import references
 from .inputs import Files, readable
-from .ledger_films import Standing, begin_film, cancel_film, standing, take_up
-from .ledger_records import Clip
-from .ledger_steps import clips, holder
+from .ledger.films import Standing, begin_film, cancel_film, standing, take_up
+from .ledger.records import Clip
+from .ledger.steps import clips, holder
 from .limits import question_about, staked
 from .making import agreed
 from .money import micros

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from .answers import Recovered
 from .cutting import keep_film
-from .ledger_films import Standing, newest_films
+from .ledger.films import Standing, newest_films
 
 if TYPE_CHECKING:
     from .stage import Stage

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from .answers import Progress, Report, Video
 from .following import saw
-from .ledger_films import Part, Standing
-from .ledger_records import LOCAL
-from .ledger_steps import clips
+from .ledger.films import Part, Standing
+from .ledger.records import LOCAL
+from .ledger.steps import clips
 from .reading import watched
 from .screening import shown, standing_of
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import OxenError
 from .delivery import keep
-from .ledger_booking import DAY
-from .ledger_following import payers, see, settle, unsettled
-from .ledger_records import LOCAL, Clip
-from .ledger_steps import clips
+from .ledger.booking import DAY
+from .ledger.following import payers, see, settle, unsettled
+from .ledger.records import LOCAL, Clip
+from .ledger.steps import clips
 from .money import micros
 from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..request import DEFAULT_SECONDS
-from .ledger_records import packed
+from .ledger.records import packed
 
 if TYPE_CHECKING:
     from ..request import VideoRequest

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from ..redaction import redact, unsigned
-from .ledger_records import LOCAL
+from .ledger.records import LOCAL
 
 if TYPE_CHECKING:
     from ..settings import Settings

@@ -15,8 +15,8 @@ from ..errors import Declined, HubUnavailable, NeedsApproval, TimedOut
 from ..request import VideoRequest
 from .answers import Question, Report, Status, Video
 from .inputs import Files, readable
-from .ledger_records import Intent, Job
-from .ledger_steps import clips, holder
+from .ledger.records import Intent, Job
+from .ledger.steps import clips, holder
 from .limits import Stake, question_about, staked
 from .money import dollars, micros
 from .planning import identified, planned, stands

@@ -23,7 +23,7 @@ from .money import dollars
 
 if TYPE_CHECKING:
     from ..hub import Generation
-    from .ledger_records import Job
+    from .ledger.records import Job
 
 NAME = "oxen_video_tools"
 MOST = 100_000  # generations remembered; one that is never looked at again must not stay for ever

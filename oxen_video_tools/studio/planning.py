@@ -12,9 +12,9 @@ from ..request import VideoRequest
 from .answers import Question
 from .identity import asked, references, request_key
 from .inputs import Files, fingerprint
-from .ledger_booking import committed
-from .ledger_records import Job
-from .ledger_steps import holder, is_paused
+from .ledger.booking import committed
+from .ledger.records import Job
+from .ledger.steps import holder, is_paused
 from .limits import question_about, staked
 from .money import dollars, micros, said
 

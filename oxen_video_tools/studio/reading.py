@@ -17,9 +17,9 @@ from .answers import Report, Status, Video
 from .blocking import job_of_local, local_id
 from .following import kept, saw, settle_one
 from .inputs import is_film
-from .ledger_following import typical
-from .ledger_records import Clip, Job
-from .ledger_steps import clip_and_job, clips, clips_of, job_named
+from .ledger.following import typical
+from .ledger.records import Clip, Job
+from .ledger.steps import clip_and_job, clips, clips_of, job_named
 from .money import dollars
 from .reconcile import STATES, unclear_error
 

@@ -17,9 +17,9 @@ from ..redaction import unsigned
 from . import blocking
 from .identity import DEFAULTS
 from .inputs import is_url
-from .ledger_records import Clip, Job
-from .ledger_steps import clips, in_state, turn
-from .ledger_unclear import adopt, idless, note
+from .ledger.records import Clip, Job
+from .ledger.steps import clips, in_state, turn
+from .ledger.unclear import adopt, idless, note
 
 if TYPE_CHECKING:
     from ..hub import Generation, HistoryPage, HubClient

@@ -9,11 +9,11 @@ from ..errors import InvalidRequest, NotFound, OxenError
 from .answers import Recovered
 from .delivery import keep
 from .following import saw, settle_costs
-from .ledger_booking import DAY
-from .ledger_following import abandon, undelivered, walk
-from .ledger_records import Job
-from .ledger_steps import clips, in_state, job_named
-from .ledger_unclear import adopt_by_hand, reopen, write_off
+from .ledger.booking import DAY
+from .ledger.following import abandon, undelivered, walk
+from .ledger.records import Job
+from .ledger.steps import clips, in_state, job_named
+from .ledger.unclear import adopt_by_hand, reopen, write_off
 from .money import micros
 from .reconcile import ABSENT, clip_of, clock_offset, is_its_record, reconcile, unclear_error
 from .submit import send

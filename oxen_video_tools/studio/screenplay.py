@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ..catalog.dialect import MediaPlace, placed
 from ..catalog.pricing import Price
-from .ledger_records import Intent
+from .ledger.records import Intent
 from .money import micros
 from .planned import PlannedJob
 

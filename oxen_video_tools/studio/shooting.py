@@ -17,9 +17,9 @@ from ..errors import GenerationFailed, Internal, OxenError, TimedOut
 from .cutting import deliver, last_frame_of, rush
 from .following import saw
 from .inputs import Files, readable
-from .ledger_films import Part, fill, film_named, hold, let_go, part_of, rebook
-from .ledger_records import Job
-from .ledger_steps import clips, job_named
+from .ledger.films import Part, fill, film_named, hold, let_go, part_of, rebook
+from .ledger.records import Job
+from .ledger.steps import clips, job_named
 from .making import marked
 from .money import micros
 from .reading import watched

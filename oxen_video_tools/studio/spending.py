@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from .answers import Spend, Spent
 from .following import settle_costs
-from .ledger_booking import DAY, committed
-from .ledger_following import Cost, spent, switch
-from .ledger_steps import in_state, is_paused
+from .ledger.booking import DAY, committed
+from .ledger.following import Cost, spent, switch
+from .ledger.steps import in_state, is_paused
 from .money import dollars
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ..settings import HUB, Settings
 from .identity import key_hash, origin_of
 from .inputs import is_film
 from .ledger import LEASE, Ledger, data_folder, sqlite_path
-from .ledger_steps import clips, identity, remember_identity
+from .ledger.steps import clips, identity, remember_identity
 from .metrics import Meter
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Stage:
         """Where a result was kept, if the file is still there."""
         kept: Any = None
         if is_film(generation_id):
-            from .ledger_films import film_named
+            from .ledger.films import film_named
 
             kept = await self.ledger.run(film_named, generation_id)
         else:

@@ -17,9 +17,9 @@ from ..clock import Clock
 from ..errors import OxenError, TimedOut
 from .blocking import post_and_wait
 from .following import settle_soon
-from .ledger_booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
-from .ledger_records import FREED, Clip, Intent, Job, State
-from .ledger_steps import job_named
+from .ledger.booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
+from .ledger.records import FREED, Clip, Intent, Job, State
+from .ledger.steps import job_named
 from .reconcile import clip_of, reconcile, unclear_error
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submit
 from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_films import take_up
+from oxen_video_tools.studio.ledger.films import take_up
 
 from .conftest import Open, Start
 from .made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts

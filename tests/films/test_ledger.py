@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from oxen_video_tools.catalog.dialect import MediaPlace
 from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import OverBudget
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_films as films
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip
-from oxen_video_tools.studio.ledger_steps import Steps
+from oxen_video_tools.studio.ledger import Ledger, booking, films
+from oxen_video_tools.studio.ledger.records import Clip
+from oxen_video_tools.studio.ledger.steps import Steps
 from oxen_video_tools.studio.planned import PlannedJob
 from oxen_video_tools.studio.screenplay import Film, film_id, frozen, shared_out, thawed
 

@@ -13,8 +13,8 @@ from oxen_video_tools.errors import NotFound, Unauthenticated
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, reading
-from oxen_video_tools.studio.ledger_records import Clip
-from oxen_video_tools.studio.ledger_steps import clips
+from oxen_video_tools.studio.ledger.records import Clip
+from oxen_video_tools.studio.ledger.steps import clips
 
 from .swift import Swift
 

@@ -13,8 +13,8 @@ import pytest
 from oxen_video_tools.errors import InvalidRequest, OxenError, SubmissionUnclear
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, blocking, making, reconcile, submit
-from oxen_video_tools.studio.ledger_records import Job
-from oxen_video_tools.studio.ledger_steps import in_state
+from oxen_video_tools.studio.ledger.records import Job
+from oxen_video_tools.studio.ledger.steps import in_state
 
 from .swift import Swift
 

@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import Internal, Paused
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_sqlite
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_steps import Steps, haste_of, soon
+from oxen_video_tools.studio.ledger import Ledger, booking, following, steps
+from oxen_video_tools.studio.ledger import sqlite as ledger_sqlite
+from oxen_video_tools.studio.ledger.steps import Steps, haste_of, soon
 
 
 class Watched:

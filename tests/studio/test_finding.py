@@ -12,8 +12,8 @@ from oxen_video_tools.errors import SubmissionUnclear
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, blocking, reconcile, submit
-from oxen_video_tools.studio.ledger_records import Job
-from oxen_video_tools.studio.ledger_steps import in_state
+from oxen_video_tools.studio.ledger.records import Job
+from oxen_video_tools.studio.ledger.steps import in_state
 
 from .swift import Swift
 

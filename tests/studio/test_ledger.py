@@ -16,13 +16,9 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio import ledger_unclear as unclear
-from oxen_video_tools.studio.ledger import Ledger, sqlite_path
-from oxen_video_tools.studio.ledger_records import Clip, Intent, Job
-from oxen_video_tools.studio.ledger_schema import VERSION
+from oxen_video_tools.studio.ledger import Ledger, booking, following, sqlite_path, steps, unclear
+from oxen_video_tools.studio.ledger.records import Clip, Intent, Job
+from oxen_video_tools.studio.ledger.schema import VERSION
 
 NOW = 1_790_000_000.0
 BODY = {"model": "kling", "prompt": "A red balloon"}

@@ -19,12 +19,9 @@ import pytest
 from oxen_video_tools.errors import InvalidRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip, Intent
-from oxen_video_tools.studio.ledger_schema import MIGRATIONS, VERSION
+from oxen_video_tools.studio.ledger import Ledger, booking, following, steps
+from oxen_video_tools.studio.ledger.records import Clip, Intent
+from oxen_video_tools.studio.ledger.schema import MIGRATIONS, VERSION
 
 from . import postgres
 
@@ -105,8 +102,8 @@ async def test_it_waits_for_a_transaction_of_another_process(tmp_path: Path) -> 
 COUNTING = """
 import asyncio, sys
 from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio.ledger_records import Intent
+from oxen_video_tools.studio.ledger import booking
+from oxen_video_tools.studio.ledger.records import Intent
 from oxen_video_tools.errors import OverBudget
 
 async def main(place, name):
@@ -207,7 +204,7 @@ for name in ("fcntl", "pwd", "grp", "resource", "termios"):
     sys.modules[name] = None
 del os.register_at_fork
 from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio import ledger_following as following, ledger_steps as steps
+from oxen_video_tools.studio.ledger import following, ledger_steps as steps
 
 async def main(place):
     one, other = Ledger.at(place), Ledger.at(place)

@@ -9,12 +9,8 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio import ledger_unclear as unclear
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Booking, Clip, Intent, Job, job_of, packed
+from oxen_video_tools.studio.ledger import Ledger, booking, following, steps, unclear
+from oxen_video_tools.studio.ledger.records import Booking, Clip, Intent, Job, job_of, packed
 
 NOW = 1_790_000_000.0
 LEASE = 60.0

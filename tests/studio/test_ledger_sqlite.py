@@ -15,14 +15,11 @@ import platformdirs
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OxenError
-from oxen_video_tools.studio import ledger_commits as commits
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_sqlite
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio.ledger import LEASE, Ledger, data_folder, sqlite_path
-from oxen_video_tools.studio.ledger_commits import Call
-from oxen_video_tools.studio.ledger_schema import MIGRATIONS, VERSION
-from oxen_video_tools.studio.ledger_sqlite import MEMORY, TOGETHER, SqliteLedger
+from oxen_video_tools.studio.ledger import LEASE, Ledger, commits, data_folder, following, sqlite_path, steps
+from oxen_video_tools.studio.ledger import sqlite as ledger_sqlite
+from oxen_video_tools.studio.ledger.commits import Call
+from oxen_video_tools.studio.ledger.schema import MIGRATIONS, VERSION
+from oxen_video_tools.studio.ledger.sqlite import MEMORY, TOGETHER, SqliteLedger
 
 NOW = 1_790_000_000.0
 FIX = "Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately."
@@ -118,7 +115,7 @@ def test_nowhere(place: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 def test_in_a_server(scheme: str) -> None:
     pytest.importorskip("psycopg")
-    from oxen_video_tools.studio.ledger_postgres import PostgresLedger
+    from oxen_video_tools.studio.ledger.postgres import PostgresLedger
 
     engine = Ledger.at(f"{scheme}://127.0.0.1:1/db")._engine
     assert isinstance(engine, PostgresLedger) and engine._url == f"{scheme}://127.0.0.1:1/db"

@@ -17,11 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_unclear as unclear
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip, Intent
+from oxen_video_tools.studio.ledger import Ledger, booking, following, unclear
+from oxen_video_tools.studio.ledger.records import Clip, Intent
 
 SCOPE = "hub|me"
 NOW = 1_790_000_000.0

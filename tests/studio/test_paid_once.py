@@ -23,8 +23,8 @@ from oxen_video_tools.errors import (
 )
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, making, reconcile, submit
-from oxen_video_tools.studio.ledger_records import Job
-from oxen_video_tools.studio.ledger_steps import in_state
+from oxen_video_tools.studio.ledger.records import Job
+from oxen_video_tools.studio.ledger.steps import in_state
 
 Open = Callable[..., AsyncStudio]
 ASKED: dict[str, Any] = {"prompt": "A red balloon rises", "duration": 5}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oxen_video_tools.hub import Generation
-from oxen_video_tools.studio.ledger_records import Job
+from oxen_video_tools.studio.ledger.records import Job
 from oxen_video_tools.studio.reconcile import TOLERANCE, assigned, is_its_record
 
 SENT = 1_790_000_000.0

@@ -18,9 +18,9 @@ import pytest
 from oxen_video_tools.errors import InsufficientCredits, InvalidRequest, OverBudget, SubmissionUnclear
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, submit
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio.ledger_records import Intent, Job
-from oxen_video_tools.studio.ledger_steps import in_state
+from oxen_video_tools.studio.ledger import booking
+from oxen_video_tools.studio.ledger.records import Intent, Job
+from oxen_video_tools.studio.ledger.steps import in_state
 
 from .swift import Swift
 

@@ -7,12 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from oxen_video_tools.errors import Internal
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_steps as steps
-from oxen_video_tools.studio import ledger_unclear as unclear
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip, Intent, Job
+from oxen_video_tools.studio.ledger import Ledger, booking, following, steps, unclear
+from oxen_video_tools.studio.ledger.records import Clip, Intent, Job
 
 NOW = 1_790_000_000.0
 SCOPE = "hub|me"

@@ -18,7 +18,7 @@ from oxen_video_tools.errors import InsufficientCredits, NeedsApproval, OverBudg
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, reconcile, submit
-from oxen_video_tools.studio.ledger_booking import DAY
+from oxen_video_tools.studio.ledger.booking import DAY
 from oxen_video_tools.studio.money import micros
 
 from .swift import Swift
@@ -90,7 +90,7 @@ async def test_a_failure_costs_nothing_only_because_the_history_says_so(
     studio = opened(clock=Swift())
     assert (await studio.generate(**ASKED)).status == "failed"
     ledger = studio._stage.ledger
-    from oxen_video_tools.studio.ledger_booking import committed
+    from oxen_video_tools.studio.ledger.booking import committed
 
     scope = await studio._stage.scope()
     hub.faults.add("error=500:json@*/history")

@@ -23,12 +23,9 @@ from oxen_video_tools.errors import (
 )
 from oxen_video_tools.hub.records import Generation
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio import ledger_booking as booking
-from oxen_video_tools.studio import ledger_following as following
-from oxen_video_tools.studio import ledger_steps as steps
 from oxen_video_tools.studio import submit
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip, Intent, Job
+from oxen_video_tools.studio.ledger import Ledger, booking, following, steps
+from oxen_video_tools.studio.ledger.records import Clip, Intent, Job
 from oxen_video_tools.studio.stage import Stage
 from oxen_video_tools.studio.submit import Attempt, Gate, GaveUpError, Paid
 

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxen_video_tools.studio import ledger_following as following
 from oxen_video_tools.studio import pace, reading
 from oxen_video_tools.studio.answers import Progress
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger_records import Clip
+from oxen_video_tools.studio.ledger import Ledger, following
+from oxen_video_tools.studio.ledger.records import Clip
 from oxen_video_tools.studio.tickets import GRACE
 from oxen_video_tools.studio.waiting import Waiter
 from tests.clocks import FakeClock

@@ -16,11 +16,11 @@ from threading import Lock
 from typing import TypeVar
 from weakref import WeakSet
 
-from ..errors import Internal
-from .crew import Crew
-from .ledger_commits import BUSY, Call, alone, in_words, patiently, tell, together, unwritable
-from .ledger_schema import MIGRATIONS, VERSION
-from .ledger_steps import Haste, Steps
+from ...errors import Internal
+from ..crew import Crew
+from .commits import BUSY, Call, alone, in_words, patiently, tell, together, unwritable
+from .schema import MIGRATIONS, VERSION
+from .steps import Haste, Steps
 
 T = TypeVar("T")
 MEMORY = ":memory:"

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..errors import Internal, NotInstalled, OxenError
-from ..redaction import redact
-from .ledger_commits import unwritable
-from .ledger_schema import MIGRATIONS, VERSION
-from .ledger_steps import Haste, Steps
+from ...errors import Internal, NotInstalled, OxenError
+from ...redaction import redact
+from .commits import unwritable
+from .schema import MIGRATIONS, VERSION
+from .steps import Haste, Steps
 
 T = TypeVar("T")
 CONNECTIONS = 4

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 from uuid import uuid4
 
-from ..errors import InvalidRequest, OverBudget, Paused
-from .ledger_records import FREED, INSERT_CLIP, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
-from .ledger_steps import Steps, holder, is_paused, job_named, soon
-from .money import dollars, said
+from ...errors import InvalidRequest, OverBudget, Paused
+from ..money import dollars, said
+from .records import FREED, INSERT_CLIP, JOB_COLUMNS, UNPAID, Booking, Clip, Intent, Job, State, packed
+from .steps import Steps, holder, is_paused, job_named, soon
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"

@@ -1,7 +1,7 @@
 """What was asked, submitted, paid and delivered; it survives anything. SQLite for one machine, PostgreSQL for many.
 
 The hub is the truth about a job; the ledger is the truth about intent and money. Its transactions stand in
-`ledger_steps`, what runs them in `ledger_sqlite` and `ledger_postgres`.
+`steps`, what runs them in `sqlite` and `postgres`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from ..errors import InvalidRequest
-from .ledger_steps import Haste, Steps, haste_of
+from ...errors import InvalidRequest
+from .steps import Haste, Steps, haste_of
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -26,7 +26,7 @@ class Engine(Protocol):
     """What runs transactions."""
 
     async def run(self, make: Callable[[], Steps[T]], haste: Haste = "now") -> T:
-        """What the steps return, once they are committed. haste: see `ledger_steps`."""
+        """What the steps return, once they are committed. haste: see `steps`."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -49,7 +49,7 @@ class Ledger:
         return cls(_engine(place), lease=lease)
 
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One transaction of `ledger_steps`."""
+        """One transaction of `steps`."""
         return await self._engine.run(lambda: steps(*args, **kwargs), haste_of(steps))
 
     async def close(self) -> None:
@@ -59,10 +59,10 @@ class Ledger:
 
 def _engine(place: str | None) -> Engine:
     if place and urlsplit(place).scheme in ("postgresql", "postgres"):
-        from .ledger_postgres import PostgresLedger
+        from .postgres import PostgresLedger
 
         return PostgresLedger(place)
-    from .ledger_sqlite import MEMORY, SqliteLedger
+    from .sqlite import MEMORY, SqliteLedger
 
     path = sqlite_path(place)
     return SqliteLedger(MEMORY if path is None else path)

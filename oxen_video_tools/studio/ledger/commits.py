@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Internal, InvalidRequest
-from .ledger_steps import Haste, Row, Statement, Steps
+from ...errors import Internal, InvalidRequest
+from .steps import Haste, Row, Statement, Steps
 
 T = TypeVar("T")
 BUSY = 30.0  # seconds to wait for another process's transaction

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal, TypeVar
 
-from .ledger_records import CLIP_COLUMNS, JOB_COLUMNS, Clip, Job, State, job_of
+from .records import CLIP_COLUMNS, JOB_COLUMNS, Clip, Job, State, job_of
 
 T = TypeVar("T")
 Row = tuple[Any, ...]

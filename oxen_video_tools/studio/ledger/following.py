@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 
-from .ledger_booking import BILLED, drop, follow
-from .ledger_records import CLIP_COLUMNS, INSERT_CLIP, Clip, Job
-from .ledger_steps import Steps, clips, job_named, read, soon
+from .booking import BILLED, drop, follow
+from .records import CLIP_COLUMNS, INSERT_CLIP, Clip, Job
+from .steps import Steps, clips, job_named, read, soon
 
 
 def see(scope: str, seen: Sequence[Clip], now: float) -> Steps[list[str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import InvalidRequest
-from .ledger_booking import AGAIN, DAY, afford, arrived, end, lock_account_of
-from .ledger_records import JOB_COLUMNS, LOCAL, Clip, Job
-from .ledger_steps import Steps, clips, clips_of, in_state, job_named, whole
+from ...errors import InvalidRequest
+from .booking import AGAIN, DAY, afford, arrived, end, lock_account_of
+from .records import JOB_COLUMNS, LOCAL, Clip, Job
+from .steps import Steps, clips, clips_of, in_state, job_named, whole
 
 
 def adopt(

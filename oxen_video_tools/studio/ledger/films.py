@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .ledger_booking import drop, lock_account, reserve
-from .ledger_records import CLIP_COLUMNS, JOB_COLUMNS, Booking, Clip, Intent, Job, job_of, packed
-from .ledger_steps import Steps, job_named
-from .screenplay import Film, frozen, thawed
+from ..screenplay import Film, frozen, thawed
+from .booking import drop, lock_account, reserve
+from .records import CLIP_COLUMNS, JOB_COLUMNS, Booking, Clip, Intent, Job, job_of, packed
+from .steps import Steps, job_named
 
 FILM_COLUMNS = (
     "film, scope, request, take, way, model, jobs, asked, agreed, created, state, owner, lease, note, ended, "
