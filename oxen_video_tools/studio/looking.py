@@ -59,7 +59,7 @@ async def _local(stage: Stage, video: str | Path, files: Files) -> AsyncIterator
         yield kept
         return
     if is_film(named):
-        from .cutting import keep_film
+        from .films.cutting import keep_film
 
         yield (await keep_film(stage, named.strip())).file
         return

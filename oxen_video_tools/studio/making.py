@@ -59,7 +59,7 @@ async def generate(stage: Stage, request: VideoRequest, call: Call) -> Video:
     began = stage.clock.monotonic()
     until, ready = began + wait, began + max(wait, SHORTEST)
     if request.multi_prompt:
-        from . import film
+        from .films import film
 
         opening = await _within(stage, film.opened(stage, request, call), ready)
         if opening is not None:

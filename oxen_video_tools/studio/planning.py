@@ -44,7 +44,7 @@ async def planned(stage: Stage, request: VideoRequest, files: Files) -> Plan:
     plan = await with_misfits(plan, stage.settings, files)
     if plan.film is None:
         return plan
-    from .cutting import told_without_media
+    from .films.cutting import told_without_media
 
     return told_without_media(plan)
 
@@ -70,7 +70,7 @@ async def question(
     """
     scope = await stage.scope()  # without a key nothing can be paid: said before anything is looked up
     if take is not None and request.multi_prompt:
-        from .film_terms import asked_again
+        from .films.terms import asked_again
 
         again = await asked_again(stage, request, take, max_cost_usd, files)
         if again is not None:

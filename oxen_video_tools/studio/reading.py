@@ -37,7 +37,7 @@ async def get(stage: Stage, generation_id: str, *, wait_seconds: float = 0, on_p
     if job_of_local(generation_id) is not None:
         return await _local(stage, generation_id, wait_seconds)
     if is_film(generation_id):
-        from .film_waiting import get as get_film
+        from .films.waiting import get as get_film
 
         return await get_film(stage, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     record = await watched(stage, generation_id, wait_seconds, on_progress)
@@ -201,7 +201,7 @@ async def listed(stage: Stage, status: str | None, model: str | None, limit: int
         *(hub.list(status=state, model=model, namespace=space) for state in _states(status) for space in spaces)
     )
     records = {one.generation_id: one for page in found for one in page}
-    from .screening import listed as listed_films
+    from .films.screening import listed as listed_films
 
     films = await listed_films(stage, records, status, model, limit)  # their shots are no videos of their own
     newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)[: max(0, limit)]
@@ -222,7 +222,7 @@ def _states(status: str | None) -> Sequence[str]:
 async def cancelled(stage: Stage, generation_id: str) -> Video:
     """Stop a job for good. Says what was charged, where the hub does. Raises NotFound."""
     if is_film(generation_id):
-        from .film import cancelled as cancelled_film
+        from .films.film import cancelled as cancelled_film
 
         return await cancelled_film(stage, generation_id.strip())
     if job_of_local(generation_id) is not None:

@@ -39,7 +39,7 @@ async def recover(stage: Stage) -> list[Recovered]:
     await settle_costs(stage, BACK)
     if stage.settings.save == "always":
         walked += [await _kept(stage, one) for one in await stage.ledger.run(undelivered, scope, begun - BACK)]
-    from .film_recovery import films_walked
+    from .films.recovery import films_walked
 
     return walked + await films_walked(stage, begun - BACK)
 

@@ -91,7 +91,7 @@ async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Fi
             stage, video, place_of(stage, filename) or stage.settings.videos_folder / _name_in(video)
         )
     if is_film(video):
-        from .cutting import keep_film
+        from .films.cutting import keep_film
 
         return await keep_film(stage, video.strip(), filename)
     if is_generation(video) or not Path(video).suffix:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from oxen_video_tools.catalog.dialect import MediaPlace
 from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import OverBudget
+from oxen_video_tools.studio.films.screenplay import Film, film_id, frozen, shared_out, thawed
 from oxen_video_tools.studio.ledger import Ledger, booking, films
 from oxen_video_tools.studio.ledger.records import Clip
 from oxen_video_tools.studio.ledger.steps import Steps
 from oxen_video_tools.studio.planned import PlannedJob
-from oxen_video_tools.studio.screenplay import Film, film_id, frozen, shared_out, thawed
 
 from ..studio.conftest import place, postgres_url  # noqa: F401  # fixtures
 

@@ -12,7 +12,7 @@ from oxen_video_tools.errors import GenerationFailed, InputUnreadable, NotFound,
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import cutting
+from oxen_video_tools.studio.films import cutting
 from oxen_video_tools.tools import TABLE, Call
 
 from .conftest import Open, Start
@@ -120,7 +120,7 @@ async def test_a_film_of_another_account_is_not_there(opened: Open) -> None:
 
 
 async def test_recover_joins_what_was_left(hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oxen_video_tools.studio import shooting
+    from oxen_video_tools.studio.films import shooting
 
     async def killed(*_: object) -> None:
         raise RuntimeError
@@ -146,7 +146,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_without_the_media_extra_the_shots_are_delivered_one_by_one(
     sandbox: Start, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oxen_video_tools.studio import cutting
+    from oxen_video_tools.studio.films import cutting
 
     monkeypatch.setattr(cutting, "can_join", lambda: False)  # the sandbox of this process renders with the extra
     studio = opened()

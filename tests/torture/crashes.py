@@ -13,7 +13,8 @@ from threading import Timer
 from typing import Any
 
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.studio import cutting, delivery, submit
+from oxen_video_tools.studio import delivery, submit
+from oxen_video_tools.studio.films import cutting
 from oxen_video_tools.studio.ledger import Ledger
 from oxen_video_tools.studio.waiting import Waiter
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..screenplay import Film, frozen, thawed
+from ..films.screenplay import Film, frozen, thawed
 from .booking import drop, lock_account, reserve
 from .records import CLIP_COLUMNS, JOB_COLUMNS, Booking, Clip, Intent, Job, job_of, packed
 from .steps import Steps, job_named

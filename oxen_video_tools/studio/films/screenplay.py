@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from ..catalog.dialect import MediaPlace, placed
-from ..catalog.pricing import Price
-from .ledger.records import Intent
-from .money import micros
-from .planned import PlannedJob
+from ...catalog.dialect import MediaPlace, placed
+from ...catalog.pricing import Price
+from ..ledger.records import Intent
+from ..money import micros
+from ..planned import PlannedJob
 
 Way = Literal["side by side", "chained"]
 FilmState = Literal["open", "delivered", "cancelled"]

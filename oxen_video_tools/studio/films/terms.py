@@ -9,25 +9,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..catalog.pricing import total
-from ..errors import OxenError
-from .answers import Question
-from .following import settle_costs
-from .inputs import Files
-from .ledger.films import Standing, standing
-from .limits import question_about, staked
-from .money import dollars, micros
-from .plan import Plan
-from .planning import identified
+from ...catalog.pricing import total
+from ...errors import OxenError
+from ..answers import Question
+from ..following import settle_costs
+from ..inputs import Files
+from ..ledger.films import Standing, standing
+from ..limits import question_about, staked
+from ..money import dollars, micros
+from ..plan import Plan
+from ..planning import identified
 from .screening import standing_of
 from .screenplay import Film, film_id, shared_out
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from ..request import VideoRequest
-    from ..settings import Settings
-    from .stage import Stage
+    from ...request import VideoRequest
+    from ...settings import Settings
+    from ..stage import Stage
 
 
 @dataclass(frozen=True)

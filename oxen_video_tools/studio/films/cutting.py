@@ -17,17 +17,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
-from .answers import Saved
-from .delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
-from .inputs import content_hash
-from .ledger.films import Cut, Part, Standing, cut_film, standing
+from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
+from ..answers import Saved
+from ..delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
+from ..inputs import content_hash
+from ..ledger.films import Cut, Part, Standing, cut_film, standing
 
 if TYPE_CHECKING:
-    from .ledger.records import Clip
-    from .plan import Plan
+    from ..ledger.records import Clip
+    from ..plan import Plan
+    from ..stage import Stage
     from .screenplay import Film
-    from .stage import Stage
 
 AT_ONCE = 4  # shots that are fetched together
 TRIES = 3  # at joining shots that somebody takes away meanwhile
@@ -159,7 +159,7 @@ async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *
 
 
 def _spliced(files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
-    from ..media.join import join
+    from ...media.join import join
 
     make_writable(place.parent)
     part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
@@ -208,7 +208,7 @@ async def rush(stage: Stage, film: Film, clip: Clip) -> Path:
 
 async def last_frame_of(stage: Stage, film: Film, clip: Clip) -> str:
     """A link to the last picture of a finished shot, for the next to begin with; uploaded once."""
-    from ..media.frames import last_frame
+    from ...media.frames import last_frame
 
     shot = await rush(stage, film, clip)
     picture = folder_of(stage, film.film) / f"{shot.stem}-last.png"

@@ -14,33 +14,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ..errors import InputUnreadable, NotInstalled, OxenError, SubmissionUnclear, TimedOut
-from .answers import Report, Video
+from ...errors import InputUnreadable, NotInstalled, OxenError, SubmissionUnclear, TimedOut
+from ..answers import Report, Video
+from ..delivery import make_writable
+from ..following import saw, settle_costs
+from ..identity import references
+from ..inputs import Files, readable
+from ..ledger.films import Standing, begin_film, cancel_film, standing, take_up
+from ..ledger.records import Clip
+from ..ledger.steps import clips, holder
+from ..limits import question_about, staked
+from ..making import agreed
+from ..money import micros
+from ..plan import Plan
+from ..planning import identified, planned, stands
+from ..reading import SETTLING
+from ..submit import ended
 from .cutting import INSTALL, NOT_CHAINED, can_join
-from .delivery import make_writable
-from .film_terms import reckoned
-from .film_waiting import followed
-from .following import saw, settle_costs
-from .identity import references
-from .inputs import Files, readable
-from .ledger.films import Standing, begin_film, cancel_film, standing, take_up
-from .ledger.records import Clip
-from .ledger.steps import clips, holder
-from .limits import question_about, staked
-from .making import agreed
-from .money import micros
-from .plan import Plan
-from .planning import identified, planned, stands
-from .reading import SETTLING
 from .screening import shown, standing_of
 from .screenplay import Film, film_id, named_by_content, shared_out
 from .shooting import Shooting
-from .submit import ended
+from .terms import reckoned
+from .waiting import followed
 
 if TYPE_CHECKING:
-    from ..request import VideoRequest
-    from .making import Call
-    from .stage import Stage
+    from ...request import VideoRequest
+    from ..making import Call
+    from ..stage import Stage
 
 STOPPING = 20.0  # seconds that cancelling waits for shots which are just being sent
 
@@ -109,7 +109,7 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
 
 
 async def _prints(stage: Stage, request: VideoRequest, files: Files) -> dict[str, str]:
-    from .inputs import fingerprint
+    from ..inputs import fingerprint
 
     return {one: await fingerprint(stage, one, files) for one in references(request)}
 

@@ -9,18 +9,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ..errors import NotFound, OxenError
-from .answers import Status, Video
-from .following import saw
-from .ledger.films import Part, Standing, films_of, newest_films, standing
-from .ledger.records import LOCAL
-from .ledger.steps import clips
-from .money import dollars
-from .reading import length, video_of
+from ...errors import NotFound, OxenError
+from ..answers import Status, Video
+from ..following import saw
+from ..ledger.films import Part, Standing, films_of, newest_films, standing
+from ..ledger.records import LOCAL
+from ..ledger.steps import clips
+from ..money import dollars
+from ..reading import length, video_of
 
 if TYPE_CHECKING:
-    from ..hub import Generation
-    from .stage import Stage
+    from ...hub import Generation
+    from ..stage import Stage
 
 AT_ONCE = 16  # shots that are read together
 MOST_LISTED = 500  # films that are looked through for a state or a model

@@ -13,21 +13,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import GenerationFailed, Internal, OxenError, TimedOut
+from ...errors import GenerationFailed, Internal, OxenError, TimedOut
+from ..following import saw
+from ..inputs import Files, readable
+from ..ledger.films import Part, fill, film_named, hold, let_go, part_of, rebook
+from ..ledger.records import Job
+from ..ledger.steps import clips, job_named
+from ..making import marked
+from ..money import micros
+from ..reading import watched
+from ..submit import TRIES, GaveUpError, resumed, send
 from .cutting import deliver, last_frame_of, rush
-from .following import saw
-from .inputs import Files, readable
-from .ledger.films import Part, fill, film_named, hold, let_go, part_of, rebook
-from .ledger.records import Job
-from .ledger.steps import clips, job_named
-from .making import marked
-from .money import micros
-from .reading import watched
-from .submit import TRIES, GaveUpError, resumed, send
 
 if TYPE_CHECKING:
+    from ..stage import Stage
     from .screenplay import Film
-    from .stage import Stage
 
 PATIENCE = 3600.0  # seconds that one shot may take; after them another call goes on
 log = logging.getLogger(__name__)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import OxenError
-from .answers import Recovered
+from ...errors import OxenError
+from ..answers import Recovered
+from ..ledger.films import Standing, newest_films
 from .cutting import keep_film
-from .ledger.films import Standing, newest_films
 
 if TYPE_CHECKING:
-    from .stage import Stage
+    from ..stage import Stage
 
 MOST = 500
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
-from ..errors import OxenError
-from .answers import Progress, Report, Video
-from .following import saw
-from .ledger.films import Part, Standing
-from .ledger.records import LOCAL
-from .ledger.steps import clips
-from .reading import watched
+from ...errors import OxenError
+from ..answers import Progress, Report, Video
+from ..following import saw
+from ..ledger.films import Part, Standing
+from ..ledger.records import LOCAL
+from ..ledger.steps import clips
+from ..reading import watched
 from .screening import shown, standing_of
 
 if TYPE_CHECKING:
-    from ..clock import Clock
-    from .stage import Stage
+    from ...clock import Clock
+    from ..stage import Stage
 
 GLANCES = (0.1, 2.0)  # seconds between looks at the ledger: the first, the longest
 MADE = 0.95  # of a film's progress: the rest is the joining
