@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -15,13 +16,14 @@ from oxen_video_tools.catalog.dialect import MediaPlace
 from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import OverBudget
 from oxen_video_tools.studio.films.screenplay import Film, film_id, frozen, shared_out, thawed
-from oxen_video_tools.studio.ledger import Ledger, booking, films
-from oxen_video_tools.studio.ledger.records import Clip
+from oxen_video_tools.studio.ledger import Ledger, booking, films, following
+from oxen_video_tools.studio.ledger.records import Clip, Intent
 from oxen_video_tools.studio.ledger.steps import Steps
 from oxen_video_tools.studio.planned import PlannedJob
 
 from ..studio.conftest import place, postgres_url  # noqa: F401  # fixtures
 
+T = TypeVar("T")
 NOW = 1_790_000_000.0
 LEASE = 60.0
 
@@ -57,9 +59,11 @@ async def begin(ledger: Ledger, film: Film = FILM, now: float = NOW, budget: int
     return await ledger.run(films.begin_film, film, intents, ledger.owner, now, LEASE, budget)
 
 
-async def take_up(ledger: Ledger, parts: list[int], now: float, budget: int | None = None) -> bool:
+async def take_up(
+    ledger: Ledger, parts: list[int], now: float, budget: int | None = None, agreed: int = FILM.agreed
+) -> bool:
     intents = [FILM.intent(number, "queue") for number in parts]
-    return await ledger.run(films.take_up, FILM, intents, FILM.agreed, ledger.owner, now, LEASE, budget)
+    return await ledger.run(films.take_up, FILM, intents, agreed, ledger.owner, now, LEASE, budget)
 
 
 async def standing(ledger: Ledger) -> films.Standing:
@@ -132,7 +136,7 @@ async def test_letting_go_frees_what_was_never_sent(ledger: Ledger) -> None:
     assert (found.film.owner, found.film.note, found.spent) == (None, "Shot 1 failed", 350_000)
     assert [part.state for part in found.parts] == ["failed", "open", "open"]
     assert await ledger.run(booking.committed, "hub|me", NOW + 1) == 350_000
-    assert await take_up(ledger, [0, 1, 2], NOW + 2)
+    assert await take_up(ledger, [0, 1, 2], NOW + 2, agreed=1_400_000)
     assert await states(ledger) == ["open"] * 3
     assert (await standing(ledger)).film.note is None
 
@@ -264,8 +268,8 @@ async def test_a_film_that_was_taken_up_is_agreed_to_anew(ledger: Ledger, other:
     stopped = await film(ledger)
     assert stopped == replace(FILM, note="Shot 1 failed", ended=NOW + 1)
     intents = [FILM.intent(number, "queue") for number in range(3)]
-    assert await other.run(films.take_up, FILM, intents, 77, other.owner, NOW + 2, 30.0, None) is True
-    assert await film(ledger) == replace(FILM, agreed=77, owner=other.owner, lease=NOW + 32)
+    assert await other.run(films.take_up, FILM, intents, 1_400_000, other.owner, NOW + 2, 30.0, None) is True
+    assert await film(ledger) == replace(FILM, agreed=1_400_000, owner=other.owner, lease=NOW + 32)
     booked = [part.job for part in await parts(ledger)]
     assert [(one.owner, one.lease, one.created) for one in booked if one] == [(other.owner, NOW + 32, NOW + 2)] * 3
     assert await other.run(films.take_up, FILM, [], 78, other.owner, NOW + 3, 30.0, None) is True, "one's own"
@@ -408,3 +412,77 @@ def test_nothing_of_the_whole_is_lost_among_the_shares(prices: list[int | None],
 def test_every_process_gives_a_film_the_same_id() -> None:
     assert film_id("hub|me", "r", 1) == film_id("hub|me", "r", 1)
     assert len({film_id("hub|me", "r", 1), film_id("hub|me", "r", 2), film_id("hub|you", "r", 1)}) == 3
+
+
+async def test_what_ran_out_while_the_machine_slept_is_reserved_anew(ledger: Ledger, other: Ledger) -> None:
+    """Somebody else may have spent the money meanwhile: waking up must not count it a second time."""
+    budget = 1_050_000
+    await begin(ledger, budget=budget)
+    slept = (await ledger.run(films.part_of, FILM.film, 1)).job
+    assert slept is not None
+    another = Intent("hub|me", "another", 1, {"model": "kling"}, reserved=800_000)
+    await other.run(booking.reserve, [another], other.owner, NOW + 100, LEASE, budget)
+    assert await ledger.run(films.hold, FILM.film, ledger.owner, NOW + 101, LEASE)
+    assert await ledger.run(booking.committed, "hub|me", NOW + 101) == 800_000
+    assert await ledger.run(films.fill, slept, ledger.owner, {}, NOW + 101, LEASE) is None
+    with pytest.raises(OverBudget):
+        await ledger.run(films.rebook, FILM.intent(1, "queue"), ledger.owner, NOW + 101, LEASE, budget)
+
+
+async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed_to(
+    ledger: Ledger, other: Ledger
+) -> None:
+    """Two calls find one failed shot; by the time the second goes on, the first has paid for another that failed."""
+    await begin(ledger)
+    for number, status in ((0, "succeeded"), (1, "succeeded"), (2, "failed")):
+        await shot(ledger, number, status)
+    await ledger.run(following.settle, "hub|me", {"g2-failed": 0})
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, "Shot 3 failed")
+    assert await take_up(ledger, [2], NOW + 2)
+    planned = (await ledger.run(films.part_of, FILM.film, 2)).job
+    assert planned is not None
+    assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW + 2, LEASE)
+    await ledger.run(booking.arrived, planned.job, [Clip("hub|me", "again", status="failed")], NOW + 3)
+    await ledger.run(films.let_go, FILM, ledger.owner, NOW + 4, "Shot 3 failed")
+    assert not await take_up(other, [2], NOW + 5)
+    assert (await standing(other)).spent <= FILM.agreed
+    assert await states(other) == ["done", "done", "failed"]
+
+
+@pytest.mark.parametrize("stop", ["cancelled", "let go"])
+async def test_a_shot_that_is_marked_while_its_film_stops_is_not_dropped(ledger: Ledger, stop: str) -> None:
+    """Where transactions run side by side, the mark may be set between the looking up and the writing."""
+    await begin(ledger)
+    shooting = (await ledger.run(films.part_of, FILM.film, 0)).job
+    assert shooting is not None
+    mark = booking.mark_sending(shooting.job, ledger.owner, NOW, LEASE)
+    stopping: Steps[object] = films.cancel_film(FILM, NOW)
+    if stop == "let go":
+        stopping = films.let_go(FILM, ledger.owner, NOW, None)
+    await ledger.run(meanwhile, stopping, "select job from jobs where film", mark)
+    assert (await ledger.run(films.part_of, FILM.film, 0)).state == "sending", "it may have been paid"
+    assert await ledger.run(booking.committed, "hub|me", NOW) == 350_000
+
+
+async def test_a_job_that_is_marked_while_another_takes_it_over_is_not_booked_again(ledger: Ledger) -> None:
+    """A machine whose clock is ahead takes it for abandoned."""
+    intent = Intent("hub|me", "one", 1, {"model": "kling"}, reserved=350_000)
+    [mine] = await ledger.run(booking.reserve, [intent], "slow", NOW, LEASE)
+    mark = booking.mark_sending(mine.job.job, "slow", NOW, LEASE)
+    [found] = await ledger.run(meanwhile, booking.reserve([intent], "fast", NOW + 61, LEASE), "holds = 1", mark)
+    assert (found.mine, found.job.job, found.job.state) == (False, mine.job.job, "sending")
+
+
+def meanwhile(steps: Steps[T], after: str, other: Steps[bool]) -> Steps[T]:
+    """`steps`, with `other` carried out right after a statement: what another connection's commit looks like."""
+    done = False
+    try:
+        statement = next(steps)
+        while True:
+            rows = yield statement
+            if after in statement[0] and not done:
+                done = True
+                assert (yield from other)
+            statement = steps.send(rows)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]

@@ -31,10 +31,10 @@ def reserve(
         found = None
         if intent.take is not None:
             found = yield from holder(intent.scope, intent.request, intent.take, intent.part)
-        abandoned = found is not None and found.state == "planned" and not found.is_live(now)
-        bookings.append(None if found is None or abandoned else Booking(found, mine=False))
-        if found is not None and abandoned:
-            yield from drop(found.job, now, "its owner went away before sending it")
+        if found is not None and found.state == "planned" and not found.is_live(now):
+            gone = yield from drop(found.job, now, "its owner went away before sending it")
+            found = None if gone else (yield from job_named(found.job))  # it has just been sent after all
+        bookings.append(None if found is None else Booking(found, mine=False))
     new = [intent for intent, booking in zip(intents, bookings, strict=True) if booking is None]
     if new:
         yield from afford(intents[0].scope, sum(intent.reserved for intent in new), now, budget)
@@ -160,8 +160,14 @@ def given_up(job: str, owner: str, now: float, note: str) -> Steps[None]:
         yield from unsent(job, owner, "dropped", now, note)
 
 
-def drop(job: str, now: float, note: str) -> Steps[None]:
-    yield from end(job, "dropped", now, note)
+def drop(job: str, now: float, note: str) -> Steps[bool]:
+    """Free a job that was never sent. False: it is being sent, or was; where transactions run side by side its owner
+    may have marked it since it was looked up.
+    """
+    rows = yield "select job from jobs where job = ? and state = 'planned' {locked}", (job,)
+    if rows:
+        yield from end(job, "dropped", now, note)
+    return bool(rows)
 
 
 def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:

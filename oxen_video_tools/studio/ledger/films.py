@@ -146,7 +146,8 @@ def begin_film(
 def take_up(
     film: Film, intents: Sequence[Intent], agreed: int, owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Go on with a film that nobody makes: `intents` are reserved together. False: somebody is at work on it.
+    """Go on with a film that nobody makes: `intents` are reserved together. False: somebody is at work on it, or has
+    been since it was reckoned up, so that this would go beyond what was agreed to.
 
     Raises Paused, OverBudget.
     """
@@ -155,6 +156,12 @@ def take_up(
     if rows[0][0] not in (None, owner) and rows[0][1] > now:
         return False
     if intents:
+        found = yield from standing(film.film)
+        assert found is not None
+        free = {part.number for part in found.in_state("open", "failed")}
+        needed = sum(intent.reserved for intent in intents if intent.part in free)
+        if needed and found.spent + needed > agreed + len(found.parts):  # each share may be rounded up
+            return False
         yield from reserve(intents, owner, now, lease, budget)
     yield (
         "update films set owner = ?, lease = ?, agreed = ?, state = 'open', note = null, ended = null where film = ?",
@@ -164,11 +171,17 @@ def take_up(
 
 
 def hold(film: str, owner: str, now: float, lease: float) -> Steps[bool]:
-    """Keep it, and what is reserved for it, a while longer. False: it is not the owner's any more, or was cancelled."""
+    """Keep it, and what is reserved for it, a while longer. False: it is not the owner's any more, or was cancelled.
+
+    A reservation that ran out is not taken back: somebody may have spent the money. It has to be booked again.
+    """
     if not (yield from _is_owned(film, owner)):
         return False
     yield "update films set lease = ? where film = ?", (now + lease, film)
-    yield "update jobs set lease = ? where film = ? and owner = ? and state = 'planned'", (now + lease, film, owner)
+    yield (
+        "update jobs set lease = ? where film = ? and owner = ? and state = 'planned' and lease > ?",
+        (now + lease, film, owner, now),
+    )
     return True
 
 
@@ -178,10 +191,15 @@ def _is_owned(film: str, owner: str) -> Steps[bool]:
 
 
 def fill(job: Job, owner: str, body: dict[str, Any], now: float, lease: float) -> Steps[Job | None]:
-    """The body as it is sent, in the place of the one that was planned. None: it is not the owner's to send."""
+    """The body as it is sent, in the place of the one that was planned. None: it is not the owner's to send, or what
+    was reserved for it has run out.
+    """
     if not (yield from _is_owned(str(job.film), owner)):
         return None
-    rows = yield "select job from jobs where job = ? and owner = ? and state = 'planned' {locked}", (job.job, owner)
+    rows = yield (
+        "select job from jobs where job = ? and owner = ? and state = 'planned' and lease > ? {locked}",
+        (job.job, owner, now),
+    )
     if not rows:
         return None
     yield "update jobs set body = ?, lease = ? where job = ?", (packed(body), now + lease, job.job)
