@@ -40,7 +40,11 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
     """The hub's own ids, where its history shows them soon; else ids of ours."""
     for pause in PAUSES:
         await stage.clock.sleep(pause)
-        found = await _in_history(stage, hub, job)
+        try:
+            found = await _in_history(stage, hub, job)
+        except OxenError as error:  # it is paid: a ledger that fails for a moment must not make it a refused one
+            log.warning("The ids of %s could not be looked up: %s", job.job, error)
+            continue
         if len(found) == count:
             return found
     return [f"{LOCAL}{job.job}" + (f"-{place}" if place else "") for place in range(count)]
@@ -59,7 +63,7 @@ async def _in_history(stage: Stage, hub: HubClient, job: Job) -> list[str]:
 
 
 async def _kept(stage: Stage, answer: Answer, clip: Clip) -> Clip:
-    """The clip with its file. A disk that is full costs the file, never the id."""
+    """The clip with its file. A disk that is full, or whatever else goes wrong, costs the file, never the id."""
     from .delivery import keep_result
 
     result = answer.videos[clip.position]
@@ -68,6 +72,9 @@ async def _kept(stage: Stage, answer: Answer, clip: Clip) -> Clip:
         saved = await keep_result(stage, clip, result)
     except OxenError as error:
         log.warning("The result of %s could not be kept: %s", clip.generation_id, error)
+        return clip
+    except Exception as error:  # of a kind without redacted words
+        log.warning("The result of %s could not be kept: %s", clip.generation_id, type(error).__name__)
         return clip
     return replace(clip, file=str(saved.file), sha256=saved.sha256, size=saved.size)
 

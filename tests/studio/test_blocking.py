@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.errors import InvalidRequest, OxenError, SubmissionUnclear
+from oxen_video_tools.errors import Internal, InvalidRequest, OxenError, SubmissionUnclear
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio, blocking, making, reconcile, submit
+from oxen_video_tools.studio import AsyncStudio, blocking, delivery, making, reconcile, submit
 from oxen_video_tools.studio.ledger.records import Job
 from oxen_video_tools.studio.ledger.steps import in_state
 
@@ -219,3 +219,34 @@ async def test_a_name_of_ours_tells_nobody_elses_job(hub: Sandbox, opened: Open)
         stranger = opened(base_url=another.base_url, api_key="another")
         with pytest.raises(OxenError, match="no generation"):
             await stranger.get(video.generation_id)
+
+
+# ---- after it was paid -----------------------------------------------------------------------------------------------
+
+
+async def test_a_ledger_that_fails_for_a_moment_after_the_answer_makes_it_no_refusal(
+    hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: Any) -> Any:
+        raise Internal("The ledger could not be used: database is locked.", charged="no", retry=True)
+        yield
+
+    monkeypatch.setattr(blocking, "clips", locked)
+    studio = opened(route="sync", clock=Swift())
+    video = await studio.generate(**ASKED, take=1)
+    assert video.status == "succeeded" and video.file is not None
+    again = await studio.generate(**ASKED, take=1)
+    assert again.reused and posts(hub) == 1
+
+
+async def test_whatever_goes_wrong_with_the_file_the_job_is_not_lost(
+    hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise ValueError("a link that nobody can read")
+
+    monkeypatch.setattr(delivery, "keep_result", broken)
+    studio = opened(route="sync", clock=Swift())
+    assert (await studio.generate(**ASKED, take=1)).status == "succeeded"
+    assert (await studio.generate(**ASKED, take=1)).reused and posts(hub) == 1
+    assert [job.state for job in await jobs(studio)] == ["succeeded"]
