@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OxenError, SubmissionUnclear
@@ -267,10 +267,16 @@ async def _reconcile_in(stage: Stage, hub: HubClient, scope: str, jobs: Sequence
         if job.job in found:
             await _adopt(stage, scope, job, found[job.job], [one.job for one in jobs], offset)
         else:
-            several = any(is_its_record(job, one, offset) for one in free)
+            several = any(_may_be_its_record(job, one, offset) for one in free)
             settled = now - (job.sent or now) > _grace(job)
             words = AMBIGUOUS if several else ABSENT if settled else YOUNG
             await stage.ledger.run(note, job.job, words, now)
+
+
+def _may_be_its_record(job: Job, record: Generation, offset: float) -> bool:
+    """As `is_its_record`, but a record without a time proves no absence, although it is not adopted."""
+    timed = record if record.enqueued_at is not None else replace(record, enqueued_at=float("inf"))
+    return is_its_record(job, timed, offset)
 
 
 def _grace(job: Job) -> float:

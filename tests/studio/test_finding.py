@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,27 @@ async def lost(hub: Sandbox, studio: AsyncStudio, fault: str = "drop_answer", **
         submit.reconcile = looking
     [job] = await unclear(studio)
     return job
+
+
+async def test_a_record_without_a_time_is_no_absence(
+    hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not adopted, for it may be an old one; but nobody may send again because "the hub does not show it"."""
+    clock = Swift()
+    studio = opened(clock=clock)
+    job = await lost(hub, studio)
+    clock.ahead += 120
+    whole = reconcile.read_account
+
+    async def timeless(*given: Any) -> reconcile.Reading:
+        reading = await whole(*given)
+        return replace(reading, generations=tuple(replace(one, enqueued_at=None) for one in reading.generations))
+
+    monkeypatch.setattr(reconcile, "read_account", timeless)
+    with pytest.raises(SubmissionUnclear):
+        await studio.recover(send_again=job.job)
+    assert [one.note for one in await unclear(studio)] == [reconcile.AMBIGUOUS]
+    assert hub.ledger()["requests"]["POST /api/ai/queue"] == 1
 
 
 async def test_the_history_is_read_beyond_its_first_page(hub: Sandbox, opened: Open) -> None:

@@ -91,6 +91,28 @@ async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger
     assert not (await booked(ledger, "r", NOW + 102))[1]
 
 
+@pytest.mark.parametrize("state", ["refused", "dropped"])
+async def test_nor_does_it_when_whoever_sent_it_again_slept_meanwhile(ledger: Ledger, state: str) -> None:
+    """Others have looked for it and noted that the hub does not show it; then the sleeper wakes and gives up."""
+    job = await lost(ledger, "r")
+    await ledger.run(unclear.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)
+    await ledger.run(unclear.note, job.job, "the hub does not show it", NOW + 161)
+    await ledger.run(booking.unsent, job.job, ledger.owner, state, NOW + 162, "it slept")
+    assert (await named(ledger, job)).is_unclear
+    assert not (await booked(ledger, "r", NOW + 163))[1], "a plain repeat never sends what is unclear"
+    await ledger.run(unclear.reopen, job.job, ledger.owner, NOW + 164, 60.0, None)
+
+
+async def test_a_result_with_more_videos_than_the_hub_shows_breaks_nothing(ledger: Ledger) -> None:
+    """The blocking route answered two, and the history shows one."""
+    job, _ = await booked(ledger, "two")
+    assert await ledger.run(booking.mark_sending, job.job, ledger.owner, NOW, 60.0)
+    local = [Clip(SCOPE, f"sync-{job.job}{end}", status="succeeded") for end in ("", "-1")]
+    await ledger.run(booking.arrived, job.job, local, NOW)
+    assert not await ledger.run(unclear.adopt, {job.job: [Clip(SCOPE, "g1")]}, [job.job], lambda _: False, NOW)
+    assert len((await named(ledger, job)).generation_ids) == 2
+
+
 async def test_a_process_killed_before_the_second_sending_leaves_it_unclear(ledger: Ledger) -> None:
     job = await lost(ledger, "r")
     await ledger.run(unclear.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)

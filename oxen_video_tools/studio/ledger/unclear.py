@@ -31,6 +31,8 @@ def adopt(
     taken = yield from clips(scope, [clip.generation_id for found in finds.values() for clip in found])
     if any(clip.job is not None for clip in taken.values()):
         return False
+    if any(job.is_nameless and len(job.generation_ids) != len(finds[job.job]) for job in jobs):
+        return False  # the answer held more, or fewer, videos than were asked for
     others = yield from idless(scope, now)
     if any(rivals(other) for other in others if other.job not in considered):
         return False
@@ -112,5 +114,11 @@ def _unclear_one(job: str, now: float) -> Steps[Job]:
 
 
 def note(job: str, words: str, now: float) -> Steps[None]:
-    """Why it could not be found, for whoever asks next."""
-    yield "update jobs set note = ? where job = ? and state = 'sending' and lease <= ?", (words, job, now)
+    """Why it could not be found, for whoever asks next. Whoever was sending it again and lost its lease has no say
+    in it any more: a refusal of the second sending says nothing of the first.
+    """
+    yield (
+        """update jobs set owner = case when note = ? then null else owner end, note = ?
+            where job = ? and state = 'sending' and lease <= ?""",
+        (AGAIN, words, job, now),
+    )
