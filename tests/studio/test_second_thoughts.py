@@ -79,6 +79,31 @@ async def test_a_take_that_went_to_somebody_else_meanwhile_stays_there(ledger: L
     assert holder is not None and holder.job == fresh.job and (await named(ledger, wrong)).is_unclear
 
 
+@pytest.mark.parametrize("meanwhile", ["adopted a failure", "written off"])
+async def test_an_answer_after_all_takes_its_take_back(ledger: Ledger, meanwhile: str) -> None:
+    """Its process slept in the POST; others gave it a failed twin, or a person gave it up. Then the answer came."""
+    job = await marked(ledger, "r")
+    if meanwhile == "written off":
+        await ledger.run(unclear.write_off, job.job, NOW + 100)
+    else:
+        found = {job.job: [Clip(SCOPE, "twin", status="failed")]}
+        assert await ledger.run(unclear.adopt, found, [job.job], lambda _: False, NOW + 100)
+    await ledger.run(booking.arrived, job.job, [Clip(SCOPE, "g1")], NOW + 101)
+    again, mine = await booked(ledger, "r", NOW + 102)
+    assert not mine and again.job == job.job and again.generation_ids == ("g1",)
+
+
+async def test_an_answer_after_all_leaves_a_take_that_went_to_somebody_else(ledger: Ledger) -> None:
+    job = await marked(ledger, "r")
+    await ledger.run(unclear.write_off, job.job, NOW + 100)
+    fresh, mine = await booked(ledger, "r", NOW + 101)
+    assert mine
+    await ledger.run(booking.arrived, job.job, [Clip(SCOPE, "g1")], NOW + 102)
+    holder = await ledger.run(steps.holder, SCOPE, "r", 1)
+    assert holder is not None and holder.job == fresh.job
+    assert (await named(ledger, job)).generation_ids == ("g1",)
+
+
 @pytest.mark.parametrize("state", ["refused", "dropped"])
 async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger: Ledger, state: str) -> None:
     job = await lost(ledger, "r")

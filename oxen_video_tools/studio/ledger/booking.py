@@ -15,6 +15,10 @@ DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
 # What the hub billed for a job, once it has billed every clip.
 BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
+# What turns out to be paid holds its take again, whatever was believed meanwhile, unless somebody has it by now.
+HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
+    and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
+    and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
 
 
 def reserve(
@@ -203,8 +207,8 @@ def arrived(job: str, found: Sequence[Clip], now: float) -> Steps[Job]:
     for (other,) in others:
         yield from _bereft(other)
     yield (
-        """update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null
-            where job = ?""",
+        f"""update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null,
+            {HELD} where job = ?""",
         (job,),
     )
     yield from follow(job, now)
@@ -220,10 +224,8 @@ def _bereft(job: str) -> Steps[None]:
     if (yield from _has_clips(job)):
         return
     yield (
-        """update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
-            holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
-                and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
-                and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end where job = ?""",
+        f"""update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
+            {HELD} where job = ?""",
         (job,),
     )
 
