@@ -43,10 +43,11 @@ class Try:
     stopped: BaseException | None = None
     opened: bool = False
 
-    async def trace(self, event: str, _details: Mapping[str, Any]) -> None:
-        """httpcore's own account of what it does."""
+    async def trace(self, event: str, details: Mapping[str, Any]) -> None:
+        """httpcore's own account of what it does. A proxy's CONNECT comes before the request and is none of it."""
         if event.endswith("send_request_headers.started"):
-            await self.begin()
+            if details["request"].method != b"CONNECT":
+                await self.begin()
         elif event.endswith("connect_tcp.started"):
             self.opened = True
 

@@ -242,6 +242,32 @@ async def test_a_connection_that_never_opened_may_be_tried_again(clock: FakeCloc
     assert clock.monotonic() > 1  # it was tried again
 
 
+async def test_what_a_proxy_breaks_off_before_the_hub_is_reached_was_never_sent(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CONNECT that asks a proxy for the way is no byte of the request."""
+    asked: list[bytes] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).split()[0])
+        writer.close()
+
+    sent = False
+
+    async def before_send() -> None:
+        nonlocal sent
+        sent = True
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as proxy:
+        for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        async with HubClient(api_key=KEY, base_url="https://hub.example", clock=clock, deadline=3) as hub:
+            with pytest.raises(HubUnavailable) as caught:
+                await hub.enqueue(BODY, before_send=before_send)
+    assert caught.value.charged == "no" and not sent and set(asked) == {b"CONNECT"}
+
+
 @pytest.mark.parametrize(
     ("failure", "opened"),
     [
