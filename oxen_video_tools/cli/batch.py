@@ -59,7 +59,7 @@ async def batch_(
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text("utf-8").splitlines()
+        return file.read_text("utf-8-sig").split("\n")  # a line of JSON may hold what splitlines() takes for an end
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise NotFound(f"{file} can't be read: {why}.", fix="Check the path.") from None

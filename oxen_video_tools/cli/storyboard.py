@@ -24,6 +24,8 @@ _MARK = re.compile(r"^\s*(?:[-*+•]\s+|\d+[.)]\s+|shot\s+\d+\s*[:.)-]\s*)+", re
 _LENGTH = re.compile(r"\s*[-–—,]?\s*[(\[]?\s*(?P<seconds>\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds)\s*[)\]]?\s*$", re.I)
 _SETTING = re.compile(r"^\s*(?P<name>[a-z][a-z _-]{2,24}?)\s*:\s+(?P<value>\S.*?)\s*$", re.I)
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
+_DATA = re.compile(r"\{|\[\s*[\[\]{\"']")  # what begins like this is no prose: broken, it must not be paid for as words
+_HEAD = re.compile(r"\A\s*---[ \t]*\n(?P<lines>(?:[ \t]*(?:\w+[ \t]*:.*)?\n)+)---[ \t]*$", re.M)
 _WORDS = frozenset(VideoRequest.model_fields) - {"prompt", "multi_prompt"}
 MAX_BYTES = 1_000_000
 
@@ -41,13 +43,12 @@ def read(text: str) -> dict[str, Any]:
 
 def _structured(text: str) -> Any:
     """YAML or JSON, where the text plainly is one of them; None for lines of prose."""
-    start = text.lstrip()
-    if start[:1] in ("[", "{"):
+    if _DATA.match(text.lstrip()):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
-    if not re.search(r"^\s*(?:-\s+)?(?:prompt|multi_prompt|shots)\s*:", text, re.M):
+    elif not re.search(r"^\s*(?:-\s+)?(?:prompt|multi_prompt|shots)\s*:", text, re.M):
         return None
     try:
         import yaml
@@ -55,8 +56,8 @@ def _structured(text: str) -> Any:
         raise NotInstalled("A YAML storyboard needs PyYAML.", fix="pip install 'oxen-video-tools[cli]'") from None
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidRequest(f"The storyboard is no valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The storyboard is no valid YAML or JSON: {error}") from None
 
 
 def _of_data(data: Any) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def _word(name: str) -> str:
 def _of_lines(text: str) -> dict[str, Any]:
     words: dict[str, Any] = {}
     shots: list[dict[str, Any]] = []
+    _check_head(text)
     for line in _COMMENT.sub("", text).splitlines():
         if not line.strip() or line.lstrip().startswith(("#", "---", "```")):
             continue
@@ -103,6 +105,17 @@ def _of_lines(text: str) -> dict[str, Any]:
         else:
             shots.append(_shot_of_line(line))
     return words | {"multi_prompt": shots}
+
+
+def _check_head(text: str) -> None:
+    """Between two `---` at the top stand settings; one that a request has not would be paid for as a shot."""
+    head = _HEAD.match(text)
+    for line in head["lines"].splitlines() if head else ():
+        name = line.partition(":")[0]
+        if name.strip() and _word(name) not in _WORDS:
+            raise InvalidRequest(
+                f"`{name.strip()}` at the top of the storyboard is no word of a request.", fix="Drop it."
+            )
 
 
 def _shot_of_line(line: str) -> dict[str, Any]:

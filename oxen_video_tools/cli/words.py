@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..errors import InvalidRequest, NotFound, invalid_arguments
+from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
 from ..request import VideoRequest
 from . import storyboard
 
@@ -90,7 +90,7 @@ def _checked(words: dict[str, Any]) -> VideoRequest:
 
 def _read(prompt: str | None) -> dict[str, Any]:
     if prompt == "-":
-        return storyboard.read(sys.stdin.read())
+        return storyboard.read(_decoded(sys.stdin.buffer.read(storyboard.MAX_BYTES + 1), "on standard input"))
     if prompt and _is_file(prompt):
         return storyboard.read(_text_of(Path(prompt)))
     return {"prompt": prompt} if prompt else {}
@@ -102,10 +102,19 @@ def _is_file(prompt: str) -> bool:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise NotFound(f"The storyboard {path} can't be read: {why}.", fix="Check the path.") from None
+        written = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"The storyboard {path} can't be read: {error.strerror}.", fix="Check the path.") from None
+    return _decoded(written, str(path))
+
+
+def _decoded(written: bytes, where: str) -> str:
+    if len(written) > storyboard.MAX_BYTES:
+        raise InvalidRequest("The storyboard is over 1 MB.", fix="Split it.")
+    try:
+        return written.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise InputUnreadable(f"The storyboard {where} is no UTF-8 text.", fix="Save it as UTF-8.") from None
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -47,6 +47,14 @@ def is_film(reference: str | Path) -> bool:
     return is_generation(str(reference)) and str(reference).strip().startswith("film-")
 
 
+def is_path(reference: str | Path) -> bool:
+    """Whether it names a file here: it has a folder or a suffix, as no id has."""
+    named = str(reference)
+    if isinstance(reference, Path):
+        return True
+    return not (is_url(named) or is_generation(named)) and ("/" in named or "\\" in named or bool(Path(named).suffix))
+
+
 async def fingerprint(stage: Stage, reference: str, files: Files) -> str:
     """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
     if is_generation(reference):

@@ -14,7 +14,7 @@ from ..errors import OxenError
 from ..media.extra import media_extra
 from ..request import DEFAULT_SECONDS
 from .delivery import fetch_into, make_writable, slug
-from .inputs import Files, allowed, is_film, is_generation, is_url
+from .inputs import Files, allowed, is_film, is_generation, is_path, is_url
 from .plan import Plan
 from .planning import identified
 
@@ -51,7 +51,7 @@ def _looked_at(path: Path, files: Files) -> Inspection:
 async def _local(stage: Stage, video: str | Path, files: Files) -> AsyncIterator[Path]:
     """The video as a file here: the one that was saved, the one that was named, or one that is gone afterwards."""
     named = str(video)
-    if isinstance(video, Path) or not (is_url(named) or is_generation(named) or not Path(named).suffix):
+    if is_path(video):
         yield allowed(video, stage.settings, files)
         return
     kept = None if is_url(named) else await stage.saved_file(named)

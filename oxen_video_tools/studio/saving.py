@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from .answers import Progress, Report, Saved
 from .delivery import described, keep, keep_link, make_writable, place_of, settled, slug
-from .inputs import Files, allowed, content_hash, is_film, is_generation, is_url, one_of
+from .inputs import Files, allowed, content_hash, is_film, is_path, is_url, one_of
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -78,9 +78,9 @@ class Cut:
 
 async def _sound(stage: Stage, music: str | Path, files: Files) -> Path:
     """A file of music: one that lies here, or the sound of a video."""
-    if isinstance(music, Path) or not (is_url(music) or is_generation(music) or not Path(music).suffix):
+    if is_path(music):
         return allowed(music, stage.settings, files)
-    return (await _clip(stage, music, None, files)).file
+    return (await _clip(stage, str(music), None, files)).file
 
 
 async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Files) -> Saved:
@@ -94,7 +94,7 @@ async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Fi
         from .films.cutting import keep_film
 
         return await keep_film(stage, video.strip(), filename)
-    if is_generation(video) or not Path(video).suffix:
+    if not is_path(video):
         return await keep(stage, video, filename=filename)
     path = allowed(video, stage.settings, files)
     place = place_of(stage, filename)

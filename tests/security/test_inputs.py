@@ -97,6 +97,14 @@ async def test_a_file_outside_is_not_even_said_to_exist(use: Use, home: Path) ->
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("verb", ["inspect_video", "save_video"])
+async def test_a_path_without_a_suffix_is_a_path_and_no_id(use: Use, home: Path, verb: str) -> None:
+    named = str(home / ".ssh/id_ed25519")
+    with pytest.raises(OxenError) as error:
+        await use(verb, **({"video": named} if verb == "inspect_video" else {"videos": [named]}))
+    assert "outside the folders" in refused(error)
+
+
 @pytest.mark.parametrize("name", ["key.png", "notes.mp4", "list.txt"])
 async def test_what_is_no_media_stays_even_where_files_may_be_read(
     use: Use, hub: Sandbox, home: Path, name: str
