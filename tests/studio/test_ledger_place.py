@@ -204,7 +204,7 @@ for name in ("fcntl", "pwd", "grp", "resource", "termios"):
     sys.modules[name] = None
 del os.register_at_fork
 from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.ledger import following, ledger_steps as steps
+from oxen_video_tools.studio.ledger import following, steps
 
 async def main(place):
     one, other = Ledger.at(place), Ledger.at(place)
@@ -254,3 +254,14 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
     assert len(walked) == 3 and not {job.job for job in walked} & set(in_hand)
     await one.close()
     await other.close()
+
+
+@pytest.mark.parametrize("password", ["Hunter2%Secret", "Hunter2 Secret", "Hunter2@Secret", "Hunter2/Secret"])
+async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> None:
+    """libpq and the resolver tell which piece of the URL they did not understand."""
+    ledger = Ledger.at(f"postgresql://somebody:{password}@127.0.0.1:1/db")
+    with pytest.raises(OxenError) as caught:
+        await ledger.run(steps.is_paused)
+    told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
+    assert "Hunter2" not in caught.value.words and "Secret" not in caught.value.words
+    assert "Error: " in told and "Secret" not in told.partition("During handling")[0].replace("[hidden]", "")
