@@ -58,6 +58,11 @@ def test_a_script_that_no_font_has_is_named(no_system_fonts: None) -> None:
     assert words(lines("A sign that says 東京 in neon 🎈", 20, 900, 2)) == "A sign that says [CJK] in neon"
 
 
+def test_a_prompt_of_pictograms_alone_is_said_to_be_one(no_system_fonts: None) -> None:
+    assert words(lines("🐉 🔥🏰", 20, 900, 2)) == "The prompt is in signs that no font on this machine can draw."
+    assert lines("\x00\u200b", 20, 900, 2) == []
+
+
 def test_pictograms_and_control_characters_leave_no_trace() -> None:
     assert words(lines("a\x00b\u202ec\u200bd\ufefff\ue000g", 20, 900, 2)) == "abcdfg"
     assert clean("line one\nline two\t\ttabbed") == "line one line two tabbed"

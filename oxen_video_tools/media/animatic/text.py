@@ -96,7 +96,10 @@ def _readable(text: str, font: str) -> Line:
         return runs(
             f"The prompt is in a script that no font on this machine can draw: {_named(missing[0])[1:-1]}.", font
         )
-    return runs(text, font)
+    found = runs(text, font)
+    if text and not any(run.text.strip() for run in found):
+        return runs("The prompt is in signs that no font on this machine can draw.", font)
+    return found
 
 
 def line_width(line: Line, size: int) -> float:
