@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from ...errors import Internal, NotInstalled, OxenError
 from ...redaction import redact
@@ -30,6 +32,7 @@ class PostgresLedger:
             ) from error
         self._psycopg = psycopg
         self._url = url
+        self._secrets = _passwords(url)
         self._idle: list[Any] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._preparing = asyncio.Lock()
@@ -61,7 +64,8 @@ class PostgresLedger:
                 if not left:
                     raise self._in_words(error) from error
             except self._psycopg.Error as error:
-                raise self._in_words(error) from error
+                said = redact(str(error), *self._secrets) == str(error)
+                raise self._in_words(error) from (error if said else None)
         raise AssertionError("the last try returns or raises")
 
     async def _once(self, make: Callable[[], Steps[T]]) -> T:
@@ -96,10 +100,16 @@ class PostgresLedger:
         return True
 
     def _in_words(self, error: Exception) -> OxenError:
-        words = redact(" ".join(str(error).split()))
+        words = redact(" ".join(str(error).split()), *self._secrets)
         if isinstance(error, self._psycopg.OperationalError):
             return unwritable("PostgreSQL", words)
         return Internal(f"The ledger could not be used: {words}.", charged="no", fix=None)
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """The password of a URL, and the pieces of it that a parser repeats where it was not percent-encoded."""
+    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return (password, unquote(password), *re.split(r"[@/?#:%\s]+", password))
 
 
 async def _driven(connection: Any, steps: Steps[T]) -> T:
