@@ -89,7 +89,10 @@ def run(arguments: Sequence[str]) -> int:
 def complain(error: OxenError, *, as_json: bool = False) -> None:
     """What was wrong, whether money was spent, what to do next."""
     if as_json:
-        show.as_json(error.answer())
+        answer = error.answer()
+        show.as_json(
+            {name: for_people(said) if name in ("message", "fix") and said else said for name, said in answer.items()}
+        )
         return
     problems = getattr(error, "problems", ())
     said = f"{len(problems)} problems" if len(problems) > 1 else escape(for_people(error.message))

@@ -207,6 +207,16 @@ def test_what_to_do_next_is_said_in_commands(oxen: Run, arguments: tuple[str, ..
     assert not re.search(r"\w+_videos?\b|Errno", told)  # an agent's tools, a library's numbers
 
 
+def test_json_says_what_to_do_next_in_commands_too(oxen: Run) -> None:
+    done = oxen("get", "no-such-id", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["error"], told["fix"]) == (
+        7,
+        "not_found",
+        "oxen-video list shows the ids that exist.",
+    )
+
+
 def test_a_wrong_command_line_is_json_where_json_was_asked_for(oxen: Run) -> None:
     for arguments in (("generate", "a fox", "--duration", "seven"), ("list", "--limit", "1000"), ("list", "--lmit")):
         done = oxen(*arguments, "--json")
