@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ..errors import InputUnreadable
+from ..errors import InputUnreadable, OxenError
 from ..request import VideoRequest
 from ..studio import AsyncStudio
-from ..studio.answers import Question, Video
+from ..studio.answers import Question, Saved, Video
 from . import show
 from .app import InSandbox, Json, command
 from .exits import STILL_RUNNING
@@ -75,7 +75,7 @@ async def generate(
                 approved=yes,
                 on_progress=report,
             )
-        return await _finish(studio, video, output, json=json)
+        return await _finish(studio, video, output, json=json, paid=True)
 
 
 @command()
@@ -193,12 +193,22 @@ def _place(output: Path | None) -> Path | None:
     return None if output is None else output.expanduser().absolute()
 
 
-async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> int:
+async def _kept(studio: AsyncStudio, video: Video, output: Path, *, quiet: bool, paid: bool) -> Saved:
+    """The file asked for; where it can't be written, the video is shown, and what it cost is not denied."""
+    try:
+        return await studio.save(video.generation_id, filename=_place(output))
+    except OxenError as error:
+        if not quiet:
+            show.show_video(video)
+        error.generation_id = video.generation_id
+        error.charged = "yes" if paid and not video.reused else error.charged
+        raise
+
+
+async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool, paid: bool = False) -> int:
     """Print what there is; save it where asked; let the exit status say how it ended."""
     saved = (
-        await studio.save(video.generation_id, filename=_place(output))
-        if output and video.status == "succeeded"
-        else None
+        await _kept(studio, video, output, quiet=json, paid=paid) if output and video.status == "succeeded" else None
     )
     if json:
         show.as_json(show.plain(video) | ({"file": str(saved.file)} if saved else {}))

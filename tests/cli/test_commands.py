@@ -207,6 +207,14 @@ def test_what_to_do_next_is_said_in_commands(oxen: Run, arguments: tuple[str, ..
     assert not re.search(r"\w+_videos?\b|Errno", told)  # an agent's tools, a library's numbers
 
 
+def test_a_video_that_can_not_be_kept_where_asked_is_shown_and_was_paid_for(oxen: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = oxen("generate", *FOX, "--yes", "-o", "file/fox.mp4")
+    assert done.returncode == 7 and "http" in done.stdout and "It was paid for." in done.stderr
+    again = json.loads(oxen("generate", *FOX, "--yes", "-o", "file/fox.mp4", "--json").stdout)
+    assert again["charged"] == "no" and again["generation_id"] in done.stdout
+
+
 def test_json_says_what_to_do_next_in_commands_too(oxen: Run) -> None:
     done = oxen("get", "no-such-id", "--json")
     told = json.loads(done.stdout)
