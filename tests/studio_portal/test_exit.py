@@ -130,6 +130,7 @@ def tell(_):
     print("waiting", flush=True)
 
 async def atell(_):
+    asyncio.get_running_loop().call_later(1, int)  # Python notices a signal right before select() at the next event
     tell(_)
 
 {how}
