@@ -266,3 +266,10 @@ async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> 
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
     assert "Hunter2" not in caught.value.words and "Secret" not in caught.value.words
     assert "Hunter2" not in told and "Secret" not in told
+
+
+async def test_an_address_that_breaks_its_url_is_said_in_words() -> None:
+    ledger = Ledger.at("postgresql://me:Hunter2@[::1/videos")
+    with pytest.raises(OxenError) as caught:
+        await ledger.run(steps.is_paused)
+    assert "Hunter2" not in str(caught.value) and "ledger" in caught.value.message

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from uuid import uuid4
 
 from ...errors import InvalidRequest
@@ -58,7 +58,7 @@ class Ledger:
 
 
 def _engine(place: str | None) -> Engine:
-    if place and urlsplit(place).scheme in ("postgresql", "postgres"):
+    if place and place.lower().startswith(("postgresql://", "postgres://")):
         from .postgres import PostgresLedger
 
         return PostgresLedger(place)
