@@ -229,3 +229,10 @@ def http_date(text: str) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def of_model(error: OxenError) -> OxenError:
+    """What a paid request names and may not exist is its model, unless the hub says otherwise."""
+    if type(error) is not NotFound or re.search("namespace|repo", error.message, re.I):
+        return error
+    return ModelNotFound(error.message, status_code=error.status_code)

@@ -25,8 +25,6 @@ from ..clock import Clock, SystemClock
 from ..errors import (
     HubUnavailable,
     InvalidRequest,
-    ModelNotFound,
-    NotFound,
     OxenError,
     RateLimited,
     SubmissionUnclear,
@@ -38,7 +36,7 @@ from .addresses import Resolve, resolve
 from .exchange import BeforeSend, NoAnswerError, Try, exchange
 from .patience import patiently
 from .pools import Pools
-from .refusals import Reply, after_paying, carries_error, http_date, refusal
+from .refusals import Reply, after_paying, carries_error, http_date, of_model, refusal
 from .wirelog import discreet
 
 T = TypeVar("T")
@@ -263,7 +261,7 @@ class Transport:
             if bought is not None:
                 return bought
             error = after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
-            raise _of_model(error)
+            raise of_model(error)
 
         return await patiently(attempt, again=_never_arrived, clock=self.clock, until=until)
 
@@ -287,13 +285,6 @@ async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T 
         return None if payload is ... else understand(payload)
 
     return await anyio.to_thread.run_sync(read) if len(reply.content) > LARGE else read()
-
-
-def _of_model(error: OxenError) -> OxenError:
-    """What a paid request names and may not exist is its model, unless the hub says otherwise."""
-    if type(error) is not NotFound or re.search("namespace|repo", error.message, re.I):
-        return error
-    return ModelNotFound(error.message, status_code=error.status_code)
 
 
 def _heals(error: OxenError) -> bool:

@@ -51,7 +51,8 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
 
 
 async def _in_history(stage: Stage, hub: HubClient, job: Job) -> list[str]:
-    from .reconcile import TOLERANCE, clock_offset, is_its_record, read_account
+    from .likeness import TOLERANCE, is_its_record
+    from .reconcile import clock_offset, read_account
 
     current = await stage.ledger.run(job_named, job.job) or job
     since = (current.sent or current.created) + clock_offset(hub) - TOLERANCE

@@ -48,7 +48,7 @@ async def keep(
     clip = (await stage.ledger.run(clips, scope, [generation_id])).get(generation_id)
     target = place_of(stage, filename)
     folder = target.parent if target else stage.settings.videos_folder
-    there = await asyncio.to_thread(_already, clip)
+    there = None if clip is None else await asyncio.to_thread(still_there, clip.file, clip.sha256, clip.size)
     if there is not None and target in (None, there.file):
         return there
     async with _part_in(folder) as part:
@@ -109,14 +109,26 @@ def _copied(file: Path, part: Path) -> None:
         raise _disk(part.parent, error) from None
 
 
-def _already(clip: Clip | None) -> Saved | None:
+def copied(file: Path, place: Path, *, replacing: bool) -> Saved:
+    """A video that lies here already, under another name. Raises InputUnreadable."""
+    make_writable(place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        _copied(file, part)
+        return settled(part, place, replacing=replacing)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def still_there(name: str | None, sha256: str | None, size: int | None) -> Saved | None:
     """The file that was saved before, if it is still what was saved."""
-    if clip is None or not clip.file or not clip.sha256:
+    if not name or not sha256:
         return None
-    file = Path(clip.file)
+    file = Path(name)
     with suppress(OSError, OxenError):
-        if file.stat().st_size == clip.size and content_hash(file) == clip.sha256:
-            return described(file, clip.sha256)
+        if file.stat().st_size == size and content_hash(file) == sha256:
+            return described(file, sha256)
     return None
 
 

@@ -12,8 +12,9 @@ from .ledger.booking import DAY
 from .ledger.following import payers, see, settle, unsettled
 from .ledger.records import LOCAL, Clip
 from .ledger.steps import clips
+from .likeness import TOLERANCE
 from .money import micros
-from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
+from .reconcile import PAGE, PAGES, clip_of, is_last, reconcile
 
 if TYPE_CHECKING:
     from ..hub import Generation

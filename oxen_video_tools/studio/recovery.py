@@ -14,8 +14,9 @@ from .ledger.following import abandon, undelivered, walk
 from .ledger.records import Job
 from .ledger.steps import clips, in_state, job_named
 from .ledger.unclear import adopt_by_hand, reopen, write_off
+from .likeness import is_its_record
 from .money import micros
-from .reconcile import ABSENT, clip_of, clock_offset, is_its_record, reconcile, unclear_error
+from .reconcile import ABSENT, clip_of, clock_offset, reconcile, unclear_error
 from .submit import send
 
 if TYPE_CHECKING:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
+from ..errors import InputNotAllowed, InvalidRequest
 from .answers import Progress, Report, Saved
-from .delivery import described, keep, keep_link, make_writable, place_of, settled, slug
+from .delivery import copied, described, keep, keep_link, make_writable, place_of, settled, slug
 from .inputs import Files, allowed, content_hash, is_film, is_path, is_url, one_of
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Fi
     path = allowed(video, stage.settings, files)
     place = place_of(stage, filename)
     if place is not None and place != path:
-        return await asyncio.to_thread(_copied, path, place, replacing=isinstance(filename, Path))
+        return await asyncio.to_thread(copied, path, place, replacing=isinstance(filename, Path))
     return described(path, await asyncio.to_thread(content_hash, path))
 
 
@@ -108,19 +107,6 @@ def _check_transition(transition: str | None) -> None:
 
     if (transition or "cut").strip().lower() not in {*TRANSITIONS, *FADES}:
         raise InvalidRequest(f"transition={transition!r} is not known.", fix='Use "cut" or "fade".')
-
-
-def _copied(file: Path, place: Path, *, replacing: bool) -> Saved:
-    """A clip that lies here already, under another name."""
-    make_writable(place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        shutil.copyfile(file, part)
-        return settled(part, place, replacing=replacing)
-    except OSError as error:
-        raise InputUnreadable(f"{place} can't be written: {error.strerror}.", charged="no") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _name_in(url: str) -> str:

@@ -164,7 +164,7 @@ class Stage:
         """Where a result was kept, if the file is still there."""
         kept: Any = None
         if is_film(generation_id):
-            from .ledger.films import film_named
+            from .ledger.standing import film_named
 
             kept = await self.ledger.run(film_named, generation_id)
         else:

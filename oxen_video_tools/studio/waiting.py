@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,8 +17,8 @@ from ..clock import Clock, SystemClock
 from ..errors import Internal, NotFound, OxenError, RateLimited, Unauthenticated
 from . import pace
 from .answers import Report
-from .lookout import Lookout, News
-from .reads import Reads
+from .lookout import Listed, Lookout, News
+from .reads import Readable, Reads
 from .tickets import Countdown, Job, Ticket
 
 if TYPE_CHECKING:
@@ -31,14 +31,8 @@ FIRST_LOOKS = (20, 2.0)  # newcomers that are read at once, and then so many a s
 log = logging.getLogger(__name__)
 
 
-class Watched(Protocol):
+class Watched(Readable, Listed, Protocol):
     """What waiting needs of the hub; `HubClient` has it."""
-
-    async def get(self, generation_id: str) -> Generation:
-        """One job."""
-
-    async def list(self, *, namespace: str | None = None) -> Sequence[Generation]:
-        """The active jobs of a namespace."""
 
     def events(
         self, *, on_open: Callable[[], None] | None = None, on_break: Callable[[], None] | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.media.probe import probe
-from oxen_video_tools.studio.ledger.films import newest_films
+from oxen_video_tools.studio.ledger.standing import newest_films
 
 from .conftest import Open, Start
 from .made import accepted

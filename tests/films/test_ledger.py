@@ -17,6 +17,7 @@ from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import OverBudget
 from oxen_video_tools.studio.films.screenplay import Film, film_id, frozen, shared_out, thawed
 from oxen_video_tools.studio.ledger import Ledger, booking, films, following
+from oxen_video_tools.studio.ledger import standing as standings
 from oxen_video_tools.studio.ledger.records import Clip, Intent
 from oxen_video_tools.studio.ledger.steps import Steps
 from oxen_video_tools.studio.planned import PlannedJob
@@ -66,8 +67,8 @@ async def take_up(
     return await ledger.run(films.take_up, FILM, intents, agreed, ledger.owner, now, LEASE, budget)
 
 
-async def standing(ledger: Ledger) -> films.Standing:
-    found = await ledger.run(films.standing, FILM.film)
+async def standing(ledger: Ledger) -> standings.Standing:
+    found = await ledger.run(standings.standing, FILM.film)
     assert found is not None
     return found
 
@@ -78,7 +79,7 @@ async def states(ledger: Ledger) -> list[str]:
 
 async def shot(ledger: Ledger, number: int, status: str = "succeeded", now: float = NOW) -> None:
     """Send a part, and let it end."""
-    planned = (await ledger.run(films.part_of, FILM.film, number)).job
+    planned = (await ledger.run(standings.part_of, FILM.film, number)).job
     assert planned is not None
     filled = await ledger.run(films.fill, planned, ledger.owner, {"model": "kling", "seed": number}, now, LEASE)
     assert filled is not None and filled.body == {"model": "kling", "seed": number}
@@ -99,7 +100,7 @@ async def test_it_is_written_once_and_read_as_it_was(ledger: Ledger, other: Ledg
 async def test_all_of_it_is_reserved_or_nothing(ledger: Ledger) -> None:
     with pytest.raises(OverBudget):
         await begin(ledger, budget=1_049_999)
-    assert await ledger.run(films.film_named, FILM.film) is None
+    assert await ledger.run(standings.film_named, FILM.film) is None
     assert await ledger.run(booking.committed, "hub|me", NOW) == 0
     assert await begin(ledger, budget=1_050_000)
     assert await ledger.run(booking.committed, "hub|me", NOW) == 1_050_000
@@ -143,12 +144,12 @@ async def test_letting_go_frees_what_was_never_sent(ledger: Ledger) -> None:
 
 async def test_a_part_that_was_given_up_is_booked_again(ledger: Ledger) -> None:
     await begin(ledger)
-    first = (await ledger.run(films.part_of, FILM.film, 1)).job
+    first = (await ledger.run(standings.part_of, FILM.film, 1)).job
     assert first is not None
     await ledger.run(booking.unsent, first.job, ledger.owner, "dropped", NOW, "slept")
     again = await ledger.run(films.rebook, FILM.intent(1, "queue"), ledger.owner, NOW, LEASE, None)
     assert again is not None and again.mine and again.job.job != first.job
-    assert (await ledger.run(films.part_of, FILM.film, 1)).job == again.job
+    assert (await ledger.run(standings.part_of, FILM.film, 1)).job == again.job
 
 
 async def test_cancelling_ends_what_was_agreed_to(ledger: Ledger, other: Ledger) -> None:
@@ -188,10 +189,10 @@ async def test_films_and_their_shots_are_found(ledger: Ledger) -> None:
     later = replace(FILM, film=film_id("hub|me", "s", 1), request="s")
     await begin(ledger, later, NOW + 5)
     await shot(ledger, 0)
-    assert await ledger.run(films.films_of, "hub|me", ["g0-succeeded", "else"]) == {"g0-succeeded": FILM.film}
-    assert [one.film.film for one in await ledger.run(films.newest_films, "hub|me", 9)] == [later.film, FILM.film]
-    assert len(await ledger.run(films.newest_films, "hub|me", 1)) == 1
-    assert await ledger.run(films.newest_films, "hub|you", 9) == []
+    assert await ledger.run(standings.films_of, "hub|me", ["g0-succeeded", "else"]) == {"g0-succeeded": FILM.film}
+    assert [one.film.film for one in await ledger.run(standings.newest_films, "hub|me", 9)] == [later.film, FILM.film]
+    assert len(await ledger.run(standings.newest_films, "hub|me", 1)) == 1
+    assert await ledger.run(standings.newest_films, "hub|you", 9) == []
 
 
 # -- row by row --------------------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ CUT = films.Cut("/v/f.mp4", "00ff", 7, 15.5, "two codecs")
 
 
 async def film(ledger: Ledger, name: str = FILM.film) -> Film:
-    found = await ledger.run(films.film_named, name)
+    found = await ledger.run(standings.film_named, name)
     assert found is not None
     return found
 
@@ -219,14 +220,14 @@ async def film(ledger: Ledger, name: str = FILM.film) -> Film:
 async def test_every_word_of_it_is_kept(ledger: Ledger) -> None:
     assert await begin(ledger, RICH, NOW + 7)
     assert await film(ledger, RICH.film) == replace(RICH, created=NOW + 7, owner=ledger.owner, lease=NOW + 7 + LEASE)
-    assert await ledger.run(films.film_named, "film-else") is None
-    assert await ledger.run(films.standing, "film-else") is None
+    assert await ledger.run(standings.film_named, "film-else") is None
+    assert await ledger.run(standings.standing, "film-else") is None
     assert [one.job.reserved for one in (await parts(ledger, RICH.film)) if one.job] == [1, 2, 3]
     assert not await begin(ledger, RICH, NOW + 8)
 
 
-async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[films.Part, ...]:
-    found = await ledger.run(films.standing, name)
+async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[standings.Part, ...]:
+    found = await ledger.run(standings.standing, name)
     assert found is not None
     return found.parts
 
@@ -243,21 +244,21 @@ async def test_each_part_has_its_last_try_and_its_first_clip(ledger: Ledger) -> 
     last = found.parts[1]
     assert last.job is not None and last.job.job == again.job.job and last.job.generation_ids == ("g1-succeeded",)
     assert last.clip == Clip("hub|me", "g1-succeeded", again.job.job, status="succeeded", model="kling")
-    assert await ledger.run(films.part_of, FILM.film, 1) == last
-    assert await ledger.run(films.part_of, FILM.film, 9) == films.Part(9)
-    assert await ledger.run(films.part_of, "film-else", 1) == films.Part(1)
+    assert await ledger.run(standings.part_of, FILM.film, 1) == last
+    assert await ledger.run(standings.part_of, FILM.film, 9) == standings.Part(9)
+    assert await ledger.run(standings.part_of, "film-else", 1) == standings.Part(1)
     assert found.in_state("done") == (last,) and not found.is_shot and found.is_begun
     assert found.spent == 700_000, "each try was paid"
 
 
 async def test_several_clips_of_a_part_are_in_their_order(ledger: Ledger) -> None:
     await begin(ledger)
-    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
+    planned = (await ledger.run(standings.part_of, FILM.film, 0)).job
     assert planned is not None
     assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW, LEASE)
     made = [Clip("hub|me", name, status="succeeded") for name in ("z", "a")]
     await ledger.run(booking.arrived, planned.job, made, NOW)
-    part = await ledger.run(films.part_of, FILM.film, 0)
+    part = await ledger.run(standings.part_of, FILM.film, 0)
     assert part.job is not None and part.job.generation_ids == ("z", "a")
     assert part.clip is not None and part.clip.generation_id == "z"
 
@@ -313,14 +314,14 @@ async def test_holding_renews_the_film_and_what_it_has_planned(ledger: Ledger, o
 
 async def test_only_a_planned_part_of_ones_own_is_filled(ledger: Ledger, other: Ledger) -> None:
     await begin(ledger)
-    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
+    planned = (await ledger.run(standings.part_of, FILM.film, 0)).job
     assert planned is not None
     filled = await ledger.run(films.fill, planned, ledger.owner, {"seed": 1}, NOW + 5, 30.0)
     assert filled == replace(planned, body={"seed": 1}, lease=NOW + 35)
     assert await other.run(films.fill, planned, other.owner, {"seed": 2}, NOW + 5, 30.0) is None
     assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW + 6, 30.0)
     assert await ledger.run(films.fill, planned, ledger.owner, {"seed": 3}, NOW + 7, 30.0) is None
-    found = (await ledger.run(films.part_of, FILM.film, 0)).job
+    found = (await ledger.run(standings.part_of, FILM.film, 0)).job
     assert found is not None and found.body == {"seed": 1}
 
 
@@ -347,7 +348,7 @@ async def test_each_step_waits_for_its_own_account(ledger: Ledger) -> None:
 
 async def test_a_part_is_booked_again_within_the_budget(ledger: Ledger) -> None:
     await begin(ledger)
-    first = (await ledger.run(films.part_of, FILM.film, 0)).job
+    first = (await ledger.run(standings.part_of, FILM.film, 0)).job
     assert first is not None
     await ledger.run(booking.unsent, first.job, ledger.owner, "dropped", NOW, "slept")
     with pytest.raises(OverBudget):
@@ -385,11 +386,11 @@ async def test_shots_are_found_among_very_many_generations(ledger: Ledger) -> No
     await shot(ledger, 0)
     await shot(ledger, 1)
     asked = ["g1-succeeded", *(f"x{number}" for number in range(1000)), "g0-succeeded"]
-    assert await ledger.run(films.films_of, "hub|me", asked) == dict.fromkeys(
+    assert await ledger.run(standings.films_of, "hub|me", asked) == dict.fromkeys(
         ["g1-succeeded", "g0-succeeded"], FILM.film
     )
-    assert await ledger.run(films.films_of, "hub|you", asked) == {}
-    assert await ledger.run(films.films_of, "hub|me", []) == {}
+    assert await ledger.run(standings.films_of, "hub|you", asked) == {}
+    assert await ledger.run(standings.films_of, "hub|me", []) == {}
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------
@@ -418,7 +419,7 @@ async def test_what_ran_out_while_the_machine_slept_is_reserved_anew(ledger: Led
     """Somebody else may have spent the money meanwhile: waking up must not count it a second time."""
     budget = 1_050_000
     await begin(ledger, budget=budget)
-    slept = (await ledger.run(films.part_of, FILM.film, 1)).job
+    slept = (await ledger.run(standings.part_of, FILM.film, 1)).job
     assert slept is not None
     another = Intent("hub|me", "another", 1, {"model": "kling"}, reserved=800_000)
     await other.run(booking.reserve, [another], other.owner, NOW + 100, LEASE, budget)
@@ -439,7 +440,7 @@ async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed
     await ledger.run(following.settle, "hub|me", {"g2-failed": 0})
     await ledger.run(films.let_go, FILM, ledger.owner, NOW + 1, "Shot 3 failed")
     assert await take_up(ledger, [2], NOW + 2)
-    planned = (await ledger.run(films.part_of, FILM.film, 2)).job
+    planned = (await ledger.run(standings.part_of, FILM.film, 2)).job
     assert planned is not None
     assert await ledger.run(booking.mark_sending, planned.job, ledger.owner, NOW + 2, LEASE)
     await ledger.run(booking.arrived, planned.job, [Clip("hub|me", "again", status="failed")], NOW + 3)
@@ -453,14 +454,14 @@ async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed
 async def test_a_shot_that_is_marked_while_its_film_stops_is_not_dropped(ledger: Ledger, stop: str) -> None:
     """Where transactions run side by side, the mark may be set between the looking up and the writing."""
     await begin(ledger)
-    shooting = (await ledger.run(films.part_of, FILM.film, 0)).job
+    shooting = (await ledger.run(standings.part_of, FILM.film, 0)).job
     assert shooting is not None
     mark = booking.mark_sending(shooting.job, ledger.owner, NOW, LEASE)
     stopping: Steps[object] = films.cancel_film(FILM, NOW)
     if stop == "let go":
         stopping = films.let_go(FILM, ledger.owner, NOW, None)
     await ledger.run(meanwhile, stopping, "select job from jobs where film", mark)
-    assert (await ledger.run(films.part_of, FILM.film, 0)).state == "sending", "it may have been paid"
+    assert (await ledger.run(standings.part_of, FILM.film, 0)).state == "sending", "it may have been paid"
     assert await ledger.run(booking.committed, "hub|me", NOW) == 350_000
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.hub import Generation
 from oxen_video_tools.studio.ledger.records import Job
-from oxen_video_tools.studio.reconcile import TOLERANCE, assigned, is_its_record
+from oxen_video_tools.studio.likeness import TOLERANCE, assigned, is_its_record
 
 SENT = 1_790_000_000.0
 BODY: dict[str, Any] = {

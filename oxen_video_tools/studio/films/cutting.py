@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from ..answers import Saved
-from ..delivery import described, fetch_into, keep, make_writable, place_of, settled, slug
+from ..delivery import copied, fetch_into, keep, make_writable, place_of, settled, slug, still_there
 from ..inputs import content_hash
-from ..ledger.films import Cut, Part, Standing, cut_film, standing
+from ..ledger.films import Cut, cut_film
+from ..ledger.standing import Part, Standing, standing
 
 if TYPE_CHECKING:
     from ..ledger.records import Clip
@@ -98,11 +99,11 @@ async def keep_film(stage: Stage, film: str, filename: str | Path | None = None)
             fix="generate_video with the same arguments goes on with it; get_video says how it stands.",
         )
     place = place_of(stage, filename)
-    there = await asyncio.to_thread(_there, now.film)
+    there = await asyncio.to_thread(still_there, now.film.file, now.film.sha256, now.film.size)
     if there is not None:
         if place in (None, there.file):
             return there
-        return await asyncio.to_thread(_copied, there.file, place, replacing=isinstance(filename, Path))
+        return await asyncio.to_thread(copied, there.file, place, replacing=isinstance(filename, Path))
     saved = await _joined(stage, now, place, lambda _: None, replacing=isinstance(filename, Path))
     await _written_down(stage, film, _cut(saved))
     return saved
@@ -113,27 +114,6 @@ async def _found(stage: Stage, film: str) -> Standing:
     if now is None or now.film.scope != await stage.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return now
-
-
-def _there(film: Film) -> Saved | None:
-    """The joined file, if it still is what was joined."""
-    if film.file is None or film.sha256 is None:
-        return None
-    file = Path(film.file)
-    with suppress(OSError, OxenError):
-        if file.stat().st_size == film.size and content_hash(file) == film.sha256:
-            return described(file, film.sha256)
-    return None
-
-
-def _copied(file: Path, place: Path, *, replacing: bool) -> Saved:
-    make_writable(place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        shutil.copyfile(file, part)
-        return settled(part, place, replacing=replacing)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 async def _joined(stage: Stage, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:

@@ -20,8 +20,9 @@ from ..delivery import make_writable
 from ..following import saw, settle_costs
 from ..identity import references
 from ..inputs import Files, readable
-from ..ledger.films import Standing, begin_film, cancel_film, standing, take_up
+from ..ledger.films import begin_film, cancel_film, take_up
 from ..ledger.records import Clip
+from ..ledger.standing import Standing, standing
 from ..ledger.steps import clips, holder
 from ..limits import question_about, staked
 from ..making import agreed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import OxenError
 from ..answers import Recovered
-from ..ledger.films import Standing, newest_films
+from ..ledger.standing import Standing, newest_films
 from .cutting import keep_film
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, cast
 from ...errors import NotFound, OxenError
 from ..answers import Status, Video
 from ..following import saw
-from ..ledger.films import Part, Standing, films_of, newest_films, standing
 from ..ledger.records import LOCAL
+from ..ledger.standing import Part, Standing, films_of, newest_films, standing
 from ..ledger.steps import clips
 from ..money import dollars
 from ..reading import length, video_of

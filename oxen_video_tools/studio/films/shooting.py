@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from ...errors import GenerationFailed, Internal, OxenError, TimedOut
 from ..following import saw
 from ..inputs import Files, readable
-from ..ledger.films import Part, fill, film_named, hold, let_go, part_of, rebook
+from ..ledger.films import fill, hold, let_go, rebook
 from ..ledger.records import Job
+from ..ledger.standing import Part, film_named, part_of
 from ..ledger.steps import clips, job_named
 from ..making import marked
 from ..money import micros

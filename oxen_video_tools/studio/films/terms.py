@@ -14,7 +14,7 @@ from ...errors import OxenError
 from ..answers import Question
 from ..following import settle_costs
 from ..inputs import Files
-from ..ledger.films import Standing, standing
+from ..ledger.standing import Standing, standing
 from ..limits import question_about, staked
 from ..money import dollars, micros
 from ..plan import Plan

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ...errors import OxenError
 from ..answers import Progress, Report, Video
 from ..following import saw
-from ..ledger.films import Part, Standing
 from ..ledger.records import LOCAL
+from ..ledger.standing import Part, Standing
 from ..ledger.steps import clips
 from ..reading import watched
 from .screening import shown, standing_of
