@@ -248,5 +248,6 @@ def invalid_arguments(error: ValidationError, *, inside: str | None = None) -> I
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         place = problem["loc"][1:] if problem["loc"][:1] == (inside,) else problem["loc"]
         where = ".".join(map(str, place))
-        problems.append(f"{where}: {problem['msg']}" if where else problem["msg"])
+        words = "no such argument" if problem["type"] == "extra_forbidden" else problem["msg"]
+        problems.append(f"{where}: {words}" if where else words)
     return InvalidRequest("; ".join(problems), problems=problems)

@@ -64,6 +64,7 @@ async def _whole_way() -> dict[str, Any]:
         answer = await _client()
         show.say("[bold]4. The result[/]")
         told = await _result(hub, answer)
+    show.say("The file stays; the sandbox, and its links with it, ends here.")
     show.say(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
     show.line(f"{_program()} {NEXT}")
     return told
@@ -192,6 +193,7 @@ async def _client() -> dict[str, Any]:
         with show.bars() as report:
             same = _answer(await client.call_tool("generate_video", REQUEST))
             show.say(f"   the same request again: {same['status']}, reused: {same.get('reused', False)}")
+            show.say("   another version of it, take=2, is made and paid for")
             another = REQUEST | {"take": 2, "wait_seconds": 45}
             return _answer(await client.call_tool("generate_video", another, progress_callback=_heard(report)))
 

@@ -89,7 +89,8 @@ async def checked(url: str, *, base_url: str, resolve: Resolve = resolve) -> Pla
     found = [str(literal)] if literal else await resolve(host, port)
     inside = [address for address in found if not is_public(address)]
     if inside:
-        raise _not_allowed(url, f"{host} is {inside[0]}, an address inside this machine's network")
+        which = "it is" if literal else f"{host} is {inside[0]},"
+        raise _not_allowed(url, f"{which} an address inside this machine's network")
     return Place(url, host, there, tuple(found))
 
 
