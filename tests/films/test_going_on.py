@@ -19,6 +19,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submit
 from oxen_video_tools.studio.ledger import Ledger
 from oxen_video_tools.studio.ledger.films import take_up
+from tests.studio.swift import Swift
 
 from .conftest import Open, Start
 from .made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
@@ -116,12 +117,13 @@ async def test_a_lost_answer_is_found_again_and_not_paid_twice(hub: Sandbox, ope
 @pytest.mark.usefixtures("hurried")
 async def test_a_shot_of_which_nobody_knows_is_never_sent_again(hub: Sandbox, opened: Open) -> None:
     hub.faults.add("drop_request@2/enqueue")
-    studio = opened()
+    clock = Swift()
+    studio = opened(clock=clock)
     for _ in range(2):
         with pytest.raises(SubmissionUnclear):
             await studio.generate(**film(), take=1)
         assert len(accepted(hub)) == 2
-    await asyncio.sleep(1.6)
+    clock.ahead += 100
     [unclear] = [told for told in await studio.recover() if told.outcome == "unclear"]
     await studio.recover(send_again=unclear.job)
     assert (await studio.generate(**film(), take=1)).status == "succeeded"
