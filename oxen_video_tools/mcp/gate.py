@@ -1,12 +1,13 @@
 """The door of the HTTP server: who calls, with which key, and how often.
 
-A caller brings an Oxen key (`Authorization: Bearer …` or `X-Oxen-Api-Key: …`) and acts with that key alone. Callers
-without one are turned away with 401, unless the operator lets them use the process's own key.
+A caller brings an Oxen key (`Authorization: Bearer …` or `X-Oxen-Api-Key: …`) and acts with that key alone, or the
+server's own token (`Authorization: Bearer oxv_…`) and acts as its owner, on the process's key and files. Callers with
+neither are turned away with 401, unless the operator lends everybody the key with OXEN_VIDEO_MCP_OWN_KEY=1. Where a
+request seems to come from proves nothing and is not looked at.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -19,26 +20,21 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import OxenError, RateLimited, Unauthenticated
-from .callers import LOCAL, SCOPE, Caller, key_in
+from .callers import GUEST, SCOPE, Caller, caller_in, nobody
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from .options import Options
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 MOST_CALLERS = 10_000  # whose pace is remembered
 
 
 class Gate:
-    """An ASGI app before the MCP endpoint.
+    """An ASGI app before the MCP endpoint."""
 
-    here: the server is bound to loopback.  free: nothing costs anything (the sandbox), so nobody needs a key.
-    """
-
-    def __init__(self, app: ASGIApp, options: Options, *, clock: Clock, here: bool = False, free: bool = False) -> None:
+    def __init__(self, app: ASGIApp, options: Options, *, clock: Clock) -> None:
         self._app = app
-        self._own_key = (here or free) if options.own_key is None else options.own_key
-        self._only_here = options.own_key is None and not free
+        self._options = options
         self._pace = Pace(options.rate, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,35 +44,17 @@ class Gate:
         except OxenError as error:
             await refusal(error)(scope, receive, send)
             return
-        scope = {**scope, SCOPE: caller}
-        if caller.key:  # sessions of the old protocol then belong to this caller
-            token = AccessToken(token=caller.key, client_id="oxen-api-key", subject=caller.name, scopes=[])
-            scope["user"] = AuthenticatedUser(token)
-        await self._app(scope, receive, send)
+        # sessions of the old protocol belong to the caller that opened them
+        known = AccessToken(token=caller.name, client_id=f"local={caller.local}", subject=caller.name, scopes=[])
+        await self._app({**scope, SCOPE: caller, "user": AuthenticatedUser(known)}, receive, send)
 
     def _admit(self, scope: Scope) -> Caller:
-        headers = Headers(scope=scope)
-        key = key_in(headers)
-        if key is not None:
-            return Caller(key)
-        if self._own_key and (not self._only_here or sent_from_here(scope, headers)):
-            return LOCAL
-        raise Unauthenticated(
-            "This server needs your own Oxen API key with every request.",
-            fix="Send it as `Authorization: Bearer <key>` or as `X-Oxen-Api-Key: <key>`.",
-            status_code=401,
-        )
-
-
-def sent_from_here(scope: Scope, headers: Headers) -> bool:
-    """Whether the request comes from this machine itself, and not through a proxy on it."""
-    client = scope.get("client")
-    if client is None or any(name in headers for name in FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
+        caller = caller_in(Headers(scope=scope), self._options.token)
+        if caller is not None:
+            return caller
+        if self._options.own_key:
+            return GUEST
+        raise nobody()
 
 
 def refusal(error: OxenError) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

@@ -20,8 +20,9 @@ class Options:
     origins: web pages that may call it, such as `https://app.example.com`; pages of this machine always may.
     public_url: its address as others write it. Given, answers carry links that last (`/v/{id}?k=…`).
     secrets: the first seals questions and links, all of them open; shared by every process of one service.
-    own_key: callers without a key use the process's own. None: only callers on this machine, where the server was
-        bound to loopback by `--http`.
+    token: `oxv_…`; who sends it as bearer is the owner of this process: its key pays, and files of this machine may be
+        named. `--http` on loopback makes one and keeps it in a file.
+    own_key: callers without any credential use the process's own key, and no file of this machine.
     rate: calls a minute for each caller.  body: largest request in bytes.  sessions: most open at once.
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
@@ -35,7 +36,8 @@ class Options:
     origins: tuple[str, ...] = ()
     public_url: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    own_key: bool | None = None
+    token: str | None = field(default=None, repr=False)
+    own_key: bool = False
     rate: float = 120.0
     body: int = 1024 * 1024
     sessions: int = 1000
@@ -69,6 +71,14 @@ def _secrets(text: str) -> tuple[str, ...]:
     if any(len(secret) < 32 for secret in secrets):
         raise ValueError("a secret needs 32 characters or more")
     return secrets
+
+
+def _token(text: str) -> str:
+    from .local_token import is_token
+
+    if not is_token(text):
+        raise ValueError("it must be oxv_ and 24 or more letters, digits, - or _")
+    return text
 
 
 def _above(least: float, convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -106,6 +116,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "origins": ("OXEN_VIDEO_MCP_ORIGINS", _names),
     "public_url": ("OXEN_VIDEO_MCP_PUBLIC_URL", _url),
     "secrets": ("OXEN_VIDEO_MCP_SECRETS", _secrets),
+    "token": ("OXEN_VIDEO_MCP_TOKEN", _token),
     "own_key": ("OXEN_VIDEO_MCP_OWN_KEY", _yes),
     "rate": ("OXEN_VIDEO_MCP_RATE", _above(1, float)),
     "body": ("OXEN_VIDEO_MCP_BODY", _above(1024, int)),
