@@ -56,8 +56,9 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
 
         return partial(serve, settings, options, host=asked.host, port=asked.port)
     from .server import build_server
+    from .stdio import run_stdio
 
-    return build_server(settings=settings, options=options).run
+    return partial(run_stdio, build_server(settings=settings, options=options))
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:

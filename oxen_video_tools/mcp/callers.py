@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -118,6 +118,9 @@ def nobody() -> Unauthenticated:
     return _refused("This server needs to know who calls.")
 
 
+async def _believed(_: Caller) -> None: ...
+
+
 @dataclass
 class _Room:
     studio: AsyncStudio
@@ -129,17 +132,20 @@ class Studios:
     """The studio of each caller: opened for the first call that needs it, closed when others need the place.
 
     most: how many may be open at once. Raises RateLimited when all of them are at work.
+    prove: asked before anything is done for a caller; raises Unauthenticated for a key that is nobody's.
     """
 
     def __init__(self, open_studio: OpenStudio, *, most: int = 256) -> None:
         self._open = open_studio
         self._most = most
+        self.prove: Callable[[Caller], Awaitable[None]] = _believed
         self._rooms: OrderedDict[Caller, _Room] = OrderedDict()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def of(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
         """The caller's studio, kept open while the block runs."""
+        await self.prove(caller)
         room = await self._room(caller)
         room.guests += 1
         try:

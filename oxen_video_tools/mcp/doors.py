@@ -38,7 +38,7 @@ class Doors:
     async def _studio(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
         from ..studio import AsyncStudio
 
-        settings = await self._with_a_hub()
+        settings = await self.with_a_hub()
         if caller.key is not None:
             settings = replace(settings, api_key=caller.key)
         if not caller.local:
@@ -46,7 +46,8 @@ class Doors:
         async with AsyncStudio(settings) as studio:
             yield studio
 
-    async def _with_a_hub(self) -> Settings:
+    async def with_a_hub(self) -> Settings:
+        """The settings, with the address of the sandbox where one is wanted; it is started on first use."""
         if not (self._settings.sandbox and self._settings.base_url == HUB):
             return self._settings
         async with self._opening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from ..settings import Settings
 from .clients import print_how_to_connect
+from .connections import bounded_protocol
 from .ending import closing_on_signals
 from .gate import Gate
 from .local_token import kept_token
@@ -32,6 +34,7 @@ from .server import build_server, serving
 from .service import Service
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
+MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
 IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgotten
 
 
@@ -66,13 +69,19 @@ def http_app(
         retry_interval=retry_interval,
     )
     manager = mcp.session_manager
-    gate = Gate(manager.handle_request, options, clock=service.clock)
+    allowed = guarded(options)
+    # the SDK keeps a session's owner to itself; tests hold that it is still there
+    gate = Gate(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with manager.run():
-            with closing_on_signals(service):
-                yield
+            sweeping = asyncio.create_task(service.folders.sweep())
+            try:
+                with closing_on_signals(service):
+                    yield
+            finally:
+                sweeping.cancel()
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -84,7 +93,7 @@ def http_app(
 
     routes = [Route("/mcp", endpoint=gate), Route("/healthz", healthy), Route("/readyz", ready)]
     if options.token:
-        routes.append(Route("/", WithToken(Start(service), options.token, guarded(options))))
+        routes.append(Route("/", WithToken(Start(service), options.token, allowed)))
     if service.links is not None:
         routes.append(Route("/v/{id}", Playing(service, service.links).__call__))
     return Starlette(
@@ -151,6 +160,11 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        http=bounded_protocol(
+            most=options.connections + MARGIN, per_address=options.address_connections, proxies=options.proxies
+        ),
+        ws="none",
+        limit_concurrency=options.connections,
         timeout_graceful_shutdown=GRACE,
     )
     Announced(config).run()

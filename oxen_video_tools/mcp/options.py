@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,8 @@ from typing import Any, Literal
 
 from ..errors import InvalidRequest
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+DAY = 86_400.0  # seconds
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -23,7 +26,12 @@ class Options:
     token: `oxv_…`; who sends it as bearer is the owner of this process: its key pays, and files of this machine may be
         named. `--http` on loopback makes one and keeps it in a file.
     own_key: callers without any credential use the process's own key, and no file of this machine.
-    rate: calls a minute for each caller.  body: largest request in bytes.  sessions: most open at once.
+    rate: calls a minute for each caller.  unproven: calls a minute from each address that bring no key yet which the
+        hub has proven.  calls: most that are answered at once for a caller.
+    body: largest request in bytes.  sessions: most open at once; caller_sessions: for one caller.
+    connections: most at once; address_connections: from one address.
+    proxies: networks whose `X-Forwarded-For` is believed when callers are counted by address.
+    quota: bytes that each caller's saved files may take on this machine; keep: seconds that such a file is kept.
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
@@ -39,8 +47,16 @@ class Options:
     token: str | None = field(default=None, repr=False)
     own_key: bool = False
     rate: float = 120.0
+    unproven: float = 30.0
+    calls: int = 64
     body: int = 1024 * 1024
     sessions: int = 1000
+    caller_sessions: int = 50
+    connections: int = 1000
+    address_connections: int = 200
+    proxies: tuple[Network, ...] = ()
+    quota: int = 10 * 1000**3
+    keep: float = 30 * DAY
     stateless: bool = False
     media_hosts: tuple[str, ...] = ()
     log: Literal["text", "json"] = "text"
@@ -64,6 +80,10 @@ class Options:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(name, strict=False) for name in _names(text))
 
 
 def _secrets(text: str) -> tuple[str, ...]:
@@ -121,6 +141,14 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "rate": ("OXEN_VIDEO_MCP_RATE", _above(1, float)),
     "body": ("OXEN_VIDEO_MCP_BODY", _above(1024, int)),
     "sessions": ("OXEN_VIDEO_MCP_SESSIONS", _above(1, int)),
+    "unproven": ("OXEN_VIDEO_MCP_UNPROVEN", _above(1, float)),
+    "calls": ("OXEN_VIDEO_MCP_CALLS", _above(1, int)),
+    "caller_sessions": ("OXEN_VIDEO_MCP_CALLER_SESSIONS", _above(1, int)),
+    "connections": ("OXEN_VIDEO_MCP_CONNECTIONS", _above(1, int)),
+    "address_connections": ("OXEN_VIDEO_MCP_ADDRESS_CONNECTIONS", _above(1, int)),
+    "proxies": ("OXEN_VIDEO_MCP_PROXIES", _networks),
+    "quota": ("OXEN_VIDEO_MCP_QUOTA", lambda text: round(_above(0.001, float)(text) * 1000**3)),
+    "keep": ("OXEN_VIDEO_MCP_KEEP_DAYS", lambda text: _above(0, float)(text) * DAY),
     "stateless": ("OXEN_VIDEO_MCP_STATELESS", _yes),
     "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", _names),
     "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),

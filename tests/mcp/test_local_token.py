@@ -219,3 +219,23 @@ def test_a_token_that_can_be_guessed_is_refused_without_being_repeated(value: st
         Options.read({"OXEN_VIDEO_MCP_TOKEN": value})
     assert value not in refusal.value.words
     assert TOKEN not in repr(Options.read({"OXEN_VIDEO_MCP_TOKEN": TOKEN}))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+def test_a_terminal_is_shown_the_block_and_the_pages_link(settings: Settings) -> None:
+    ours, theirs = os.openpty()
+    env = environment(settings) | {"OXEN_VIDEO_MCP_TOKEN": TOKEN, "TERM": "dumb"}
+    command = [PYTHON, "mcp_server.py", "--http", "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = ""
+    try:
+        while "?token=" not in said or not said.endswith("\n"):
+            said += os.read(ours, 4096).decode().replace("\r\n", "\n")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    shown = json.loads(said[said.index("{\n") : said.rindex("}") + 1])["mcpServers"]["oxen-video"]
+    assert shown["headers"] == bearer(TOKEN) and shown["url"].endswith("/mcp")
+    assert f"{shown['url'].removesuffix('/mcp')}/?token={TOKEN}" in said
