@@ -28,7 +28,7 @@ PROVEN = 600.0  # seconds that a proof holds
 REFUSED = 60.0  # seconds that a refusal holds
 MOST = 10_000  # proofs, and as many refusals, that are remembered
 AT_ONCE = 16  # proofs that are asked for at once
-PATIENCE = 10.0  # seconds for one proof
+PATIENCE = 5.0  # seconds for one proof
 
 
 class Proofs:
@@ -75,6 +75,9 @@ class Proofs:
         except RateLimited:
             raise
         except OxenError as error:
+            if key in self._proven:  # it was good when the hub last answered
+                _remember(self._proven, key, self._clock.monotonic() + REFUSED)
+                return
             raise HubUnavailable("The hub can't say just now whether this key is good.", status_code=503) from error
         _remember(self._proven, key, self._clock.monotonic() + PROVEN)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from mcp.server.streamable_http import EventStore
@@ -20,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..clock import Clock
 from ..settings import Settings
 from .clients import print_how_to_connect
-from .connections import bounded_protocol
 from .ending import closing_on_signals
 from .gate import Gate
 from .local_token import kept_token
@@ -33,8 +33,12 @@ from .playing import Playing
 from .server import build_server, serving
 from .service import Service
 
+if TYPE_CHECKING:
+    import uvicorn
+
 GRACE = 20  # seconds that calls have to end after the process was told to stop
 MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
+HEADERS = 15.0  # seconds for a request's line and headers, from the moment that one may come
 IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgotten
 
 
@@ -42,6 +46,7 @@ def http_app(
     settings: Settings | None = None,
     options: Options | None = None,
     *,
+    clock: Clock | None = None,
     graft: Callable[[MCPServer[Service]], None] | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
@@ -54,7 +59,7 @@ def http_app(
     event_store, retry_interval: for streams of the old protocol that clients resume; see the SDK.
     server: what `build_server` takes.
     """
-    service = serving(settings=settings, options=options)
+    service = serving(settings=settings, options=options, clock=clock)
     options = service.options
     mcp = build_server(service=service, **server)
     if graft is not None:
@@ -151,8 +156,18 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
                     elif options.token:  # what is kept as a log holds no token
                         announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
-    app = http_app(settings, options)
-    config = uvicorn.Config(
+    Announced(guarded_config(http_app(settings, options), options, host=host, port=port)).run()
+
+
+def guarded_config(
+    app: Starlette, options: Options, *, host: str, port: int, header_seconds: float = HEADERS
+) -> uvicorn.Config:
+    """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
+    import uvicorn
+
+    from .connections import bounded_protocol
+
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -161,13 +176,15 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
         proxy_headers=False,
         server_header=False,
         http=bounded_protocol(
-            most=options.connections + MARGIN, per_address=options.address_connections, proxies=options.proxies
+            seconds=header_seconds,
+            most=options.connections + MARGIN,
+            per_address=options.address_connections,
+            proxies=options.proxies,
         ),
         ws="none",
         limit_concurrency=options.connections,
         timeout_graceful_shutdown=GRACE,
     )
-    Announced(config).run()
 
 
 def is_loopback(host: str) -> bool:
