@@ -27,7 +27,7 @@ from oxen_video_tools.hub import HubClient
 from oxen_video_tools.hub.signatures import sniffed
 from oxen_video_tools.sandbox import Sandbox
 
-from ..clocks import FakeClock
+from ..clocks import HUNG, FakeClock
 from .wire import PNG
 
 KLING = "kling-video-v2-6-pro-text-to-video"
@@ -141,7 +141,7 @@ async def test_events_tell_of_completions(hub: HubClient) -> None:
     opened = asyncio.Event()
     async with aclosing(hub.events(on_open=opened.set)) as events:
         first = asyncio.ensure_future(anext(events))
-        await asyncio.wait_for(opened.wait(), 10)
+        await asyncio.wait_for(opened.wait(), HUNG)
         (job,) = await hub.enqueue(BODY)
         while not first.done():
             await hub.get(job.generation_id)
@@ -356,7 +356,7 @@ async def test_any_stream_tells(hub: HubClient, sandbox: Sandbox, fault: str) ->
     opened = asyncio.Event()
     async with aclosing(hub.events(on_open=opened.set)) as events:
         first = asyncio.ensure_future(anext(events))
-        await asyncio.wait_for(opened.wait(), 10)
+        await asyncio.wait_for(opened.wait(), HUNG)
         (job,) = await hub.enqueue(BODY)
         while not first.done():
             await hub.get(job.generation_id)

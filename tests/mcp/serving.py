@@ -20,6 +20,7 @@ from mcp.types import CallToolResult
 from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -54,7 +55,7 @@ def asgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(HUNG)
         listening.close()
 
 
@@ -62,7 +63,7 @@ def asgi(app: Any) -> Iterator[str]:
 async def client_with(address: str, *, headers: dict[str, str] | None = None, **client: Any) -> AsyncIterator[Client]:
     """A client over HTTP that sends these headers."""
     async with (
-        httpx2.AsyncClient(headers=headers or {}, timeout=30) as http,
+        httpx2.AsyncClient(headers=headers or {}, timeout=HUNG) as http,
         Client(streamable_http_client(f"{address}/mcp", http_client=http), **client) as connected,
     ):
         yield connected

@@ -7,6 +7,7 @@ import pytest
 
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 from .conftest import IMAGE_TO_VIDEO, KLING, SHOTS, client, enqueue, get
 
@@ -14,7 +15,7 @@ TWO_SHOTS = [{"prompt": "A bird", "duration": 2}, {"prompt": "Its wing", "durati
 
 
 def fetch(url: str, **headers: str) -> httpx.Response:
-    return httpx.get(url, headers=headers, trust_env=False, timeout=20)
+    return httpx.get(url, headers=headers, trust_env=False, timeout=HUNG)
 
 
 def url_of(http: httpx.Client, **body) -> str:

@@ -20,6 +20,7 @@ from oxen_video_tools.studio.ledger import sqlite as ledger_sqlite
 from oxen_video_tools.studio.ledger.commits import Call
 from oxen_video_tools.studio.ledger.schema import MIGRATIONS, VERSION
 from oxen_video_tools.studio.ledger.sqlite import MEMORY, TOGETHER, SqliteLedger
+from tests.clocks import HUNG
 
 NOW = 1_790_000_000.0
 FIX = "Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately."
@@ -333,7 +334,7 @@ async def test_a_loop_that_is_gone_is_no_error() -> None:
     here = call(asked("select 1"))
     here.result = 7
     commits.tell([Call(asked("select 1"), "now", gone, future), here])
-    assert await asyncio.wait_for(here.future, 5) == 7
+    assert await asyncio.wait_for(here.future, HUNG) == 7
     here.tell()  # told already
     failed = call(asked("select 1"))
     failed.error = OxenError("no")
