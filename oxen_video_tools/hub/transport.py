@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,6 +47,7 @@ AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools ta
 LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
+log = logging.getLogger(__name__)
 
 
 def default_user_agent() -> str:
@@ -282,7 +284,11 @@ async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T 
 
     def read() -> T | None:
         payload = reply.json() if reply.is_success else ...
-        return None if payload is ... else understand(payload)
+        try:
+            return None if payload is ... else understand(payload)
+        except Exception:  # it may be paid: an answer that can't be read must not look like one that never came
+            log.exception("An answer to a paid request could not be read")
+            return None
 
     return await anyio.to_thread.run_sync(read) if len(reply.content) > LARGE else read()
 
@@ -292,4 +298,5 @@ def _heals(error: OxenError) -> bool:
 
 
 def _never_arrived(error: OxenError) -> bool:
-    return isinstance(error, (NeverOpened, RateLimited))
+    """Only where nothing can have been taken: after a 2xx, whatever its words, nothing is sent again."""
+    return isinstance(error, NeverOpened) or (isinstance(error, RateLimited) and error.status_code == 429)

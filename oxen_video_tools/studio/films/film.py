@@ -32,7 +32,7 @@ from ..planning import identified, planned, stands
 from ..reading import SETTLING
 from ..submit import ended
 from .cutting import INSTALL, NOT_CHAINED, can_join
-from .screening import shown, standing_of
+from .screening import about, shown, standing_of
 from .screenplay import Film, film_id, named_by_content, shared_out
 from .shooting import Shooting
 from .terms import reckoned
@@ -155,17 +155,19 @@ async def made(stage: Stage, opening: Opening, until: float, ready: float, on_pr
         raise TimedOut(
             "The time ran out while the film was being begun.",
             charged="unknown",
+            generation_id=name,
             fix="Call again with the same arguments: the same request is paid once.",
         )
     shooting = await starting
     first = opening.is_new and shooting is not None and shooting.film is opening.film
-    if shooting is not None:
-        waiting = asyncio.ensure_future(shooting.under_way.wait())
-        await ended(waiting, stage.clock, max(until, ready))
-        waiting.cancel()
-    await followed(stage, name, until, on_progress, lambda: _goes_on(stage, opening))
-    await _raise_what_stopped_it(stage, shooting)
-    video = await shown(stage, name)
+    async with about(stage, name):
+        if shooting is not None:
+            waiting = asyncio.ensure_future(shooting.under_way.wait())
+            await ended(waiting, stage.clock, max(until, ready))
+            waiting.cancel()
+        await followed(stage, name, until, on_progress, lambda: _goes_on(stage, opening))
+        await _raise_what_stopped_it(stage, shooting)
+        video = await shown(stage, name)
     return replace(video, reused=not first, warnings=(*opening.warnings, *video.warnings))
 
 
