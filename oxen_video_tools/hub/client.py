@@ -21,7 +21,7 @@ from .exchange import BeforeSend
 from .models import VideoModel, video_models
 from .records import Answer, Completion, Generation, HistoryPage, Listing
 from .transport import LARGEST_INLINE, Transport, default_user_agent
-from .uploads import Workbench, account, to_repository
+from .uploads import LocalFile, Workbench, account, to_repository
 
 if TYPE_CHECKING:
     import httpx
@@ -263,7 +263,7 @@ class HubClient:
 
     async def upload(
         self,
-        path: str | Path,
+        path: str | Path | LocalFile,
         *,
         repo: str | None = None,
         branch: str = "main",
@@ -271,16 +271,18 @@ class HubClient:
         deadline: float = 300.0,
     ) -> str:
         """A link under which a model can read the local file `path`: image to 30 MB, video to 50 MB, sound to 15 MB.
+        A `LocalFile` was read and checked already.
 
         Private by default: the link is presigned and good for about an hour; the same content is sent only once.
         repo: "namespace/name" puts it into that versioned repository instead; others read it only where it is public.
         deadline: seconds for the sending. Raises InputUnreadable for what is no media or too large.
         """
+        file = path if isinstance(path, LocalFile) else Path(path)
         if repo is not None:
             return await to_repository(
-                self.transport, Path(path), repo=repo, branch=branch, directory=directory, deadline=deadline
+                self.transport, file, repo=repo, branch=branch, directory=directory, deadline=deadline
             )
-        return await self._workbench.link(Path(path), directory=directory, deadline=deadline)
+        return await self._workbench.link(file, directory=directory, deadline=deadline)
 
     async def download(
         self,

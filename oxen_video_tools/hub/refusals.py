@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 
 from ..errors import (
@@ -64,6 +65,10 @@ class Reply:
 
     def json(self) -> Any:
         """The JSON value, or Ellipsis."""
+        return self._payload
+
+    @cached_property
+    def _payload(self) -> Any:
         return values.parsed(self.content)
 
 

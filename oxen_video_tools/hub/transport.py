@@ -44,7 +44,7 @@ T = TypeVar("T")
 LARGE = 2**20  # bytes
 KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
 AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
-LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
+LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
 log = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ class Transport:
                         reply = await self._exchange(client, request, Try(), until, LARGEST_ANSWER)
             except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
-            payload = reply.json()
+            payload = await _parsed(reply)
             if reply.status == 204 or (reply.is_success and not reply.content.strip()):
                 return {}
             if reply.is_success and payload is not ... and not carries_error(payload):
@@ -272,11 +272,18 @@ class Transport:
     ) -> Reply:
         one.traced = self.inner is None
         with discreet(self.api_key):
-            reply = await exchange(client, request, one, left=until - self.clock.monotonic(), largest=largest)
+            reply = await exchange(
+                client, request, one, left=until - self.clock.monotonic(), largest=largest, usual=LARGEST_ANSWER
+            )
         told = http_date(reply.headers.get("date", ""))
         if told is not None:
             self.clock_offset = told - self.clock.time()
         return reply
+
+
+async def _parsed(reply: Reply) -> Any:
+    """Its JSON; a large one is read in a thread."""
+    return await anyio.to_thread.run_sync(reply.json) if len(reply.content) > LARGE else reply.json()
 
 
 async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T | None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..request import VideoRequest
 from .answers import Question, Report, Status, Video
-from .inputs import Files, readable
+from .identity import references
+from .inputs import Files, fingerprints, readable
 from .ledger.records import Intent, Job
 from .ledger.steps import clips, holder
 from .limits import Stake, question_about, staked
@@ -111,8 +112,9 @@ async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
         raise HubUnavailable("The list of models has just changed; nothing was sent.", fix="Call again.", charged="no")
     stake = staked(plan, stage.settings, call.max_cost_usd)
     await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
-    key, words = await identified(stage, request, call.files)
-    body = await _with_urls(stage, plan, call.files)
+    prints = await fingerprints(stage, references(request), call.files)
+    key, words = await identified(stage, request, call.files, prints)
+    body = await _with_urls(stage, plan, call.files, prints)
     known = (await stage.catalog().models()).known(plan.model)
     intent = Intent(
         scope=await stage.scope(),
@@ -140,13 +142,13 @@ async def agreed(question: Question | None, call: Call) -> None:
         raise NeedsApproval(question.text, fix=question.fix)
 
 
-async def _with_urls(stage: Stage, plan: Plan, files: Files) -> dict[str, Any]:
+async def _with_urls(stage: Stage, plan: Plan, files: Files, prints: Mapping[str, str]) -> dict[str, Any]:
     """The body with links in the place of files and ids; each medium is uploaded once."""
     from ..catalog.dialect import placed
 
     [job] = plan.jobs
     wanted = list(dict.fromkeys(place.reference for place in job.media))
-    links = dict(zip(wanted, [await readable(stage, one, files) for one in wanted], strict=True))
+    links = {one: await readable(stage, one, files, known_as=prints.get(one)) for one in wanted}
     return placed(job.body, {place.path: links[place.reference] for place in job.media})
 
 

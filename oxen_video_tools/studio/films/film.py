@@ -19,7 +19,7 @@ from ..answers import Report, Video
 from ..delivery import make_writable
 from ..following import saw, settle_costs
 from ..identity import references
-from ..inputs import Files, readable
+from ..inputs import Files, fingerprints, readable
 from ..ledger.films import begin_film, cancel_film, take_up
 from ..ledger.records import Clip
 from ..ledger.standing import Standing, standing
@@ -85,13 +85,13 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
     await _ready(stage)
     stake = staked(plan, stage.settings, call.max_cost_usd)
     await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
-    key, words = await identified(stage, plan.request, call.files)
+    prints = await fingerprints(stage, references(plan.request), call.files)
+    key, words = await identified(stage, plan.request, call.files, prints)
     if call.take is None:
         key = f"{key}+{uuid4().hex}"  # a film of its own each time
     scope, take = await stage.scope(), call.take or 1
-    prints = await _prints(stage, plan.request, call.files)
-    for one in prints:  # what can't be read is said before anything is paid
-        await readable(stage, one, call.files)
+    for one, told in prints.items():  # what can't be read is said before anything is paid
+        await readable(stage, one, call.files, known_as=told)
     film = Film(
         film=film_id(scope, key, take),
         scope=scope,
@@ -107,12 +107,6 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
     )
     media = {told: one for one, told in prints.items()}
     return Opening(film, tuple(range(len(film.jobs))), media, call.files, True, plan.warnings)
-
-
-async def _prints(stage: Stage, request: VideoRequest, files: Files) -> dict[str, str]:
-    from ..inputs import fingerprint
-
-    return {one: await fingerprint(stage, one, files) for one in references(request)}
 
 
 async def _ready(stage: Stage) -> None:
@@ -132,7 +126,7 @@ async def _ready(stage: Stage) -> None:
 
 async def _again(stage: Stage, found: Standing, request: VideoRequest, call: Call) -> Opening:
     film = found.film
-    prints = await _prints(stage, request, call.files)
+    prints = await fingerprints(stage, references(request), call.files)
     opening = Opening(film, (), {told: one for one, told in prints.items()}, call.files, False)
     if film.film in stage.films or found.is_live(stage.clock.time()):
         return opening

@@ -213,7 +213,9 @@ class Shooting:
         """As it is sent: media and the first frame as links, and a mark."""
         stage, job = self._stage, self.film.jobs[number]
         urls = {
-            one.path: await readable(stage, self._media.get(one.reference, one.reference), self._files)
+            one.path: await readable(
+                stage, self._media.get(one.reference, one.reference), self._files, known_as=one.reference
+            )
             for one in job.media
         }
         frame = None
