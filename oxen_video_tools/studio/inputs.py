@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from ..redaction import redact, unsigned
+from .identity import link_name
 from .ledger.records import LOCAL
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def is_path(reference: str | Path) -> bool:
 async def fingerprint(stage: Stage, reference: str, files: Files) -> str:
     """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
     if is_generation(reference):
-        return f"generation:{reference.strip()}"
+        return f"generation:{reference.strip().lower()}"
     if is_url(reference):
-        return f"url:{unsigned(_allowed_url(reference, stage.settings.base_url))}"
+        return f"url:{link_name(_allowed_url(reference, stage.settings.base_url))}"
     path = allowed(reference, stage.settings, files)
     return f"sha256:{await asyncio.to_thread(content_hash, path)}"
 
