@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -23,6 +24,16 @@ def not_given() -> None:
 
 def _text(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
+
+
+def composed(text: str) -> str:
+    """A text as it is compared and sent: "é" as one sign (Unicode NFC), no spaces around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _said(value: Any) -> Any:
+    value = _text(value)
+    return composed(value) if isinstance(value, str) else value
 
 
 def number(value: Any) -> Any:
@@ -64,7 +75,14 @@ def _object(value: Any) -> Any:
     return {} if value is None or value == [] else value
 
 
-Text = Annotated[str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+def _said_always(value: Any) -> Any:
+    return composed(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str | None, BeforeValidator(_said), WithJsonSchema({"type": "string"})]
+Reference = Annotated[
+    str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})
+]  # a file's name stays as is
 Flag = Annotated[bool | None, BeforeValidator(_text), WithJsonSchema({"type": "boolean"})]
 Count = Annotated[int | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
 Seconds = Annotated[int | float | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
@@ -108,7 +126,9 @@ class Words(BaseModel):
 class Shot(Words):
     """One shot of a multi-shot video."""
 
-    prompt: str = Field(description="What the camera shows in this shot; up to 512 characters.")
+    prompt: Annotated[str, BeforeValidator(_said_always)] = Field(
+        description="What the camera shows in this shot; up to 512 characters."
+    )
     duration: Seconds = Field(default_factory=not_given, description="Seconds, 1 to 15; 5 if left out.")
 
     @property
@@ -136,10 +156,10 @@ class VideoRequest(Words):
     input_image: Texts = Field(
         default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
     )
-    start_image: Text = Field(default_factory=not_given, description="First frame.")
-    end_image: Text = Field(default_factory=not_given, description="Last frame.")
-    input_video: Text = Field(default_factory=not_given, description="Source video.")
-    input_audio: Text = Field(default_factory=not_given, description="Source audio.")
+    start_image: Reference = Field(default_factory=not_given, description="First frame.")
+    end_image: Reference = Field(default_factory=not_given, description="Last frame.")
+    input_video: Reference = Field(default_factory=not_given, description="Source video.")
+    input_audio: Reference = Field(default_factory=not_given, description="Source audio.")
     generate_audio: Flag = Field(default_factory=not_given, description="Make sound, where the model can.")
     negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
     seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")

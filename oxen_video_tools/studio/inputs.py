@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from ..redaction import redact, unsigned
+from .identity import link_name
 from .ledger.records import LOCAL
 from .local_files import MEBI, Files, allowed, fingerprint_of, opened, roots, unreadable
 
@@ -71,9 +72,9 @@ def is_path(reference: str | Path) -> bool:
 async def fingerprint(stage: Stage, reference: str, files: Files) -> str:
     """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
     if is_generation(reference):
-        return f"generation:{reference.strip()}"
+        return f"generation:{reference.strip().lower()}"
     if is_url(reference):
-        return f"url:{unsigned(_allowed_url(reference, stage.settings.base_url))}"
+        return f"url:{link_name(_allowed_url(reference, stage.settings.base_url))}"
     return await asyncio.to_thread(fingerprint_of, reference, stage.settings, files)
 
 
