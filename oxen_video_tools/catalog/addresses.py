@@ -25,6 +25,9 @@ _COUNTED = ("reference_face", "reference", "source", "driving_audio")  # faces f
 
 def style(known: Known, noun: str) -> str | None:
     """How this model's prompts name the n-th image (video, audio, element): "@Image{n}"; None where nothing says it."""
+    told = _own_pattern(known, noun)
+    if told:
+        return told
     pattern = re.compile(_STYLE.format(noun=noun), re.I)
     for text in _texts(known):
         found = pattern.search(text)
@@ -33,9 +36,22 @@ def style(known: Known, noun: str) -> str | None:
     return None
 
 
+def _own_pattern(known: Known, noun: str) -> str | None:
+    """`x-media-references` of a live prompt: `{"pattern": "Image {n}"}`, alone or by kind."""
+    prompt = known.parameters.get("prompt")
+    told = prompt.spec.get("x-media-references") if prompt else None
+    for one in (told, *(told.values() if isinstance(told, dict) else ())):
+        pattern = one.get("pattern") if isinstance(one, dict) else one
+        if isinstance(pattern, str) and pattern.count("{n}") == 1 and noun in pattern.lower():
+            return pattern if pattern.replace("{n}", "").count("{") == 0 else None
+    return None
+
+
 def _texts(known: Known) -> Iterator[str]:
     prompt = known.parameters.get("prompt")
     yield prompt.description if prompt else ""
+    told = prompt.spec.get("x-addressing") if prompt else None
+    yield told if isinstance(told, str) else ""
     yield from (slot.parameter.description for slot in known.slots)
     yield known.about
 

@@ -110,9 +110,10 @@ async def test_many_shots_and_many_takes(hub: HubClient) -> None:
 
 async def test_models(hub: HubClient) -> None:
     models = await hub.models()
-    assert len(models) >= 78
-    assert all(model.makes_video and model.name for model in models)
-    assert sum(model.request_schema is not None for model in models) >= 78
+    assert sum(model.makes_video for model in models) >= 78
+    assert sum(model.makes_image for model in models) >= 34
+    assert all(model.name and model.makes_video != model.makes_image for model in models)
+    assert sum(model.request_schema is not None for model in models) >= 78 + 34
     assert KLING in {model.id for model in await hub.search("kling")}
     assert (await hub.model(KLING)).pricing is not None
     with pytest.raises(ModelNotFound):
