@@ -204,9 +204,6 @@ class Store:
         ).fetchone()
         return row is not None
 
-    def forget_file(self, place: tuple[str, str, str, str]) -> None:
-        self._db.execute("DELETE FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND path = ?", place)
-
 
 def _condition(where: Mapping[str, object], statuses: tuple[str, ...]) -> tuple[str, list[object]]:
     unknown = where.keys() - set(_COLUMNS)

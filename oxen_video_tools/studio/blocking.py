@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from .ledger.records import LOCAL, Clip, Job
 from .ledger.steps import clips, job_named
+from .reconcile import LONGEST
 
 if TYPE_CHECKING:
     from ..hub import Answer, HubClient
     from .stage import Stage
 
-LONGEST = 1200.0  # seconds that the answer may take (hub docs: 1–15 minutes by model)
 PAUSES = (0.0, 1.0, 3.0)  # seconds between looks for the id
 log = logging.getLogger(__name__)
 
