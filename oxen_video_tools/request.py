@@ -124,6 +124,15 @@ Shots = Annotated[
 ]
 
 
+class Member(Words):
+    """Somebody or something that must be recognised from shot to shot: a person, an animal, a product, a place."""
+
+    name: str = Field(min_length=1, max_length=60, description="The name that stands for it in the prompts.")
+    look: Text = Field(default_factory=not_given, description="What it looks like, in words.")
+    images: Texts = Field(default_factory=list, description="Pictures of it: https URL, allowed local path or id.")
+    real_face: Flag = Field(default_factory=not_given, description="true if the pictures show a real person's face.")
+
+
 class VideoRequest(Words):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 

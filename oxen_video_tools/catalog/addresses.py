@@ -87,7 +87,7 @@ def _rewritten(prompt: str, draft: Draft) -> str:
 
     def first(found: re.Match[str]) -> str:
         place = next((one for one in draft.addressed if one.word == "start_image"), None)
-        return (_at(place, draft) if place else None) or found[0]
+        return (address_of(place, draft) if place else None) or found[0]
 
     return _NAMED.sub(named, _FIRST_FRAME.sub(first, prompt))
 
@@ -104,7 +104,7 @@ def _name(noun: str, number: int, surely: bool, draft: Draft) -> str | None:
         return told.format(n=number) if told else None
     place = _meant(noun, number, draft)
     if place is not None:
-        return _at(place, draft)
+        return address_of(place, draft)
     kind_in_parameters = any(slot.kind == noun and slot.name in draft.loose for slot in draft.known.slots)
     if surely and not kind_in_parameters:
         draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.")
@@ -120,7 +120,8 @@ def _meant(noun: str, number: int, draft: Draft) -> Addressed | None:
     return next((one for one in of if one.number == number), None)
 
 
-def _at(place: Addressed, draft: Draft) -> str | None:
+def address_of(place: Addressed, draft: Draft) -> str | None:
+    """What the model's prompt calls a medium of the body; None where nothing says it."""
     slot = place.slot
     if slot.role == "elements":
         told = style(draft.known, "element")
