@@ -18,7 +18,7 @@ from ..settings import HUB, Settings
 from . import records, values
 from .addresses import Resolve, checked, resolve
 from .exchange import BeforeSend
-from .models import VideoModel, video_models
+from .models import VideoModel, media_models
 from .records import Answer, Completion, Generation, HistoryPage, Listing
 from .transport import LARGEST_INLINE, Transport, default_user_agent
 from .uploads import LocalFile, Workbench, account, to_repository
@@ -99,14 +99,31 @@ class HubClient:
         SubmissionUnclear when nobody knows.
         """
 
+        return await self._make("videos/generate", body, "generate a video", timeout, before_send)
+
+    async def generate_image(
+        self, body: Mapping[str, Any], *, timeout: float = 300.0, before_send: BeforeSend | None = None
+    ) -> Answer:
+        """Make a picture of words and wait for it, usually 5 to 30 seconds. Paid, and raises, as `generate` does."""
+        return await self._make("images/generate", body, "generate an image", timeout, before_send)
+
+    async def edit_image(
+        self, body: Mapping[str, Any], *, timeout: float = 300.0, before_send: BeforeSend | None = None
+    ) -> Answer:
+        """Make a picture of words and the pictures in `input_image`, and wait. Paid, and raises, as `generate` does."""
+        return await self._make("images/edit", body, "edit an image", timeout, before_send)
+
+    async def _make(
+        self, path: str, body: Mapping[str, Any], what: str, timeout: float, before_send: BeforeSend | None
+    ) -> Answer:
         def understand(payload: Any) -> Answer | None:
             answer = Answer.parse(payload, base_url=self.base_url)
-            return answer if answer.videos else None
+            return answer if answer.videos or answer.images else None
 
         return await self.transport.pay(
-            f"{API}/videos/generate",
+            f"{API}/{path}",
             body,
-            what="generate a video",
+            what=what,
             deadline=timeout,
             before_send=before_send,
             understand=understand,
@@ -217,19 +234,22 @@ class HubClient:
     # -- models --------------------------------------------------------------------------------------------------
 
     async def models(self, *, deployment_status: str | None = None) -> VideoModels:
-        """Every video model. Needs no key. deployment_status: "live" refreshes the state of models of one's own."""
+        """Every model that makes videos or pictures. Needs no key.
+
+        deployment_status: "live" refreshes the state of models of one's own.
+        """
         params = {"deployment_status": deployment_status} if deployment_status else None
         payload = await self.transport.read(
             "GET", f"{API}/models", what="list the models", params=params, needs_key=False
         )
-        return video_models(payload)
+        return media_models(payload)
 
     async def search(self, words: str) -> VideoModels:
-        """Video models by words. Needs no key."""
+        """Models of videos and pictures by words. Needs no key."""
         payload = await self.transport.read(
             "GET", f"{API}/models/search", what="search the models", params={"search": words}, needs_key=False
         )
-        return video_models(payload)
+        return media_models(payload)
 
     async def model(self, model_id: str) -> VideoModel:
         """One model. Raises ModelNotFound."""

@@ -122,11 +122,12 @@ def name(value: Any) -> str | None:
 def link(record: Mapping[str, Any], base_url: str = "") -> str | None:
     """Where the result lies, wherever the answer says it; a relative link is made whole."""
     result = record.get("result")
-    clips = mappings(record.get("videos"))
+    clips = mappings(record.get("videos")) or mappings(record.get("images"))
     found = (
         record.get("result_url"),
         record.get("url"),
         record.get("video_url"),
+        record.get("image_url") if record.get("media_type") == "image" else None,
         clips[0].get("url") if clips else None,
         mapping(result).get("url"),
     )
