@@ -12,7 +12,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
-from ..errors import OxenError, Unauthenticated, invalid_arguments
+from ..errors import OxenError, Unauthenticated, foreseen, invalid_arguments
 from ..tools import Call, Reply
 from . import approval
 from .approval import Approval
@@ -91,18 +91,19 @@ async def _answered(row: Row, request: Any, ctx: Context[Service], *, approved: 
     service = ctx.request_context.lifespan_context
     caller = caller_of(ctx.request_context.request)
     try:
-        async with (
-            service.studios.of(caller) as studio,
-            service.folders.room_for(caller, writes=not row.read_only),
-            reporting(ctx, service.clock) as reporter,
-        ):
-            wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
-            call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
-            reply = await _unless_closing(service, row, studio, request, call)
+        with foreseen():
+            async with (
+                service.studios.of(caller) as studio,
+                service.folders.room_for(caller, writes=not row.read_only),
+                reporting(ctx, service.clock) as reporter,
+            ):
+                wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
+                call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
+                reply = await _unless_closing(service, row, studio, request, call)
+            return await shown(service, ctx.request_context.request, reply)
     except Unauthenticated:
         service.proofs.forget(caller)
         raise
-    return await shown(service, ctx.request_context.request, reply)
 
 
 def limits(studio: AsyncStudio) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from mcp.types import CallToolResult
 from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -57,7 +58,7 @@ def asgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(HUNG)
         listening.close()
 
 
@@ -65,7 +66,7 @@ def asgi(app: Any) -> Iterator[str]:
 async def client_with(address: str, *, headers: dict[str, str] | None = None, **client: Any) -> AsyncIterator[Client]:
     """A client over HTTP that sends these headers; by default the token of the server."""
     async with (
-        httpx2.AsyncClient(headers=bearer(TOKEN) if headers is None else headers, timeout=30) as http,
+        httpx2.AsyncClient(headers=bearer(TOKEN) if headers is None else headers, timeout=HUNG) as http,
         Client(streamable_http_client(f"{address}/mcp", http_client=http), **client) as connected,
     ):
         yield connected

@@ -21,6 +21,7 @@ from oxen_video_tools.studio import AsyncStudio, submit
 from oxen_video_tools.studio.ledger import booking
 from oxen_video_tools.studio.ledger.records import Intent, Job
 from oxen_video_tools.studio.ledger.steps import in_state
+from tests.clocks import HUNG
 
 from .swift import Swift
 
@@ -341,7 +342,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     hub: Sandbox, opened: Open, tmp_path: Path
 ) -> None:
     past = Swift()
-    past.ahead = -600.0  # it was ten minutes ago
+    past.wrong = -600.0  # it was ten minutes ago
     studio = opened(clock=past)
     gone = [await left_unclear(hub, studio, "drop_request", take=take, prompt=f"gone {take}") for take in (1, 2)]
     stranger = await opened(ledger="memory:").generate(**ASKED | {"prompt": "made elsewhere"}, wait_seconds=0)
@@ -355,7 +356,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
 
     def oxen(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HUNG)
 
     def told(*words: str) -> list[dict[str, Any]]:
         done = oxen(*words)
