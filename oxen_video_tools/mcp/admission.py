@@ -44,7 +44,7 @@ class Proofs:
 
     def known(self, caller: Caller) -> bool:
         """Whether the caller needs no proof now: it pays with this process's key, or its own was proven lately."""
-        return caller.key is None or self._proven.get(_digest(caller.key), 0) > self._clock.monotonic()
+        return caller.key is None or self._proven.get(digest(caller.key), 0) > self._clock.monotonic()
 
     async def check(self, caller: Caller) -> None:
         """Returns for a caller that is proven. Raises Unauthenticated for a key that the hub refuses, RateLimited when
@@ -52,7 +52,7 @@ class Proofs:
         """
         if caller.key is None or self.known(caller):
             return
-        key = _digest(caller.key)
+        key = digest(caller.key)
         if self._refused.get(key, 0) > self._clock.monotonic():
             raise _no_such_key()
         asking = self._asking.get(key)
@@ -84,10 +84,11 @@ class Proofs:
     def forget(self, caller: Caller) -> None:
         """The hub has refused this key meanwhile: it is to be proven anew."""
         if caller.key is not None:
-            self._proven.pop(_digest(caller.key), None)
+            self._proven.pop(digest(caller.key), None)
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """What is kept of a key or token: enough to know it again, nothing to use it."""
     return hashlib.sha256(key.encode()).digest()
 
 

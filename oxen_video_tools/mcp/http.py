@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
@@ -27,9 +28,10 @@ from .ending import closing_on_signals
 from .gate import Gate
 from .local_token import kept_token
 from .logs import announce
+from .oauth import IdentityProvider
 from .options import LOOPBACK_HOSTS, Options
 from .pages import Start, WithToken
-from .playing import Playing
+from .playing import Playing, Revoking
 from .server import build_server, serving
 from .service import Service
 
@@ -75,8 +77,10 @@ def http_app(
     )
     manager = mcp.session_manager
     allowed = guarded(options)
+    provider = IdentityProvider(options, service.clock) if options.issuer else None
     # the SDK keeps a session's owner to itself; tests hold that it is still there
-    gate = Gate(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
+    gated = partial(Gate, service=service, allowed=allowed, owners=manager._session_owners.values, provider=provider)
+    gate = gated(manager.handle_request)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -100,7 +104,11 @@ def http_app(
     if options.token:
         routes.append(Route("/", WithToken(Start(service), options.token, allowed)))
     if service.links is not None:
-        routes.append(Route("/v/{id}", Playing(service, service.links).__call__))
+        routes.append(Route("/v/{id}", Playing(service, service.links).__call__, methods=["GET", "HEAD"]))
+        revoking = gated(Revoking(service.links))
+        routes += [Route(path, revoking, methods=["DELETE"]) for path in ("/v/{id}", "/v")]
+    if provider is not None:
+        routes += provider.routes()
     return Starlette(
         routes=routes,
         middleware=[_cross_origin(options)] if options.origins else [],

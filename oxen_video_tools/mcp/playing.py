@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from ..errors import HubUnavailable, OxenError, RateLimited
-from .callers import Caller
+from .callers import Caller, caller_of
 from .doors import as_seen_from_afar
 from .gate import Pace
 
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
 
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 PAGE = "<!doctype html><meta charset=utf-8><title>Video</title><p>{}</p>"
+
+
+class Revoking:
+    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Behind the gate."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        await self._links.revoke(caller_of(request), request.path_params.get("id"))
+        await Response(status_code=204, headers=QUIET)(scope, receive, send)
 
 
 class Playing:
