@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.auth.settings import AuthSettings
 from pydantic import AnyHttpUrl
 
 from ..errors import HubUnavailable, InvalidRequest, OxenError, Unauthenticated
@@ -56,6 +57,10 @@ class IdentityProvider:
         self._clock = clock
         self.issuer = options.issuer
         self.resource = f"{options.public_url}/mcp"
+        # the SDK's settings keep an address without a path as it is: issuers are compared letter by letter
+        self._urls = AuthSettings.model_validate(
+            {"issuer_url": self.issuer, "resource_server_url": self.resource, "validate_token_resource": True}
+        )
         self._verified: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
         self._about: dict[str, Any] | None = None
         self._keys: dict[str, Any] = {}
@@ -64,9 +69,10 @@ class IdentityProvider:
 
     def routes(self) -> list[Route]:
         """`/.well-known/oauth-protected-resource/mcp`: which issuer's tokens are wanted here."""
+        assert self._urls.resource_server_url is not None
         return create_protected_resource_routes(
-            AnyHttpUrl(self.resource),
-            [AnyHttpUrl(self.issuer)],
+            self._urls.resource_server_url,
+            [self._urls.issuer_url],
             scopes_supported=list(self._options.scopes) or None,
             resource_name="Oxen video",
         )
