@@ -19,8 +19,8 @@ from ..errors import Internal, InvalidRequest, OxenError
 from ..redaction import redact
 from ..tools import TABLE
 from .callers import caller_of
-from .showing import failed
 from .telemetry import described
+from .tools import to_failed_result
 
 if TYPE_CHECKING:
     from .service import Request
@@ -49,11 +49,11 @@ class Audit:
         try:
             who = _who(ctx)
         except OxenError as error:
-            return failed(error)
+            return to_failed_result(error)
         try:
             await asyncio.to_thread(self._add, {"event": "asked", "tool": name, **who})
         except OSError:
-            return failed(Internal("The audit log can't be written; nothing was sent.", charged="no"))
+            return to_failed_result(Internal("The audit log can't be written; nothing was sent.", charged="no"))
         outcome, facts = "crashed", dict[str, Any]()
         try:
             result = await call_next(ctx)

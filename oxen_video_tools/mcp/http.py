@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
@@ -23,20 +26,52 @@ from starlette.routing import Route
 
 from ..clock import Clock
 from ..settings import Settings
-from .clients import print_how_to_connect
-from .ending import closing_on_signals
-from .gate import Gate
+from .auth import AuthMiddleware
+from .client_config import print_how_to_connect
 from .local_token import kept_token
-from .logs import announce
 from .oauth import IdentityProvider
-from .options import LOOPBACK_HOSTS, Options
 from .pages import Start, WithToken
-from .playing import Playing, Revoking
 from .server import build_server, serving
 from .service import Service
+from .settings import LOOPBACK_HOSTS, ServerSettings
+from .share_links import Playing, Revoking
+from .telemetry import announce
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from .service import Service
+
+
+# An end without losses: when the process is told to stop, waits answer at once with their id, then the server
+# closes.
+#
+# The web server's own handling of the signals goes on as it was; ours only hears them first.
+
+
+@contextmanager
+def closing_on_signals(service: Service) -> Iterator[None]:
+    """Sets `service.closing` on SIGTERM and SIGINT, and when the block ends. In the main thread only."""
+    before: dict[int, Any] = {}
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(service.closing.set)
+        if callable(before[number]):
+            before[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            before[stop] = signal.getsignal(stop)
+            signal.signal(stop, heard)
+    try:
+        yield
+    finally:
+        service.closing.set()
+        for stopped, handler in before.items():
+            if signal.getsignal(stopped) is heard:
+                signal.signal(stopped, handler)
+
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
 MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
@@ -46,7 +81,7 @@ IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgott
 
 def http_app(
     settings: Settings | None = None,
-    options: Options | None = None,
+    options: ServerSettings | None = None,
     *,
     clock: Clock | None = None,
     graft: Callable[[MCPServer[Service]], None] | None = None,
@@ -79,7 +114,9 @@ def http_app(
     allowed = guarded(options)
     provider = IdentityProvider(options, service.clock) if options.issuer else None
     # the SDK keeps a session's owner to itself; tests hold that it is still there
-    gated = partial(Gate, service=service, allowed=allowed, owners=manager._session_owners.values, provider=provider)
+    gated = partial(
+        AuthMiddleware, service=service, allowed=allowed, owners=manager._session_owners.values, provider=provider
+    )
     gate = gated(manager.handle_request)
 
     @asynccontextmanager
@@ -116,7 +153,7 @@ def http_app(
     )
 
 
-def guarded(options: Options) -> TransportSecuritySettings:
+def guarded(options: ServerSettings) -> TransportSecuritySettings:
     """Which names this server answers to and which pages may call it. Always said: the SDK's default depends."""
     names = [*LOOPBACK_HOSTS, *options.hosts]
     if options.public_url:
@@ -129,7 +166,7 @@ def guarded(options: Options) -> TransportSecuritySettings:
     )
 
 
-def _cross_origin(options: Options) -> Middleware:
+def _cross_origin(options: ServerSettings) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=list(options.origins),
@@ -139,7 +176,7 @@ def _cross_origin(options: Options) -> Middleware:
     )
 
 
-def serve(settings: Settings, options: Options, *, host: str, port: int) -> None:
+def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) -> None:
     """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which.
 
     Bound to loopback the server has a token of its own, kept in a file; anywhere else only where one is set.
@@ -168,7 +205,7 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
 
 
 def guarded_config(
-    app: Starlette, options: Options, *, host: str, port: int, header_seconds: float = HEADERS
+    app: Starlette, options: ServerSettings, *, host: str, port: int, header_seconds: float = HEADERS
 ) -> uvicorn.Config:
     """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
     import uvicorn

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from ..clock import Clock
-    from .options import Options
+    from .settings import ServerSettings
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 VERIFIED = 300.0  # seconds that a token is believed without another look; one that was revoked lives no longer
@@ -46,7 +46,7 @@ class IdentityProvider:
     https address (loopback aside).
     """
 
-    def __init__(self, options: Options, clock: Clock) -> None:
+    def __init__(self, options: ServerSettings, clock: Clock) -> None:
         if not options.public_url or not options.issuer:
             raise InvalidRequest(
                 "OXEN_VIDEO_MCP_ISSUER needs OXEN_VIDEO_MCP_PUBLIC_URL: tokens are made for this server's address.",

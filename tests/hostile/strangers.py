@@ -25,10 +25,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from oxen_video_tools.clock import Clock, SystemClock
-from oxen_video_tools.mcp.callers import Caller
-from oxen_video_tools.mcp.doors import as_seen_from_afar
+from oxen_video_tools.mcp.callers import Caller, as_seen_from_afar
 from oxen_video_tools.mcp.http import guarded_config, http_app
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from tests.mcp.serving import TOKEN, asgi, bearer
@@ -36,7 +35,7 @@ from tests.mcp.serving import TOKEN, asgi, bearer
 Attack = Callable[[], None]
 ATTACKS: dict[str, Attack] = {}
 
-QUIET = Options(log_level="CRITICAL", token=TOKEN)
+QUIET = ServerSettings(log_level="CRITICAL", token=TOKEN)
 OWNER = bearer(TOKEN)
 JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 HELLO = {
@@ -118,7 +117,7 @@ class Target:
 
 @contextmanager
 def target(
-    options: Options = QUIET, *, served: bool = False, header_seconds: float = 15.0, clock: Clock | None = None
+    options: ServerSettings = QUIET, *, served: bool = False, header_seconds: float = 15.0, clock: Clock | None = None
 ) -> Iterator[Target]:
     """A server. served: by uvicorn as `--http` sets it up, else by a plain one."""
     with ExitStack() as stack:
@@ -137,7 +136,7 @@ def target(
 
 
 @contextmanager
-def _as_http_does(app: Starlette, options: Options, header_seconds: float) -> Iterator[str]:
+def _as_http_does(app: Starlette, options: ServerSettings, header_seconds: float) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     server = uvicorn.Server(guarded_config(app, options, host="127.0.0.1", port=0, header_seconds=header_seconds))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -403,9 +402,9 @@ def headers_trickle() -> None:
 
 @attack
 def a_body_never_ends() -> None:
-    from oxen_video_tools.mcp import gate
+    from oxen_video_tools.mcp import auth
 
-    seconds, gate.BODY = gate.BODY, 0.2
+    seconds, auth.BODY = auth.BODY, 0.2
     try:
         with target(served=True) as server:
             for sent in (b"", b'{"jsonrpc"'):
@@ -414,7 +413,7 @@ def a_body_never_ends() -> None:
                     assert b" 408 " in _end_of(slow)
             assert server.post(**OWNER).status_code == 200
     finally:
-        gate.BODY = seconds
+        auth.BODY = seconds
 
 
 @attack

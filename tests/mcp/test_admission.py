@@ -11,7 +11,7 @@ from oxen_video_tools.errors import HubUnavailable, OxenError, RateLimited, Unau
 from oxen_video_tools.mcp import admission
 from oxen_video_tools.mcp.admission import AtOnce, Proofs, address_of
 from oxen_video_tools.mcp.callers import GUEST, LOCAL, Caller
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
@@ -112,7 +112,7 @@ async def test_refused_keys_never_push_a_proof_out(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_key_that_the_hub_refuses_later_is_proven_anew(settings: Settings, hub: Sandbox) -> None:
-    with over_http(settings, Options(log_level="CRITICAL")) as address:
+    with over_http(settings, ServerSettings(log_level="CRITICAL")) as address:
         async with client_with(address, headers=bearer("somebody")) as client:
             assert "videos" in words(await client.call_tool("list_videos", {}))
             hub.faults.add("unauthenticated@*/any")

@@ -14,7 +14,7 @@ from mcp.types import Result
 
 from oxen_video_tools.errors import InvalidRequest
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
@@ -98,5 +98,5 @@ async def test_a_task_is_not_cancelled_where_videos_are_not(settings: Settings, 
 
 def test_a_tool_that_there_is_not_is_named() -> None:
     with pytest.raises(InvalidRequest, match="make_coffee") as refused:
-        Options.read({"OXEN_VIDEO_MCP_TOOLS": "plan_video,make_coffee"})
+        ServerSettings.read({"OXEN_VIDEO_MCP_TOOLS": "plan_video,make_coffee"})
     assert "OXEN_VIDEO_MCP_TOOLS" in refused.value.message and "generate_video" in refused.value.message

@@ -26,7 +26,7 @@ from oxen_video_tools.errors import InvalidRequest, Unauthenticated
 from oxen_video_tools.mcp.callers import caller_in
 from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.oauth import IdentityProvider
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
@@ -257,7 +257,7 @@ def test_an_issuer_that_is_down_opens_nothing(settings: Settings) -> None:
 )
 def test_settings_that_can_not_be_safe_are_refused_at_the_start(given: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest):
-        IdentityProvider(Options(secrets=(SECRET,), **given), FakeClock())
+        IdentityProvider(ServerSettings(secrets=(SECRET,), **given), FakeClock())
 
 
 def test_with_an_issuer_other_bearers_are_no_keys() -> None:
