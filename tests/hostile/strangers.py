@@ -501,20 +501,3 @@ def a_file_of_the_server_is_named_from_afar() -> None:
         with asgi(http_app(settings, QUIET)) as address:
             refused = replace(server, address=address).call("generate_video", asked, **bearer("somebody"))
         assert "input_not_allowed" in refused.text and sandbox.ledger()["accepted"] == 0
-
-
-def main() -> int:
-    """Run them all; a line for each that broke, and the count."""
-    broke = 0
-    for name, run in ATTACKS.items():
-        try:
-            run()
-        except AssertionError as error:
-            broke += 1
-            print(f"broke: {name}: {error}", flush=True)
-    print(f"strangers: {len(ATTACKS)} attacks, {broke} broke", flush=True)
-    return broke
-
-
-if __name__ == "__main__":
-    raise SystemExit(bool(main()))
