@@ -28,7 +28,7 @@ def emit(progress: Progress) -> None:
 async def aemit(progress: Progress) -> None:
     """The same on an event loop."""
     event = streamed(progress)
-    with suppress(RuntimeError):  # on Python 3.10 a task of its own does not inherit the run
+    with suppress(RuntimeError):  # nobody listens
         await adispatch_custom_event(EVENT, event)
 
 

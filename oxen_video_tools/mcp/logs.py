@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..redaction import redact
@@ -44,9 +44,7 @@ class JsonLine(logging.Formatter):
 
 
 def _when(record: logging.LogRecord) -> str:
-    return (
-        datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

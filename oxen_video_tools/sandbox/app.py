@@ -68,7 +68,7 @@ async def _keep_going(lot: Backlot) -> None:
             wait = _GLANCE
         try:
             await asyncio.wait_for(lot.changed.wait(), wait)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             continue
 
 

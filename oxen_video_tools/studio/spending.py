@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ async def spend(stage: Stage) -> Spend:
 def _by_day_and_model(lines: list[Cost]) -> tuple[Spent, ...]:
     groups: dict[tuple[str, str], list[Cost]] = defaultdict(list)
     for line in lines:
-        groups[datetime.fromtimestamp(line.sent, timezone.utc).strftime("%Y-%m-%d"), line.model].append(line)
+        groups[datetime.fromtimestamp(line.sent, UTC).strftime("%Y-%m-%d"), line.model].append(line)
     return tuple(
         Spent(
             day,

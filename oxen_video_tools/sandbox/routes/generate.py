@@ -26,7 +26,7 @@ async def generate(lot: Backlot, request: Request) -> Response:
     [job] = lot.accept(placed.model, placed.body, namespace=placed.namespace, route="generate", faults=fired)
     try:
         job = await asyncio.wait_for(lot.finished(job), _LONGEST)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise typed(504, "upstream") from None
     if job.status != "succeeded":
         raise worded(400, job.error or f"The generation was {job.status}.")

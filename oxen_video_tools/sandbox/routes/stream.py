@@ -39,7 +39,7 @@ async def _written(lot: Backlot, request: Request, listener: Listener) -> AsyncI
                 continue
             try:
                 payload = await listener.next(lot.options.keep_alive)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 yield ": keep-alive\n\n"
                 continue
             if payload is None:
@@ -57,7 +57,7 @@ async def _in_order(payload: Mapping[str, Any], listener: Listener, fired: Fired
     if "events_out_of_order" in fired:
         try:
             overtaking = await listener.next(_HELD)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             overtaking = None
         told = [overtaking, payload] if overtaking is not None else told
     return [one for one in told for _ in range(2 if "events_duplicated" in fired else 1)]
