@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -23,6 +24,16 @@ def not_given() -> None:
 
 def _text(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
+
+
+def composed(text: str) -> str:
+    """A text as it is compared and sent: "é" as one sign (Unicode NFC), no spaces around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _said(value: Any) -> Any:
+    value = _text(value)
+    return composed(value) if isinstance(value, str) else value
 
 
 def number(value: Any) -> Any:
@@ -64,7 +75,14 @@ def _object(value: Any) -> Any:
     return {} if value is None or value == [] else value
 
 
-Text = Annotated[str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+def _said_always(value: Any) -> Any:
+    return composed(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str | None, BeforeValidator(_said), WithJsonSchema({"type": "string"})]
+Reference = Annotated[
+    str | None, BeforeValidator(_text), WithJsonSchema({"type": "string"})
+]  # a file's name stays as is
 Flag = Annotated[bool | None, BeforeValidator(_text), WithJsonSchema({"type": "boolean"})]
 Count = Annotated[int | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
 Seconds = Annotated[int | float | None, BeforeValidator(number), WithJsonSchema({"type": "integer"})]
@@ -108,7 +126,9 @@ class Words(BaseModel):
 class Shot(Words):
     """One shot of a multi-shot video."""
 
-    prompt: str = Field(description="What the camera shows in this shot; up to 512 characters.")
+    prompt: Annotated[str, BeforeValidator(_said_always)] = Field(
+        description="What the camera shows in this shot; up to 512 characters."
+    )
     duration: Seconds = Field(default_factory=not_given, description="Seconds, 1 to 15; 5 if left out.")
 
     @property
@@ -124,6 +144,15 @@ Shots = Annotated[
 ]
 
 
+class Member(Words):
+    """Somebody or something that must be recognised from shot to shot: a person, an animal, a product, a place."""
+
+    name: str = Field(min_length=1, max_length=60, description="The name that stands for it in the prompts.")
+    look: Text = Field(default_factory=not_given, description="What it looks like, in words.")
+    images: Texts = Field(default_factory=list, description="Pictures of it: https URL, allowed local path or id.")
+    real_face: Flag = Field(default_factory=not_given, description="true if the pictures show a real person's face.")
+
+
 class VideoRequest(Words):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
@@ -136,10 +165,10 @@ class VideoRequest(Words):
     input_image: Texts = Field(
         default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
     )
-    start_image: Text = Field(default_factory=not_given, description="First frame.")
-    end_image: Text = Field(default_factory=not_given, description="Last frame.")
-    input_video: Text = Field(default_factory=not_given, description="Source video.")
-    input_audio: Text = Field(default_factory=not_given, description="Source audio.")
+    start_image: Reference = Field(default_factory=not_given, description="First frame.")
+    end_image: Reference = Field(default_factory=not_given, description="Last frame.")
+    input_video: Reference = Field(default_factory=not_given, description="Source video.")
+    input_audio: Reference = Field(default_factory=not_given, description="Source audio.")
     generate_audio: Flag = Field(default_factory=not_given, description="Make sound, where the model can.")
     negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
     seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
@@ -152,6 +181,44 @@ class VideoRequest(Words):
     target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
     model_parameters: Parameters = Field(
         default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Only what was asked for, as plain JSON values."""
+        dumped = self.model_dump(mode="json", exclude_none=True)
+        return {name: value for name, value in dumped.items() if value not in ([], {})}
+
+
+Level = Annotated[
+    Literal["draft", "standard", "best"] | None,
+    BeforeValidator(_text),
+    WithJsonSchema({"type": "string", "enum": ["draft", "standard", "best"]}),
+]
+
+
+class ImageRequest(Words):
+    """A picture, in one vocabulary for all image models. Only `prompt` is needed by those that draw."""
+
+    prompt: Text = Field(default_factory=not_given, description="What the picture shows, or how to change input_image.")
+    model: Text = Field(default_factory=not_given, description="Id of an image model. Chosen if left out.")
+    level: Level = Field(default_factory=not_given, description="draft, standard (default) or best: cost and care.")
+    input_image: Texts = Field(
+        default_factory=list, description="Pictures to keep to or to change: https URL, allowed local path or id."
+    )
+    aspect_ratio: Text = Field(default_factory=not_given, description='"16:9", "9:16", "1:1", …')
+    resolution: Text = Field(default_factory=not_given, description='"1K", "2K" or "4K".')
+    quality: Text = Field(default_factory=not_given, description="low, medium or high; follows level if left out.")
+    negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
+    seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
+    num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
+    response_format: Annotated[
+        Literal["url", "b64_json"] | None,
+        BeforeValidator(_text),
+        WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
+    ] = Field(default_factory=not_given, description="b64_json saves the file and answers its path.")
+    target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
+    model_parameters: Parameters = Field(
+        default_factory=dict, description='The model\'s other parameters, a JSON object: {"output_format": "png"}.'
     )
 
     def given(self) -> dict[str, Any]:

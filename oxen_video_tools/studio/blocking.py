@@ -42,8 +42,8 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
         await stage.clock.sleep(pause)
         try:
             found = await _in_history(stage, hub, job)
-        except OxenError as error:  # it is paid: a ledger that fails for a moment must not make it a refused one
-            log.warning("The ids of %s could not be looked up: %s", job.job, error)
+        except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one
+            log.warning("The ids of %s could not be looked up: %s", job.job, type(error).__name__, exc_info=True)
             continue
         if len(found) == count:
             return found

@@ -1,17 +1,19 @@
 """Who is asking, and for what: the scope of an account, and the key under which the same request is found again.
 
 A request is what was asked, before a default model is chosen or anything is translated: the API's defaults filled in,
-media by what they are (content, generation, link without its signature), never by where they happen to lie.
+texts in Unicode's composed form (NFC) without spaces around them, media by what they are (content, generation, link
+without its signature), never by where they happen to lie.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
-from ..request import DEFAULT_SECONDS
+from ..request import DEFAULT_SECONDS, composed
 from .ledger.records import packed
 
 if TYPE_CHECKING:
@@ -20,6 +22,20 @@ if TYPE_CHECKING:
 MEDIA = ("input_image", "start_image", "end_image", "input_video", "input_audio")
 # Oxen docs, video generation: Request Parameters, column Default.
 DEFAULTS: Mapping[str, Any] = {"aspect_ratio": "16:9", "generate_audio": False, "num_generations": 1}
+# Query parameters that only prove that a link may be read, or until when: the same file has others tomorrow.
+# Amazon S3 and CloudFront, Google, Azure, Alibaba, Akamai, Cloudflare, Discord, and Oxen's own.
+_SIGNATURE = re.compile(
+    r"x-(?:amz|goog|oss|tos|ms|bce|cos)-.*|oxen_.*|q-(?:sign|ak|key|header|url).*"
+    r"|(?:aws|oss|cos)?accesskeyid|googleaccessid|key-pair-id|policy|signature|sig|se|sp|sv|expires?|expiry|exp"
+    r"|(?:access_?|auth_?|security-|secure_?|download_?)?token|hdn(?:ts|ea|tl)|hmac|verify|auth_key|signed",
+    re.I,
+)
+# Shorter than a signature's name should be: they belong to one only where `sig` or `hm` stands beside them.
+_BESIDE = {
+    "sig": ("sr", "st", "spr", "sip", "srt", "ss", "skoid", "sktid", "skt", "ske", "sks", "skv", "sdd"),
+    "hm": ("ex", "is", "hm"),
+}
+_PORTS = {"https": 443, "http": 80}
 
 
 def references(request: VideoRequest) -> list[str]:
@@ -49,16 +65,49 @@ def asked(request: VideoRequest, namespace: str | None, fingerprints: Mapping[st
             words[name] = fingerprints.get(words[name], words[name])
     filled = {name: words.get(name, default) for name, default in DEFAULTS.items()}
     whole: dict[str, Any] = _plain(words | filled)
+    whole["model_parameters"] = _links_named(whole.get("model_parameters"))
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
 
 
 def _plain(value: Any) -> Any:
-    """5.0 and 5 are one length."""
+    """5.0 and 5 are one length; "é" is one letter or two signs, and the spaces around a text say nothing."""
+    if isinstance(value, str):
+        return composed(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _links_named(value: Any) -> Any:
+    """A model's own parameters may hold links, too."""
+    if isinstance(value, str):
+        return link_name(value) if re.match(r"https?://\S+$", value) else value
+    if isinstance(value, dict):
+        return {name: _links_named(item) for name, item in value.items()}
+    return [_links_named(item) for item in value] if isinstance(value, list) else value
+
+
+def link_name(url: str) -> str:
+    """What a link names: all of it but what signs it, who asks for it (user info) and where its query's parts stand.
+
+    A media fragment (`#t=3`) belongs to it. Nothing here may be logged: what is left of the query may be private.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        return url.strip()
+    host = (parts.hostname or "").lower() + (f":{port}" if port not in (None, _PORTS.get(parts.scheme)) else "")
+    named = [(unquote_plus(one.partition("=")[0]).lower(), one) for one in parts.query.split("&") if one]
+    names = {name for name, _ in named}
+    beside = {short for long, several in _BESIDE.items() if long in names for short in several}
+    query = "&".join(sorted(one for name, one in named if name not in beside and not _SIGNATURE.fullmatch(name)))
+    fragment = parts.fragment if re.match(r"(?:t|xywh|track|id)=", parts.fragment) else ""
+    return (
+        f"{parts.scheme}://{host}{parts.path}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    )
 
 
 def request_key(words: Mapping[str, Any]) -> str:
@@ -69,9 +118,13 @@ def request_key(words: Mapping[str, Any]) -> str:
 def origin_of(base_url: str) -> str:
     """Scheme, host and port of the hub, in one spelling."""
     parts = urlsplit(base_url)
-    usual = {"https": 443, "http": 80}.get(parts.scheme)
     host = (parts.hostname or "").lower()
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, _PORTS.get(parts.scheme)) else "")
+
+
+def scope_of(origin: str, *, account: str | None = None, key: str | None = None) -> str:
+    """The scope of an account, or, where the hub names none, of a key's hash."""
+    return f"{origin}|account:{account}" if account is not None else f"{origin}|key:{key}"
 
 
 def key_hash(api_key: str | None) -> str:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from ..clock import Clock, SystemClock
-from ..errors import NotInstalled, OxenError
+from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited
 from ..settings import HUB, Settings
-from .identity import key_hash, origin_of
+from .identity import key_hash, origin_of, scope_of
 from .inputs import is_film
 from .ledger import LEASE, Ledger, data_folder, sqlite_path
-from .ledger.steps import clips, identity, remember_identity
+from .ledger.accounts import identity, join_scopes, remember_identity
+from .ledger.steps import clips
 from .metrics import Meter
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HANDED_OVER_AT_ONCE = 50  # paid requests on their way to the hub: fewer than its client has connections
+ASK_AGAIN = 60.0  # seconds between asking a hub that does not say whose key it is
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,8 @@ class Stage:
         self._ledger: Ledger | None = None
         self._waiter: Waiter | None = None
         self._scope: str | None = None
+        self._provisional = False  # the scope is that of a key, for the hub did not say whose it is
+        self._ask_again = 0.0  # `clock.monotonic()` from when on the hub is asked once more
         self._sandbox: Any = None
         self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
@@ -132,14 +136,18 @@ class Stage:
         """Whose jobs these are: the hub and the account behind the key.
 
         Which account a key belongs to is asked once and kept in the ledger, so that it can't change between two equal
-        calls. Where the hub does not say, the key's hash stands for the account. Raises Unauthenticated without a key.
+        calls. A failure to answer is not kept: nothing is done for an account that is not known. Only where the hub has
+        no answer at all does the key's hash stand for the account, until it has one.
+
+        Raises Unauthenticated without a key, and HubUnavailable, RateLimited where the account can't be read now.
         """
         hub = await self.hub()
         async with self._asking:
-            if self._scope is None:
+            if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
-                self._scope = self._world or await self._account(origin_of(hub.base_url))
-                self._look_around()
+                first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
+                if first:
+                    self._look_around()
         return self._scope
 
     def _look_around(self) -> None:
@@ -151,17 +159,36 @@ class Stage:
     async def _account(self, origin: str) -> str:
         key = key_hash(self.settings.api_key)
         known = await self.ledger.run(identity, origin, key)
-        if known is not None:
+        stand_in = scope_of(origin, key=key)
+        if known is not None and known != stand_in:
+            self._provisional = False
             return known
         try:
-            name = f"account:{await (await self.hub()).me()}"
+            name = await (await self.hub()).me()
+        except (HubUnavailable, RateLimited) as error:
+            if error.retry:
+                error.fix = "Call again in a minute: nothing was sent, for whose jobs these would be is not known."
+                raise
+            return self._without_a_name(stand_in, error)
         except OxenError as error:
-            log.warning("The hub does not say whose key this is (%s); its hash stands for the account.", error.kind)
-            name = f"key:{key}"
-        return await self.ledger.run(remember_identity, origin, key, f"{origin}|{name}")
+            return self._without_a_name(stand_in, error)
+        scope = await self.ledger.run(remember_identity, origin, key, scope_of(origin, account=name), stand_in)
+        await self.ledger.run(join_scopes, stand_in, scope)  # what was made before the hub said whose it is
+        self._provisional = False
+        return scope
+
+    def _without_a_name(self, stand_in: str, error: OxenError) -> str:
+        log.warning("The hub does not say whose key this is (%s); its hash stands for the account.", error.kind)
+        self._provisional, self._ask_again = True, self.clock.monotonic() + ASK_AGAIN
+        return stand_in
 
     async def saved_file(self, generation_id: str) -> Path | None:
         """Where a result was kept, if the file is still there."""
+        found = await self.saved(generation_id)
+        return found[0] if found else None
+
+    async def saved(self, generation_id: str) -> tuple[Path, str | None] | None:
+        """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
         kept: Any = None
         if is_film(generation_id):
             from .ledger.standing import film_named
@@ -170,7 +197,7 @@ class Stage:
         else:
             kept = (await self.ledger.run(clips, await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
-        return path if path and path.is_file() else None
+        return (path, kept.sha256) if path and path.is_file() else None
 
     # -- tasks ---------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from oxen_video_tools.settings import Settings
 from tests.clocks import HUNG
 
 from .conftest import environment
-from .serving import PYTHON, ROOT, bearer, client_with, words
+from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, words
 
 HEAVY = ("langchain_core", "langgraph", "psycopg", "av", "numpy", "PIL", "httpx", "sqlite3", "stamina", "httpx_sse")
 
@@ -35,9 +35,12 @@ def started(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Po
 
 
 @contextmanager
-def serving_http(settings: Settings, *arguments: str, **env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`python mcp_server.py --http` on a free port, and its address."""
-    process = started("mcp_server.py", "--http", "--port", "0", *arguments, env=environment(settings) | env)
+def serving_http(
+    settings: Settings, *arguments: str, token: str | None = TOKEN, **env: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`python mcp_server.py --http` on a free port, and its address. token: None lets it make one."""
+    given = environment(settings) | ({"OXEN_VIDEO_MCP_TOKEN": token} if token else {}) | env
+    process = started("mcp_server.py", "--http", "--port", "0", *arguments, env=given)
     try:
         assert process.stderr is not None
         line = process.stderr.readline()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.studio.ledger import Ledger, booking, following, sqlite_path, steps, unclear
+from oxen_video_tools.studio.ledger import Ledger, accounts, booking, following, sqlite_path, steps, unclear
 from oxen_video_tools.studio.ledger.records import Clip, Intent, Job
 from oxen_video_tools.studio.ledger.schema import VERSION
 
@@ -357,9 +357,29 @@ async def test_a_turn_comes_once_in_a_while(ledger: Ledger, other: Ledger) -> No
 
 
 async def test_the_first_scope_of_a_key_stays(ledger: Ledger, other: Ledger) -> None:
-    assert await ledger.run(steps.remember_identity, "https://hub", "k", "hub|a") == "hub|a"
-    assert await other.run(steps.remember_identity, "https://hub", "k", "hub|b") == "hub|a"
-    assert await other.run(steps.identity, "https://hub", "k") == "hub|a"
+    assert await ledger.run(accounts.remember_identity, "https://hub", "k", "hub|a") == "hub|a"
+    assert await other.run(accounts.remember_identity, "https://hub", "k", "hub|b") == "hub|a"
+    assert await other.run(accounts.identity, "https://hub", "k") == "hub|a"
+
+
+async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger, other: Ledger) -> None:
+    """On both databases; both had the same take, and each knew the other's generation."""
+    old, new = "hub|key:x", "hub|account:me"
+    jobs = []
+    for scope, generation in ((old, "g1"), (new, "g2")):
+        [booked] = await ledger.run(booking.reserve, [intent(scope=scope)], "me", NOW, 60.0)
+        await ledger.run(booking.mark_sending, booked.job.job, "me", NOW, 60.0)
+        jobs.append(await ledger.run(booking.arrived, booked.job.job, [Clip(scope, generation)], NOW))
+    await ledger.run(following.see, old, [Clip(old, "g2"), Clip(old, "g3")], NOW)
+    await ledger.run(following.see, new, [Clip(new, "g1")], NOW)
+    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
+    held = await other.run(steps.holder, new, jobs[1].request, 1)
+    assert held is not None and held.job == jobs[1].job
+    for job, generation in zip(jobs, ("g1", "g2"), strict=True):
+        found = await named(other, job.job)
+        assert found.scope == new and found.generation_ids == (generation,)
+    assert await other.run(booking.committed, new, NOW) == sum(job.reserved for job in jobs)
+    assert await other.run(booking.committed, old, NOW) == 0
 
 
 # ---- the databases ---------------------------------------------------------------------------------------------------

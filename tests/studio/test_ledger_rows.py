@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.studio.ledger import Ledger, booking, following, steps, unclear
+from oxen_video_tools.studio.ledger import Ledger, accounts, booking, following, steps, unclear
 from oxen_video_tools.studio.ledger.records import Booking, Clip, Intent, Job, job_of, packed
 
 NOW = 1_790_000_000.0
@@ -686,11 +686,11 @@ async def test_a_turn_is_by_its_name(ledger: Ledger) -> None:
 
 
 async def test_a_key_is_known_at_its_hub_only(ledger: Ledger) -> None:
-    assert await ledger.run(steps.identity, "https://hub", "k") is None
-    await ledger.run(steps.remember_identity, "https://hub", "k", "hub|a")
-    assert await ledger.run(steps.identity, "https://other", "k") is None
-    assert await ledger.run(steps.remember_identity, "https://other", "k", "other|a") == "other|a"
-    assert await ledger.run(steps.identity, "https://hub", "k") == "hub|a"
+    assert await ledger.run(accounts.identity, "https://hub", "k") is None
+    await ledger.run(accounts.remember_identity, "https://hub", "k", "hub|a")
+    assert await ledger.run(accounts.identity, "https://other", "k") is None
+    assert await ledger.run(accounts.remember_identity, "https://other", "k", "other|a") == "other|a"
+    assert await ledger.run(accounts.identity, "https://hub", "k") == "hub|a"
 
 
 def test_json_is_always_the_same_text() -> None:

@@ -23,7 +23,10 @@ from oxen_video_tools.studio.ledger.sqlite import MEMORY, TOGETHER, SqliteLedger
 from tests.clocks import HUNG
 
 NOW = 1_790_000_000.0
-FIX = "Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately."
+FIX = (
+    "Make that place writable, or set OXEN_VIDEO_LEDGER to another one. A new ledger, memory: among them, does not "
+    "know what was paid before: look with list_videos before you generate again."
+)
 Steps = steps.Steps
 
 
@@ -208,7 +211,7 @@ async def test_why_it_can_not_be_kept_there(tmp_path: Path) -> None:
         await engine.run(steps.is_paused)
     place = tmp_path / "file" / "ledger.db"
     assert caught.value.message.startswith(f"The ledger can't be kept in {place}: ")
-    assert caught.value.message.endswith(". Without it nothing is sent.") and caught.value.fix == FIX
+    assert caught.value.message.endswith(". Nothing more is sent without it.") and caught.value.fix == FIX
     assert "None" not in caught.value.message
     await engine.close()
 
@@ -359,7 +362,7 @@ def test_a_place_that_is_no_good(said: str) -> None:
     error = sqlite3.OperationalError(said)
     told = commits.in_words(error, Path("/l.db"))
     assert isinstance(told, InvalidRequest) and told.__cause__ is error
-    assert told.message == f"The ledger can't be kept in /l.db: {said}. Without it nothing is sent."
+    assert told.message == f"The ledger can't be kept in /l.db: {said}. Nothing more is sent without it."
     assert (told.fix, told.charged) == (FIX, "no")
 
 

@@ -109,22 +109,6 @@ def is_paused() -> Steps[bool]:
     return bool(rows)
 
 
-def identity(origin: str, key_hash: str) -> Steps[str | None]:
-    """The scope that this key was given."""
-    rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
-    return rows[0][0] if rows else None
-
-
-def remember_identity(origin: str, key_hash: str, scope: str) -> Steps[str]:
-    """The first scope written wins, whoever wrote it."""
-    yield (
-        "insert into identities (origin, key_hash, scope) values (?, ?, ?) on conflict do nothing",
-        (origin, key_hash, scope),
-    )
-    rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
-    return str(rows[0][0])
-
-
 def turn(name: str, now: float, rest: float) -> Steps[bool]:
     """Whether it is the caller's turn at something that is done once in `rest` seconds by all processes together."""
     yield "insert into switches (name, since) values (?, ?) on conflict do nothing", (name, now - rest - 1)
@@ -133,4 +117,4 @@ def turn(name: str, now: float, rest: float) -> Steps[bool]:
     return bool(rows)
 
 
-read(job_named, holder, clip_and_job, clips, clips_of, is_paused, identity)
+read(job_named, holder, clip_and_job, clips, clips_of, is_paused)
