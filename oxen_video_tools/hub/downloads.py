@@ -25,10 +25,10 @@ import httpx
 
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
 from ..redaction import unsigned
+from ..retries import retry
 from . import bodies
 from .addresses import Place, checked, trusted_with_key
 from .exchange import CONNECT
-from .patience import patiently
 from .refusals import retry_after
 from .signatures import ENOUGH, sniffed
 from .transport import Transport
@@ -53,7 +53,7 @@ async def download(
         with file:
             until = transport.clock.monotonic() + deadline
             arrival = _Arrival(transport, url, file, path, max_bytes, until, on_bytes)
-            await patiently(
+            await retry(
                 arrival.go_on,
                 again=lambda error: isinstance(error, HubUnavailable) and error.retry,
                 clock=transport.clock,

@@ -17,9 +17,9 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from ..errors import HubUnavailable, RateLimited
 from ..redaction import redact
+from ..retries import back_off, jitter
 from . import bodies, values
 from .exchange import CONNECT, error_page
-from .patience import jittered
 from .records import Completion, status
 from .refusals import Reply, refusal
 from .transport import Transport
@@ -59,7 +59,7 @@ async def completions(
             on_break()
         if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
             failures = 0
-        pause = jittered(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
+        pause = jitter(back_off(failures + 1, shortest=SHORTEST, longest=LONGEST))
         failures += 1
         await transport.clock.sleep(max(pause, min(asked, LONGEST)))
 

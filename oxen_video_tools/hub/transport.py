@@ -32,10 +32,10 @@ from ..errors import (
     Unauthenticated,
 )
 from ..redaction import redact
+from ..retries import retry
 from ..settings import HUB, LOOPBACK, Settings
 from .addresses import Resolve, resolve
 from .exchange import BeforeSend, NoAnswerError, Try, exchange
-from .patience import patiently
 from .pools import Pools
 from .refusals import Reply, after_paying, carries_error, http_date, of_model, refusal
 from .wirelog import discreet
@@ -206,7 +206,7 @@ class Transport:
                 return payload
             raise refusal(reply, what, now=self.clock.time(), secret=self.api_key)
 
-        return await patiently(attempt, again=again, clock=self.clock, until=until)
+        return await retry(attempt, again=again, clock=self.clock, until=until)
 
     @asynccontextmanager
     async def _place(self, until: float) -> AsyncIterator[None]:
@@ -265,7 +265,7 @@ class Transport:
             error = after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
             raise of_model(error)
 
-        return await patiently(attempt, again=_never_arrived, clock=self.clock, until=until)
+        return await retry(attempt, again=_never_arrived, clock=self.clock, until=until)
 
     async def _exchange(
         self, client: httpx.AsyncClient, request: httpx.Request, one: Try, until: float, largest: int

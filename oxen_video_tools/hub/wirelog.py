@@ -32,24 +32,16 @@ class _Redacting(logging.Filter):
         return True
 
 
-class _Dropping(logging.Filter):
-    """stamina's "retry_scheduled" at WARNING, for ours: `hub.patience` says more, at DEBUG."""
-
-    def filter(self, _record: logging.LogRecord) -> bool:
-        return _ours.get() is None
-
-
 _redacting = _Redacting()
-_dropping = _Dropping()
-_filtered = [(logging.getLogger(name), _redacting) for name in _LOGGERS] + [(logging.getLogger("stamina"), _dropping)]
+_loggers = [logging.getLogger(name) for name in _LOGGERS]
 
 
 @contextmanager
 def discreet(key: str | None) -> Iterator[None]:
     """What is logged about requests made inside holds no key and no URL's query."""
-    for logger, ours in _filtered:
-        if ours not in logger.filters:  # somebody may have taken it away
-            logger.addFilter(ours)
+    for logger in _loggers:
+        if _redacting not in logger.filters:  # somebody may have taken it away
+            logger.addFilter(_redacting)
     token = _ours.set(key or "")
     try:
         yield

@@ -24,7 +24,7 @@ from tests.clocks import HUNG
 from .conftest import environment
 from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, words
 
-HEAVY = ("langchain_core", "langgraph", "psycopg", "av", "numpy", "PIL", "httpx", "sqlite3", "stamina", "httpx_sse")
+HEAVY = ("langchain_core", "langgraph", "psycopg", "av", "numpy", "PIL", "httpx", "sqlite3", "httpx_sse")
 
 
 def started(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:

@@ -96,8 +96,7 @@ def hurry() -> None:
     blocking.LONGEST = reconcile.LONGEST = 10.0
     submit.LOOKS = (0.3, 1.0)
     delivery.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
-    for name in ("oxen_video_tools", "stamina"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("oxen_video_tools").setLevel(logging.CRITICAL)
 
 
 async def live(one: Round, numbers: Iterable[int]) -> bool:
