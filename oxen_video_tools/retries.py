@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from typing import TypeVar
 
@@ -56,16 +56,28 @@ async def retry(
     raise AssertionError("counting ends nowhere")
 
 
-async def poll(pauses: Iterable[float], *, clock: Clock, until: float = math.inf) -> AsyncIterator[None]:
+def poll(pauses: Iterable[float], *, clock: Clock, until: float = math.inf) -> AsyncIterator[None]:
     """One turn after each of these pauses, in seconds; none that would begin after `until` (`clock.monotonic()`).
 
     A pause of 0 is no wait: its turn comes even when the time is up.
     """
-    for pause in pauses:
-        if pause and clock.monotonic() + pause > until:
-            return
-        await clock.sleep(pause)
-        yield
+    return _Turns(iter(pauses), clock, until)
+
+
+class _Turns:
+    """An iterator and not a generator: nothing stays open where a loop over it ends early."""
+
+    def __init__(self, pauses: Iterator[float], clock: Clock, until: float) -> None:
+        self._pauses, self._clock, self._until = pauses, clock, until
+
+    def __aiter__(self) -> _Turns:
+        return self
+
+    async def __anext__(self) -> None:
+        pause = next(self._pauses, None)
+        if pause is None or (pause and self._clock.monotonic() + pause > self._until):
+            raise StopAsyncIteration
+        await self._clock.sleep(pause)
 
 
 def back_off(failures: int, *, shortest: float, longest: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
+from ..retries import poll
 from .ledger.records import LOCAL, Clip, Job
 from .ledger.steps import clips, job_named
 from .reconcile import LONGEST
@@ -38,8 +39,7 @@ async def post_and_wait(stage: Stage, hub: HubClient, job: Job, gate: Callable[[
 
 async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
     """The hub's own ids, where its history shows them soon; else ids of ours."""
-    for pause in PAUSES:
-        await stage.clock.sleep(pause)
+    async for _ in poll(PAUSES, clock=stage.clock):
         try:
             found = await _in_history(stage, hub, job)
         except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one

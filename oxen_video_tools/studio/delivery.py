@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
+from ..retries import poll
 from .answers import Saved
 from .inputs import content_hash
 from .ledger.following import delivered
@@ -149,8 +150,7 @@ async def fetch_into(
     """The result in `part`, whole. A link that died or a file that is damaged makes the record be read again."""
     hub = await stage.hub()
     last: OxenError | None = None
-    for pause in RENEWALS:
-        await stage.clock.sleep(pause)
+    async for _ in poll(RENEWALS, clock=stage.clock):
         link = await _link(stage, generation_id, clip)
         if link is None:
             last = InputUnreadable(f"The hub shows no link for {generation_id} yet.", retry=True, charged="yes")

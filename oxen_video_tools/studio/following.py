@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
+from ..retries import poll
 from .delivery import keep
 from .ledger.booking import DAY
 from .ledger.following import payers, see, settle, unsettled
@@ -66,8 +67,7 @@ async def _settle_quietly(stage: Stage) -> int:
 
 
 async def _settle_patiently(stage: Stage) -> None:
-    for pause in PAUSES:
-        await stage.clock.sleep(pause)
+    async for _ in poll(PAUSES, clock=stage.clock):
         if not await _settle_quietly(stage):
             return
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..clock import Clock
 from ..errors import NotFound, OxenError, RateLimited, Unauthenticated
+from ..retries import poll
 from . import pace
 from .tickets import Job
 
@@ -95,9 +96,7 @@ class Reads:
 
     async def announced(self, job: Job) -> None:
         """Its end was announced: read until the record says so too, then leave it to the list."""
-        for pause in SETTLING:
-            if pause:
-                await self._clock.sleep(pause)
+        async for _ in poll(SETTLING, clock=self._clock):
             await self.read(job)
             if not job.awaited:
                 return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..errors import OxenError, SubmissionUnclear, TimedOut, expense
+from ..retries import poll
 from .blocking import post_and_wait
 from .following import settle_soon
 from .ledger.booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
@@ -280,10 +281,7 @@ async def _of_another(stage: Stage, job: Job, until: float) -> Job:
 
 async def found(stage: Stage, job: Job, until: float) -> Job:
     """An unclear job, looked for until it is found or the time is up. Raises SubmissionUnclear."""
-    for pause in (0.0, *LOOKS):
-        if pause and stage.clock.monotonic() + pause > until:
-            break
-        await stage.clock.sleep(pause)
+    async for _ in poll((0.0, *LOOKS), clock=stage.clock, until=until):
         await reconcile(stage)
         job = await _now(stage, job)
         if not job.is_unclear:
