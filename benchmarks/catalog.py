@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from benchmarks.floors import milliseconds
-from oxen_video_tools.catalog import documented, models
+from oxen_video_tools.catalog import catalog, schema
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio.plan import make_plan
@@ -28,24 +28,24 @@ REQUESTS = {
 }
 
 
-def load() -> models.Models:
+def load() -> catalog.ModelList:
     """Read the bundled list and the pages anew."""
-    models.snapshot.cache_clear()
-    documented.pages.cache_clear()
-    documented.pages()
-    return models.Models.bundled()
+    catalog.snapshot.cache_clear()
+    schema.pages.cache_clear()
+    schema.pages()
+    return catalog.ModelList.bundled()
 
 
 def parse() -> None:
     """The floor of it: the bundled files as JSON, and nothing made of them."""
     for name in ("snapshot.json", "documented.json"):
-        json.loads(Path(models.__file__).with_name(name).read_text("utf-8"))
+        json.loads(Path(catalog.__file__).with_name(name).read_text("utf-8"))
 
 
 def main() -> None:
     print(f"catalog load {milliseconds(load, 15):.2f} ms, its JSON alone {milliseconds(parse, 15):.2f} ms")
     listed = load()
-    live = models.Models.of([known.model for known in listed.values()])
+    live = catalog.ModelList.of([known.model for known in listed.values()])
     for name, request in REQUESTS.items():
         make_plan(request, live, Settings())  # warm: each model's facts are worked out once
         taken = milliseconds(lambda request=request: make_plan(request, live, Settings()), 100)

@@ -6,7 +6,7 @@ from benchmarks import floors
 from benchmarks.catalog import LOAD, PLAN, REQUESTS, load, parse
 from benchmarks.floors import milliseconds
 from benchmarks.table import Row, against_floor
-from oxen_video_tools.catalog import models
+from oxen_video_tools.catalog import catalog
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio.plan import make_plan
 
@@ -14,7 +14,7 @@ from oxen_video_tools.studio.plan import make_plan
 def rows() -> list[Row]:
     """All of it, in seconds."""
     loading, parsing = milliseconds(load, 15), milliseconds(parse, 15)
-    live = models.Models.of([known.model for known in load().values()])
+    live = catalog.ModelList.of([known.model for known in load().values()])
     slowest = 0.0
     for request in REQUESTS.values():
         make_plan(request, live, Settings())  # warm: each model's facts are worked out once

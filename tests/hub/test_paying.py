@@ -24,11 +24,11 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
-from oxen_video_tools.hub import HubClient, exchange, transport
+from oxen_video_tools.hub import HubClient, transport
+from tests.hub.test_error_mapping import BOTH, HTML, MODERATION, NEITHER
 
 from ..clocks import FakeClock
 from .conftest import KEY
-from .test_refusals import BOTH, HTML, MODERATION, NEITHER
 from .wire import DROP, HANG, MP4, Says, Wire
 
 HubOn = Callable[..., Any]
@@ -354,7 +354,7 @@ async def test_a_paid_request_takes_no_connection_that_rested(monkeypatch: pytes
 
 async def test_a_paid_request_leaves_a_connection_that_waited_for_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was sent on it, so another is taken, and what comes right before the first byte is done again."""
-    monkeypatch.setattr(exchange, "STILL", -1.0)  # whatever it takes is too long
+    monkeypatch.setattr(transport, "STILL", -1.0)  # whatever it takes is too long
     marks = []
 
     async def mark() -> None:

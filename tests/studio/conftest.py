@@ -12,8 +12,7 @@ import pytest
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
-
-from . import postgres
+from tests.ledger import postgres
 
 _numbers = count()
 
