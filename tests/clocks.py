@@ -20,6 +20,8 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from oxen_video_tools.clock import SystemClock
+
 #: Real seconds after which something counts as hung. Tests wait for other processes and threads, and a busy machine may
 #: be slow: no test fails because of that, so this is far above anything that ends.
 HUNG = 300.0
@@ -105,6 +107,21 @@ class FakeClock:
             alarm = heapq.heappop(self._sleepers)[2]
             if not alarm.done():
                 alarm.set_result(None)
+
+
+class Unhurried(SystemClock):
+    """The machine's clock, whose steady seconds last a minute: for crowds that must be served, however slowly.
+
+    Deadlines hardly ever pass by it: they are longer than `SHORT`. Shorter pauses, between two tries, are real.
+    """
+
+    SHORT = 8.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() / 60
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds if seconds <= self.SHORT else 60 * seconds)
 
 
 def _busy(loop: asyncio.AbstractEventLoop) -> bool:
