@@ -24,6 +24,7 @@ STATIC = (
     ("mypy",),
     ("lint-imports",),
 )
+FEW = 3  # files of tests, for which further processes would take longer to start than they save
 #: What tests read that they do not import: the beginning of a path, and the tests.
 READ = {
     "README.md": ["tests/test_readme.py"],
@@ -125,8 +126,8 @@ def static() -> list[str]:
 
 def run(tests: list[str], until: float) -> bool:
     """Whether any of these tests failed. until: Unix seconds after which no test begins."""
-    command = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "logical", "--dist", "load"]
-    command += ["--maxschedchunk", "4", "-rs", *tests]
+    several = ["--numprocesses", "logical", "--dist", "load", "--maxschedchunk", "4"] if len(tests) > FEW else []
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", *several, *tests]
     return subprocess.run(command, cwd=ROOT, env=os.environ | {"TESTS_UNTIL": str(until)}).returncode not in (0, 5)
 
 
