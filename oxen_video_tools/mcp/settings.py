@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
@@ -154,3 +155,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),
     "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),
 }
+
+
+def derive_key(secret: str, use: str) -> bytes:
+    """A secret of any length as the 32 bytes of a key for one use, and no other."""
+    return hashlib.sha256(f"oxen-video/{use}/{secret}".encode()).digest()

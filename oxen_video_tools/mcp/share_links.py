@@ -21,9 +21,9 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
 from ..tools.answers import FILE, KEEP
-from .approval import stretched
 from .auth import RateLimiter
 from .callers import GUEST, LOCAL, Caller, as_seen_from_afar
+from .settings import derive_key
 
 if TYPE_CHECKING:
     from ..ledger import Ledger
@@ -49,8 +49,8 @@ class ShareLinks:
                 'print(secrets.token_hex(32))"',
             )
         self._service = service
-        self._secrets = [stretched(secret, "links") for secret in options.secrets]
-        self._codec = AESGCMRequestStateCodec([stretched(secret, "keys") for secret in options.secrets])
+        self._secrets = [derive_key(secret, "links") for secret in options.secrets]
+        self._codec = AESGCMRequestStateCodec([derive_key(secret, "keys") for secret in options.secrets])
         self._place = service.settings.ledger
         self._ledger: Ledger | None = None
         self._kept: set[str] = set()
