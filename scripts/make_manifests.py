@@ -1,7 +1,6 @@
-"""Writes the manifests by which assistants find the skills and the server, all from one source: `python scripts/make_manifests.py`.
+"""Writes the manifests by which assistants find the skills and the server, all from one source.
 
-The source is pyproject.toml (name, version, description, keywords) and the folder skills/. OWNER stands for the account or
-organisation that publishes the project; CONTRIBUTING.md lists where it has to be filled in.
+`python scripts/make_manifests.py`. The source is pyproject.toml and, for the version, server.json.
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 ROOT = Path(__file__).parent.parent
 NAME = "oxen-video-tools"

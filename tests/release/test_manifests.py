@@ -1,4 +1,4 @@
-"""How assistants and registries find the project: skills, manifests from one source, names that are equal everywhere."""
+"""How assistants and registries find the project: skills, manifests from one source, one name everywhere."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def test_the_registry_finds_its_name_in_the_readme() -> None:
 
 
 def test_every_file_that_needs_an_owner_is_listed() -> None:
-    files = subprocess.run(["git", "grep", "-lw", "OWNER"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    files = subprocess.run(
+        ["git", "grep", "-lw", "OWNER", "--", ":!tests"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
     page = (ROOT / "docs/publishing.md").read_text("utf-8")
-    about_it = {"CONTRIBUTING.md", "scripts/make_manifests.py", "tests/release/test_manifests.py"}
+    about_it = {"CONTRIBUTING.md"}
     unlisted = [name for name in files if name not in about_it and name.rpartition("/")[2] not in page]
     assert not unlisted
 
