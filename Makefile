@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
+.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,16 @@ demo: install ## the whole way, from an agent's words to a video, with no key
 
 test: install ## run the tests on all cores; prints the slowest twenty
 	$(PYTEST)
+
+check: install ## in a minute: lint, types, arrows, and the tests nearest to what changed
+	$(BIN)/python scripts/check.py
+
+throttled: install ## the tests with the processor throttled to a fifth: none may fail for slowness
+	$(BIN)/python scripts/throttled.py
+
+shuffled: SEEDS ?= 1 2 3
+shuffled: install ## the tests in random order, three times; SEEDS="7" for one
+	@for seed in $(SEEDS); do echo "order $$seed"; TESTS_SEED=$$seed $(PYTEST) --quiet || exit 1; done
 
 full: install ## all tests, those too that take longer than CI allows; then `mutants`
 	$(PYTEST) -m "full or not full"

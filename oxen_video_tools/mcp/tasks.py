@@ -7,7 +7,7 @@ kept in memory.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp.server.context import CallNext, HandlerResult
@@ -180,4 +180,4 @@ async def task_fields(video: Video, service: Service, request: Any) -> dict[str,
 
 
 def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

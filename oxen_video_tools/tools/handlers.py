@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
@@ -187,7 +187,7 @@ def _line(video: Video) -> Listed:
 
 
 def _date(created: float | None) -> str | None:
-    return datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
 
 
 @tool(read_only=False, destructive=True)
