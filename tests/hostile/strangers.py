@@ -266,6 +266,17 @@ def a_web_page_uses_up_its_users_calls() -> None:
 
 
 @attack
+def a_web_page_asks_for_the_server_as_a_picture() -> None:
+    """Such a request has no Origin. It brings no credential either, and hinders nobody who brings one."""
+    with target(replace(QUIET, rate=5, unproven=5)) as server:
+        for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+            for _ in range(10):
+                _refused(server.http.get(f"{server.address}/mcp", headers=headers), 401, 403, 429)
+        assert server.post(**OWNER).status_code == 200
+        assert server.post(**bearer("alice-key")).status_code == 200
+
+
+@attack
 def a_page_of_the_users_own_has_a_bucket_of_its_own() -> None:
     with target(replace(QUIET, rate=5)) as server:
         page = {"Origin": "http://localhost:3000", **OWNER}
