@@ -121,7 +121,7 @@ async def _sent_again(stage: Stage, name: str) -> Recovered:
         raise unclear_error(job)
     ledger, budget = stage.ledger, stage.settings.budget
     limit = None if budget is None else micros(budget)
-    again = await ledger.run(reopen, name, ledger.owner, stage.clock.time(), ledger.lease, limit)
+    again = await ledger.run(reopen, name, ledger.booking_owner(), stage.clock.time(), ledger.lease, limit)
     sent = await asyncio.shield(stage.own(send(stage, again)))
     if sent.is_unclear:
         raise unclear_error(sent)

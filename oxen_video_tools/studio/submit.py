@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import OxenError, SubmissionUnclear, TimedOut, expense
+from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
 from .blocking import post_and_wait
 from .following import settle_soon
-from .ledger.booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
-from .ledger.records import FREED, Clip, Intent, Job, State
+from .ledger.booking import arrived, mark_sending, renew, reserve, unbooked, unclear, unsent
+from .ledger.records import FREED, Booking, Clip, Intent, Job, State
 from .ledger.steps import Steps, job_named
 from .reconcile import clip_of, reconcile, unclear_error
 
@@ -49,23 +49,18 @@ class GaveUpError(TimedOut):
 
 
 class Gate:
-    """Stands right before the first byte of each try. open: whether the last try was let through.
-
-    marked: when the job was last marked as sending.
-    """
+    """Stands right before the first byte of each try. open: whether the last try was let through."""
 
     def __init__(self, stage: Stage, job: Job) -> None:
         self._stage, self._job = stage, job
         self.open = False
-        self.marked = job.sent
 
     async def __call__(self) -> None:
         self.open = False
         clock, ledger = self._stage.clock, self._stage.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease, self.marked):
+        if not await ledger.run(mark_sending, self._job.job, self._job.owner or "", wall, ledger.lease):
             raise GaveUpError("Somebody else has taken this job over.", charged="no")
-        self.marked = wall
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
         self.open = True
@@ -91,11 +86,8 @@ class Attempt:
 
     async def run(self, stage: Stage) -> None:
         """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
-        ledger = stage.ledger
         try:
-            [booking] = await ledger.run(
-                reserve, [self.intent], ledger.owner, stage.clock.time(), ledger.lease, self.budget
-            )
+            [booking] = await self._booked(stage)
             self.job, self.mine = booking.job, booking.mine
             if booking.mine:
                 try:
@@ -105,6 +97,17 @@ class Attempt:
                     self.gave_up = True
         finally:
             expense().sent_nothing(self.name)  # by now the job itself is noted
+
+    async def _booked(self, stage: Stage) -> list[Booking]:
+        ledger = stage.ledger
+        owner = ledger.booking_owner()
+        try:
+            return await ledger.run(reserve, [self.intent], owner, stage.clock.time(), ledger.lease, self.budget)
+        except SpendingRefused:
+            raise
+        except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
+            stage.errand(_noted(stage, unbooked, owner, stage.clock.time()))
+            raise
 
 
 async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: float) -> Paid:
@@ -206,28 +209,26 @@ async def _beat(stage: Stage, job: Job) -> None:
     while True:
         await stage.clock.sleep(ledger.lease / 3)
         with suppress(OxenError):
-            await ledger.run(renew, job.job, ledger.owner, stage.clock.time(), ledger.lease)
+            await ledger.run(renew, job.job, job.owner or "", stage.clock.time(), ledger.lease)
 
 
 async def _unanswered(stage: Stage, job: Job, gate: Gate, error: Exception) -> Job:
     """No ids came. A ledger that fails now changes nothing about what was sent: the answer is still the hub's."""
-    owner, now = stage.ledger.owner, stage.clock.time()
+    owner, now = job.owner or "", stage.clock.time()
     refused = isinstance(error, OxenError) and error.charged == "no"
     if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
         words = error.message if isinstance(error, OxenError) else type(error).__name__
-        if gate.marked is None:
-            await _noted(stage, given_up, job.job, owner, now, words)
-        else:
-            await _noted(stage, unsent, job.job, owner, state, now, words)
+        await _noted(stage, unsent, job.job, owner, state, now, words)
         stage.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
     await _noted(stage, unclear, job.job, owner, LOST)
     stage.meter.unanswered(job, "unclear")
-    now_so = await _noted(stage, job_named, job.job)
-    return now_so or replace(job, state="sending", sent=gate.marked, owner=None, lease=0.0, note=LOST)
+    with suppress(Exception):
+        return await _now(stage, job)
+    return replace(job, state="sending", sent=now, owner=None, lease=0.0, note=LOST)
 
 
 async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
@@ -237,21 +238,17 @@ async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
     written = await _noted(stage, arrived, job.job, clips, stage.clock.time())
     if written is None:
         log.error("The ids %s could not be written down yet", ids)
-        stage.errand(_written_late(stage, job, clips))
         return replace(job, state="running", generation_ids=ids)
     if job.route == "sync":  # it has ended with its answer
         settle_soon(stage)
     return written
 
 
-async def _written_late(stage: Stage, job: Job, clips: Sequence[Clip]) -> None:
-    """A database that restarts takes longer than a caller waits. Where this process ends first, they are looked for."""
-    while await _noted(stage, arrived, job.job, clips, stage.clock.time()) is None:
-        await stage.clock.sleep(WRITES[-1])
-
-
 async def _noted(stage: Stage, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out."""
+    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out.
+
+    A database that restarts takes longer than a caller waits: a task goes on trying for as long as the studio is open.
+    """
     for pause in (*WRITES, None):
         try:
             return await stage.ledger.run(steps, *args, **kwargs)
@@ -259,7 +256,15 @@ async def _noted(stage: Stage, steps: Callable[P, Steps[T]], *args: P.args, **kw
             log.warning("The ledger could not take down what became of a job: %s", type(error).__name__, exc_info=True)
         if pause is not None:
             await stage.clock.sleep(pause)
+    stage.errand(_noted_late(stage, steps, *args, **kwargs))
     return None
+
+
+async def _noted_late(stage: Stage, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    while True:
+        await stage.clock.sleep(WRITES[-1])
+        with suppress(Exception):
+            return await stage.ledger.run(steps, *args, **kwargs)
 
 
 async def _now(stage: Stage, job: Job) -> Job:

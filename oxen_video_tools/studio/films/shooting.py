@@ -194,7 +194,9 @@ class Shooting:
     async def _hand_over(self, job: Job, body: dict[str, object]) -> Job | None:
         stage = self._stage
         ledger = stage.ledger
-        ready = await ledger.run(fill, job, ledger.owner, body, stage.clock.time(), ledger.lease)
+        ready = await ledger.run(
+            fill, job, ledger.owner, body, stage.clock.time(), ledger.lease, ledger.booking_owner()
+        )
         if ready is None:
             return None
         try:

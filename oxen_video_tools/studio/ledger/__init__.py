@@ -48,6 +48,12 @@ class Ledger:
         """place: `sqlite:////abs/path.db`, `postgresql://…`, `memory:` or None for the user's data folder."""
         return cls(_engine(place), lease=lease)
 
+    def booking_owner(self) -> str:
+        """Owns one booking and no other: whoever holds it can mark it, send it and take all of that back, while every
+        other call of this process is a stranger to it.
+        """
+        return f"{self.owner}/{uuid4().hex[:8]}"
+
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction of `steps`."""
         return await self._engine.run(lambda: steps(*args, **kwargs), haste_of(steps))

@@ -106,20 +106,17 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     return written
 
 
-def mark_sending(job: str, owner: str, now: float, lease: float, before: float | None = None) -> Steps[bool]:
-    """Right before the first byte: the last moment at which nothing is spent. False: it is not the caller's to send.
-
-    before: when it was last marked, as far as the caller knows. Nobody passes by another's mark, not even within one
-    process. Raises Paused.
+def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
+    """Right before the first byte of each try: the last moment at which nothing is spent. False: it is not the
+    caller's to send. owner: the booking's. Raises Paused.
     """
     if (yield from is_paused()):
         raise Paused("All spending is paused; nothing was sent.")
     rows = yield (
-        "select state, sent from jobs where job = ? and owner = ? and lease > ? {locked}",
+        "select job from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
         (job, owner, now),
     )
-    allowed = ("planned", rows[0][1] if rows else None) if before is None else ("sending", before)
-    if not rows or tuple(rows[0]) != allowed or (yield from _has_clips(job)):
+    if not rows or (yield from _has_clips(job)):
         return False
     yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
     return True
@@ -157,11 +154,11 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     return True
 
 
-def given_up(job: str, owner: str, now: float, note: str) -> Steps[None]:
-    """Never marked, so never sent: its take is free. One that is marked is another's, who may be sending it now."""
-    rows = yield "select job from jobs where job = ? and owner = ? and state = 'planned' {locked}", (job, owner)
-    if rows:
-        yield from unsent(job, owner, "dropped", now, note)
+def unbooked(owner: str, now: float) -> Steps[None]:
+    """Take back what was booked under this owner and never marked: the word of its commit was lost."""
+    rows = yield "select job from jobs where owner = ? and state = 'planned'", (owner,)
+    for (job,) in rows:
+        yield from drop(job, now, "nobody learned that it was booked")
 
 
 def drop(job: str, now: float, note: str) -> Steps[bool]:
