@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
+from ..redaction import redact
 from .delivery import keep
 from .ledger.booking import DAY
 from .ledger.following import payers, see, settle, unsettled
@@ -109,9 +110,20 @@ async def _settle_in(stage: Stage, namespace: str | None, wanted: Mapping[str, C
             await stage.ledger.run(settle, scope, costs)
         for settled in costs:
             del missing[settled]
+        for one in page.generations:
+            if one.generation_id in missing and one.cost is None and one.raw.get("cost") not in (None, ""):
+                del missing[one.generation_id]  # it won't say it better
+                stage.unreadable_bills[one.generation_id] = unreadable_bill(one)
+                log.warning("%s", stage.unreadable_bills[one.generation_id])
         if is_last(page) or _is_past(page.generations, missing.values()):
             break
     return [one for one in wanted if one not in missing]
+
+
+def unreadable_bill(record: Generation) -> str:
+    """What a person reads of a bill that is no amount."""
+    told = redact(str(record.raw.get("cost")))[:40]
+    return f"The hub bills {told!r} for {record.generation_id}, which is no amount; what was reserved stays counted."
 
 
 async def settle_one(stage: Stage, record: Generation) -> None:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Approve = Callable[[Question], "bool | Awaitable[bool]"]
 WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
+SHORT = (
+    "The hub named {} of {} videos. The others count as paid and are looked for: call again with the same arguments, "
+    "which costs nothing."
+)
 LARGEST_SEED = 2**31 - 1
 SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
 log = logging.getLogger(__name__)
@@ -82,6 +86,8 @@ async def generate(stage: Stage, request: VideoRequest, call: Call) -> Video:
         trouble = await keep_soon(stage, video.generation_id)
         file = await stage.saved_file(video.generation_id)
         video = replace(video, file=file, warnings=(*video.warnings, *trouble))
+    if paid.job.is_short:
+        warnings = (*warnings, SHORT.format(len(paid.job.generation_ids), paid.job.expects))
     return replace(video, reused=paid.reused, warnings=(*warnings, *video.warnings))
 
 

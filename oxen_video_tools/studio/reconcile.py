@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError, SubmissionUnclear
 from .ledger.records import Clip, Job
 from .ledger.steps import clips, in_state, turn
-from .ledger.unclear import adopt, idless, note
+from .ledger.unclear import add_found, adopt, idless, note, sought
 from .likeness import TOLERANCE, assigned, is_its_record
 
 if TYPE_CHECKING:
@@ -103,15 +103,23 @@ def clock_offset(hub: HubClient) -> float:
     return hub.transport.clock_offset or 0.0
 
 
-async def reconcile(stage: Stage) -> None:
-    """Find the ids of every job of this account that has none. Raises nothing for a hub that can't be read now."""
+async def reconcile(stage: Stage) -> set[str]:
+    """Find the ids of every job of this account that lacks one. Raises nothing for a hub that can't be read now.
+
+    Answers the jobs that were looked for in an account which was read to its end.
+    """
     scope = await stage.scope()
     hub = await stage.hub()
+    looked: set[str] = set()
     async with stage.reconciling:
         now = stage.clock.time()
-        jobs = await stage.ledger.run(idless, scope, now)
-        for namespace in {job.namespace for job in jobs if not job.is_live(now)}:
-            await _reconcile_in(stage, hub, scope, [job for job in jobs if job.namespace == namespace], now)
+        jobs, rest = await stage.ledger.run(idless, scope, now), await stage.ledger.run(sought, scope, now)
+        for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
+            here = [job for job in jobs if job.namespace == namespace]
+            more = [job for job in rest if job.namespace == namespace]
+            if await _reconcile_in(stage, hub, scope, here, more, now):
+                looked |= {job.job for job in (*here, *more)}
+    return looked
 
 
 async def look_around(stage: Stage) -> None:
@@ -125,11 +133,15 @@ async def look_around(stage: Stage) -> None:
             log.info("What is unclear could not be looked for now: %s", error)
 
 
-async def _reconcile_in(stage: Stage, hub: HubClient, scope: str, jobs: Sequence[Job], now: float) -> None:
-    since = min(job.sent or now for job in jobs) + clock_offset(hub) - TOLERANCE
-    reading = await read_account(hub, jobs[0].namespace, since)
+async def _reconcile_in(
+    stage: Stage, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
+) -> bool:
+    """rest: jobs that may have made more than is known. Whether the account was read to its end."""
+    every = [*jobs, *rest]
+    since = min(job.sent or now for job in every) + clock_offset(hub) - TOLERANCE
+    reading = await read_account(hub, every[0].namespace, since)
     if not reading.complete:
-        return
+        return False
     offset = clock_offset(hub)
     known = await stage.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
     free = [one for one in reading.generations if (held := known.get(one.generation_id)) is None or held.job is None]
@@ -143,6 +155,26 @@ async def _reconcile_in(stage: Stage, hub: HubClient, scope: str, jobs: Sequence
             settled = now - (job.sent or now) > _grace(job)
             words = AMBIGUOUS if several else ABSENT if settled else YOUNG
             await stage.ledger.run(note, job.job, words, now)
+    left = [
+        one for one in free if one.generation_id not in {it.generation_id for them in found.values() for it in them}
+    ]
+    await _find_the_rest(stage, scope, [job for job in jobs if job.job not in found], rest, left, offset)
+    return True
+
+
+async def _find_the_rest(
+    stage: Stage, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation], offset: float
+) -> None:
+    """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first."""
+    for job in rest:
+        its = [one for one in free if is_its_record(job, one, offset)]
+        others = [other for other in (*jobs, *rest) if other is not job]
+        if not its or len(its) > job.expects - len(job.generation_ids):
+            continue
+        if any(is_its_record(other, one, offset) for other in others for one in its):
+            continue
+        log.info("%d more of job %s found", len(its), job.job)
+        await stage.ledger.run(add_found, job.job, [clip_of(one, scope, job.model) for one in its], stage.clock.time())
 
 
 def _may_be_its_record(job: Job, record: Generation, offset: float) -> bool:
@@ -168,10 +200,11 @@ async def _adopt(
 
 def unclear_error(job: Job) -> SubmissionUnclear:
     """What an agent reads of a job that nobody can find."""
-    person = f"a person settles it with oxen-video recover: --send-again {job.job} or --write-off {job.job}"
+    person = "a person settles it with oxen-video recover:"
     fixes = {
-        ABSENT: f"Do not generate again; {person}.",
-        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} or --adopt ID.",
+        ABSENT: f"Do not generate again; {person} --send-again {job.job} or --write-off {job.job}.",
+        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} --adopt ID "
+        f"or --write-off {job.job}.",
     }
     return SubmissionUnclear(
         f"Nobody knows whether the hub took this job ({job.note or 'its answer was lost'}). It was not sent again.",

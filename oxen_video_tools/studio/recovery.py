@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, NotFound, OxenError
+from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
 from .answers import Recovered
 from .delivery import keep
 from .following import saw, settle_costs
@@ -14,12 +17,14 @@ from .ledger.following import abandon, undelivered, walk
 from .ledger.records import Job
 from .ledger.steps import clips, in_state, job_named
 from .ledger.unclear import adopt_by_hand, reopen, write_off
-from .likeness import is_its_record
+from .likeness import TOLERANCE, is_its_record
 from .money import micros
+from .reading import FORGOTTEN
 from .reconcile import ABSENT, clip_of, clock_offset, reconcile, unclear_error
 from .submit import send
 
 if TYPE_CHECKING:
+    from ..hub import Generation
     from .stage import Stage
 
 BACK = 30 * DAY  # how far back costs and files are looked for
@@ -38,6 +43,8 @@ async def recover(stage: Stage) -> list[Recovered]:
         if job is not None and job.generation_ids:  # found, and it had ended by then
             walked.append(_told(job, "found", f"It is {job.state}."))
     await settle_costs(stage, BACK)
+    for generation_id, words in sorted(stage.unreadable_bills.items()):
+        walked.append(Recovered(generation_id, "finished", (generation_id,), text=words))
     if stage.settings.save == "always":
         walked += [await _kept(stage, one) for one in await stage.ledger.run(undelivered, scope, begun - BACK)]
     from .films.recovery import films_walked
@@ -57,7 +64,7 @@ async def _walked(stage: Stage, job: Job, *, found: bool) -> Recovered:
         records = [await hub.get(one) for one in job.generation_ids]
         await saw(stage, records, await stage.ledger.run(clips, job.scope, job.generation_ids))
     except NotFound:
-        return _told(job, "running", "The hub does not know it any more.")
+        return _told(job, "running", f"The hub does not know it any more. {FORGOTTEN.format(job.job)}")
     except OxenError as error:
         return _told(job, "running", error.message)
     now = await stage.ledger.run(job_named, job.job)
@@ -91,13 +98,19 @@ async def settled_by_hand(
 
 
 async def _adopted(stage: Stage, generation_id: str) -> Recovered:
-    """The generation goes to the unclear job that it fits, else to the only one there is."""
+    """The generation goes to the one unclear job that it can be."""
     hub, scope, now = await stage.hub(), await stage.scope(), stage.clock.time()
     record = await hub.get(generation_id)
     unclear = [job for job in await stage.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
-    fitting = [job for job in unclear if is_its_record(job, record, clock_offset(hub))] or unclear
-    alike = fitting and all(job.body == fitting[0].body for job in fitting)
-    if not fitting or not (alike or len(fitting) == 1):
+    offset = clock_offset(hub)
+    possible = [job for job in unclear if can_be(job, record, offset)]
+    if not possible:
+        raise InvalidRequest(
+            f"{generation_id} can't be the video of an unclear job: its model, its words or its time is another's.",
+            fix="`oxen-video recover` lists what is unclear, `oxen-video list` what the hub has.",
+        )
+    fitting = [job for job in possible if is_its_record(job, record, offset)] or possible
+    if not all(job.body == fitting[0].body for job in fitting):
         raise InvalidRequest(
             f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
             fix="`oxen-video recover` lists what is unclear.",
@@ -106,17 +119,61 @@ async def _adopted(stage: Stage, generation_id: str) -> Recovered:
     return _told(adopted, "found", f"{generation_id} is it.")
 
 
+def can_be(job: Job, record: Generation, offset: float) -> bool:
+    """Whether a record can be a job's at all: younger than the POST, and of its model and words, however the hub
+    writes them.
+    """
+    if record.enqueued_at is not None and record.enqueued_at < (job.sent or job.created) + offset - TOLERANCE:
+        return False
+    if record.model is not None and _plain(record.model) != _plain(job.model):
+        return False
+    ours, theirs = _plain(_spoken(job.body)), _plain(_spoken({"prompt": record.prompt} | dict(record.parameters)))
+    return not ours or not theirs or ours.startswith(theirs) or theirs.startswith(ours)
+
+
+def _spoken(body: Mapping[str, Any]) -> str:
+    shots = body.get("multi_prompt")
+    listed = shots if isinstance(shots, (list, tuple)) else []
+    words = [str(shot.get("prompt") or "") for shot in listed if isinstance(shot, Mapping)]
+    return " ".join([str(body.get("prompt") or ""), *words])
+
+
+def _plain(words: str) -> str:
+    """Letters and digits only, in one form."""
+    return "".join(one for one in unicodedata.normalize("NFKC", words).casefold() if one.isalnum())
+
+
 async def _written_off(stage: Stage, job: str) -> Recovered:
-    lost = await stage.ledger.run(write_off, job, stage.clock.time())
+    found = await stage.ledger.run(job_named, job)
+    forgotten = found is not None and found.state == "running" and await _is_forgotten(stage, found)
+    lost = await stage.ledger.run(write_off, job, stage.clock.time(), forgotten=forgotten)
     return _told(lost, "written off", "What it may have cost counts as spent.")
 
 
+async def _is_forgotten(stage: Stage, job: Job) -> bool:
+    """Whether the hub knows none of its generations any more. Raises HubUnavailable where it does not say."""
+    hub = await stage.hub()
+    for generation_id in job.generation_ids:
+        with suppress(NotFound):
+            record = await hub.get(generation_id)
+            raise InvalidRequest(
+                f"The hub knows {generation_id}: it is {record.status}.", fix="Cancel it, or wait for its end."
+            )
+    return True
+
+
 async def _sent_again(stage: Stage, name: str) -> Recovered:
-    """Only what a complete reading, long enough after the POST, does not show."""
-    await reconcile(stage)
+    """Only what a complete reading of this moment, long enough after the POST, does not show."""
+    looked = await reconcile(stage)
     job = await stage.ledger.run(job_named, name)
     if job is not None and job.generation_ids:
         return _told(job, "found", "It had arrived; it was not sent again.")
+    if job is not None and job.is_unclear and name not in looked and not job.is_live(stage.clock.time()):
+        raise HubUnavailable(
+            "The account could not be read to its end just now, so nobody knows whether the job is there. It was not "
+            "sent again.",
+            fix="Try again when the hub answers: nothing was spent.",
+        )
     if job is not None and job.is_unclear and job.note != ABSENT:
         raise unclear_error(job)
     ledger, budget = stage.ledger, stage.settings.budget

@@ -61,6 +61,7 @@ class Stage:
         self._sandbox: Any = None
         self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
+        self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()

@@ -30,6 +30,7 @@ P = ParamSpec("P")
 LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
 TRIES = 4  # of an intent that was given up before its first byte
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
+REST = 3  # of them, for ids that an answer left out
 GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
 WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write down what became of a paid request
 LOST = "its answer was lost"
@@ -126,8 +127,25 @@ async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: f
             continue
         paid = await _followed(stage, attempt.job, until, mine=attempt.mine)
         if paid is not None:
-            return paid
+            return await _with_the_rest(stage, paid, until) if attempt.mine else paid
     raise TimedOut("The request could not be sent: the machine stood still again and again.")
+
+
+async def _with_the_rest(stage: Stage, paid: Paid, until: float) -> Paid:
+    """The hub named fewer generations than were paid for: the others are looked for, for a moment."""
+    job = paid.job
+    for pause in LOOKS[:REST]:
+        if not job.is_short or stage.clock.monotonic() + pause > until:
+            break
+        try:
+            await reconcile(stage)
+            job = await _now(stage, job)
+        except Exception:  # it is paid, and has ids
+            log.warning("The rest of job %s could not be looked for", job.job, exc_info=True)
+            break
+        if job.is_short:
+            await stage.clock.sleep(pause)
+    return Paid(job, paid.reused)
 
 
 async def _followed(stage: Stage, job: Job, until: float, *, mine: bool) -> Paid | None:

@@ -13,8 +13,12 @@ from .steps import Steps, holder, is_paused, job_named, soon
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
-# What the hub billed for a job, once it has billed every clip.
-BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
+FIRST = "sent again as {}"  # the note of a first sending
+# What the hub billed for a job, once it has billed every clip. A video that was paid and whose id nobody told counts
+# with its share of what was reserved.
+BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
+    + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
+    from clips where clips.job = jobs.job)"""
 # What turns out to be paid holds its take again, whatever was believed meanwhile, unless somebody has it by now.
 HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
@@ -113,13 +117,39 @@ def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
     if (yield from is_paused()):
         raise Paused("All spending is paused; nothing was sent.")
     rows = yield (
-        "select job from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
+        "select note from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
         (job, owner, now),
     )
     if not rows or (yield from _has_clips(job)):
         return False
+    if rows[0][0] == AGAIN:
+        yield from _remember_the_first(job, now)
     yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
     return True
+
+
+def _remember_the_first(job: str, now: float) -> Steps[None]:
+    """The sending that a person took for lost, as a job of its own: it is looked for and counted beside the second."""
+    words = FIRST.format(job)
+    if (yield "select job from jobs where note = ?", (words,)):
+        return
+    own = {"job": "?", "state": "'written off'", "owner": "null", "lease": "0", "ended": "?", "note": "?"}
+    columns = ", ".join(own.get(name, name) for name in JOB_COLUMNS.split(", "))
+    yield (
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) select {columns}, 0, walked from jobs where job = ?",
+        (str(uuid4()), now, words, job),
+    )
+
+
+def _forget_the_second(job: str) -> Steps[None]:
+    """Only the first sending may have arrived: the job is that one again."""
+    words = FIRST.format(job)
+    yield (
+        "update jobs set sent = (select min(one.sent) from jobs as one where one.note = ?) where job = ? and exists"
+        " (select 1 from jobs as one where one.note = ?)",
+        (words, job, words),
+    )
+    yield "delete from jobs where note = ?", (words,)
 
 
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
@@ -148,6 +178,7 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     if not rows or (yield from _has_clips(job)):
         return False
     if rows[0][0] == AGAIN:
+        yield from _forget_the_second(job)
         yield from unclear(job, owner, f"it could not be sent again: {note}")
     else:
         yield from end(job, state, now, note)

@@ -132,7 +132,9 @@ def unwritable(place: str, why: str) -> InvalidRequest:
 
 
 def in_words(error: BaseException, path: Path | str) -> BaseException:
-    """What SQLite says, for a person; any other error as it is."""
+    """What SQLite and its driver say, for a person; any other error as it is."""
+    if isinstance(error, OverflowError):
+        return Internal("A number is too large for the ledger.", charged="no")
     if not isinstance(error, sqlite3.Error):
         return error
     words = str(error)

@@ -102,6 +102,11 @@ class Job:
         return any(one.startswith(LOCAL) for one in self.generation_ids)
 
     @property
+    def is_short(self) -> bool:
+        """Whether the hub named fewer generations than were paid for."""
+        return 0 < len(self.generation_ids) < self.expects
+
+    @property
     def is_final(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in FINAL

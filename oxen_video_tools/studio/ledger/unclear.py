@@ -58,6 +58,34 @@ def idless(scope: str, now: float) -> Steps[list[Job]]:
     return [job for job in jobs if job.sent is not None]
 
 
+def sought(scope: str, now: float) -> Steps[list[Job]]:
+    """Jobs of the last 24 h that may have made more videos than the ledger knows: given up or sent again by a person,
+    or answered with fewer ids than videos. They are looked for, although nobody waits for them.
+    """
+    rows = yield (
+        f"""select {JOB_COLUMNS} from jobs where scope = ? and sent > ?
+            and (state = 'written off' or (expects > 1 and state in ('running', 'succeeded', 'failed', 'cancelled')))
+            and (select count(*) from clips where clips.job = jobs.job) < expects order by sent, job""",
+        (scope, now - DAY),
+    )
+    jobs = []
+    for row in rows:
+        job = yield from whole(row)
+        if not job.is_nameless and not (job.state == "written off" and job.generation_ids):
+            jobs.append(job)
+    return jobs
+
+
+def add_found(job: str, found: Sequence[Clip], now: float) -> Steps[bool]:
+    """More generations of a job that is `sought`. False: somebody else has one of them by now."""
+    scope = yield from lock_account_of(job)
+    taken = yield from clips(scope, [clip.generation_id for clip in found])
+    if any(clip.job is not None for clip in taken.values()):
+        return False
+    yield from arrived(job, [*(yield from clips_of(job)), *found], now)
+    return True
+
+
 def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
     """Its clips get the hub's ids, and keep their files."""
     for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
@@ -97,17 +125,22 @@ def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -
     return again
 
 
-def write_off(job: str, now: float) -> Steps[Job]:
-    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing."""
-    found = yield from _unclear_one(job, now)
+def write_off(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
+    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing.
+
+    forgotten: it has ids, and the hub does not know them any more.
+    """
+    found = yield from _unclear_one(job, now, forgotten=forgotten)
     yield from end(job, "written off", now, "written off by hand")
     return found
 
 
-def _unclear_one(job: str, now: float) -> Steps[Job]:
+def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
     yield from lock_account_of(job)
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
     found = yield from whole(rows[0])
+    if forgotten and found.state == "running":
+        return found
     if not found.is_unclear or found.is_live(now):
         raise InvalidRequest(f"Job {job} is {found.state}, not unclear.", fix="`oxen-video recover` lists what is.")
     return found
