@@ -16,7 +16,7 @@ from .ledger.steps import clips, in_state, job_named
 from .ledger.unclear import adopt_by_hand, reopen, write_off
 from .likeness import is_its_record
 from .money import micros
-from .reconcile import ABSENT, clip_of, clock_offset, reconcile, unclear_error
+from .reconcile import ABSENT, clip_of, reconcile, unclear_error
 from .submit import send
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ async def _adopted(stage: Stage, generation_id: str) -> Recovered:
     hub, scope, now = await stage.hub(), await stage.scope(), stage.clock.time()
     record = await hub.get(generation_id)
     unclear = [job for job in await stage.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
-    fitting = [job for job in unclear if is_its_record(job, record, clock_offset(hub))] or unclear
+    fitting = [job for job in unclear if is_its_record(job, record)] or unclear
     alike = fitting and all(job.body == fitting[0].body for job in fitting)
     if not fitting or not (alike or len(fitting) == 1):
         raise InvalidRequest(

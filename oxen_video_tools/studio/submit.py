@@ -60,7 +60,8 @@ class Gate:
         self.open = False
         clock, ledger = self._stage.clock, self._stage.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease, self.marked):
+        there = (await self._stage.hub()).hub_time()
+        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease, self.marked, there):
             raise GaveUpError("Somebody else has taken this job over.", charged="no")
         self.marked = wall
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
@@ -158,6 +159,9 @@ async def send(stage: Stage, job: Job) -> Job:
     Raises GaveUpError where nothing was sent, and the hub's refusal.
     """
     hub, gate = await stage.hub(), Gate(stage, job)
+    if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
+        with suppress(OxenError):
+            await hub.me()
     beating = asyncio.ensure_future(_beat(stage, job))
     try:
         if job.route == "sync":

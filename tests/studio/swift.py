@@ -10,17 +10,28 @@ from oxen_video_tools.clock import SystemClock
 class Swift(SystemClock):
     """Sleeps a hundredth of what it is asked for, up to `longest` seconds; a time limit beyond them is a real one.
 
-    ahead: seconds by which it is put forward.
+    ahead: seconds by which time is ahead.  stepped: seconds by which only the wall clock is put forward; what the
+    machine measures goes on evenly.
     """
 
     ahead = 0.0
+    stepped = 0.0
     longest = 12.0
 
     def time(self) -> float:
-        return super().time() + self.ahead
+        return super().time() + self.ahead + self.stepped
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / 100 if seconds <= self.longest else seconds)
+
+
+class HubClock(SystemClock):
+    """The time at the hub, `ahead` seconds off."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead

@@ -22,7 +22,7 @@ from oxen_video_tools.studio.ledger import booking
 from oxen_video_tools.studio.ledger.records import Intent, Job
 from oxen_video_tools.studio.ledger.steps import in_state
 
-from .swift import Swift
+from .swift import HubClock, Swift
 
 Open = Callable[..., AsyncStudio]
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,9 @@ async def test_nothing_unfinished_is_nothing_told(opened: Open) -> None:
     assert await opened().recover() == []
 
 
-async def test_every_kind_of_unfinished_job_is_walked_and_nothing_is_sent(hub: Sandbox, opened: Open) -> None:
+async def test_every_kind_of_unfinished_job_is_walked_and_nothing_is_sent(
+    hub: Sandbox, opened: Open, hub_clock: HubClock
+) -> None:
     clock = Swift()
     studio = opened(clock=clock)
     ran = await studio.generate(**ASKED, take=1, wait_seconds=0)
@@ -93,6 +95,7 @@ async def test_every_kind_of_unfinished_job_is_walked_and_nothing_is_sent(hub: S
     never = await planned(studio)
     lost = await left_unclear(hub, studio, "drop_request", take=3, prompt="lost")
     clock.ahead += 120
+    hub_clock.ahead += 120
     before = posts(hub)
     told = {one.job: one for one in await opened(clock=clock).recover()}
     assert {told[never.job].outcome, told[lost.job].outcome} == {"never sent", "unclear"}
@@ -202,11 +205,14 @@ async def test_sending_again_needs_a_complete_reading_that_does_not_show_it(hub:
     assert posts(hub) == 1
 
 
-async def test_sending_again_is_within_the_budget_and_only_once(hub: Sandbox, opened: Open) -> None:
+async def test_sending_again_is_within_the_budget_and_only_once(
+    hub: Sandbox, opened: Open, hub_clock: HubClock
+) -> None:
     clock = Swift()
     studio = opened(clock=clock)
     job = await left_unclear(hub, studio, "drop_request")
     clock.ahead += 120
+    hub_clock.ahead += 120
     with pytest.raises(OverBudget):
         await opened(clock=clock, budget=0.10).recover(send_again=job.job)
     both = await asyncio.gather(
@@ -338,14 +344,15 @@ async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(
 
 
 async def test_the_command_settles_by_adopt_send_again_and_write_off(
-    hub: Sandbox, opened: Open, tmp_path: Path
+    hub: Sandbox, opened: Open, tmp_path: Path, hub_clock: HubClock
 ) -> None:
     past = Swift()
-    past.ahead = -600.0  # it was ten minutes ago
+    past.stepped = hub_clock.ahead = -600.0  # it was ten minutes ago
     studio = opened(clock=past)
     gone = [await left_unclear(hub, studio, "drop_request", take=take, prompt=f"gone {take}") for take in (1, 2)]
     stranger = await opened(ledger="memory:").generate(**ASKED | {"prompt": "made elsewhere"}, wait_seconds=0)
     await studio.close()
+    hub_clock.ahead = 0.0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OXEN_")} | {
         "OXEN_BASE_URL": hub.base_url,
         "OXEN_API_KEY": "key",

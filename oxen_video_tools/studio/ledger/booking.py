@@ -94,11 +94,11 @@ def committed(scope: str, now: float) -> Steps[int]:
 def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     job = str(uuid4())
     yield (
-        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 24)})",
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 25)})",
         (
             *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
             *(intent.model, intent.namespace, packed(intent.body), packed(intent.asked), intent.expects),
-            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, 1, now),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, 1, now),
         ),
     )
     written = yield from job_named(job)
@@ -106,7 +106,9 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     return written
 
 
-def mark_sending(job: str, owner: str, now: float, lease: float, before: float | None = None) -> Steps[bool]:
+def mark_sending(
+    job: str, owner: str, now: float, lease: float, before: float | None = None, hub_now: float | None = None
+) -> Steps[bool]:
     """Right before the first byte: the last moment at which nothing is spent. False: it is not the caller's to send.
 
     before: when it was last marked, as far as the caller knows. Nobody passes by another's mark, not even within one
@@ -121,7 +123,10 @@ def mark_sending(job: str, owner: str, now: float, lease: float, before: float |
     allowed = ("planned", rows[0][1] if rows else None) if before is None else ("sending", before)
     if not rows or tuple(rows[0]) != allowed or (yield from _has_clips(job)):
         return False
-    yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
+    yield (
+        "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
+        (now, hub_now, now + lease, job),
+    )
     return True
 
 
