@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SIZE ?= full
+# Processes that run the tests at the same time; 0: one after the other, in this process.
+WORKERS ?= logical
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit
@@ -21,11 +24,11 @@ install: $(VENV)/.installed ## make .venv with the package and all extras
 demo: install ## the whole way, from an agent's words to a video, with no key
 	@$(BIN)/oxen-video demo
 
-test: install ## run the tests
-	$(BIN)/python -m pytest
+test: install ## run the tests on all cores; prints the slowest twenty
+	$(PYTEST)
 
 full: install ## all tests, those too that take longer than CI allows; then `mutants`
-	$(BIN)/python -m pytest -m "full or not full" --override-ini addopts="--strict-markers --strict-config"
+	$(PYTEST) -m "full or not full"
 	$(MAKE) mutants
 
 pythons: install ## run the tests on every supported Python that is here

@@ -1,5 +1,5 @@
-"""The MCP server: `python mcp_server.py` speaks over stdio, `--http` serves on loopback, and any ASGI server can take
-`app`: `uvicorn mcp_server:app`.
+"""The MCP server: `python mcp_server.py` speaks over stdio, `--http` serves on loopback to who has its token, and any
+ASGI server can take `app`: `uvicorn mcp_server:app`.
 """
 
 from __future__ import annotations

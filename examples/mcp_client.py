@@ -2,6 +2,9 @@
 
 OXEN_VIDEO_SANDBOX=1 python examples/mcp_client.py                     # starts the server itself, over stdio
 python examples/mcp_client.py http://127.0.0.1:8765/mcp                # one that runs: python mcp_server.py --http
+
+For one that runs, set OXEN_VIDEO_MCP_TOKEN to the server's token, which `python mcp_server.py --http --config cursor`
+shows, or OXEN_API_KEY to your own key.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def answer(result: CallToolResult) -> dict[str, Any]:
 
 
 async def main() -> None:
-    key = os.environ.get("OXEN_API_KEY")
+    key = os.environ.get("OXEN_VIDEO_MCP_TOKEN") or os.environ.get("OXEN_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,

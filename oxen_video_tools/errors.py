@@ -32,6 +32,8 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .redaction import redact
@@ -86,6 +88,17 @@ class OxenError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:  # exceptions with keyword arguments do not pickle by themselves
         return _rebuilt, (type(self), self.__dict__.copy())
+
+    def comes_after(self, charged: Charged, generation_id: str | None) -> None:
+        """Say what was paid before it went wrong: charged is "yes" or "unknown"."""
+        self.generation_id = self.generation_id or generation_id
+        if self.charged == "no":
+            known = self.generation_id
+            way = f'get_video with generation_ids=["{known}"] shows it' if known else "list_videos shows it"
+            paid = "It is paid for" if charged == "yes" else "It may be paid for"
+            self.fix = f"{paid}: do not generate it again, {way}." + (f" {self.fix}" if self.fix else "")
+        if self.charged != "yes":
+            self.charged = charged
 
     def answer(self) -> dict[str, Any]:
         """What an agent is told: small, complete and free of secrets."""
@@ -220,23 +233,101 @@ class TimedOut(OxenError):
 class Internal(OxenError):
     kind = "internal"
     default_fix = "Look with list_videos before you generate again."
-    default_charged = "unknown"
+
+
+# -- what a call has paid ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Expense:
+    """What one call has done about money so far.
+
+    sending: jobs whose paid request may have left and whose answer is not known.  paid: the generation ids of jobs
+    that the hub took.  parts: what calls within this one have done.
+    """
+
+    sending: set[str] = field(default_factory=set)
+    paid: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: list[Expense] = field(default_factory=list)
+
+    def sends(self, job: str) -> None:
+        """From here on the job may be paid."""
+        self.sending.add(job)
+
+    def sent_nothing(self, job: str) -> None:
+        """It was refused, or never sent."""
+        self.sending.discard(job)
+
+    def pays(self, job: str, generation_ids: Sequence[str]) -> None:
+        """The hub has it."""
+        self.sending.discard(job)
+        self.paid[job] = tuple(generation_ids)
+
+    @property
+    def charged(self) -> Charged:
+        """Whether money was spent."""
+        told = {part.charged for part in self.parts}
+        if self.paid or "yes" in told:
+            return "yes"
+        return "unknown" if self.sending or "unknown" in told else "no"
+
+    @property
+    def generation_id(self) -> str | None:
+        """The first generation that was paid."""
+        own = [one for ids in self.paid.values() for one in ids]
+        return next((one for one in (*own, *(part.generation_id for part in self.parts)) if one), None)
+
+    def told_by(self, error: OxenError) -> None:
+        """Make an error say it: the kind of a fault knows nothing of what was paid before."""
+        if self.charged != "no" and not isinstance(error, GenerationFailed):  # what failed says what was billed
+            error.comes_after(self.charged, self.generation_id)
+
+
+_expense: ContextVar[Expense | None] = ContextVar("oxen_video_expense", default=None)
+
+
+def expense() -> Expense:
+    """Where the call that is under way notes what it pays. Tasks that it starts note it there, too."""
+    return _expense.get() or Expense()
+
+
+@contextmanager
+def accounted() -> Iterator[Expense]:
+    """Every error that leaves the block says what was paid in it, whatever went wrong."""
+    around, own = _expense.get(), Expense()
+    if around is not None:
+        around.parts.append(own)
+    token = _expense.set(own)
+    try:
+        yield own
+    except OxenError as error:
+        own.told_by(error)
+        raise
+    except Exception as error:
+        note = getattr(error, "add_note", None)  # Python 3.11
+        if note and own.charged != "no":
+            note(f"Charged: {own.charged}. Generation: {own.generation_id or 'not known; see list_videos'}.")
+        raise
+    finally:
+        _expense.reset(token)
 
 
 @contextmanager
 def foreseen() -> Iterator[None]:
-    """Lets an `OxenError` pass. Anything else goes to the log, and the agent learns only that it happened.
+    """Lets an `OxenError` pass. Anything else goes to the log, and the agent learns only that it happened, and whether
+    the call had paid for anything by then.
 
     A pydantic error that left a handler would read as "bad input, try again" to LangChain, and a paid job would be
     sent twice.
     """
-    try:
-        yield
-    except OxenError:
-        raise
-    except Exception as error:
-        logging.getLogger("oxen_video_tools").exception("A tool failed")
-        raise Internal("The tool itself failed.") from error
+    with accounted():
+        try:
+            yield
+        except OxenError:
+            raise
+        except Exception as error:
+            logging.getLogger("oxen_video_tools").exception("A tool failed")
+            raise Internal("The tool itself failed.") from error
 
 
 def invalid_arguments(error: ValidationError, *, inside: str | None = None) -> InvalidRequest:

@@ -144,6 +144,15 @@ Shots = Annotated[
 ]
 
 
+class Member(Words):
+    """Somebody or something that must be recognised from shot to shot: a person, an animal, a product, a place."""
+
+    name: str = Field(min_length=1, max_length=60, description="The name that stands for it in the prompts.")
+    look: Text = Field(default_factory=not_given, description="What it looks like, in words.")
+    images: Texts = Field(default_factory=list, description="Pictures of it: https URL, allowed local path or id.")
+    real_face: Flag = Field(default_factory=not_given, description="true if the pictures show a real person's face.")
+
+
 class VideoRequest(Words):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
@@ -172,6 +181,44 @@ class VideoRequest(Words):
     target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
     model_parameters: Parameters = Field(
         default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Only what was asked for, as plain JSON values."""
+        dumped = self.model_dump(mode="json", exclude_none=True)
+        return {name: value for name, value in dumped.items() if value not in ([], {})}
+
+
+Level = Annotated[
+    Literal["draft", "standard", "best"] | None,
+    BeforeValidator(_text),
+    WithJsonSchema({"type": "string", "enum": ["draft", "standard", "best"]}),
+]
+
+
+class ImageRequest(Words):
+    """A picture, in one vocabulary for all image models. Only `prompt` is needed by those that draw."""
+
+    prompt: Text = Field(default_factory=not_given, description="What the picture shows, or how to change input_image.")
+    model: Text = Field(default_factory=not_given, description="Id of an image model. Chosen if left out.")
+    level: Level = Field(default_factory=not_given, description="draft, standard (default) or best: cost and care.")
+    input_image: Texts = Field(
+        default_factory=list, description="Pictures to keep to or to change: https URL, allowed local path or id."
+    )
+    aspect_ratio: Text = Field(default_factory=not_given, description='"16:9", "9:16", "1:1", …')
+    resolution: Text = Field(default_factory=not_given, description='"1K", "2K" or "4K".')
+    quality: Text = Field(default_factory=not_given, description="low, medium or high; follows level if left out.")
+    negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
+    seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
+    num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
+    response_format: Annotated[
+        Literal["url", "b64_json"] | None,
+        BeforeValidator(_text),
+        WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
+    ] = Field(default_factory=not_given, description="b64_json saves the file and answers its path.")
+    target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
+    model_parameters: Parameters = Field(
+        default_factory=dict, description='The model\'s other parameters, a JSON object: {"output_format": "png"}.'
     )
 
     def given(self) -> dict[str, Any]:

@@ -54,7 +54,8 @@ with Sandbox() as hub, Studio(base_url=hub.base_url, api_key="sandbox", ledger="
 """,
     "postgres": "import psycopg, oxen_video_tools.studio.ledger.postgres",
     "all": """
-import oxen_video_tools.langchain, oxen_video_tools.mcp, oxen_video_tools.sandbox, oxen_video_tools.cli.app
+import oxen_video_tools.langchain, oxen_video_tools.mcp, oxen_video_tools.sandbox
+from oxen_video_tools.cli import load_app; load_app()
 """,
 }
 

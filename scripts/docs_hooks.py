@@ -42,9 +42,9 @@ def commands() -> str:
     """Each command's help, as typer writes it."""
     import typer
 
-    from oxen_video_tools.cli.app import app
+    from oxen_video_tools.cli import load_app
 
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(load_app())
     context = typer.Context(group, info_name="oxen-video")
     return "\n\n".join(_command(context, name, group.commands[name]) for name in sorted(group.commands))
 

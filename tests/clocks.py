@@ -5,7 +5,8 @@
     assert clock.monotonic() == 3600
 
 Whenever the event loop has nothing left to do, time jumps to the next sleeper. With real sockets or threads the loop
-also looks idle while an answer is on its way: then give `patience`, the real seconds of silence before a jump.
+also looks idle while an answer is on its way: then give `patience`, the real seconds of silence before a jump. Silence
+means that no other thread and no child process has anything to do, so a slow machine only makes it last longer.
 `FakeClock(auto=False)` stands still until the test says `await clock.advance(seconds)`.
 """
 
@@ -13,8 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import threading
+import time
+from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
+#: Real seconds after which something counts as hung. Tests wait for other processes and threads, and a busy machine may
+#: be slow: no test fails because of that, so this is far above anything that ends.
+HUNG = 300.0
 START = 1_790_000_000.0  # Unix seconds
 CALM = 5  # rounds of the loop without anything to do, before time moves
 
@@ -63,8 +71,10 @@ class FakeClock:
         await self._settled()
 
     async def _settled(self) -> None:
-        if self._patience:
-            await asyncio.sleep(self._patience)
+        quiet = 0
+        while self._patience and quiet < CALM:
+            await asyncio.sleep(self._patience / CALM)
+            quiet = 0 if others_work() else quiet + 1
         calm = 0
         while calm < CALM:
             await asyncio.sleep(0)
@@ -77,8 +87,9 @@ class FakeClock:
             loop.call_soon(self._turn, loop, 0)
         elif calm < CALM:
             loop.call_soon(self._turn, loop, calm + 1)
-        elif self._patience and calm == CALM:
-            loop.call_later(self._patience, self._turn, loop, calm + 1)
+        elif self._patience and calm < 2 * CALM:
+            calm = CALM if others_work() else calm + 1
+            loop.call_later(self._patience / CALM, self._turn, loop, calm)
         else:
             self._jump(due)
             loop.call_soon(self._turn, loop, 0)
@@ -98,3 +109,45 @@ class FakeClock:
 
 def _busy(loop: asyncio.AbstractEventLoop) -> bool:
     return bool(loop._ready)  # type: ignore[attr-defined]
+
+
+def others_work() -> bool:
+    """Whether another thread of this process, or a process that it started, runs or waits for the disk.
+
+    Linux says so; elsewhere it is not known, and False.
+    """
+    return _works(Path("/proc/self/task"), threading.get_native_id())
+
+
+def _works(threads: Path, but: int = 0) -> bool:
+    for thread in threads.glob("*") if threads.exists() else ():
+        state = _read(thread / "stat").rpartition(")")[2].strip()[:1]
+        if thread.name != str(but) and state in ("R", "D"):
+            return True
+        if any(_works(Path(f"/proc/{child}/task")) for child in _read(thread / "children").split()):
+            return True
+    return False
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # it has just ended
+        return ""
+
+
+def growth(work: Callable[[int], object], size: int) -> float:
+    """How many times as long four times the work takes: about 4 if time grows with the size, 16 if with its square.
+
+    A ratio of CPU times of this thread, the best of five each: the same on a slow machine and on a busy one.
+    """
+
+    def best(size: int) -> float:
+        times = []
+        for _ in range(5):
+            begun = time.thread_time()
+            work(size)
+            times.append(time.thread_time() - begun)
+        return min(times)
+
+    return best(4 * size) / max(best(size), 1e-9)

@@ -6,7 +6,6 @@ from .catalog import Catalog
 from .checks import check
 from .choose import Choice, choose
 from .dialect import MediaPlace, Translation, placed, translate
-from .dialect_back import untranslated
 from .known import Known
 from .limits import unfit
 from .models import Models
@@ -26,5 +25,4 @@ __all__ = [
     "placed",
     "translate",
     "unfit",
-    "untranslated",
 ]

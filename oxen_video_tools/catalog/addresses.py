@@ -25,6 +25,9 @@ _COUNTED = ("reference_face", "reference", "source", "driving_audio")  # faces f
 
 def style(known: Known, noun: str) -> str | None:
     """How this model's prompts name the n-th image (video, audio, element): "@Image{n}"; None where nothing says it."""
+    told = _own_pattern(known, noun)
+    if told:
+        return told
     pattern = re.compile(_STYLE.format(noun=noun), re.I)
     for text in _texts(known):
         found = pattern.search(text)
@@ -33,9 +36,22 @@ def style(known: Known, noun: str) -> str | None:
     return None
 
 
+def _own_pattern(known: Known, noun: str) -> str | None:
+    """`x-media-references` of a live prompt: `{"pattern": "Image {n}"}`, alone or by kind."""
+    prompt = known.parameters.get("prompt")
+    told = prompt.spec.get("x-media-references") if prompt else None
+    for one in (told, *(told.values() if isinstance(told, dict) else ())):
+        pattern = one.get("pattern") if isinstance(one, dict) else one
+        if isinstance(pattern, str) and pattern.count("{n}") == 1 and noun in pattern.lower():
+            return pattern if pattern.replace("{n}", "").count("{") == 0 else None
+    return None
+
+
 def _texts(known: Known) -> Iterator[str]:
     prompt = known.parameters.get("prompt")
     yield prompt.description if prompt else ""
+    told = prompt.spec.get("x-addressing") if prompt else None
+    yield told if isinstance(told, str) else ""
     yield from (slot.parameter.description for slot in known.slots)
     yield known.about
 
@@ -71,7 +87,7 @@ def _rewritten(prompt: str, draft: Draft) -> str:
 
     def first(found: re.Match[str]) -> str:
         place = next((one for one in draft.addressed if one.word == "start_image"), None)
-        return (_at(place, draft) if place else None) or found[0]
+        return (address_of(place, draft) if place else None) or found[0]
 
     return _NAMED.sub(named, _FIRST_FRAME.sub(first, prompt))
 
@@ -88,7 +104,7 @@ def _name(noun: str, number: int, surely: bool, draft: Draft) -> str | None:
         return told.format(n=number) if told else None
     place = _meant(noun, number, draft)
     if place is not None:
-        return _at(place, draft)
+        return address_of(place, draft)
     kind_in_parameters = any(slot.kind == noun and slot.name in draft.loose for slot in draft.known.slots)
     if surely and not kind_in_parameters:
         draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.")
@@ -104,7 +120,8 @@ def _meant(noun: str, number: int, draft: Draft) -> Addressed | None:
     return next((one for one in of if one.number == number), None)
 
 
-def _at(place: Addressed, draft: Draft) -> str | None:
+def address_of(place: Addressed, draft: Draft) -> str | None:
+    """What the model's prompt calls a medium of the body; None where nothing says it."""
     slot = place.slot
     if slot.role == "elements":
         told = style(draft.known, "element")

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import dialect_media, dialect_words
 from .adapting import adapt
 from .addresses import renumbered
+from .cast import Held, address, place
 from .checks import check
 from .draft import Draft, MediaPlace, Path
 from .media import places
 from .words import NOT_A_PARAMETER, OF_THE_HUB
 
 if TYPE_CHECKING:
-    from ..request import VideoRequest
+    from ..request import Member, VideoRequest
     from .known import Known
     from .models import Models
 
@@ -30,13 +31,14 @@ __all__ = ["MediaPlace", "Path", "Translation", "placed", "translate"]
 class Translation:
     """A body for one model, and what is wrong or worth knowing about it.
 
-    body: media stand in it as the request gave them; `media` says where.
+    body: media stand in it as the request gave them; `media` says where.  held: how each member of the cast is held.
     """
 
     body: dict[str, Any]
     problems: list[str]
     warnings: list[str]
     media: tuple[MediaPlace, ...] = field(default=())
+    held: tuple[Held, ...] = field(default=())
 
 
 def placed(body: Mapping[str, Any], urls: Mapping[Path, str]) -> dict[str, Any]:
@@ -56,27 +58,35 @@ def placed(body: Mapping[str, Any], urls: Mapping[Path, str]) -> dict[str, Any]:
 
 
 def translate(
-    request: VideoRequest, known: Known, *, route: Literal["queue", "sync"] = "queue", models: Models | None = None
+    request: VideoRequest,
+    known: Known,
+    *,
+    route: Literal["queue", "sync"] = "queue",
+    models: Models | None = None,
+    cast: Sequence[Member] = (),
 ) -> Translation:
     """The body that says to this model what the request says.
 
     route: the queue has no inline results, so `response_format` is sent on the blocking route only.
     models: where to look for models that have a place for what this one has none for.
+    cast: who may be named in the prompts; those who are get their pictures and addresses.
     """
     draft = Draft(known, request, models)
     _parameters(draft, request)
     dialect_words.place(draft, request)
     dialect_media.place(draft, request)
+    members = place(draft, cast) if cast else None
     draft.body |= draft.loose
     _required(draft)
     _of_the_hub(draft, request, route)
     adapt(draft)
     renumbered(draft)
+    held = address(members) if members else ()
     draft.findings.add(*check(draft.body, known, said=draft.said, loose=draft.loose).found)
     body = _ordered(draft.body, known)
     media = tuple(places(body, known))
     _doubts(draft, media)
-    return Translation(body, draft.findings.problems, draft.findings.warnings, media)
+    return Translation(body, draft.findings.problems, draft.findings.warnings, media, held)
 
 
 def _doubts(draft: Draft, media: Sequence[MediaPlace]) -> None:

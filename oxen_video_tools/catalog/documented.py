@@ -32,6 +32,12 @@ def supposed(model_id: str) -> Mapping[str, Any]:
     return {}
 
 
+def image_choices(level: str) -> list[str]:
+    """Image models to take at this level ("draft", "standard", "best"), best first."""
+    told: list[str] = pages()["image_choices"].get(level, [])
+    return told
+
+
 def choices(need: str) -> list[str]:
     """Models to take for this need when a request names none, best first."""
     told: list[str] = pages()["choices"].get(need, [])

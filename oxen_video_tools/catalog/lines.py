@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import documented
 from .fitting import shown
-from .pricing import dollars, per_second
+from .pricing import dollars, per_image, per_second
 from .words import MEDIA, OF_THE_HUB, has_place, slots_for, word_for
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def price(known: Known) -> str:
     if rate is not None:
         several = pricing is not None and (pricing.cost_per_second_by_resolution or pricing.cost_per_second_high_res)
         return f"{'from ' if several else ''}{dollars(rate)}/s"
-    if pricing is not None and pricing.cost_per_image is not None:
-        return f"{dollars(pricing.cost_per_image)} each"
+    each = per_image(known)
+    if pricing is not None and each is not None:
+        return f"{'from ' if pricing.cost_per_image_grid else ''}{dollars(each)} each"
     return "price unknown"
 
 
@@ -109,7 +110,9 @@ def _rates(known: Known) -> str:
         parts.append(f"with sound {dollars(pricing.cost_per_second_with_audio)}/s")
     if pricing.cost_per_second_high_res is not None:
         parts.append(f"high resolution {dollars(pricing.cost_per_second_high_res)}/s")
-    if pricing.cost_per_image is not None:
+    for quality, row in pricing.cost_per_image_grid.items():
+        parts += [f"{quality} {size} {dollars(price)}" for size, price in row.items()]
+    if pricing.cost_per_image is not None and not pricing.cost_per_image_grid:
         parts.append(f"{dollars(pricing.cost_per_image)} each")
     return ", ".join(parts) or f"by {pricing.method or 'an unknown method'}"
 

@@ -13,7 +13,7 @@ from typing import Any
 from .schema import Parameter
 
 Schema = Mapping[str, Any]
-_NOTES = ("x-media", "x-limits", "description", "x-order")
+_NOTES = ("x-media", "x-limits", "x-addressing", "description", "x-order")
 
 
 @dataclass(frozen=True)

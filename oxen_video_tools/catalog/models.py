@@ -22,30 +22,46 @@ NAMED = 3  # models that are named when one lacks something
 
 
 @lru_cache(maxsize=1)
-def snapshot() -> Mapping[str, VideoModel]:
-    """The bundled models by id."""
+def _bundle() -> Mapping[str, VideoModel]:
     raw = json.loads(files(__package__).joinpath("snapshot.json").read_text("utf-8"))
     return {model.id: model for model in map(VideoModel.parse, raw["data"])}
 
 
-class Models(Mapping[str, Known]):
-    """Models by id. `live`: whether they were read from the hub; else they are the bundled ones."""
+@lru_cache(maxsize=1)
+def snapshot() -> Mapping[str, VideoModel]:
+    """The bundled video models by id."""
+    return {name: model for name, model in _bundle().items() if model.makes_video}
 
-    def __init__(self, known: Mapping[str, Known], *, live: bool) -> None:
+
+@lru_cache(maxsize=1)
+def image_snapshot() -> Mapping[str, VideoModel]:
+    """The bundled image models by id."""
+    return {name: model for name, model in _bundle().items() if model.makes_image}
+
+
+class Models(Mapping[str, Known]):
+    """Video models by id, and beside them the `images` of the same reading.
+
+    live: whether they were read from the hub; else they are the bundled ones.
+    """
+
+    def __init__(self, known: Mapping[str, Known], *, live: bool, images: Mapping[str, Known] | None = None) -> None:
         self._known = dict(known)
         self.live = live
+        self.images: Models = self if images is None else Models(images, live=live)
         self._with: dict[str, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, listed: Sequence[VideoModel]) -> Models:
         """The live list; what it leaves out is filled in from the snapshot."""
-        made = (model for model in listed if model.makes_video)
-        return cls({model.id: Known(model, live=True, bundled=_bundled(model.id)) for model in made}, live=True)
+        known = {model.id: Known(model, live=True, bundled=_bundled(model.id)) for model in listed}
+        return cls(_videos(known), live=True, images=_images(known))
 
     @classmethod
     def bundled(cls) -> Models:
         """The snapshot that comes with the package."""
-        return cls({name: Known(model, bundled=model.request_schema) for name, model in snapshot().items()}, live=False)
+        known = {name: Known(model, bundled=model.request_schema) for name, model in _bundle().items()}
+        return cls(_videos(known), live=False, images=_images(known))
 
     def __getitem__(self, model_id: str) -> Known:
         return self._known[model_id]
@@ -61,7 +77,7 @@ class Models(Mapping[str, Known]):
         listed = self._known.get(model_id)
         if listed is not None:
             return listed
-        spare = snapshot().get(model_id)
+        spare = _bundle().get(model_id)
         if spare is not None:
             return Known(spare, listed=False, bundled=spare.request_schema)
         page = documented.page(model_id)
@@ -97,5 +113,13 @@ class Models(Mapping[str, Known]):
 
 
 def _bundled(model_id: str) -> Mapping[str, object] | None:
-    spare = snapshot().get(model_id)
+    spare = _bundle().get(model_id)
     return spare.request_schema if spare else None
+
+
+def _videos(known: Mapping[str, Known]) -> Mapping[str, Known]:
+    return {name: one for name, one in known.items() if one.model.makes_video}
+
+
+def _images(known: Mapping[str, Known]) -> Mapping[str, Known]:
+    return {name: one for name, one in known.items() if one.model.makes_image}

@@ -32,6 +32,8 @@ _READ = frozenset(
         "cost_per_second_with_audio",
         "cost_per_second_high_res",
         "cost_per_image",
+        "cost_per_image_grid",
+        "cost_per_credit",
     )
 )
 DEFAULT_SHOT = 5  # seconds, Oxen docs: a shot's default
@@ -124,16 +126,60 @@ class _One:
 
 def _one(body: Body, known: Known, pricing: Pricing) -> _One:
     """What one generation may cost."""
-    if pricing.method == "per_image" or (pricing.cost_per_image is not None and not _rates(pricing)):
-        if pricing.cost_per_image is None:
-            return _One(None, "no price for a result", ("the whole price",))
-        return _One(pricing.cost_per_image, f"{dollars(pricing.cost_per_image)} for a result")
+    if pricing.method == "per_provider_credit":
+        each = f", {dollars(pricing.cost_per_credit)} each" if pricing.cost_per_credit is not None else ""
+        what = f"it is billed by the provider's credits{each}, and nothing says how many it takes"
+        return _One(None, what, ("the provider's credits",))
+    by_image = pricing.cost_per_image is not None or bool(pricing.cost_per_image_grid)
+    if pricing.method == "per_image" or (by_image and not _rates(pricing)):
+        return _by_the_image(body, known, pricing)
     if pricing.method in ("time", "token"):
         what = "computing time" if pricing.method == "time" else "tokens"
         return _One(None, f"it is billed by {what}", (what,))
     if pricing.method not in (None, "per_video_output_second", "per_audio_output_second"):
         return _One(None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",))
     return _by_the_second(body, known, pricing)
+
+
+def _by_the_image(body: Body, known: Known, pricing: Pricing) -> _One:
+    """A picture: from the grid of quality and size where there is one; what the body leaves open counts as dearest."""
+    several = body.get("num_images", 1)  # all are billed, though only the first is answered
+    count = several if isinstance(several, int) and several > 1 else 1
+    if not pricing.cost_per_image_grid:
+        if pricing.cost_per_image is None:
+            return _One(None, "no price for a result", ("the whole price",))
+        return _One(pricing.cost_per_image * count, f"{dollars(pricing.cost_per_image)} for a result")
+    grid = pricing.cost_per_image_grid
+    sizes = _said(body, known, {size for row in grid.values() for size in row}, "resolution")
+    qualities = _said(body, known, set(grid), "quality")
+    rows = [row for quality, row in grid.items() if quality in qualities] if len(grid) > 1 else list(grid.values())
+    exact = bool(rows)
+    rows = rows or list(grid.values())
+    prices = [price for row in rows for size, price in row.items() if size in sizes]
+    exact = exact and bool(prices)
+    prices = prices or [price for row in rows for price in row.values()]
+    usd = max(prices)
+    note = "" if exact else ", the dearest quality and size"
+    return _One(usd * count, f"{dollars(usd)} for a result{note}", is_bound=not exact)
+
+
+def _said(body: Body, known: Known, keys: set[str], usual: str) -> set[str]:
+    """What a body says of a grid's keys, the model's default where it says nothing. usual: the parameter's own name."""
+    names = [usual] if usual in known.parameters or usual in body else []
+    names = names or [
+        one.name for one in known.parameters.values() if keys & {str(value).lower() for value in one.enum}
+    ]
+    defaults = {name: known.parameters[name].default for name in names if name in known.parameters}
+    return {str(body.get(name, defaults.get(name))).lower() for name in names}
+
+
+def per_image(known: Known) -> Decimal | None:
+    """The lowest price of a picture; None where nothing says it."""
+    pricing = known.pricing
+    if pricing is None:
+        return None
+    grid = [price for row in pricing.cost_per_image_grid.values() for price in row.values()]
+    return min(grid, default=pricing.cost_per_image)
 
 
 def _by_the_second(body: Body, known: Known, pricing: Pricing) -> _One:
@@ -268,6 +314,10 @@ def _blind_to(body: Body, known: Known, pricing: Pricing) -> Iterator[str]:
 def _covered(known: Known, pricing: Pricing) -> Sequence[str]:
     """Parameters that the rates speak of."""
     covered = [known.length.name] if known.length else []
+    if pricing.cost_per_image_grid:
+        rows = pricing.cost_per_image_grid
+        told = {*rows, *(size for row in rows.values() for size in row)}
+        covered += [one.name for one in known.parameters.values() if told & {str(value).lower() for value in one.enum}]
     if known.frame.resolution and (pricing.cost_per_second_by_resolution or pricing.cost_per_second_high_res):
         covered.append(known.frame.resolution.name)
     if known.audio_flag and pricing.cost_per_second_with_audio is not None:

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+
+def load_app() -> Typer:
+    """The Typer application with all its commands. Raises ModuleNotFoundError without the `cli` extra."""
+    from . import batch, demo, doctor, host, models, money, videos  # noqa: F401  # each enters its commands
+    from .app import app
+
+    return app
 
 
 def main() -> None:
@@ -12,9 +24,10 @@ def main() -> None:
         import typer  # noqa: F401
     except ModuleNotFoundError:
         sys.exit("The command line needs its extra: pip install 'oxen-video-tools[cli]'")
+    load_app()
     from .app import run
 
     sys.exit(run(sys.argv[1:]))
 
 
-__all__ = ["main"]
+__all__ = ["load_app", "main"]

@@ -125,6 +125,3 @@ def _shared(
     if not os.environ.get("OXEN_VIDEO_DEBUG"):  # a person gets words; OXEN_VIDEO_DEBUG=1 shows what is behind them
         logging.getLogger("oxen_video_tools").addHandler(logging.NullHandler())
         logging.getLogger("oxen_video_tools").propagate = False
-
-
-from . import batch, demo, doctor, host, models, money, videos  # noqa: E402,F401  # each enters its commands

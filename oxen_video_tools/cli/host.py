@@ -24,6 +24,7 @@ def sandbox(
     fault: Annotated[
         list[str] | None, typer.Option("--fault", help="Misbehave, such as drop_answer@2. Repeat it.")
     ] = None,
+    fetch: Annotated[bool, typer.Option(help="Read inputs at other hosts, so that dead links fail.")] = False,
     json: Json = False,
 ) -> None:
     """Oxen's HTTP API on this machine: no key, no cost; it draws real MP4s."""
@@ -35,7 +36,16 @@ def sandbox(
         ) from None
     try:
         pace: Any = speed if speed in ("instant", "real") else _factor(speed)
-        hub = Sandbox(host=host, port=port, speed=pace, state=state, api_key=key, credits=credits_, faults=fault or ())
+        hub = Sandbox(
+            host=host,
+            port=port,
+            speed=pace,
+            state=state,
+            api_key=key,
+            credits=credits_,
+            faults=fault or (),
+            fetch_inputs=fetch,
+        )
         hub.start()
     except (ValueError, OSError) as wrong:  # a speed or a fault that there is not; a port that is taken
         raise InvalidRequest(f"The sandbox can't start: {wrong}", fix="Correct the options.") from None

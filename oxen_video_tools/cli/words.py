@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from rich.markup import escape
 
+from .. import storyboard
 from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
 from ..request import VideoRequest
-from . import storyboard
-
-SUFFIXES = (".md", ".txt", ".yaml", ".yml", ".json")
+from . import show
 
 
 def _options(
     prompt: Annotated[
         str | None,
-        typer.Argument(help="The video in words; or a storyboard file (.md .txt .yaml .json); or - to read one."),
+        typer.Argument(help="The video in words; or a storyboard file (.md .txt .yaml .json .csv); or - to read one."),
     ] = None,
     shot: Annotated[list[str] | None, typer.Option(help='A shot, as "words" or "words (5s)". Repeat it.')] = None,
     model: Annotated[str | None, typer.Option(help="A model's id: oxen-video models. Chosen if left out.")] = None,
@@ -55,7 +55,7 @@ def _options(
     found = _read(prompt)
     if shot:
         found.pop("prompt", None)
-        found["multi_prompt"] = [one for text in shot for one in storyboard.read(text)["multi_prompt"]]
+        found["multi_prompt"] = [storyboard.read_shot(text) for text in shot]
         if prompt and not (prompt == "-" or _is_file(prompt)):
             found["prompt"] = prompt  # both: the plan says in the hub's words why that can't be
     if parameter:
@@ -90,14 +90,24 @@ def _checked(words: dict[str, Any]) -> VideoRequest:
 
 def _read(prompt: str | None) -> dict[str, Any]:
     if prompt == "-":
-        return storyboard.read(_decoded(sys.stdin.buffer.read(storyboard.MAX_BYTES + 1), "on standard input"))
+        return _as_read(storyboard.read(_decoded(sys.stdin.buffer.read(storyboard.MAX_BYTES + 1), "on standard input")))
     if prompt and _is_file(prompt):
-        return storyboard.read(_text_of(Path(prompt)))
+        return _as_read(storyboard.read(_text_of(Path(prompt)), Path(prompt).suffix))
     return {"prompt": prompt} if prompt else {}
 
 
+def _as_read(board: storyboard.Storyboard) -> dict[str, Any]:
+    """The words of the request; the shots are shown as they were read, before anything is paid for."""
+    shots = board.request.get("multi_prompt", [])
+    for line in storyboard.describe(shots):
+        show.err.print(escape(line), style="dim")
+    if board.left_out:
+        show.err.print(escape("left out: " + "; ".join(board.left_out)), style="dim")
+    return board.request
+
+
 def _is_file(prompt: str) -> bool:
-    return prompt.lower().endswith(SUFFIXES) and not re.search(r"\s", prompt)
+    return prompt.lower().endswith(storyboard.SUFFIXES) and not re.search(r"\s", prompt)
 
 
 def _text_of(path: Path) -> str:

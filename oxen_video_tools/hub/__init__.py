@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import HubClient
-    from .records import Answer, Completion, Generation, HistoryPage, Pricing, ResultVideo, VideoModel
+    from .records import Answer, Completion, Generation, HistoryPage, Pricing, ResultImage, ResultVideo, VideoModel
 
-__all__ = ["Answer", "Completion", "Generation", "HistoryPage", "HubClient", "Pricing", "ResultVideo", "VideoModel"]
+__all__ = [
+    "Answer",
+    "Completion",
+    "Generation",
+    "HistoryPage",
+    "HubClient",
+    "Pricing",
+    "ResultImage",
+    "ResultVideo",
+    "VideoModel",
+]
 
 
 def __getattr__(name: str) -> Any:

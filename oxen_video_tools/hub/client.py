@@ -18,10 +18,10 @@ from ..settings import HUB, Settings
 from . import records, values
 from .addresses import Resolve, checked, resolve
 from .exchange import BeforeSend
-from .models import VideoModel, video_models
+from .models import VideoModel, media_models
 from .records import Answer, Completion, Generation, HistoryPage, Listing
 from .transport import LARGEST_INLINE, Transport, default_user_agent
-from .uploads import Workbench, account, to_repository
+from .uploads import LocalFile, Workbench, account, to_repository
 
 if TYPE_CHECKING:
     import httpx
@@ -99,14 +99,31 @@ class HubClient:
         SubmissionUnclear when nobody knows.
         """
 
+        return await self._make("videos/generate", body, "generate a video", timeout, before_send)
+
+    async def generate_image(
+        self, body: Mapping[str, Any], *, timeout: float = 300.0, before_send: BeforeSend | None = None
+    ) -> Answer:
+        """Make a picture of words and wait for it, usually 5 to 30 seconds. Paid, and raises, as `generate` does."""
+        return await self._make("images/generate", body, "generate an image", timeout, before_send)
+
+    async def edit_image(
+        self, body: Mapping[str, Any], *, timeout: float = 300.0, before_send: BeforeSend | None = None
+    ) -> Answer:
+        """Make a picture of words and the pictures in `input_image`, and wait. Paid, and raises, as `generate` does."""
+        return await self._make("images/edit", body, "edit an image", timeout, before_send)
+
+    async def _make(
+        self, path: str, body: Mapping[str, Any], what: str, timeout: float, before_send: BeforeSend | None
+    ) -> Answer:
         def understand(payload: Any) -> Answer | None:
             answer = Answer.parse(payload, base_url=self.base_url)
-            return answer if answer.videos else None
+            return answer if answer.videos or answer.images else None
 
         return await self.transport.pay(
-            f"{API}/videos/generate",
+            f"{API}/{path}",
             body,
-            what="generate a video",
+            what=what,
             deadline=timeout,
             before_send=before_send,
             understand=understand,
@@ -217,19 +234,22 @@ class HubClient:
     # -- models --------------------------------------------------------------------------------------------------
 
     async def models(self, *, deployment_status: str | None = None) -> VideoModels:
-        """Every video model. Needs no key. deployment_status: "live" refreshes the state of models of one's own."""
+        """Every model that makes videos or pictures. Needs no key.
+
+        deployment_status: "live" refreshes the state of models of one's own.
+        """
         params = {"deployment_status": deployment_status} if deployment_status else None
         payload = await self.transport.read(
             "GET", f"{API}/models", what="list the models", params=params, needs_key=False
         )
-        return video_models(payload)
+        return media_models(payload)
 
     async def search(self, words: str) -> VideoModels:
-        """Video models by words. Needs no key."""
+        """Models of videos and pictures by words. Needs no key."""
         payload = await self.transport.read(
             "GET", f"{API}/models/search", what="search the models", params={"search": words}, needs_key=False
         )
-        return video_models(payload)
+        return media_models(payload)
 
     async def model(self, model_id: str) -> VideoModel:
         """One model. Raises ModelNotFound."""
@@ -267,7 +287,7 @@ class HubClient:
 
     async def upload(
         self,
-        path: str | Path,
+        path: str | Path | LocalFile,
         *,
         repo: str | None = None,
         branch: str = "main",
@@ -275,16 +295,18 @@ class HubClient:
         deadline: float = 300.0,
     ) -> str:
         """A link under which a model can read the local file `path`: image to 30 MB, video to 50 MB, sound to 15 MB.
+        A `LocalFile` was read and checked already.
 
         Private by default: the link is presigned and good for about an hour; the same content is sent only once.
         repo: "namespace/name" puts it into that versioned repository instead; others read it only where it is public.
         deadline: seconds for the sending. Raises InputUnreadable for what is no media or too large.
         """
+        file = path if isinstance(path, LocalFile) else Path(path)
         if repo is not None:
             return await to_repository(
-                self.transport, Path(path), repo=repo, branch=branch, directory=directory, deadline=deadline
+                self.transport, file, repo=repo, branch=branch, directory=directory, deadline=deadline
             )
-        return await self._workbench.link(Path(path), directory=directory, deadline=deadline)
+        return await self._workbench.link(file, directory=directory, deadline=deadline)
 
     async def download(
         self,

@@ -25,6 +25,7 @@ import httpx
 
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
 from ..redaction import unsigned
+from . import bodies
 from .addresses import Place, checked, trusted_with_key
 from .exchange import CONNECT
 from .patience import patiently
@@ -96,15 +97,12 @@ class _Arrival:
     received: int = 0
     size: int | None = None
     mark: str | None = None
-    encoded: bool = False  # compressed against our wish: offsets mean nothing then
 
     async def go_on(self) -> None:
         """Fetch what is still missing. Raises HubUnavailable with `retry` where going on again may help."""
         left = self.until - self.transport.clock.monotonic()
         if left <= 0:
             raise HubUnavailable("The time for the download ran out.", retry=False)
-        if self.encoded:
-            self._restart()
         with anyio.move_on_after(left) as limit, discreet(self.transport.api_key):
             try:
                 async with self._answer() as response:
@@ -188,6 +186,10 @@ class _Arrival:
             raise HubUnavailable("The result changed while it was fetched.")
         if response.status_code not in (200, 206):
             raise self._refused(response)
+        if packed := bodies.encodings(response):
+            raise HubUnavailable(
+                f"The result is packed in {', '.join(packed)[:60]}, though it was asked for as it is.", retry=False
+            )
         if response.status_code == 200:
             self._restart()
         elif not self._continues(response):
@@ -196,11 +198,10 @@ class _Arrival:
             raise HubUnavailable(
                 "The answer is another part of the result than was asked for.", retry=not asked_for_all
             )
-        self.encoded = response.headers.get("content-encoding", "identity") != "identity"
-        self.size = None if self.encoded else _size(response, self.received)
+        self.size = _size(response, self.received)
         self.mark = _mark(response)
         self._bounded(self.size or 0)
-        async for chunk in response.aiter_bytes():
+        async for chunk in bodies.raw(response):
             self._bounded(self.received + len(chunk))
             with _disk(self.path):
                 await anyio.to_thread.run_sync(self.file.write, chunk)
@@ -223,7 +224,7 @@ class _Arrival:
         with _disk(self.path):
             self.file.seek(0)
             self.file.truncate()
-        self.received, self.size, self.mark, self.encoded = 0, None, None, False
+        self.received, self.size, self.mark = 0, None, None
 
     def _bounded(self, size: int) -> None:
         if size > self.max_bytes:

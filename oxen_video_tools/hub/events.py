@@ -6,6 +6,7 @@ breaks, or stays silent though the hub sends a keep-alive every 15 s, is opened 
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
@@ -16,8 +17,8 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from ..errors import HubUnavailable, RateLimited
 from ..redaction import redact
-from . import values
-from .exchange import CONNECT
+from . import bodies, values
+from .exchange import CONNECT, error_page
 from .patience import jittered
 from .records import Completion, status
 from .refusals import Reply, refusal
@@ -27,7 +28,7 @@ from .wirelog import discreet
 COMPLETED = "media_generation_completed"
 SILENCE = 45.0  # seconds: three keep-alives missed
 SHORTEST, LONGEST = 0.5, 60.0  # seconds between connections
-LARGEST = 2**20  # characters of one event
+LARGEST = 2**18  # characters of one event
 log = logging.getLogger(__name__)
 OnOpen = Callable[[], None]
 
@@ -76,7 +77,7 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
         response = await transport.fresh.send(request, stream=True)
     try:
         if response.status_code != 200:
-            content = (await response.aread())[:LARGEST]
+            content = await error_page(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
             raise refusal(
                 Reply(response.status_code, content, headers),
@@ -84,6 +85,8 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
                 now=transport.clock.time(),
                 secret=transport.api_key,
             )
+        if bodies.encodings(response):
+            raise httpx.DecodingError("the event stream is packed, which was not asked for")
         if on_open is not None:
             on_open()
         async with aclosing(EventSource(cast(httpx.Response, _Bounded(response))).aiter_sse()) as events:
@@ -98,7 +101,6 @@ class _Bounded:
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
-        response.encoding = "utf-8"  # server-sent events are, whatever the header says
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -106,7 +108,10 @@ class _Bounded:
 
     async def aiter_text(self) -> AsyncIterator[str]:
         held, first = 0, True
-        async for text in self._response.aiter_text():
+        # Server-sent events are UTF-8, whatever the header says.
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        async for piece in bodies.raw(self._response):
+            text = decoder.decode(piece)
             if first:
                 text, first = text.removeprefix("\ufeff"), not text
             held = 0 if "\n\n" in text or "\r\n\r\n" in text else held + len(text)

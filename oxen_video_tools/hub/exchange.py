@@ -10,9 +10,11 @@ from typing import Any
 import anyio
 import httpx
 
+from . import bodies
 from .refusals import Reply
 
 BeforeSend = Callable[[], Awaitable[None]]
+LARGEST_PAGE = 2**18  # bytes of an answer with an error that are read
 CONNECT = 10.0  # seconds for opening a connection
 STILL = 0.5  # seconds that `before_send` may take on a kept connection: beyond it the hub may have closed it meanwhile
 # httpx raises these before a byte of the request has left.
@@ -75,8 +77,13 @@ class NoAnswerError(Exception):
     begun: bool
 
 
-async def exchange(client: httpx.AsyncClient, request: httpx.Request, one: Try, *, left: float, largest: int) -> Reply:
-    """An answer. left: seconds for all of it.  largest: bytes. Raises NoAnswerError, or what `before_send` does."""
+async def exchange(
+    client: httpx.AsyncClient, request: httpx.Request, one: Try, *, left: float, largest: int, usual: int
+) -> Reply:
+    """An answer. left: seconds for all of it.  largest, usual: bytes, see `bodies.whole`.
+
+    Raises NoAnswerError, or what `before_send` does.
+    """
     if left <= 0:
         raise NoAnswerError("the time for it ran out", begun=False)
     request.extensions["timeout"] = httpx.Timeout(left, connect=min(CONNECT, left)).as_dict()
@@ -86,7 +93,7 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, one: Try, 
         await one.begin()
     with anyio.move_on_after(left):
         try:
-            return await _whole(client, request, largest)
+            return await _whole(client, request, largest, usual)
         except HeldTooLongError:
             raise NoAnswerError("the connection was kept waiting for too long", begun=False) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
@@ -97,15 +104,21 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, one: Try, 
     raise NoAnswerError(f"none within {left:.0f} s", one.begun)
 
 
-async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int) -> Reply:
+async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int, usual: int) -> Reply:
     response = await client.send(request, stream=True)
     try:
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > largest:
-                raise httpx.DecodingError(f"the answer is larger than {largest} bytes")
+        content = await (
+            bodies.whole(response, largest=largest, usual=usual) if response.is_success else error_page(response)
+        )
     finally:
         await response.aclose()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, bytes(content), headers)
+    return Reply(response.status_code, content, headers)
+
+
+async def error_page(response: httpx.Response) -> bytes:
+    """The beginning of an answer whose status says enough; nothing where it is packed in a way that is not read."""
+    try:
+        return await bodies.whole(response, largest=LARGEST_PAGE, cut=True)
+    except httpx.DecodingError:
+        return b""

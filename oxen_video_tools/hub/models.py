@@ -13,7 +13,11 @@ from . import values
 
 @dataclass(frozen=True)
 class Pricing:
-    """A model's rates in US dollars; `by_resolution` keys are in lower case."""
+    """A model's rates in US dollars; keys of tables are in lower case.
+
+    cost_per_image_grid: quality → size → US dollars.  cost_per_credit: for `per_provider_credit`; nothing says
+    how many credits a result takes.
+    """
 
     method: str | None = None
     cost_per_second: Decimal | None = None
@@ -21,6 +25,8 @@ class Pricing:
     cost_per_second_with_audio: Decimal | None = None
     cost_per_second_high_res: Decimal | None = None
     cost_per_image: Decimal | None = None
+    cost_per_image_grid: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    cost_per_credit: Decimal | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -36,13 +42,20 @@ class Pricing:
             cost_per_second_with_audio=values.money(told.get("cost_per_second_with_audio")),
             cost_per_second_high_res=values.money(told.get("cost_per_second_high_res")),
             cost_per_image=values.money(told.get("cost_per_image")),
+            cost_per_image_grid=_grid(told.get("cost_per_image_grid")),
+            cost_per_credit=values.money(told.get("cost_per_credit")),
             raw=told,
         )
 
 
+def _grid(told: Any) -> Mapping[str, Mapping[str, Decimal]]:
+    rows = ((quality.lower(), values.moneys(row)) for quality, row in values.mapping(told).items())
+    return {quality: row for quality, row in rows if row}
+
+
 @dataclass(frozen=True)
 class VideoModel:
-    """A model as the hub lists it. inputs, outputs: "text", "image", "video", "audio"."""
+    """A model as the hub lists it, of videos or of images. inputs, outputs: "text", "image", "video", "audio"."""
 
     id: str
     name: str
@@ -59,7 +72,17 @@ class VideoModel:
         """Whether it can be asked for a video. The endpoint decides where the capabilities are not told."""
         if self.outputs:
             return "video" in self.outputs
-        return (self.endpoint or "").rstrip("/").endswith("videos/generate")
+        return self._ends("videos/generate")
+
+    @property
+    def makes_image(self) -> bool:
+        """Whether it can be asked for a picture. The endpoint decides where the capabilities are not told."""
+        if self.outputs:
+            return "image" in self.outputs
+        return self._ends("images/generate") or self._ends("images/edit")
+
+    def _ends(self, path: str) -> bool:
+        return (self.endpoint or "").rstrip("/").endswith(path)
 
     @classmethod
     def parse(cls, raw: Any) -> VideoModel:
@@ -85,8 +108,8 @@ class VideoModel:
         )
 
 
-def video_models(raw: Any) -> list[VideoModel]:
-    """The video models of a list, in either of its forms; entries without an id are left out.
+def media_models(raw: Any) -> list[VideoModel]:
+    """The models of a list that make videos or pictures, in either of its forms; entries without an id are left out.
 
     Raises HubUnavailable for what is no list.
     """
@@ -95,4 +118,4 @@ def video_models(raw: Any) -> list[VideoModel]:
     if listed is None:
         raise HubUnavailable("The hub answered no list of models.", retry=False)
     named = (one for one in values.mappings(listed) if values.text(values.first(one.get("id"), one.get("name"))))
-    return [model for model in map(VideoModel.parse, named) if model.makes_video]
+    return [model for model in map(VideoModel.parse, named) if model.makes_video or model.makes_image]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ..errors import HubUnavailable
 from ..redaction import redact
 from . import values
-from .answers import Answer, ResultVideo
+from .answers import Answer, ResultImage, ResultVideo
 from .models import Pricing, VideoModel
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "HistoryPage",
     "Listing",
     "Pricing",
+    "ResultImage",
     "ResultVideo",
     "Status",
     "VideoModel",
@@ -47,7 +48,18 @@ _STATUS: dict[str, Status] = {
 _OWN = frozenset(
     (
         *("generation_id", "id", "model", "model_name", "media_type", "status", "namespace", "cost", "generation"),
-        *("result_url", "url", "video_url", "videos", "result", "error", "error_message", "error_retryable"),
+        *(
+            "result_url",
+            "url",
+            "video_url",
+            "image_url",
+            "videos",
+            "images",
+            "result",
+            "error",
+            "error_message",
+            "error_retryable",
+        ),
         *("enqueued_at", "started_at", "completed_at", "created_at", "inserted_at", "updated_at"),
     )
 )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 
 from ..errors import (
@@ -64,6 +65,10 @@ class Reply:
 
     def json(self) -> Any:
         """The JSON value, or Ellipsis."""
+        return self._payload
+
+    @cached_property
+    def _payload(self) -> Any:
         return values.parsed(self.content)
 
 
@@ -188,21 +193,54 @@ def after_paying(
 ) -> OxenError:
     """The error for an answer to a paid request that brought no result.
 
-    A refusal has its own kind and nothing was spent: a 4xx other than 408 and 425, a 2xx that names a known error, and
-    a 301, 307 or 308, which say that the request was not carried out here. All else is SubmissionUnclear.
+    A refusal has its own kind and nothing was spent: a 4xx other than 408 and 425, a 301, 307 or 308, which say that
+    the request was not carried out here, and a 2xx with a non-empty `error` that names nothing which was made. All else
+    is SubmissionUnclear: a 2xx is no refusal by its words alone.
     """
+    payload = reply.json()
     error = refusal(reply, what, now=now, secret=secret)
     refused = 400 <= reply.status < 500 and reply.status not in (408, 425)
     refused = refused or reply.status in _ELSEWHERE
-    refused = refused or (reply.is_success and known(reply.json(), reply.content) is not None)
+    if reply.is_success:
+        refused = _says_something(values.mapping(payload).get("error")) and not _names_a_result(payload)
     if refused:
+        if reply.is_success and type(error) is HubUnavailable:
+            error.fix = "The hub refused it with these words, and nothing was spent. Read them before you call again."
         return error
-    said = f": {error.message}" if spoken(reply.json(), reply.content) else "."
+    said = f": {error.message}" if spoken(payload, reply.content) else "."
     return SubmissionUnclear(
         f"The hub answered {reply.status} to {what}, so nobody knows whether it took the job{said}",
         sent=sent,
         status_code=reply.status,
     )
+
+
+def _says_something(error: Any) -> bool:
+    """Whether an `error` is more than an empty form."""
+    if isinstance(error, str):
+        return bool(error.strip())
+    if isinstance(error, dict):
+        return any(map(_says_something, error.values()))
+    if isinstance(error, list):
+        return any(map(_says_something, error))
+    return bool(error)
+
+
+_RESULTS = ("generation_id", "generation_ids", "id", "video_url", "result_url", "b64_json")
+
+
+def _names_a_result(payload: Any) -> bool:
+    """Whether an answer names a generation or its result, anywhere in it."""
+    left = [payload]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            if any(_says_something(one.get(name)) for name in _RESULTS):
+                return True
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return False
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

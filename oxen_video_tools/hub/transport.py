@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -43,9 +44,10 @@ T = TypeVar("T")
 LARGE = 2**20  # bytes
 KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
 AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
-LARGEST_ANSWER = 64 * 2**20  # bytes of JSON
+LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
+log = logging.getLogger(__name__)
 
 
 def default_user_agent() -> str:
@@ -209,7 +211,7 @@ class Transport:
                         reply = await self._exchange(client, request, Try(), until, LARGEST_ANSWER)
             except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
-            payload = reply.json()
+            payload = await _parsed(reply)
             if reply.status == 204 or (reply.is_success and not reply.content.strip()):
                 return {}
             if reply.is_success and payload is not ... and not carries_error(payload):
@@ -282,11 +284,18 @@ class Transport:
     ) -> Reply:
         one.traced = self.inner is None
         with discreet(self.api_key):
-            reply = await exchange(client, request, one, left=until - self.clock.monotonic(), largest=largest)
+            reply = await exchange(
+                client, request, one, left=until - self.clock.monotonic(), largest=largest, usual=LARGEST_ANSWER
+            )
         told = http_date(reply.headers.get("date", ""))
         if told is not None:
             self._told = [*self._told[:1], (told, self.clock.monotonic())]
         return reply
+
+
+async def _parsed(reply: Reply) -> Any:
+    """Its JSON; a large one is read in a thread."""
+    return await anyio.to_thread.run_sync(reply.json) if len(reply.content) > LARGE else reply.json()
 
 
 async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T | None:
@@ -294,7 +303,11 @@ async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T 
 
     def read() -> T | None:
         payload = reply.json() if reply.is_success else ...
-        return None if payload is ... else understand(payload)
+        try:
+            return None if payload is ... else understand(payload)
+        except Exception:  # it may be paid: an answer that can't be read must not look like one that never came
+            log.exception("An answer to a paid request could not be read")
+            return None
 
     return await anyio.to_thread.run_sync(read) if len(reply.content) > LARGE else read()
 
@@ -304,4 +317,5 @@ def _heals(error: OxenError) -> bool:
 
 
 def _never_arrived(error: OxenError) -> bool:
-    return isinstance(error, (NeverOpened, RateLimited))
+    """Only where nothing can have been taken: after a 2xx, whatever its words, nothing is sent again."""
+    return isinstance(error, NeverOpened) or (isinstance(error, RateLimited) and error.status_code == 429)

@@ -38,7 +38,7 @@ class LocalFile:
     name: str
     kind: Kind
     media_type: str
-    content: bytes
+    content: bytes = field(repr=False)
     sha256: str
 
 
@@ -47,21 +47,24 @@ def read(path: Path) -> LocalFile:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputUnreadable(f"{path} is no regular file.")
-            what = sniffed(file.read(ENOUGH))
-            if what is None:
-                raise InputUnreadable(f"{path} is no image, video or sound.")
-            kind, media_type = what
-            file.seek(0)
-            content = file.read(LARGEST[kind] + 1)
+            content = file.read(max(LARGEST.values()) + 1)
     except OSError as error:
         raise InputUnreadable(f"{path} can't be read: {error.strerror or error}.") from None
+    return local_file(str(path), content)
+
+
+def local_file(path: str, content: bytes) -> LocalFile:
+    """A file whose content was read already. Raises InputUnreadable for what is too large or no media."""
+    what = sniffed(content[:ENOUGH])
+    if what is None:
+        raise InputUnreadable(f"{path} is no image, video or sound.")
+    kind, media_type = what
     if len(content) > LARGEST[kind]:
         limit = LARGEST[kind] // MB
         raise InputUnreadable(f"{path} is larger than {limit} MB, the limit for {kind} inputs.", fix="Make it smaller.")
-    name = _NAME.sub("-", path.name).strip("-.") or kind
+    name = _NAME.sub("-", Path(path).name).strip("-.") or kind
     return LocalFile(name[-100:], kind, media_type, content, hashlib.sha256(content).hexdigest())
 
 
@@ -92,9 +95,9 @@ class Workbench:
     _account: Account | None = field(default=None, init=False, repr=False)
     _busy: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary, init=False, repr=False)
 
-    async def link(self, path: Path, *, directory: str, deadline: float) -> str:
+    async def link(self, path: Path | LocalFile, *, directory: str, deadline: float) -> str:
         """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
-        file = await anyio.to_thread.run_sync(read, path)
+        file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read, path)
         if self._account is None:
             self._account = await account(self.transport)
         namespace = self._account.username
@@ -169,7 +172,7 @@ async def _presigned(transport: Transport, namespace: str, asset: str) -> str:
 
 
 async def to_repository(
-    transport: Transport, path: Path, *, repo: str, branch: str, directory: str, deadline: float
+    transport: Transport, path: Path | LocalFile, *, repo: str, branch: str, directory: str, deadline: float
 ) -> str:
     """A lasting link to `path` in the versioned repository `namespace/name`, made (private) if it is not there.
 
@@ -178,7 +181,7 @@ async def to_repository(
     namespace, _, name = repo.partition("/")
     if not namespace or not name or "/" in name:
         raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
-    file = await anyio.to_thread.run_sync(read, path)
+    file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read, path)
     author = await account(transport)
     await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
     folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urljoin
 
+MOST_VALUES = 500_000  # in one JSON text; a list of 8 MiB holds about half as many
 _MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
 
 
@@ -19,11 +20,20 @@ def unreadable(content: bytes | str) -> bool:
 
 
 def parsed(content: bytes | str) -> Any:
-    """The JSON value; Ellipsis (which no JSON is) where there is none."""
+    """The JSON value; Ellipsis (which no JSON is) where there is none, or one of more than `MOST_VALUES` values."""
+    if _values_in(content) > MOST_VALUES:
+        return ...
     try:
         return json.loads(content)
     except (ValueError, RecursionError):  # RecursionError: ten thousand brackets
         return ...
+
+
+def _values_in(content: bytes | str) -> int:
+    """How many values it can hold at most: millions of empty lists fit into a few megabytes."""
+    if isinstance(content, str):
+        return sum(content.count(mark) for mark in ",[{")
+    return sum(content.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def text(value: Any) -> str | None:
@@ -112,11 +122,12 @@ def name(value: Any) -> str | None:
 def link(record: Mapping[str, Any], base_url: str = "") -> str | None:
     """Where the result lies, wherever the answer says it; a relative link is made whole."""
     result = record.get("result")
-    clips = mappings(record.get("videos"))
+    clips = mappings(record.get("videos")) or mappings(record.get("images"))
     found = (
         record.get("result_url"),
         record.get("url"),
         record.get("video_url"),
+        record.get("image_url") if record.get("media_type") == "image" else None,
         clips[0].get("url") if clips else None,
         mapping(result).get("url"),
     )

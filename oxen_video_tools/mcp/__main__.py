@@ -41,6 +41,10 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
         if asked and asked.config:
             from .clients import print_block
 
+            if asked.http:
+                from .clients import print_http_block
+
+                return partial(print_http_block, asked.config, asked.host, asked.port, Options.read().token)
             return partial(print_block, asked.config, sandbox=asked.sandbox)
         settings = Settings.read(sandbox=True if asked and asked.sandbox else None)
         options = Options.read(log=asked.log if asked else None)
@@ -52,8 +56,9 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
 
         return partial(serve, settings, options, host=asked.host, port=asked.port)
     from .server import build_server
+    from .stdio import run_stdio
 
-    return build_server(settings=settings, options=options).run
+    return partial(run_stdio, build_server(settings=settings, options=options))
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
@@ -64,7 +69,8 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     parser = ArgumentParser(
         prog="oxen-video-mcp",
         description="Video generation with Oxen.ai as an MCP server. Without options it speaks over stdio.",
-        epilog="The key is read from OXEN_API_KEY; OXEN_VIDEO_SANDBOX=1 needs none. Over HTTP each caller brings one.",
+        epilog="The key is read from OXEN_API_KEY; OXEN_VIDEO_SANDBOX=1 needs none. Over HTTP each caller "
+        "brings one, or on this machine the server's token, which --http --config CLIENT prints.",
     )
     parser.add_argument("--http", action="store_true", help="serve streamable HTTP at /mcp instead of stdio")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind, with --http (default: %(default)s)")

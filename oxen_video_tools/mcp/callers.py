@@ -2,16 +2,17 @@
 
 Over stdio there is one caller: the person who started the server, with the key of its process. Over HTTP every
 caller brings an Oxen key; what one key asked for is seen, waited for, cancelled and paid by that key alone, because
-each has a studio of its own. A request without a key never falls back to the process's key, unless `http.py` has said
-that it may (`LOCAL` in the request's scope).
+each has a studio of its own. A request without a key never falls back to the process's key: either it proves with the
+server's token that it comes from the owner (`LOCAL`), or the operator lends the key to everybody (`GUEST`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,38 +24,80 @@ if TYPE_CHECKING:
 
 SCOPE = "oxen_video_tools.caller"  # where `http.py` leaves the caller in a request's ASGI scope
 LONGEST_KEY = 4096  # bytes; nobody's key is longer
+PREFIX = "oxv_"  # of the server's own token; no key of the hub's begins like that
+HOW = (
+    "Send your own Oxen API key as `Authorization: Bearer <key>` or `X-Oxen-Api-Key: <key>`. On the machine of the "
+    "server: its token, as `Authorization: Bearer oxv_…`; `oxen-video mcp --http --config claude-code` prints it."
+)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """key: the caller's Oxen key; None for whoever runs this process."""
+    """Who calls, as far as it was proven.
+
+    key: the caller's Oxen key, which pays; None: the key of this process does.
+    local: may name paths of this machine. Only stdio and the server's own token prove that.
+    """
 
     key: str | None = field(default=None, repr=False)
+    local: bool = False
 
     @property
     def name(self) -> str:
         """For logs, folders and limits: tells callers apart and gives no key away."""
-        return hashlib.sha256(self.key.encode()).hexdigest()[:16] if self.key else "local"
+        if self.key:
+            return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+        return "local" if self.local else "guest"
 
 
-LOCAL = Caller()
+LOCAL = Caller(local=True)  # whoever runs this process
+GUEST = Caller()  # somebody without a credential, where OXEN_VIDEO_MCP_OWN_KEY=1 lends the key of this process
 
 
 def reach(caller: Caller) -> Literal["roots", "nowhere"]:
     """Where this caller's local inputs may lie: a file of this machine is nothing to somebody on another one."""
-    return "roots" if caller == LOCAL else "nowhere"
+    return "roots" if caller.local else "nowhere"
 
 
 OpenStudio = Callable[[Caller], AbstractAsyncContextManager["AsyncStudio"]]
 
 
-def key_in(headers: Mapping[str, str]) -> str | None:
-    """The Oxen key that a request brings: `X-Oxen-Api-Key`, else the bearer token."""
-    key = headers.get("x-oxen-api-key", "").strip()
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    if not key and scheme.lower() == "bearer":
-        key = token.strip()
-    return key if key and len(key) <= LONGEST_KEY and key.isprintable() else None
+def caller_in(headers: Mapping[str, str], token: str | None = None) -> Caller | None:
+    """Who a request proves to come from; None for one without any credential.
+
+    The bearer is the server's own `token` (told by its prefix) or an Oxen key; `X-Oxen-Api-Key` is a key, and wins.
+    Raises Unauthenticated for a credential that is there and can't be used: it is never replaced by another.
+    """
+    bearer = _bearer_in(headers)
+    key = headers.get("x-oxen-api-key")
+    if key is not None and not _usable(key.strip()):
+        raise _refused("X-Oxen-Api-Key holds no usable key.")
+    local = False
+    if bearer is not None and bearer.startswith(PREFIX):
+        if token is None or not hmac.compare_digest(bearer.encode(), token.encode()):
+            raise _refused("This is not the token of this server.")
+        bearer, local = None, True
+    paying = key.strip() if key is not None else bearer
+    return Caller(paying, local) if local or paying else None
+
+
+def _bearer_in(headers: Mapping[str, str]) -> str | None:
+    sent = headers.get("authorization")
+    if sent is None:
+        return None
+    scheme, _, bearer = sent.strip().partition(" ")
+    bearer = bearer.strip()
+    if scheme.lower() != "bearer" or not _usable(bearer):
+        raise _refused("The Authorization header holds no usable bearer.")
+    return bearer
+
+
+def _usable(key: str) -> bool:
+    return bool(key) and len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()
+
+
+def _refused(message: str) -> Unauthenticated:
+    return Unauthenticated(message, fix=HOW, status_code=401, charged="no")
 
 
 def caller_of(request: Any) -> Caller:
@@ -64,13 +107,18 @@ def caller_of(request: Any) -> Caller:
     caller = request.scope.get(SCOPE)
     if isinstance(caller, Caller):
         return caller
-    key = key_in(request.headers)
-    if key is None:
-        raise Unauthenticated(
-            "This server needs your own Oxen API key with every request.",
-            fix="Send it as `Authorization: Bearer <key>` or as `X-Oxen-Api-Key: <key>`.",
-        )
-    return Caller(key)
+    caller = caller_in(request.headers)  # served without the gate: nobody has the server's token
+    if caller is None:
+        raise nobody()
+    return caller
+
+
+def nobody() -> Unauthenticated:
+    """The refusal of a request without any credential."""
+    return _refused("This server needs to know who calls.")
+
+
+async def _believed(_: Caller) -> None: ...
 
 
 @dataclass
@@ -84,17 +132,20 @@ class Studios:
     """The studio of each caller: opened for the first call that needs it, closed when others need the place.
 
     most: how many may be open at once. Raises RateLimited when all of them are at work.
+    prove: asked before anything is done for a caller; raises Unauthenticated for a key that is nobody's.
     """
 
     def __init__(self, open_studio: OpenStudio, *, most: int = 256) -> None:
         self._open = open_studio
         self._most = most
+        self.prove: Callable[[Caller], Awaitable[None]] = _believed
         self._rooms: OrderedDict[Caller, _Room] = OrderedDict()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def of(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
         """The caller's studio, kept open while the block runs."""
+        await self.prove(caller)
         room = await self._room(caller)
         room.guests += 1
         try:

@@ -1,6 +1,7 @@
 """The blocks that add this server to an assistant: paths absolute, for assistants start servers from anywhere.
 
-`oxen-video-mcp --config claude-desktop | claude-code | cursor | vscode` prints the one for this machine.
+`oxen-video-mcp --config claude-desktop | claude-code | cursor | vscode` prints the one for this machine; with `--http`
+the one that connects to a server that runs.
 """
 
 from __future__ import annotations
@@ -108,6 +109,28 @@ def _vscode(launch: Launch, platform: str) -> Block:
     return Block(_pretty(file), f"{place} of a folder", link)
 
 
+def http_block(client: str, address: str, token: str, *, platform: str = sys.platform) -> Block:
+    """The block that connects a client to a server at `address` (without `/mcp`) with its token.
+
+    Raises InvalidRequest for a client that can't.
+    """
+    header = {"Authorization": f"Bearer {token}"}
+    entry: dict[str, object] = {"url": f"{address}/mcp", "headers": header}
+    if client == "claude-code":
+        words = ["claude", "mcp", "add", "--transport", "http", NAME, f"{address}/mcp"]
+        line = f'{" ".join(words)} --header "Authorization: Bearer {token}"'
+        return Block(line, "a terminal")
+    if client == "cursor":
+        place = r"%USERPROFILE%\.cursor\mcp.json" if platform == "win32" else "~/.cursor/mcp.json"
+        return Block(_pretty({"mcpServers": {NAME: entry}}), place)
+    if client == "vscode":
+        place = r".vscode\mcp.json" if platform == "win32" else ".vscode/mcp.json"
+        return Block(_pretty({"servers": {NAME: {"type": "http", **entry}}}), f"{place} of a folder")
+    if client == "claude-desktop":
+        raise InvalidRequest("Claude Desktop starts servers itself, over stdio.", fix="Leave out --http.")
+    raise InvalidRequest(f"Unknown client: {client}.", fix=f"Known are {', '.join(CLIENTS)}.")
+
+
 def _pretty(value: object) -> str:
     return json.dumps(value, indent=2)
 
@@ -119,3 +142,26 @@ def print_block(client: str, *, sandbox: bool = False) -> None:
     print(made.text)
     if made.link:
         print(f"Or open this link: {made.link}", file=sys.stderr)
+
+
+def print_http_block(client: str, host: str, port: int, token: str | None) -> None:
+    """The same for a server that `--http` runs on this machine. token: the one that is set; else the kept one."""
+    from .local_token import kept_token, token_file
+
+    named = f"[{host}]" if ":" in host else host
+    try:
+        sent = token or kept_token()
+        if client == "claude-code" and sys.platform != "win32":  # a shell keeps what is typed into it
+            sent = "$OXEN_VIDEO_MCP_TOKEN" if token else f"$(cat {shlex.quote(str(token_file()))})"
+        made = http_block(client, f"http://{named}:{port}", sent)
+    except InvalidRequest as error:
+        sys.exit(f"{error.message} {error.fix}")
+    print(f"Paste into {made.place}:", file=sys.stderr)
+    print(made.text)
+
+
+def print_how_to_connect(address: str, token: str) -> None:
+    """When a server with a token starts in a terminal: the client block with the header, and the page's link."""
+    entry = {"type": "http", "url": f"{address}/mcp", "headers": {"Authorization": f"Bearer {token}"}}
+    print(_pretty({"mcpServers": {NAME: entry}}), file=sys.stderr)
+    print(f"In a browser: {address}/?token={token}", file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotInstalled
 from ..settings import HUB, Settings
-from .callers import LOCAL, Caller
+from .callers import Caller
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -32,19 +32,22 @@ class Doors:
 
     def __call__(self, caller: Caller) -> AbstractAsyncContextManager[AsyncStudio]:
         """The caller's studio."""
-        return self._own() if self._own and caller == LOCAL else self._studio(caller)
+        return self._own() if self._own and caller.key is None else self._studio(caller)
 
     @asynccontextmanager
     async def _studio(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
         from ..studio import AsyncStudio
 
-        settings = await self._with_a_hub()
-        if caller != LOCAL:
+        settings = await self.with_a_hub()
+        if caller.key is not None:
+            settings = replace(settings, api_key=caller.key)
+        if not caller.local:
             settings = as_seen_from_afar(settings, caller)
         async with AsyncStudio(settings) as studio:
             yield studio
 
-    async def _with_a_hub(self) -> Settings:
+    async def with_a_hub(self) -> Settings:
+        """The settings, with the address of the sandbox where one is wanted; it is started on first use."""
         if not (self._settings.sandbox and self._settings.base_url == HUB):
             return self._settings
         async with self._opening:
@@ -67,7 +70,5 @@ def _started() -> Any:
 
 
 def as_seen_from_afar(settings: Settings, caller: Caller) -> Settings:
-    """The settings for a caller over the network: its own key, no file of this machine, a folder of its own."""
-    return replace(
-        settings, api_key=caller.key, input_roots=(), output_dir=settings.videos_folder / "callers" / caller.name
-    )
+    """The settings for a caller over the network: no file of this machine, a folder of its own."""
+    return replace(settings, input_roots=(), output_dir=settings.videos_folder / "callers" / caller.name)

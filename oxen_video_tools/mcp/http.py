@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from mcp.server import MCPServer
@@ -18,15 +21,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..settings import Settings
+from .clients import print_how_to_connect
+from .connections import bounded_protocol
 from .ending import closing_on_signals
 from .gate import Gate
+from .local_token import kept_token
 from .logs import announce
 from .options import LOOPBACK_HOSTS, Options
+from .pages import Start, WithToken
 from .playing import Playing
 from .server import build_server, serving
 from .service import Service
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
+MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
 IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgotten
 
 
@@ -34,7 +42,6 @@ def http_app(
     settings: Settings | None = None,
     options: Options | None = None,
     *,
-    here: bool = False,
     graft: Callable[[MCPServer[Service]], None] | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
@@ -43,7 +50,6 @@ def http_app(
     """The ASGI app, for uvicorn or to be mounted. MCP is at `/mcp`, health at `/healthz` and `/readyz`,
     links that last at `/v/{id}`.
 
-    here: the app is bound to loopback, so callers on this machine may use the process's own key.
     graft: adds tools, prompts and resources of your own to the server.
     event_store, retry_interval: for streams of the old protocol that clients resume; see the SDK.
     server: what `build_server` takes.
@@ -63,13 +69,19 @@ def http_app(
         retry_interval=retry_interval,
     )
     manager = mcp.session_manager
-    gate = Gate(manager.handle_request, options, clock=service.clock, here=here, free=service.settings.sandbox)
+    allowed = guarded(options)
+    # the SDK keeps a session's owner to itself; tests hold that it is still there
+    gate = Gate(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with manager.run():
-            with closing_on_signals(service):
-                yield
+            sweeping = asyncio.create_task(service.folders.sweep())
+            try:
+                with closing_on_signals(service):
+                    yield
+            finally:
+                sweeping.cancel()
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -80,6 +92,8 @@ def http_app(
         return JSONResponse({"status": "ready"})
 
     routes = [Route("/mcp", endpoint=gate), Route("/healthz", healthy), Route("/readyz", ready)]
+    if options.token:
+        routes.append(Route("/", WithToken(Start(service), options.token, allowed)))
     if service.links is not None:
         routes.append(Route("/v/{id}", Playing(service, service.links).__call__))
     return Starlette(
@@ -113,8 +127,15 @@ def _cross_origin(options: Options) -> Middleware:
 
 
 def serve(settings: Settings, options: Options, *, host: str, port: int) -> None:
-    """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which."""
+    """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which.
+
+    Bound to loopback the server has a token of its own, kept in a file; anywhere else only where one is set.
+    Raises InvalidRequest for a token file that others can read.
+    """
     import uvicorn
+
+    if is_loopback(host) and options.token is None:
+        options = replace(options, token=kept_token())
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -122,9 +143,15 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
             for server in self.servers:
                 for socket in server.sockets:
                     named = f"[{host}]" if ":" in host else host
-                    announce("MCP over HTTP", address=f"http://{named}:{socket.getsockname()[1]}/mcp")
+                    bound = socket.getsockname()[1]
+                    address = f"http://{named}:{bound}"
+                    announce("MCP over HTTP", address=f"{address}/mcp")
+                    if options.token and sys.stderr.isatty():
+                        print_how_to_connect(address, options.token)
+                    elif options.token:  # what is kept as a log holds no token
+                        announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
-    app = http_app(settings, options, here=is_loopback(host))
+    app = http_app(settings, options)
     config = uvicorn.Config(
         app,
         host=host,
@@ -133,6 +160,11 @@ def serve(settings: Settings, options: Options, *, host: str, port: int) -> None
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        http=bounded_protocol(
+            most=options.connections + MARGIN, per_address=options.address_connections, proxies=options.proxies
+        ),
+        ws="none",
+        limit_concurrency=options.connections,
         timeout_graceful_shutdown=GRACE,
     )
     Announced(config).run()

@@ -19,7 +19,7 @@ from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestStat
 from ..errors import InvalidRequest, NotFound
 from ..tools.words import FILE, KEEP
 from .approval import stretched
-from .callers import LOCAL, Caller
+from .callers import GUEST, LOCAL, Caller
 
 if TYPE_CHECKING:
     from ..studio.ledger import Ledger
@@ -83,8 +83,8 @@ class Links:
         )
         if not made:
             raise NotFound("There is no such link.")
-        if name == LOCAL.name:
-            return LOCAL
+        if name in (LOCAL.name, GUEST.name):
+            return LOCAL if name == LOCAL.name else GUEST
         sealed = await self._opened().run(_read, name)
         if sealed is None:
             raise NotFound("There is no such link any more.")

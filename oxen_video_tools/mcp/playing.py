@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from ..errors import HubUnavailable, OxenError, RateLimited
-from .callers import LOCAL, Caller
+from .callers import Caller
 from .doors import as_seen_from_afar
 from .gate import Pace
 
@@ -65,7 +65,7 @@ def own_file(video: Video, caller: Caller, settings: Settings) -> Path | None:
     """The saved file, if it lies here in the caller's own folder."""
     if video.file is None:
         return None
-    folder = settings.videos_folder if caller == LOCAL else as_seen_from_afar(settings, caller).videos_folder
+    folder = settings.videos_folder if caller.local else as_seen_from_afar(settings, caller).videos_folder
     file = Path(video.file).resolve()
     return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
 

@@ -12,7 +12,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
-from ..errors import OxenError, invalid_arguments
+from ..errors import OxenError, Unauthenticated, foreseen, invalid_arguments
 from ..tools import Call, Reply
 from . import approval
 from .approval import Approval
@@ -90,14 +90,20 @@ def _paid(row: Row) -> Any:
 async def _answered(row: Row, request: Any, ctx: Context[Service], *, approved: bool = False) -> CallToolResult:
     service = ctx.request_context.lifespan_context
     caller = caller_of(ctx.request_context.request)
-    async with (
-        service.studios.of(caller) as studio,
-        reporting(ctx, service.clock) as reporter,
-    ):
-        wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
-        call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
-        reply = await _unless_closing(service, row, studio, request, call)
-    return await shown(service, ctx.request_context.request, reply)
+    try:
+        with foreseen():
+            async with (
+                service.studios.of(caller) as studio,
+                service.folders.room_for(caller, writes=not row.read_only),
+                reporting(ctx, service.clock) as reporter,
+            ):
+                wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
+                call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
+                reply = await _unless_closing(service, row, studio, request, call)
+            return await shown(service, ctx.request_context.request, reply)
+    except Unauthenticated:
+        service.proofs.forget(caller)
+        raise
 
 
 def limits(studio: AsyncStudio) -> tuple[float, float]:

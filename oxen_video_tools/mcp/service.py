@@ -14,8 +14,10 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from ..clock import Clock, SystemClock
 from ..errors import Unauthenticated
 from ..settings import Settings
+from .admission import Proofs, asking_the_hub
 from .callers import Caller, Studios, caller_of
 from .doors import Doors
+from .folders import Folders
 from .options import Options
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _asking: ContextVar[Caller | None] = ContextVar("asking", default=None)
 @dataclass
 class Service:
     """closing: set when the process was told to stop; waits then end with the id.  links: where answers carry links
-    of this server's own.
+    of this server's own.  proofs: whose keys the hub has proven.  folders: what callers keep on this machine.
     """
 
     settings: Settings
@@ -40,8 +42,13 @@ class Service:
     clock: Clock = field(default_factory=SystemClock)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     links: Links | None = None
+    proofs: Proofs = field(init=False)
+    folders: Folders = field(init=False)
 
     def __post_init__(self) -> None:
+        self.proofs = Proofs(asking_the_hub(self.doors.with_a_hub, self.clock), self.clock)
+        self.folders = Folders(self.settings, self.options, self.clock)
+        self.studios.prove = self.proofs.check
         if self.options.public_url:
             from .links import Links
 

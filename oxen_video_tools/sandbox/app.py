@@ -79,6 +79,8 @@ def _routes() -> list[Route]:
     ai = "/api/ai"
     return [
         route("POST", f"{ai}/videos/generate", "generate", generate.generate),
+        route("POST", f"{ai}/images/generate", "generate", generate.generate_image),
+        route("POST", f"{ai}/images/edit", "generate", generate.edit_image),
         route("POST", f"{ai}/queue", "enqueue", queue.enqueue),
         route("GET", f"{ai}/queue", "list", queue.listing),
         route("GET", f"{ai}/queue/{{generation_id}}", "get", queue.one),

@@ -9,27 +9,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from ..clock import Clock, SystemClock
-from .checks import problem
+from .checks import media, problem
 from .events import Events
 from .faults import Faults, Fired
 from .files import Files
 from .models import Model, all_models
 from .pace import Pace
-from .pictures import Pictures
+from .pictures import Pictures, measured
 from .prices import cost
-from .shotlist import ShotList, filled, shot_list
+from .shotlist import Medium, ShotList, filled, shot_list, source_of
 from .store import ACTIVE, TERMINAL, Job, Store
 from .words import MODERATED, NO_CREDITS
 
+_TAKES = 4  # pictures that equal requests get in turn
 _GLANCE = 0.5  # seconds between looks at jobs that another process may have ended
 
 
@@ -48,6 +50,7 @@ class Options:
     parallel: int = 200
     lifetime: float = 3600.0
     keep_alive: float = 15.0
+    fetch: Callable[[str], bytes | None] | None = None
 
 
 class Backlot:
@@ -91,10 +94,45 @@ class Backlot:
             return Decimal(0)
         return cost(model.listed["pricing"], words, seconds)
 
-    def shots(self, model: Model, body: Mapping[str, Any]) -> ShotList:
-        return shot_list(model, body, lines=self.options.picture_height)
+    def shots(self, model: Model, body: Mapping[str, Any], take: int = 0) -> ShotList:
+        source = source_of(model, body)
+        measured = self._measured(source) if source else None
+        return shot_list(model, body, lines=self.options.picture_height, source=measured, take=take)
+
+    def _measured(self, url: str) -> Medium | None:
+        """Length and size of a video or picture that this sandbox holds or has made."""
+        job = self._made(url)
+        if job is not None:
+            shots = self.shots(self.models[job.model], job.body)
+            return Medium(shots.size, 0.0 if job.media_type == "image" else shots.seconds)
+        return measured(self.files.local(url))
+
+    def _made(self, url: str) -> Job | None:
+        """The job whose result a URL of this sandbox leads to."""
+        path = unquote(urlsplit(url).path) if self.files.is_own(url) else ""
+        job = self.job(Path(path).stem) if "/files/main/" in path else None
+        return job if job is not None and job.status == "succeeded" and self.result_path(job) == path else None
+
+    def _reaches(self, url: str, at: float, kind: str) -> bool:
+        """Whether a model's server could read `url` and finds there what it expects."""
+        if self.files.is_own(url) and "/files/main/" in url:
+            job = self._made(url)
+            fits = job is not None and kind in (job.media_type, "audio" if self.shots_have_sound(job) else "")
+            return fits and self.files.reaches(url, at, kind)
+        return self.files.reaches(url, at, kind)
+
+    def shots_have_sound(self, job: Job) -> bool:
+        return job.media_type == "video" and self.shots(self.models[job.model], job.body).audio
 
     # --- jobs
+
+    async def fetch_inputs(self, model: Model, body: Mapping[str, Any]) -> None:
+        """Read what a request names at other hosts, where the sandbox does that. What is dead fails the job later."""
+        if self.options.fetch is None:
+            return
+        for url, _ in media(model, body):
+            if url.startswith(("http://", "https://")) and not self.files.is_own(url) and not self.files.fetched(url):
+                self.files.keep_fetched(url, await asyncio.to_thread(self.options.fetch, url))
 
     def accept(
         self,
@@ -221,7 +259,7 @@ class Backlot:
             return str(job.faults["fail"])
         if "moderated" in job.faults:
             return MODERATED
-        words = problem(model, job.body, lambda url, kind: self.files.reaches(url, at, kind))
+        words = problem(model, job.body, lambda url, kind: self._reaches(url, at, kind))
         return words or (None if self._affords(self.price(model, job.body)) else NO_CREDITS)
 
     def _affords(self, price: Decimal) -> bool:
@@ -266,8 +304,14 @@ class Backlot:
 
     async def result(self, job: Job) -> Path:
         """The file itself, rendered when it is first asked for."""
-        shots = self.shots(self.models[job.model], job.body)
-        return await (self.pictures.image(shots) if job.media_type == "image" else self.pictures.video(shots))
+        shots = self.shots(self.models[job.model], job.body, self.store.earlier(job) % _TAKES)
+        files = {url: file for url in shots.media if (file := await self._file(url)) is not None}
+        return await self.pictures.made(shots, files, "png" if job.media_type == "image" else "mp4")
+
+    async def _file(self, url: str) -> Path | None:
+        """The medium behind a URL, where this sandbox has it."""
+        job = self._made(url)
+        return self.files.local(url) if job is None else await self.result(job)
 
 
 def _gone(job: Job, now: float) -> bool:

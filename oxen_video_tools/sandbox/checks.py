@@ -17,7 +17,17 @@ from .models import Model
 from .rules import rule_problem
 from .shotlist import filled
 from .shots import shots_problem, single_length_problem
-from .words import BOTH_PROMPTS, NEITHER_PROMPT, UNREADABLE, duration_words, number, one_of, refused
+from .words import (
+    BOTH_PROMPTS,
+    NEITHER_PROMPT,
+    NO_PROMPT_FOR_A_PICTURE,
+    UNREADABLE,
+    duration_words,
+    forbidden,
+    number,
+    one_of,
+    refused,
+)
 
 Readable = Callable[[str, str], bool]
 _TYPES = {
@@ -40,8 +50,9 @@ def problem(model: Model, body: Mapping[str, Any], readable: Readable | None = N
         words = check(model, body)
         if words:
             return words
-    if readable and any(not readable(url, kind) for url, kind in media(model, body)):
-        return UNREADABLE
+    for url, kind in media(model, body) if readable else ():
+        if readable is not None and not readable(url, kind):
+            return forbidden(url) if model.media_type == "image" else UNREADABLE
     return None
 
 
@@ -62,6 +73,9 @@ def _lax_shot(shot: Any) -> Any:
 
 def _prompt_problem(model: Model, body: Mapping[str, Any]) -> str | None:
     prompt, shots = body.get("prompt"), body.get("multi_prompt")
+    if model.media_type == "image":
+        needed = "prompt" in (model.accepts or {}).get("required", ("prompt",))
+        return NO_PROMPT_FOR_A_PICTURE if needed and not str(prompt or "").strip() else None
     if prompt and shots:
         return BOTH_PROMPTS
     if prompt or shots:

@@ -13,7 +13,13 @@ from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from uuid import uuid4
 
+from ..media.sniff import content_type_of
 from .store import Store
+
+_MOST_FETCHED = 1000  # foreign URLs that are remembered
+_LARGEST = 50_000_000  # bytes of one of them
+_PATIENCE = 5.0  # seconds for one of them
+_NO_HOST = (".invalid", ".test", ".example", ".localhost", ".local", ".internal")  # RFC 2606 and the like
 
 EXPIRES, SIGNATURE = "oxen_expires", "oxen_signature"
 
@@ -32,6 +38,7 @@ class Files:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lifetime = lifetime
         self.base_url = ""
+        self._fetched: dict[str, str | None] = {}
 
     def close(self) -> None:
         if self._temporary:
@@ -63,6 +70,16 @@ class Files:
             partial.replace(place)
         return digest
 
+    def fetched(self, url: str) -> bool:
+        """Whether it was tried to fetch a foreign URL."""
+        return url in self._fetched
+
+    def keep_fetched(self, url: str, content: bytes | None) -> None:
+        """What a foreign URL holds; None where it can't be had."""
+        if len(self._fetched) >= _MOST_FETCHED:
+            self._fetched.pop(next(iter(self._fetched)))
+        self._fetched[url] = self.keep(content) if content else None
+
     def path(self, digest: str) -> Path:
         return self.folder / digest
 
@@ -73,13 +90,15 @@ class Files:
     def reaches(self, url: str, now: float, kind: str = "image") -> bool:
         """Whether a model's server could read `url` and finds what it expects.
 
-        Foreign hosts are believed: the sandbox calls nobody.
+        Foreign hosts are believed, unless what they hold was fetched.
 
-        `data:` URIs, paths and private addresses are not: no server of a model's provider could fetch them.
+        `data:` URIs, paths, private addresses and names that can't exist are not: no server of a model's provider could
+        fetch them.
         """
-        if self.is_own(url):
-            local = self.local(url)
-            return self._reaches_own(url, now) and (local is None or kind != "image" or _is_image(local))
+        local = self.local(url)
+        if url in self._fetched or self.is_own(url):
+            reached = local is not None if url in self._fetched else self._reaches_own(url, now)
+            return reached and (local is None or _holds(local, kind))
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
@@ -98,7 +117,10 @@ class Files:
         return self._store.visibility(*found[:2]) == "public" or self.opens(path, parts.query, now)
 
     def local(self, url: str) -> Path | None:
-        """The file behind a URL of an upload here."""
+        """The file behind a URL of an upload here, or behind one that was fetched."""
+        if url in self._fetched:
+            fetched = self._fetched[url]
+            return self.path(fetched) if fetched else None
         found = uploaded(unquote(urlsplit(url).path)) if self.is_own(url) else None
         digest = self._store.file(found) if found else None
         return self.path(digest) if digest else None
@@ -110,6 +132,32 @@ def uploaded(path: str) -> tuple[str, str, str, str] | None:
     if len(parts) == 8 and parts[1:3] == ["api", "repos"] and parts[5] == "file":
         return parts[3], parts[4], parts[6], parts[7]
     return None
+
+
+def fetch(url: str) -> bytes | None:
+    """What a URL holds; None where it can't be had within five seconds, or is larger than 50 MB."""
+    import httpx
+
+    content = bytearray()
+    try:
+        with httpx.stream("GET", url, timeout=_PATIENCE, follow_redirects=True) as answer:
+            if answer.status_code != 200:
+                return None
+            for part in answer.iter_bytes():
+                content += part
+                if len(content) > _LARGEST:
+                    return None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return None
+    return bytes(content)
+
+
+def _holds(path: Path, kind: str) -> bool:
+    """Whether a file is media of this kind; a video may stand for its sound."""
+    if kind == "image":
+        return _is_image(path)
+    told = content_type_of(path) or ""
+    return told.startswith(("audio/", "video/") if kind == "audio" else f"{kind}/")
 
 
 def _is_image(path: Path) -> bool:
@@ -124,7 +172,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_private(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+    if host == "localhost" or host.endswith(_NO_HOST):
         return True
     try:
         return not ipaddress.ip_address(host).is_global

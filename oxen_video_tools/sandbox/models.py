@@ -45,6 +45,15 @@ class Model:
         return next((kind for kind in ("video", "image") if kind in self.listed["capabilities"]["output"]), None)
 
     @property
+    def worked_on_freely(self) -> bool:
+        """Whether a source video may be left out: with one, the model goes on from it at a length of its own."""
+        media = (schema for schema in self.properties.values() if "x-media" in schema)
+        required = (self.accepts or {}).get("required", ())
+        sources = [one for one in media if one["x-media"].get("role") == "source"]
+        named = [name for name, schema in self.properties.items() if schema in sources]
+        return bool(named) and not any(name in required for name in named)
+
+    @property
     def properties(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = (self.accepts or {}).get("properties", {})
         return found

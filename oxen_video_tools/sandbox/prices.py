@@ -26,6 +26,10 @@ _HIGH = ("1080", "1440", "2160", "2k", "4k", "high")
 _STEPS = {"360": 0.5, "480": 0.6, "540": 0.7, "720": 1, "768": 1, "1080": 1.6, "1440": 2, "2160": 3, "2k": 2, "4k": 3}
 _UNPRICED_RATE = Decimal("0.10")
 _IMAGE = 0.03
+_SIZES_OF_PICTURES = {"512": 0.5, "1k": 1, "2k": 2, "4k": 4}
+_QUALITIES = {"low": 0.1, "medium": 1, "high": 4}
+_BY_CREDIT = frozenset({"topazlabs-bloom-2-image", "topazlabs-wonder-3-5-image"})
+_CREDITS = 2  # that a picture takes there; nothing says so beforehand
 
 
 def pricing(model: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -37,7 +41,7 @@ def pricing(model: Mapping[str, Any]) -> dict[str, Any] | None:
     if "text" in output:
         return {"method": "token", "input_cost_per_token": 3e-6, "output_cost_per_token": 1.5e-5, "note": INVENTED}
     if "image" in output:
-        return {"method": "per_image", "cost_per_image": _IMAGE, "note": INVENTED}
+        return _of_pictures(model)
     rate = _DOCUMENTED.get(name) or _invented_rate(name)
     told: dict[str, Any] = {
         "method": "time" if name.startswith("wan-ai-") else "per_video_output_second",
@@ -46,6 +50,26 @@ def pricing(model: Mapping[str, Any]) -> dict[str, Any] | None:
     }
     if name not in _DOCUMENTED:
         told |= _finer(model, rate)
+    return told
+
+
+def _of_pictures(model: Mapping[str, Any]) -> dict[str, Any]:
+    """By picture; by quality and size where the model has both; by the provider's credits for the few that are so."""
+    name = model["id"]
+    if name in _BY_CREDIT:
+        return {"method": "per_provider_credit", "cost_per_credit": 0.08, "note": INVENTED}
+    rate = (1 + hashlib.sha256(name.encode()).digest()[0] % 15) / 100  # 0.01 to 0.15 dollars
+    told: dict[str, Any] = {"method": "per_image", "cost_per_image": rate, "note": INVENTED}
+    properties = (model.get("request_schema") or {}).get("properties", {})
+    sizes = {one: _SIZES_OF_PICTURES.get(str(one).lower()) for one in properties.get("resolution", {}).get("enum", [])}
+    qualities = {one: _QUALITIES.get(str(one).lower()) for one in properties.get("quality", {}).get("enum", ["high"])}
+    if len(sizes) > 2 and None not in (*sizes.values(), *qualities.values()):
+        step = {"high": 1.0} if len(qualities) == 1 else qualities
+        told["cost_per_image_grid"] = {
+            quality: {size: round(rate * (step[quality] or 1) * (factor or 1), 4) for size, factor in sizes.items()}
+            for quality in qualities
+        }
+        told["cost_per_image"] = None
     return told
 
 
@@ -81,8 +105,8 @@ def cost(told: Mapping[str, Any] | None, body: Mapping[str, Any], seconds: float
     """What one generation of `seconds` costs."""
     if told is None:
         return _UNPRICED_RATE * Decimal(str(seconds))
-    if told["method"] == "per_image":
-        return Decimal(str(told["cost_per_image"]))
+    if told["method"] in ("per_image", "per_provider_credit"):
+        return Decimal(str(_of_one_picture(told, body)))
     rate = told["cost_per_second"]
     resolution = body.get("resolution")
     by_resolution = {key.lower(): value for key, value in told.get("cost_per_second_by_resolution", {}).items()}
@@ -93,3 +117,20 @@ def cost(told: Mapping[str, Any] | None, body: Mapping[str, Any], seconds: float
     if body.get("generate_audio") is True:
         rate = max(rate, told.get("cost_per_second_with_audio", rate))
     return (Decimal(str(rate)) * Decimal(str(seconds))).quantize(Decimal("0.0001"))
+
+
+def _of_one_picture(told: Mapping[str, Any], body: Mapping[str, Any]) -> float:
+    count = body.get("num_images", 1)
+    count = count if isinstance(count, int) and count > 0 else 1
+    if told["method"] == "per_provider_credit":
+        return float(told["cost_per_credit"]) * _CREDITS * count
+    grid = told.get("cost_per_image_grid")
+    if not grid:
+        return float(told["cost_per_image"]) * count
+    row = (
+        grid[body.get("quality")]
+        if body.get("quality") in grid
+        else max(grid.values(), key=lambda one: max(one.values()))
+    )
+    size = body.get("resolution")
+    return float(row[size] if size in row else max(row.values())) * count

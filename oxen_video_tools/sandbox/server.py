@@ -20,6 +20,7 @@ from ..clock import Clock, SystemClock
 from .app import build_app
 from .backlot import Backlot, Options
 from .faults import Fault, Faults
+from .files import fetch
 from .pace import Pace, Speed
 from .routes.control import read_ledger
 from .wire import DroppableProtocol
@@ -88,12 +89,14 @@ class Sandbox:
     clock: where the time comes from; only its `time()` is asked, from the sandbox's thread.
     state: an SQLite file (or a folder for one) in which jobs, uploads and charges outlive a restart; files lie beside
     it. None: forgotten.
-    picture_height: an upper bound in pixels for the shorter side of every video, for tests that want them small.
+    picture_height: an upper bound in pixels for the shorter side of every video and picture, for tests.
     credits: US dollars on the account; None is without end.  namespaces: whose `target_namespace` is accepted beside
     `username`; None accepts any.  faults: `Fault`s or their text form; `.faults` changes them at any time, calls being
     counted from then.  seed: for faults with a probability.
     lifetime: seconds for which a signed URL is good.  keep_alive: seconds of silence on the event stream.
     parallel: how many jobs run at once; others wait in the queue.
+    fetch_inputs: read what a request names at other hosts: a dead link then fails the job as the hub's would, and what
+    is read is drawn. Without it links of other hosts are believed. A function stands for the reading itself.
     host: loopback, unless told otherwise: whoever reaches it may use it.  port: 0 takes a free one.
 
     Also `async with`. Raises ValueError for options that can't be, OSError when the port is taken.
@@ -115,6 +118,7 @@ class Sandbox:
         lifetime: float = 3600.0,
         keep_alive: float = 15.0,
         parallel: int = 200,
+        fetch_inputs: bool | Callable[[str], bytes | None] = False,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -130,6 +134,7 @@ class Sandbox:
             parallel=parallel,
             lifetime=lifetime,
             keep_alive=keep_alive,
+            fetch=fetch if fetch_inputs is True else fetch_inputs or None,
         )
         self.faults = Faults(faults, seed=seed)
         self.api_key = api_key or "sandbox-key"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .models import Model
@@ -27,31 +27,113 @@ _LEAST_SIDE, _MOST_SIDE = 64, 3840
 
 
 @dataclass(frozen=True)
+class Medium:
+    """What is known of a medium that a job works on. size: pixels.  seconds: 0 for a picture."""
+
+    size: tuple[int, int]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class ShotList:
-    """shots: (prompt, seconds) of each.  size: pixels.  image: URL of the first frame, where one was given."""
+    """shots: (prompt, seconds) of each.  size: pixels.  image: URL of the first frame, where one was given.
+
+    references: URLs of what shall be seen in it: people, products, places.  source: URL of the video or picture that is
+    worked on.  drawn: from when to when (seconds of the result) something new is drawn; the rest is the source itself.
+    """
 
     shots: tuple[tuple[str, float], ...]
     size: tuple[int, int]
     audio: bool
     seed: int
     image: str | None = None
+    references: tuple[str, ...] = ()
+    source: str | None = None
+    drawn: tuple[float, float] | None = None
 
     @property
     def seconds(self) -> float:
         return sum(seconds for _, seconds in self.shots)
 
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Every URL that has a part in the picture."""
+        return tuple(url for url in (self.image, self.source, *self.references) if url)
 
-def shot_list(model: Model, body: Mapping[str, Any], *, lines: int | None = None) -> ShotList:
-    """lines: an upper bound for the picture's shorter side, for tests that want it small."""
+
+def shot_list(
+    model: Model, body: Mapping[str, Any], *, lines: int | None = None, source: Medium | None = None, take: int = 0
+) -> ShotList:
+    """lines: an upper bound for the picture's shorter side, for tests that want it small.
+
+    source: the video or picture that is worked on, where it can be had: an upscale, a retake, an extension and a
+    reframe have its length and shape.  take: how many equal requests came before: each gets another picture.
+    """
     words = filled(model, body)
     seed = body.get("seed")
-    return ShotList(
+    worked_on = _source(model, body)
+    made = ShotList(
         shots=_shots(model, words),
-        size=size(words.get("aspect_ratio"), words.get("resolution"), lines),
+        size=size(words.get("aspect_ratio"), words.get("resolution") or words.get("size"), lines),
         audio=words.get("generate_audio") is True,
-        seed=seed if isinstance(seed, int) else 0,
+        seed=seed if isinstance(seed, int) else 7919 * take,
         image=_first_frame(model, body),
+        references=tuple(_references(model, body)),
+        source=worked_on,
     )
+    return made if source is None or worked_on is None else _reworked(model, body, words, made, source, lines)
+
+
+def source_of(model: Model, body: Mapping[str, Any]) -> str | None:
+    """URL of the video or picture that a job works on."""
+    return _source(model, body)
+
+
+def _reworked(
+    model: Model,
+    body: Mapping[str, Any],
+    words: Mapping[str, Any],
+    made: ShotList,
+    source: Medium,
+    lines: int | None,
+) -> ShotList:
+    """The same with the length and the size that a result has which is made out of `source`."""
+    prompt = made.shots[0][0]
+    seconds, drawn = _length_of_rework(model, body, words, source.seconds)
+    shape = words.get("aspect_ratio") if "reframe" in model.name or body.get("aspect_ratio") else None
+    factor = re.fullmatch(r"(\d+)x", str(words.get("upscale_factor") or words.get("scale") or ""))
+    resolution = words.get("resolution") or words.get("target_resolution")
+    width, height = source.size
+    if factor:
+        width, height = width * int(factor[1]), height * int(factor[1])
+    elif shape or _names_lines(resolution):
+        short = resolution if _names_lines(resolution) else f"{min(source.size)}p"
+        width, height = size(shape or f"{width}:{height}", short)
+    shrink = min(1.0, (lines or _MOST_SIDE) / min(width, height))
+    return replace(made, shots=((prompt, seconds),), size=(_even(width * shrink), _even(height * shrink)), drawn=drawn)
+
+
+def _length_of_rework(
+    model: Model, body: Mapping[str, Any], words: Mapping[str, Any], seconds: float
+) -> tuple[float, tuple[float, float] | None]:
+    """Seconds of the result, and the stretch of it that is new."""
+    if "extend" in model.name:
+        more = length(words)
+        total = seconds + more
+        return total, (0.0, more) if words.get("mode") == "start" else (seconds, total)
+    if "retake" in model.name:
+        start = float(words.get("retake_start_time") or words.get("start_time") or 0)
+        end = start + float(words.get("retake_duration") or words.get("duration") or seconds)
+        return seconds, (min(start, seconds), min(end, seconds))
+    if model.worked_on_freely or words.get("video_mode") == "reference":  # it is told a length of its own
+        return length(words), None
+    told = body.get("duration") if words.get("video_mode") != "edit" else None
+    return (length(words) if told and length({"duration": told}) and told != "auto" else seconds), None
+
+
+def _names_lines(word: object) -> bool:
+    text = str(word).lower()
+    return re.fullmatch(r"\d{3,4}p?", text) is not None or text in _LINES
 
 
 def filled(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,18 +189,44 @@ def _lines(word: str) -> int:
     return int(found[1]) if found else _LINES.get(word, 720)
 
 
-def _from_the_start(name: str, media: Mapping[str, Any]) -> int:
-    words = f"{name} {media.get('role')}"
-    return 0 if "first" in words or "start" in words else 2 if "last" in words or "end" in words else 1
+def _media_of(model: Model, body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Kind, role and URL of each medium of a request."""
+    for name, schema in model.properties.items():
+        media = schema.get("x-media")
+        if media is not None and body.get(name):
+            value = body[name]
+            for item in value if isinstance(value, list) else [value]:
+                url = _link(item)
+                if url:
+                    yield str(media.get("kind")), f"{name} {media.get('role')}", url
+
+
+def _link(item: object) -> str | None:
+    if isinstance(item, dict):
+        item = next((value for key, value in item.items() if "url" in key and isinstance(value, str)), None)
+    return item if isinstance(item, str) and item else None
+
+
+def _source(model: Model, body: Mapping[str, Any]) -> str | None:
+    """What is worked on: of an image model a picture to upscale or cut out, else a video."""
+    kind = "image" if model.media_type == "image" else "video"
+    return next((url for of, role, url in _media_of(model, body) if of == kind and "source" in role.split()), None)
 
 
 def _first_frame(model: Model, body: Mapping[str, Any]) -> str | None:
-    """The image that a model would start from: a first frame, else the first reference."""
-    roles = {name: schema["x-media"] for name, schema in model.properties.items() if "x-media" in schema}
-    images = [name for name, media in roles.items() if media.get("kind") == "image"]
-    for name in sorted(images, key=lambda name: _from_the_start(name, roles[name])):
-        value = body.get(name)
-        first = value[0] if isinstance(value, list) and value else value
-        if isinstance(first, str) and first:
-            return first
+    """The picture that a video begins with: a first frame, else the first keyframe."""
+    images = [(role, url) for kind, role, url in _media_of(model, body) if kind == "image"]
+    for words in (("first", "start"), ("keyframes",)):
+        for role, url in images:
+            if any(word in role for word in words):
+                return url
     return None
+
+
+def _references(model: Model, body: Mapping[str, Any]) -> Iterator[str]:
+    """Pictures and videos that shall be seen in the result."""
+    first = _first_frame(model, body)
+    for kind, role, url in _media_of(model, body):
+        apart = kind == "audio" or "source" in role.split() or "mask" in role or "control" in role
+        if not apart and url != first:
+            yield url

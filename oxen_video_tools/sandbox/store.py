@@ -151,6 +151,12 @@ class Store:
         row = self._db.execute(f"SELECT COUNT(*) FROM jobs{condition}", values).fetchone()  # noqa: S608
         return int(row[0])
 
+    def earlier(self, job: Job) -> int:
+        """How many jobs asked for the very same before this one did."""
+        same = "SELECT COUNT(*) FROM jobs WHERE model = ? AND body = ? AND number < ?"
+        row = self._db.execute(same, (job.model, _row(job)["body"], job.number)).fetchone()
+        return int(row[0])
+
     def costs(self, status: str) -> Decimal:
         """What all jobs in `status` cost together."""
         rows = self._db.execute("SELECT cost FROM jobs WHERE status = ? AND cost IS NOT NULL", (status,))
@@ -197,9 +203,6 @@ class Store:
             (*branch, len(prefix), prefix),
         ).fetchone()
         return row is not None
-
-    def forget_file(self, place: tuple[str, str, str, str]) -> None:
-        self._db.execute("DELETE FROM files WHERE namespace = ? AND repo = ? AND branch = ? AND path = ?", place)
 
 
 def _condition(where: Mapping[str, object], statuses: tuple[str, ...]) -> tuple[str, list[object]]:

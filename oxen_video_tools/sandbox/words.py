@@ -18,8 +18,14 @@ TEXT_ONLY = ":unsupported_media_type"
 NO_CREDITS = "Insufficient credits"
 
 # Not on Oxen's pages; as other clients have seen it
+NO_PROMPT_FOR_A_PICTURE = "Prompt cannot be empty"  # Oxen docs, image generation: Errors
 UNREADABLE = PREFIX + "Failed to download the file. Please check if the URL is accessible and try again."
 MODERATED = "DataInspectionFailed - Green net check failed for text (input): the content was refused."
+
+
+def forbidden(url: str) -> str:
+    """Oxen docs, image editing: Errors."""
+    return f"{PREFIX}403 Client Error: Forbidden for url: {url}"
 
 
 def refused(name: str, words: str) -> str:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from ..errors import OxenError
 from .ledger.records import LOCAL, Clip, Job
 from .ledger.steps import clips, job_named
+from .reconcile import LONGEST
 
 if TYPE_CHECKING:
     from ..hub import Answer, HubClient
     from .stage import Stage
 
-LONGEST = 1200.0  # seconds that the answer may take (hub docs: 1–15 minutes by model)
 PAUSES = (0.0, 1.0, 3.0)  # seconds between looks for the id
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
         await stage.clock.sleep(pause)
         try:
             found = await _in_history(stage, hub, job)
-        except OxenError as error:  # it is paid: a ledger that fails for a moment must not make it a refused one
-            log.warning("The ids of %s could not be looked up: %s", job.job, error)
+        except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one
+            log.warning("The ids of %s could not be looked up: %s", job.job, type(error).__name__, exc_info=True)
             continue
         if len(found) == count:
             return found

@@ -44,6 +44,17 @@ async def keep(
     Raises GenerationFailed where there is nothing to fetch, NotFound, InputUnreadable for a result that is damaged at
     the hub or a folder that can't be written, HubUnavailable.
     """
+    from .reading import about_a_job
+
+    try:
+        return await _kept(stage, generation_id, filename, on_bytes)
+    except GenerationFailed:
+        raise
+    except OxenError as error:
+        raise await about_a_job(stage, generation_id, error) from error.__cause__
+
+
+async def _kept(stage: Stage, generation_id: str, filename: str | Path | None, on_bytes: OnBytes | None) -> Saved:
     scope = await stage.scope()
     clip = (await stage.ledger.run(clips, scope, [generation_id])).get(generation_id)
     target = place_of(stage, filename)

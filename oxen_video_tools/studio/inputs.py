@@ -10,27 +10,40 @@ import asyncio
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from ..redaction import redact, unsigned
 from .identity import link_name
 from .ledger.records import LOCAL
+from .local_files import MEBI, Files, allowed, fingerprint_of, opened, roots, unreadable
 
 if TYPE_CHECKING:
+    from ..hub.uploads import LocalFile
     from ..settings import Settings
     from .stage import Stage
 
-Files = Literal["anywhere", "roots", "nowhere"]
-MEBI = 2**20
-# What other clients of this hub allow (hub docs name no limits).
-LARGEST = {"image": 30 * MEBI, "video": 50 * MEBI, "audio": 15 * MEBI}
 _ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
+
+__all__ = [
+    "MEBI",
+    "Files",
+    "allowed",
+    "content_hash",
+    "fingerprint",
+    "fingerprints",
+    "is_film",
+    "is_generation",
+    "is_path",
+    "is_url",
+    "one_of",
+    "readable",
+    "roots",
+]
 
 
 def is_url(reference: str) -> bool:
@@ -62,12 +75,18 @@ async def fingerprint(stage: Stage, reference: str, files: Files) -> str:
         return f"generation:{reference.strip().lower()}"
     if is_url(reference):
         return f"url:{link_name(_allowed_url(reference, stage.settings.base_url))}"
-    path = allowed(reference, stage.settings, files)
-    return f"sha256:{await asyncio.to_thread(content_hash, path)}"
+    return await asyncio.to_thread(fingerprint_of, reference, stage.settings, files)
 
 
-async def readable(stage: Stage, reference: str, files: Files) -> str:
+async def fingerprints(stage: Stage, references: Sequence[str], files: Files) -> dict[str, str]:
+    """What each of several media is. Raises InputNotAllowed, InputUnreadable."""
+    return {one: await fingerprint(stage, one, files) for one in references}
+
+
+async def readable(stage: Stage, reference: str, files: Files, *, known_as: str | None = None) -> str:
     """A URL that the hub can read: the link itself, an earlier result's, or that of a file just uploaded.
+
+    known_as: the fingerprint under which it was planned; a file that has another by now is not sent.
 
     Raises InputNotAllowed, InputUnreadable, NotFound, HubUnavailable.
     """
@@ -76,15 +95,32 @@ async def readable(stage: Stage, reference: str, files: Files) -> str:
         return await _result(stage, reference.strip())
     if is_url(reference):
         return await hub.fetchable(_allowed_url(reference, hub.base_url))
-    return str(await hub.upload(allowed(reference, stage.settings, files)))
+    file = await asyncio.to_thread(_taken, reference, stage.settings, files)
+    if known_as is not None and known_as != f"sha256:{file.sha256}":
+        raise InputUnreadable(
+            f"{reference} changed while the video was prepared; nothing was sent.",
+            fix="Call again: then the file as it is now is used.",
+            charged="no",
+        )
+    return str(await hub.upload(file))
+
+
+def _taken(reference: str | Path, settings: Settings, files: Files) -> LocalFile:
+    from ..hub.uploads import local_file
+
+    with opened(reference, settings, files) as found:
+        return local_file(found.path.name, found.content())
 
 
 async def _result(stage: Stage, generation_id: str) -> str:
     hub = await stage.hub()
     if generation_id.startswith(LOCAL) or is_film(generation_id):
-        file = await stage.saved_file(generation_id)
-        if file is None:
+        kept = await stage.saved(generation_id)
+        if kept is None:
             raise InputUnreadable(f"Of {generation_id} no file was kept.", fix="Give a file or an https URL.")
+        file = await asyncio.to_thread(_taken, kept[0], stage.settings, "anywhere")
+        if kept[1] is not None and kept[1] != file.sha256:
+            raise InputUnreadable(f"The file of {generation_id} is another by now.", fix="Give a file or an https URL.")
         return str(await hub.upload(file))
     generation = await hub.get(generation_id)
     if not generation.url:
@@ -108,69 +144,6 @@ def _allowed_url(reference: str, base_url: str) -> str:
     return reference
 
 
-def roots(settings: Settings) -> tuple[Path, ...]:
-    """The folders that a tool's local inputs may come from."""
-    return settings.input_roots or (settings.videos_folder,)
-
-
-def allowed(reference: str | Path, settings: Settings, files: Files) -> Path:
-    """The real path of a local medium, if it may be read. Raises InputNotAllowed, InputUnreadable."""
-    if files == "nowhere":
-        raise InputNotAllowed(
-            f"{reference} is a path on your own machine, which this server can't see.",
-            fix="Give an https URL, or the id of an earlier generation.",
-        )
-    try:
-        path = Path(reference).expanduser().resolve(strict=files == "anywhere")
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreadable(reference, error) from None
-    if files == "roots":
-        _inside(path, reference, roots(settings))
-    try:
-        described = path.lstat()
-    except OSError as error:
-        raise _unreadable(reference, error) from None
-    if not stat.S_ISREG(described.st_mode):
-        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
-    _fits(path, described.st_size)
-    return path
-
-
-def _unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
-    why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no path"
-    return InputUnreadable(
-        f"{reference} can't be read: {why}.", fix="Give an https URL, a path, or the id of an earlier generation."
-    )
-
-
-def _inside(path: Path, reference: str | Path, folders: Sequence[Path]) -> None:
-    """Links are already followed in `path`. A file outside is not even said to exist."""
-    real = [folder.expanduser().resolve() for folder in folders]
-    if any(path.is_relative_to(folder) for folder in real):
-        return
-    raise InputNotAllowed(
-        f"{reference} lies outside the folders that inputs may come from.",
-        fix=f"Put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
-    )
-
-
-def _fits(path: Path, size: int) -> None:
-    from ..media.sniff import content_type_of
-
-    try:
-        kind = content_type_of(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if kind is None:
-        raise InputUnreadable(f"{path.name} is no image, video or sound that is known.", fix="Give a media file.")
-    most = LARGEST[kind.partition("/")[0]]
-    if size > most:
-        raise InputUnreadable(
-            f"{path.name} has {size / MEBI:.0f} MiB; a {kind.partition('/')[0]} may have {most // MEBI}.",
-            fix="Make it smaller, or give an https URL.",
-        )
-
-
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Never follows a link that took the file's place meanwhile."""
     whole = hashlib.sha256()
@@ -180,7 +153,7 @@ def content_hash(path: Path) -> str:
             while chunk := file.read(MEBI):
                 whole.update(chunk)
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     return whole.hexdigest()
 
 

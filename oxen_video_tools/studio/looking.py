@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ from ..errors import OxenError
 from ..media.extra import media_extra
 from ..request import DEFAULT_SECONDS
 from .delivery import fetch_into, make_writable, slug
-from .inputs import Files, allowed, is_film, is_generation, is_path, is_url
+from .inputs import Files, is_film, is_generation, is_path, is_url
+from .local_files import snapshot
 from .plan import Plan
 from .planning import identified
 
@@ -52,7 +53,8 @@ async def _local(stage: Stage, video: str | Path, files: Files) -> AsyncIterator
     """The video as a file here: the one that was saved, the one that was named, or one that is gone afterwards."""
     named = str(video)
     if is_path(video):
-        yield allowed(video, stage.settings, files)
+        with snapshot(video, stage.settings, files) as path:
+            yield path
         return
     kept = None if is_url(named) else await stage.saved_file(named)
     if kept is not None:
@@ -86,17 +88,18 @@ async def previewed(stage: Stage, plan: Plan, files: Files) -> Preview:
     key, _ = await identified(stage, plan.request, files)
     first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
     path = stage.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
-    segments = _segments(stage, plan, files)
-    sheet = await asyncio.to_thread(_rendered, segments, path, plan)
+    with ExitStack() as held:
+        segments = _segments(stage, plan, files, held)
+        sheet = await asyncio.to_thread(_rendered, segments, path, plan)
     known = {one.name: getattr(plan, one.name) for one in fields(Plan)}
     return Preview(**known, preview=path, sheet=sheet)
 
 
-def _segments(stage: Stage, plan: Plan, files: Files) -> list[Segment]:
+def _segments(stage: Stage, plan: Plan, files: Files, held: ExitStack) -> list[Segment]:
     from ..media.animatic import Segment
 
     request = plan.request
-    image = _image(stage, request.start_image or next(iter(request.input_image), None), files)
+    image = _image(stage, request.start_image or next(iter(request.input_image), None), files, held)
     if request.multi_prompt:
         return [
             Segment(shot.prompt, shot.seconds, image if number == 0 else None)
@@ -106,11 +109,11 @@ def _segments(stage: Stage, plan: Plan, files: Files) -> list[Segment]:
     return [Segment(request.prompt or "", seconds, image)]
 
 
-def _image(stage: Stage, reference: str | None, files: Files) -> Path | None:
+def _image(stage: Stage, reference: str | None, files: Files, held: ExitStack) -> Path | None:
     """A local picture is shown; links and ids are left to the model."""
     if not reference or is_url(reference) or is_generation(reference):
         return None
-    return allowed(reference, stage.settings, files)
+    return held.enter_context(snapshot(reference, stage.settings, files))
 
 
 def _rendered(segments: list[Segment], path: Path, plan: Plan) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -12,17 +13,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
-from ..errors import Declined, HubUnavailable, NeedsApproval, TimedOut
+from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..request import VideoRequest
 from .answers import Question, Report, Status, Video
-from .inputs import Files, readable
+from .identity import references
+from .inputs import Files, fingerprints, readable
 from .ledger.records import Intent, Job
 from .ledger.steps import clips, holder
 from .likeness import FOLDER
 from .limits import Stake, question_about, staked
 from .money import dollars, micros
 from .planning import identified, planned, stands
-from .reading import keep_soon, length, of_blocking, shown, timed, watched
+from .reading import about_a_job, keep_soon, length, of_blocking, shown, timed, watched
 from .submit import Paid, ended, pay_once, resumed
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ Approve = Callable[[Question], "bool | Awaitable[bool]"]
 WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
 LARGEST_SEED = 2**31 - 1
 SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ async def generate(stage: Stage, request: VideoRequest, call: Call) -> Video:
             if wait > 0 and order.intent.route == "queue":  # refused here if too many wait, not after paying
                 await hearing.enter_async_context((await stage.waiter()).listening())
             paid, warnings = await _pay(stage, order, ready), order.plan.warnings
+        if paid.job.generation_ids:
+            expense().pays(paid.job.job, paid.job.generation_ids)
         video = await _outcome(stage, paid, until, call.on_progress)
     if request.response_format == "b64_json" and video.status == "succeeded" and video.file is None:
         trouble = await keep_soon(stage, video.generation_id)
@@ -109,8 +114,9 @@ async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
         raise HubUnavailable("The list of models has just changed; nothing was sent.", fix="Call again.", charged="no")
     stake = staked(plan, stage.settings, call.max_cost_usd)
     await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
-    key, words = await identified(stage, request, call.files)
-    body = await _with_urls(stage, plan, call.files)
+    prints = await fingerprints(stage, references(request), call.files)
+    key, words = await identified(stage, request, call.files, prints)
+    body = await _with_urls(stage, plan, call.files, prints)
     known = (await stage.catalog().models()).known(plan.model)
     intent = Intent(
         scope=await stage.scope(),
@@ -138,13 +144,13 @@ async def agreed(question: Question | None, call: Call) -> None:
         raise NeedsApproval(question.text, fix=question.fix)
 
 
-async def _with_urls(stage: Stage, plan: Plan, files: Files) -> dict[str, Any]:
+async def _with_urls(stage: Stage, plan: Plan, files: Files, prints: Mapping[str, str]) -> dict[str, Any]:
     """The body with links in the place of files and ids; each medium is uploaded once."""
     from ..catalog.dialect import placed
 
     [job] = plan.jobs
     wanted = list(dict.fromkeys(place.reference for place in job.media))
-    links = dict(zip(wanted, [await readable(stage, one, files) for one in wanted], strict=True))
+    links = {one: await readable(stage, one, files, known_as=prints.get(one)) for one in wanted}
     return placed(job.body, {place.path: links[place.reference] for place in job.media})
 
 
@@ -204,7 +210,10 @@ async def _one(stage: Stage, paid: Paid, generation_id: str, left: float, on_pro
         known = await stage.ledger.run(clips, paid.job.scope, [generation_id])
         record = await watched(stage, generation_id, left, on_progress, known.get(generation_id))
         return await shown(stage, record)
-    except HubUnavailable as error:  # the job is paid and has an id: that is the answer
+    except (NotFound, Unauthenticated) as error:  # a person is needed
+        raise await about_a_job(stage, generation_id, error, reading=True) from None
+    except OxenError as error:  # the job is paid and has an id: that is the answer
+        log.warning("%s is paid, and its state could not be read: %s", generation_id, error)
         return replace(
             _fresh(stage, paid.job, generation_id), warnings=(f"Its state could not be read: {error.message}",)
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..catalog.limits import unfit
 from ..errors import InputNotAllowed, InputUnreadable
 from .inputs import Files, allowed, is_generation, is_url
+from .local_files import snapshot
 
 if TYPE_CHECKING:
     from ..catalog.dialect import MediaPlace
@@ -67,7 +68,8 @@ def _measures(reference: str, settings: Settings, files: Files) -> Measures | No
     from ..media.measure import measure
 
     try:
-        return measure(allowed(reference, settings, files))
+        with snapshot(reference, settings, files) as path:
+            return measure(path)
     except (InputNotAllowed, InputUnreadable, OSError):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ..errors import InvalidRequest, OverBudget, Paused, invalid_arguments
 from ..request import VideoRequest
 from .answers import Question
 from .identity import asked, references, request_key
-from .inputs import Files, fingerprint
+from .inputs import Files, fingerprints
 from .ledger.booking import committed
 from .ledger.records import Job
 from .ledger.steps import holder, is_paused
@@ -49,9 +50,14 @@ async def planned(stage: Stage, request: VideoRequest, files: Files) -> Plan:
     return told_without_media(plan)
 
 
-async def identified(stage: Stage, request: VideoRequest, files: Files) -> tuple[str, dict[str, Any]]:
-    """The request's key, and the words it stands for. Raises InputNotAllowed, InputUnreadable."""
-    prints = {one: await fingerprint(stage, one, files) for one in references(request)}
+async def identified(
+    stage: Stage, request: VideoRequest, files: Files, prints: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The request's key, and the words it stands for. Raises InputNotAllowed, InputUnreadable.
+
+    prints: what its media are, where that was found out already (`inputs.fingerprints`).
+    """
+    prints = await fingerprints(stage, references(request), files) if prints is None else prints
     words = asked(request, stage.settings.namespace, prints)
     return request_key(words), words
 

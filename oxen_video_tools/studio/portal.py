@@ -14,7 +14,7 @@ from threading import Lock, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
-from ..errors import Internal
+from ..errors import Internal, accounted
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -137,10 +137,11 @@ class Portal(Generic[S]):
         async def report(event: Any) -> None:
             post(event)
 
-        try:
-            return await work(self._studio, report)
-        except asyncio.CancelledError:  # heard only by a caller that still waits while the portal closes
-            raise Internal("The program, or its studio, is closing.") from None
+        with accounted():
+            try:
+                return await work(self._studio, report)
+            except asyncio.CancelledError:  # heard only by a caller that still waits while the portal closes
+                raise Internal("The program, or its studio, is closing.") from None
 
     def _running(self) -> BlockingPortal:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
-from ..errors import InvalidRequest, NotFound, OxenError
+from ..errors import InvalidRequest, NotFound, OxenError, Unauthenticated
 from .answers import Report, Status, Video
 from .blocking import job_of_local, local_id
 from .following import kept, saw, settle_one
 from .inputs import is_film
 from .ledger.following import typical
-from .ledger.records import Clip, Job
+from .ledger.records import UNPAID, Clip, Job
 from .ledger.steps import clip_and_job, clips, clips_of, job_named
 from .money import dollars
 from .reconcile import STATES, unclear_error
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SETTLING = 5.0  # seconds that a cancelled job's cost is waited for
 SAVING = 60.0  # seconds beyond the wait that keeping a finished result may take; it goes on after them
+FORGOTTEN = "A person frees its take with `oxen-video recover --write-off {}`; what it cost stays counted."
+log = logging.getLogger(__name__)
 NO_RENEWAL = "The hub tells no id for this video: its link can't be renewed. The file is kept."
 
 
@@ -40,8 +43,28 @@ async def get(stage: Stage, generation_id: str, *, wait_seconds: float = 0, on_p
         from .films.waiting import get as get_film
 
         return await get_film(stage, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
-    record = await watched(stage, generation_id, wait_seconds, on_progress)
-    return await shown(stage, record)
+    try:
+        return await shown(stage, await watched(stage, generation_id, wait_seconds, on_progress))
+    except OxenError as error:
+        raise await about_a_job(stage, generation_id, error, reading=True) from error.__cause__
+
+
+async def about_a_job(stage: Stage, generation_id: str, error: OxenError, *, reading: bool = False) -> OxenError:
+    """What went wrong with a job that exists: with its id, and whether it was paid through this ledger.
+
+    reading: its record could not be read; a NotFound then means that the hub forgot it.
+    """
+    error.generation_id = error.generation_id or generation_id
+    job = None
+    with suppress(OxenError):
+        clip, job = await stage.ledger.run(clip_and_job, await stage.scope(), generation_id)
+        if job is not None and job.state not in UNPAID and not (clip is not None and clip.cost == 0):
+            error.comes_after("yes", generation_id)
+    if job is not None and reading and isinstance(error, NotFound):
+        error.message = f"The hub does not know generation {generation_id} any more, which was paid for."
+        error.args = (error.message,)
+        error.fix = FORGOTTEN.format(job.job)
+    return error
 
 
 async def get_many(
@@ -63,7 +86,9 @@ async def watched(
         model, since, namespace = record.model, record.enqueued_at, record.namespace
     else:
         record, model, since, namespace = None, clip.model, clip.created, None
-    usual = await stage.ledger.run(typical, await stage.scope(), model) if model else None
+    usual = None
+    with suppress(OxenError):  # only the progress is the poorer
+        usual = await stage.ledger.run(typical, await stage.scope(), model) if model else None
     return await (await stage.waiter()).wait(
         generation_id,
         seconds=seconds,
@@ -77,14 +102,25 @@ async def watched(
 
 
 async def shown(stage: Stage, record: Generation) -> Video:
-    """A record with what the ledger knows of it; what the ledger did not know is written down."""
-    scope = await stage.scope()
-    clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
-    await saw(stage, [record], {} if clip is None else {clip.generation_id: clip})
+    """A record with what the ledger knows of it; what the ledger did not know is written down.
+
+    The hub is the truth about a job: a ledger that fails takes nothing away but its own part.
+    """
+    clip: Clip | None = None
+    job: Job | None = None
     warnings: tuple[str, ...] = ()
-    if record.status == "succeeded" and stage.settings.save == "always":
-        warnings = await keep_soon(stage, record.generation_id)
+    try:
+        scope = await stage.scope()
         clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
+        await saw(stage, [record], {} if clip is None else {clip.generation_id: clip})
+        if record.status == "succeeded" and stage.settings.save == "always":
+            warnings = await keep_soon(stage, record.generation_id)
+            clip, job = await stage.ledger.run(clip_and_job, scope, record.generation_id)
+    except Unauthenticated:
+        raise
+    except OxenError as error:
+        log.warning("The ledger said nothing of %s: %s", record.generation_id, error)
+        warnings = (*warnings, f"What is known of it here could not be read: {error.message}")
     return timed(stage, replace(video_of(record, clip, job), warnings=warnings), job.body if job else record.parameters)
 
 
@@ -229,7 +265,10 @@ async def cancelled(stage: Stage, generation_id: str) -> Video:
         raise InvalidRequest(
             "A job of the blocking route can't be stopped.", fix="Wait for it; it is kept when it is done."
         )
-    record = await (await stage.hub()).cancel(generation_id)
+    try:
+        record = await (await stage.hub()).cancel(generation_id)
+    except OxenError as error:
+        raise await about_a_job(stage, generation_id, error, reading=True) from error.__cause__
     await shown(stage, record)
     if record.status == "cancelled":
         with suppress(OxenError, asyncio.TimeoutError):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError, SubmissionUnclear
-from . import blocking
 from .ledger.records import Clip, Job
 from .ledger.steps import clips, in_state, turn
 from .ledger.unclear import adopt, idless, note
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ..hub import Generation, HistoryPage, HubClient
     from .stage import Stage
 
+LONGEST = 1200.0  # seconds that the blocking route may take (hub docs: 1–15 minutes by model)
 GRACE = 60.0  # seconds after which a job that no complete reading shows is taken to be absent
 YOUNG = "it is not in the queue yet"
 ABSENT = "the hub does not show it"
@@ -149,7 +149,7 @@ def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
 
 def _grace(job: Job) -> float:
     """The blocking route may show its job only when it is done."""
-    return GRACE if job.route == "queue" else GRACE + blocking.LONGEST
+    return GRACE if job.route == "queue" else GRACE + LONGEST
 
 
 async def _adopt(stage: Stage, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from ..errors import InputNotAllowed, InvalidRequest
 from .answers import Progress, Report, Saved
 from .delivery import copied, described, keep, keep_link, make_writable, place_of, settled, slug
 from .inputs import Files, allowed, content_hash, is_film, is_path, is_url, one_of
+from .local_files import snapshot
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -38,13 +39,14 @@ async def save(
     place = place_of(stage, filename)
     _check_transition(transition)
     if len(named) == 1 and music is None and trim is None:
-        return await _clip(stage, named[0], filename, files)
-    bed = None if music is None else await _sound(stage, music, files)
-    clips = []
-    for done, video in enumerate(named, 1):
-        clips.append(await _clip(stage, video, None, files))
-        await _tell(on_progress, video, "saving", FETCHED * done / len(named))
-    return await _joined(stage, clips, place, Cut(transition, bed, trim), on_progress)
+        return await _one(stage, named[0], filename, files)
+    with ExitStack() as held:
+        bed = None if music is None else await _sound(stage, music, files, held)
+        clips = []
+        for done, video in enumerate(named, 1):
+            clips.append(await _clip(stage, video, files, held))
+            await _tell(on_progress, video, "saving", FETCHED * done / len(named))
+        return await _joined(stage, clips, place, Cut(transition, bed, trim), on_progress)
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,34 @@ class Cut:
             whole.unlink(missing_ok=True)
 
 
-async def _sound(stage: Stage, music: str | Path, files: Files) -> Path:
+async def _sound(stage: Stage, music: str | Path, files: Files, held: ExitStack) -> Path:
     """A file of music: one that lies here, or the sound of a video."""
     if is_path(music):
-        return allowed(music, stage.settings, files)
-    return (await _clip(stage, str(music), None, files)).file
+        return held.enter_context(snapshot(music, stage.settings, files))
+    return (await _clip(stage, str(music), files, held)).file
 
 
-async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Files) -> Saved:
+async def _one(stage: Stage, video: str, filename: str | Path | None, files: Files) -> Saved:
+    """A single video under the name that was asked for. What lies here already and is to get no other name stays."""
+    if not is_path(video) or is_url(video):
+        return await _fetched(stage, video, filename)
+    path = allowed(video, stage.settings, files)
+    place = place_of(stage, filename)
+    with snapshot(video, stage.settings, files) as held:
+        if place is not None and place != path:
+            return await asyncio.to_thread(copied, held, place, replacing=isinstance(filename, Path))
+        return replace(described(held, await asyncio.to_thread(content_hash, held)), file=path)
+
+
+async def _clip(stage: Stage, video: str, files: Files, held: ExitStack) -> Saved:
+    """One of several, to be joined."""
+    if not is_path(video) or is_url(video):
+        return await _fetched(stage, video, None)
+    path = held.enter_context(snapshot(video, stage.settings, files))
+    return described(path, await asyncio.to_thread(content_hash, path))
+
+
+async def _fetched(stage: Stage, video: str, filename: str | Path | None) -> Saved:
     if is_url(video):
         if not video.startswith(("https://", "http://")):
             raise InputNotAllowed("A video is named by id, https URL or path.", fix="Give an https URL.")
@@ -93,13 +115,7 @@ async def _clip(stage: Stage, video: str, filename: str | Path | None, files: Fi
         from .films.cutting import keep_film
 
         return await keep_film(stage, video.strip(), filename)
-    if not is_path(video):
-        return await keep(stage, video, filename=filename)
-    path = allowed(video, stage.settings, files)
-    place = place_of(stage, filename)
-    if place is not None and place != path:
-        return await asyncio.to_thread(copied, path, place, replacing=isinstance(filename, Path))
-    return described(path, await asyncio.to_thread(content_hash, path))
+    return await keep(stage, video, filename=filename)
 
 
 def _check_transition(transition: str | None) -> None:

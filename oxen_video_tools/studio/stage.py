@@ -184,6 +184,11 @@ class Stage:
 
     async def saved_file(self, generation_id: str) -> Path | None:
         """Where a result was kept, if the file is still there."""
+        found = await self.saved(generation_id)
+        return found[0] if found else None
+
+    async def saved(self, generation_id: str) -> tuple[Path, str | None] | None:
+        """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
         kept: Any = None
         if is_film(generation_id):
             from .ledger.standing import film_named
@@ -192,7 +197,7 @@ class Stage:
         else:
             kept = (await self.ledger.run(clips, await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
-        return path if path and path.is_file() else None
+        return (path, kept.sha256) if path and path.is_file() else None
 
     # -- tasks ---------------------------------------------------------------------------------------------------------
 

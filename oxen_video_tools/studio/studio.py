@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelNotFound
+from ..errors import ModelNotFound, accounted
 from ..request import VideoRequest
 from ..settings import Settings
 from . import making, planning, reading, recovery, saving, spending
@@ -133,7 +133,8 @@ class AsyncStudio:
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
         call = making.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
-        return await making.generate(self._stage, planning.requested(request, words), call)
+        with accounted():
+            return await making.generate(self._stage, planning.requested(request, words), call)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""

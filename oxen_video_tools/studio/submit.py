@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import OxenError, TimedOut
+from ..errors import OxenError, SubmissionUnclear, TimedOut, expense
 from .blocking import post_and_wait
 from .following import settle_soon
 from .ledger.booking import arrived, given_up, mark_sending, renew, reserve, unclear, unsent
 from .ledger.records import FREED, Clip, Intent, Job, State
-from .ledger.steps import job_named
+from .ledger.steps import Steps, job_named
 from .reconcile import clip_of, reconcile, unclear_error
 
 if TYPE_CHECKING:
     from .stage import Stage
 
+T = TypeVar("T")
+P = ParamSpec("P")
 LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
 TRIES = 4  # of an intent that was given up before its first byte
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
 GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
-WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write an id down
+WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write down what became of a paid request
+LOST = "its answer was lost"
 log = logging.getLogger(__name__)
 
 
@@ -82,19 +85,27 @@ class Attempt:
     mine: bool = False
     gave_up: bool = False
 
+    @property
+    def name(self) -> str:
+        """What the call notes until the job itself is booked."""
+        return f"attempt {id(self)}"
+
     async def run(self, stage: Stage) -> None:
         """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
         ledger = stage.ledger
-        [booking] = await ledger.run(
-            reserve, [self.intent], ledger.owner, stage.clock.time(), ledger.lease, self.budget
-        )
-        self.job, self.mine = booking.job, booking.mine
-        if booking.mine:
-            try:
-                self.job = await send(stage, booking.job)
-            except GaveUpError as why:
-                log.warning("Not sent: %s", why)
-                self.gave_up = True
+        try:
+            [booking] = await ledger.run(
+                reserve, [self.intent], ledger.owner, stage.clock.time(), ledger.lease, self.budget
+            )
+            self.job, self.mine = booking.job, booking.mine
+            if booking.mine:
+                try:
+                    self.job = await send(stage, booking.job)
+                except GaveUpError as why:
+                    log.warning("Not sent: %s", why)
+                    self.gave_up = True
+        finally:
+            expense().sent_nothing(self.name)  # by now the job itself is noted
 
 
 async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: float) -> Paid:
@@ -104,16 +115,30 @@ async def pay_once(stage: Stage, intent: Intent, *, budget: int | None, until: f
     """
     for _ in range(TRIES):
         attempt = Attempt(intent, budget)
+        expense().sends(attempt.name)  # the task goes on when this call's time is up
         sending = stage.own(attempt.run(stage))
         if not await ended(sending, stage.clock, until):
             return _on_its_way(attempt.job, mine=attempt.mine)
         await sending
         if attempt.gave_up or attempt.job is None:
             continue
-        paid = await resumed(stage, attempt.job, until, mine=attempt.mine)
+        paid = await _followed(stage, attempt.job, until, mine=attempt.mine)
         if paid is not None:
             return paid
     raise TimedOut("The request could not be sent: the machine stood still again and again.")
+
+
+async def _followed(stage: Stage, job: Job, until: float, *, mine: bool) -> Paid | None:
+    """As `resumed`. A job of this call that may have been sent is unclear, whatever keeps it from being looked for."""
+    try:
+        return await resumed(stage, job, until, mine=mine)
+    except (SubmissionUnclear, TimedOut):
+        raise
+    except Exception as error:
+        if not (mine and job.is_unclear):
+            raise
+        log.warning("Job %s could not be looked for", job.job, exc_info=True)
+        raise unclear_error(job) from error
 
 
 async def resumed(stage: Stage, job: Job, until: float, *, mine: bool = False) -> Paid | None:
@@ -163,6 +188,7 @@ async def send(stage: Stage, job: Job) -> Job:
         with suppress(OxenError):
             await hub.me()
     beating = asyncio.ensure_future(_beat(stage, job))
+    expense().sends(job.job)
     try:
         if job.route == "sync":
             clips = await post_and_wait(stage, hub, job, gate)
@@ -170,10 +196,11 @@ async def send(stage: Stage, job: Job) -> Job:
             async with stage.handing_over:  # a mark that then waits for a connection would soon be too old
                 made = await hub.enqueue(job.body, before_send=gate)
             clips = [clip_of(one, job.scope, job.model) for one in made]
-    except OxenError as error:
+    except Exception as error:
         return await _unanswered(stage, job, gate, error)
     finally:
         beating.cancel()
+    expense().pays(job.job, [clip.generation_id for clip in clips])
     return await _written(stage, job, clips)
 
 
@@ -186,37 +213,57 @@ async def _beat(stage: Stage, job: Job) -> None:
             await ledger.run(renew, job.job, ledger.owner, stage.clock.time(), ledger.lease)
 
 
-async def _unanswered(stage: Stage, job: Job, gate: Gate, error: OxenError) -> Job:
-    ledger, now = stage.ledger, stage.clock.time()
-    if not gate.open or error.charged == "no":  # no try got as far as its first byte, or the hub said no
+async def _unanswered(stage: Stage, job: Job, gate: Gate, error: Exception) -> Job:
+    """No ids came. A ledger that fails now changes nothing about what was sent: the answer is still the hub's."""
+    owner, now = stage.ledger.owner, stage.clock.time()
+    refused = isinstance(error, OxenError) and error.charged == "no"
+    if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
+        words = error.message if isinstance(error, OxenError) else type(error).__name__
         if gate.marked is None:
-            await ledger.run(given_up, job.job, ledger.owner, now, error.message)
+            await _noted(stage, given_up, job.job, owner, now, words)
         else:
-            await ledger.run(unsent, job.job, ledger.owner, state, now, error.message)
+            await _noted(stage, unsent, job.job, owner, state, now, words)
         stage.meter.unanswered(job, state)
+        expense().sent_nothing(job.job)
         raise error
-    log.warning("%s", error)
-    await ledger.run(unclear, job.job, ledger.owner, "its answer was lost")
+    log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
+    await _noted(stage, unclear, job.job, owner, LOST)
     stage.meter.unanswered(job, "unclear")
-    return await _now(stage, job)
+    now_so = await _noted(stage, job_named, job.job)
+    return now_so or replace(job, state="sending", sent=gate.marked, owner=None, lease=0.0, note=LOST)
 
 
 async def _written(stage: Stage, job: Job, clips: Sequence[Clip]) -> Job:
     """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
-    stage.meter.accepted(job, [clip.generation_id for clip in clips], stage.clock.time())
+    ids = tuple(clip.generation_id for clip in clips)
+    stage.meter.accepted(job, ids, stage.clock.time())
+    written = await _noted(stage, arrived, job.job, clips, stage.clock.time())
+    if written is None:
+        log.error("The ids %s could not be written down yet", ids)
+        stage.errand(_written_late(stage, job, clips))
+        return replace(job, state="running", generation_ids=ids)
+    if job.route == "sync":  # it has ended with its answer
+        settle_soon(stage)
+    return written
+
+
+async def _written_late(stage: Stage, job: Job, clips: Sequence[Clip]) -> None:
+    """A database that restarts takes longer than a caller waits. Where this process ends first, they are looked for."""
+    while await _noted(stage, arrived, job.job, clips, stage.clock.time()) is None:
+        await stage.clock.sleep(WRITES[-1])
+
+
+async def _noted(stage: Stage, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out."""
     for pause in (*WRITES, None):
         try:
-            written = await stage.ledger.run(arrived, job.job, clips, stage.clock.time())
-        except OxenError:
-            log.exception("The ids %s could not be written", [clip.generation_id for clip in clips])
-        else:
-            if job.route == "sync":  # it has ended with its answer
-                settle_soon(stage)
-            return written
+            return await stage.ledger.run(steps, *args, **kwargs)
+        except Exception as error:
+            log.warning("The ledger could not take down what became of a job: %s", type(error).__name__, exc_info=True)
         if pause is not None:
             await stage.clock.sleep(pause)
-    return replace(job, state="running", generation_ids=tuple(clip.generation_id for clip in clips))
+    return None
 
 
 async def _now(stage: Stage, job: Job) -> Job:

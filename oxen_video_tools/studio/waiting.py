@@ -102,9 +102,13 @@ class Waiter:
             self._join(job, ticket)
             await ticket.done
             await self._countdown.last(ticket, job)
+        except OxenError as error:
+            error.generation_id = error.generation_id or generation_id
+            raise
         finally:
             self._leave(job, ticket)
         if job.record is None and isinstance(job.error, NotFound):
+            job.error.generation_id = job.error.generation_id or generation_id
             raise job.error
         return job.known()
 

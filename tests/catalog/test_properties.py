@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +11,6 @@ from jsonschema.exceptions import ValidationError
 
 from oxen_video_tools.catalog.checks import check
 from oxen_video_tools.catalog.dialect import translate
-from oxen_video_tools.catalog.dialect_back import untranslated
 from oxen_video_tools.catalog.models import Models, snapshot
 from oxen_video_tools.catalog.pricing import estimate
 from oxen_video_tools.hub.records import VideoModel
@@ -104,15 +102,6 @@ def test_a_plan_is_always_made(words: dict[str, Any], model_id: str | None, live
                 assert value == place.reference
         made = [index for job in plan.jobs for index in job.shots]
         assert made == list(range(len(plan.request.multi_prompt)))
-
-
-@settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 10**6), model_id=st.sampled_from(IDS))
-def test_a_translation_comes_back(seed: int, model_id: str) -> None:
-    known = LIVE[model_id]
-    said = translate(requests.request(random.Random(seed), model_id), known, models=LIVE, route="sync")
-    if not said.problems:
-        assert translate(untranslated(said.body, known), known, models=LIVE, route="sync").body == said.body
 
 
 @settings(max_examples=150, deadline=None)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HUNG
+
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -56,7 +58,7 @@ def killed(
     process = subprocess.Popen(
         command, env=environment, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    latest = time.monotonic() + 60
+    latest = time.monotonic() + HUNG
     while not until():
         assert process.poll() is None and time.monotonic() < latest
         time.sleep(0.02)  # another process is at work: there is nothing to wait on but what it does

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.clocks import HUNG
+
 from .conftest import ROOT, Run
 
 FOX = ("A fox in the snow", "--duration", "5", "--model", "kling-video-v2-6-pro-text-to-video")
@@ -249,7 +251,7 @@ def test_a_reader_that_has_seen_enough_is_no_fault(oxen: Run) -> None:
     code = "import sys, subprocess; p = subprocess.Popen([sys.executable, '-m', 'oxen_video_tools.cli', 'models'],"
     code += " stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.readline(); p.stdout.close();"
     code += " print(p.stderr.read().decode(), p.wait())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=HUNG)
     assert "Traceback" not in done.stdout and done.stdout.split()[-1] == "0"
 
 
@@ -274,6 +276,7 @@ def test_generate_reads_a_storyboard_from_standard_input(oxen: Run, board: str) 
     assert (made["status"], made["duration"]) == ("succeeded", 10)
 
 
+@pytest.mark.long
 @pytest.mark.oxen_sandbox(speed=10)
 def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
     oxen: Run, oxen_sandbox: Any, tmp_path: Path

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from oxen_video_tools.media.probe import probe
 
 from .conftest import ROOT, Run
 
 
+@pytest.mark.long
 def test_the_whole_way(oxen: Run) -> None:
     done = oxen("demo", "--json", OXEN_BASE_URL=None, OXEN_API_KEY=None)
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 from .conftest import ROOT
 
@@ -34,6 +35,7 @@ def run(
     return done
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
 def test_a_program_makes_its_video(program: Path, environment: dict[str, str], tmp_path: Path, hub: Sandbox) -> None:
     done = run([sys.executable, str(program)], environment, tmp_path, typed="yes\n" * 9)
@@ -58,6 +60,7 @@ def test_approval(typed: str, paid: int, environment: dict[str, str], tmp_path: 
     assert hub.ledger()["accepted"] == paid
 
 
+@pytest.mark.long
 def test_testing_an_agent(environment: dict[str, str], tmp_path: Path) -> None:
     here = ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
     done = run([sys.executable, "-m", "pytest", "-q", *here, str(EXAMPLES / "test_my_agent.py")], environment, tmp_path)
@@ -65,6 +68,7 @@ def test_testing_an_agent(environment: dict[str, str], tmp_path: Path) -> None:
     assert "skipped" not in done.stdout
 
 
+@pytest.mark.long
 def test_a_batch_goes_on_and_pays_once(environment: dict[str, str], tmp_path: Path, hub: Sandbox) -> None:
     text = (EXAMPLES / "batch.jsonl").read_text("utf-8")
     wanted = sum(json.loads(line).get("num_generations", 1) for line in text.splitlines())
@@ -93,7 +97,7 @@ def test_a_service_with_its_own_routes_and_the_mcp_server(
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "service:app", "--port", str(port)]
     serving = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HUNG) as http:
             until_ready(http, serving)
             order = {"prompt": "a fox in the snow", "duration": 5}
             first, again = http.post("/videos", json=order).json(), http.post("/videos", json=order).json()
@@ -106,13 +110,13 @@ def test_a_service_with_its_own_routes_and_the_mcp_server(
             assert tools_of(http) >= {"generate_video", "get_video"}
     finally:
         serving.terminate()
-        _, errors = serving.communicate(timeout=30)
+        _, errors = serving.communicate(timeout=HUNG)
     assert "Traceback" not in errors
     assert hub.ledger()["accepted"] == 1
 
 
 def until_ready(http: httpx.Client, serving: subprocess.Popen[str]) -> None:
-    latest = time.monotonic() + 60
+    latest = time.monotonic() + HUNG
     while time.monotonic() < latest:
         assert serving.poll() is None, serving.stderr.read() if serving.stderr else ""
         try:

@@ -13,6 +13,7 @@ import pytest
 
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.studio.ledger.standing import newest_films
+from tests.clocks import HUNG
 
 from .conftest import Open, Start
 from .made import accepted
@@ -25,6 +26,7 @@ def crew(base_url: str, folder: Path, takes: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("crashes", "takes"), [(6, 1), pytest.param(80, 4, marks=pytest.mark.full)])
 @pytest.mark.timeout(900)
 async def test_killed_again_and_again(sandbox: Start, opened: Open, tmp_path: Path, crashes: int, takes: int) -> None:
@@ -38,7 +40,7 @@ async def test_killed_again_and_again(sandbox: Start, opened: Open, tmp_path: Pa
         doomed.communicate()
         rivals.append(crew(hub.base_url, tmp_path, takes))
     hub.faults.clear()
-    told = [set(rival.communicate(timeout=200)[0].split("\n")) - {""} for rival in rivals]
+    told = [set(rival.communicate(timeout=HUNG)[0].split("\n")) - {""} for rival in rivals]
     studio = opened(base_url=hub.base_url, lease=1.5)
     films = await studio._stage.ledger.run(newest_films, await studio._stage.scope(), 100)
     assert len(films) == 2 * takes

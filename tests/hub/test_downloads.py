@@ -216,18 +216,6 @@ async def test_all_bytes_and_then_a_416(hub_on: HubOn, tmp_path: Path) -> None:
     assert (await hub.download(SIGNED, tmp_path / "clip.mp4")).read_bytes() == MP4
 
 
-async def test_a_compressed_answer_is_never_continued(hub_on: HubOn, tmp_path: Path) -> None:
-    import gzip
-
-    packed = gzip.compress(MP4)
-    broken = Says(200, packed, {"content-encoding": "gzip"})
-    broken.cut = len(broken.bytes()) - 20
-    hub, wire = await hub_on(broken, Says(200, packed, {"content-encoding": "gzip"}))
-    assert (await hub.download(SIGNED, tmp_path / "clip.mp4")).read_bytes() == MP4
-    assert wire.asked[0].headers["accept-encoding"] == "identity"
-    assert "range" not in wire.asked[1].headers
-
-
 async def test_a_file_that_stays_short_is_no_file(hub_on: HubOn, tmp_path: Path) -> None:
     def always_short(asked: Asked) -> Says:
         return ranged(MP4, cut_at=[0 if "range" in asked.headers else 500])(asked)

@@ -8,13 +8,14 @@ import sys
 import pytest
 
 import oxen_video_tools.hub as hub
+from tests.clocks import HUNG
 
 HEAVY = ("httpx", "httpcore", "httpx_sse", "stamina", "tenacity", "anyio", "pydantic", "langchain_core", "mcp", "av")
 
 
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HUNG)
     return set(done.stdout.split())
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.errors import OxenError, SubmissionUnclear
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.hub.models import video_models
+from oxen_video_tools.hub.models import media_models
 from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, Listing, VideoModel, listing
 from oxen_video_tools.hub.refusals import Reply, after_paying, refusal
 
@@ -68,7 +68,7 @@ ODD = [
         lambda raw: HistoryPage.parse(raw, page=1, page_size=50),
         listing,
         VideoModel.parse,
-        video_models,
+        media_models,
     ],
 )
 def test_any_json_is_read_or_is_an_oxen_error(parse: Callable[[Any], Any], raw: Any) -> None:

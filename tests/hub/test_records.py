@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable
-from oxen_video_tools.hub.models import video_models
+from oxen_video_tools.hub.models import media_models
 from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, VideoModel, generations, listing
 
 HUB = "https://hub.oxen.ai"
@@ -309,6 +309,31 @@ def test_a_model_as_documented() -> None:
     assert price.cost_per_image == Decimal("0.001")
 
 
+def test_prices_of_pictures() -> None:
+    grid = {"HIGH": {"1K": 0.13, "4K": "1.13"}, "low": {"2K": None}, "odd": 3}
+    told = VideoModel.parse({"id": "m", "pricing": {"method": "per_image", "cost_per_image_grid": grid}}).pricing
+    assert told is not None
+    assert told.cost_per_image_grid == {"high": {"1k": Decimal("0.13"), "4k": Decimal("1.13")}}
+    credit = VideoModel.parse({"id": "m", "pricing": {"method": "per_provider_credit", "cost_per_credit": 0.08}})
+    assert credit.pricing is not None
+    assert credit.pricing.cost_per_credit == Decimal("0.08")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"images": [{"url": "/i.png"}]},
+        {"image_url": "https://hub.oxen.ai/i.png"},
+        {"model": "m", "images": [{"b64_json": "iVBORw0KGgo="}]},
+    ],
+)
+def test_a_picture_in_every_form(raw: dict[str, object]) -> None:
+    answer = Answer.parse(raw, base_url=HUB)
+    assert answer.videos == ()
+    (image,) = answer.images
+    assert image.url == f"{HUB}/i.png" or image.data is not None
+
+
 def test_a_schema_under_its_other_name_and_as_text() -> None:
     schema = {"type": "object"}
     assert VideoModel.parse({"id": "m", "json_request_schema": schema}).request_schema == schema
@@ -344,10 +369,12 @@ def test_without_capabilities_the_endpoints_ending_tells(endpoint: str | None, v
 
 
 @pytest.mark.parametrize("wrap", [lambda m: {"object": "list", "data": m}, lambda m: m, lambda m: {"models": m}])
-def test_the_list_holds_video_models_in_either_form(wrap: object) -> None:
+def test_the_list_holds_models_of_videos_and_pictures_in_either_form(wrap: object) -> None:
     still = {"id": "flux", "capabilities": {"input": ["text"], "output": ["image"]}}
-    found = video_models(wrap([MODEL, still, None, {}]))  # type: ignore[operator]
-    assert [model.id for model in found] == ["happyhorse-1.0-t2v"]
+    words = {"id": "claude", "capabilities": {"input": ["text"], "output": ["text"]}}
+    found = media_models(wrap([MODEL, still, words, None, {}]))  # type: ignore[operator]
+    assert [model.id for model in found] == ["happyhorse-1.0-t2v", "flux"]
+    assert [(model.makes_video, model.makes_image) for model in found] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("raw", [None, {}, [], "m"])
@@ -361,4 +388,7 @@ def test_every_model_of_the_bundled_snapshot_can_be_read() -> None:
     if not snapshot.exists():
         pytest.skip("no snapshot yet")
     raw = json.loads(snapshot.read_text("utf-8"))
-    assert len(video_models(raw)) == len(raw["data"]) >= 78
+    models = media_models(raw)
+    assert len(models) == len(raw["data"])
+    assert sum(model.makes_video for model in models) == 78
+    assert sum(model.makes_image for model in models) == 34

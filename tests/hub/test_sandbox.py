@@ -27,7 +27,7 @@ from oxen_video_tools.hub import HubClient
 from oxen_video_tools.hub.signatures import sniffed
 from oxen_video_tools.sandbox import Sandbox
 
-from ..clocks import FakeClock
+from ..clocks import HUNG, FakeClock
 from .wire import PNG
 
 KLING = "kling-video-v2-6-pro-text-to-video"
@@ -99,6 +99,27 @@ async def test_generate_answers_a_link_or_the_bytes(hub: HubClient, tmp_path: Pa
     assert sniffed(inline.data) == sniffed(by_link) == ("video", "video/mp4")
 
 
+async def test_pictures_by_both_routes_and_in_the_queue(hub: HubClient, tmp_path: Path) -> None:
+    body = {"model": "google-nano-banana-pro", "prompt": "A fox", "resolution": "1K"}
+    (drawn,) = (await hub.generate_image(body)).images
+    assert drawn.url is not None
+    fox = (await hub.download(drawn.url, tmp_path / "fox.png")).read_bytes()
+    assert sniffed(fox) == ("image", "image/png")
+    link = "https://example.com/fox.png"
+    edited = await hub.edit_image(body | {"input_image": [link], "response_format": "b64_json"})
+    assert edited.videos == ()
+    assert edited.images[0].data is not None
+    with pytest.raises(InvalidRequest, match="Prompt cannot be empty"):
+        await hub.generate_image({"model": "google-nano-banana-pro"})
+    (job,) = await hub.enqueue(body)
+    done = await ended(hub, job.generation_id)
+    assert (done.media_type, done.parameters["resolution"]) == ("image", "1K")
+    assert done.url is not None
+    assert done.url.partition("?")[0].endswith(".png")
+    events = [one.generation_id for one in await hub.list(status="succeeded", media_type="image")]
+    assert events == [job.generation_id]
+
+
 async def test_many_shots_and_many_takes(hub: HubClient) -> None:
     shots = [{"prompt": "Wide", "duration": 5}, {"prompt": "Close", "duration": 5}]
     jobs = await hub.enqueue({"model": SHOTS, "multi_prompt": shots, "num_generations": 2})
@@ -110,9 +131,10 @@ async def test_many_shots_and_many_takes(hub: HubClient) -> None:
 
 async def test_models(hub: HubClient) -> None:
     models = await hub.models()
-    assert len(models) >= 78
-    assert all(model.makes_video and model.name for model in models)
-    assert sum(model.request_schema is not None for model in models) >= 78
+    assert sum(model.makes_video for model in models) >= 78
+    assert sum(model.makes_image for model in models) >= 34
+    assert all(model.name and model.makes_video != model.makes_image for model in models)
+    assert sum(model.request_schema is not None for model in models) >= 78 + 34
     assert KLING in {model.id for model in await hub.search("kling")}
     assert (await hub.model(KLING)).pricing is not None
     with pytest.raises(ModelNotFound):
@@ -141,7 +163,7 @@ async def test_events_tell_of_completions(hub: HubClient) -> None:
     opened = asyncio.Event()
     async with aclosing(hub.events(on_open=opened.set)) as events:
         first = asyncio.ensure_future(anext(events))
-        await asyncio.wait_for(opened.wait(), 10)
+        await asyncio.wait_for(opened.wait(), HUNG)
         (job,) = await hub.enqueue(BODY)
         while not first.done():
             await hub.get(job.generation_id)
@@ -356,7 +378,7 @@ async def test_any_stream_tells(hub: HubClient, sandbox: Sandbox, fault: str) ->
     opened = asyncio.Event()
     async with aclosing(hub.events(on_open=opened.set)) as events:
         first = asyncio.ensure_future(anext(events))
-        await asyncio.wait_for(opened.wait(), 10)
+        await asyncio.wait_for(opened.wait(), HUNG)
         (job,) = await hub.enqueue(BODY)
         while not first.done():
             await hub.get(job.generation_id)

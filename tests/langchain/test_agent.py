@@ -15,6 +15,7 @@ from langchain_core.tools import ToolException
 from oxen_video_tools.langchain import GenerateVideo, GetVideo, OxenVideoToolkit
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
+from tests.clocks import HUNG
 
 from .agents import ASK, Scripted, agent, answers, calling
 from .calls import FOX, KLING, told
@@ -96,7 +97,7 @@ async def test_a_cancelled_agent_cancels_no_job(slow_portal: Portal[Any], slow_h
             heard.set()
 
     run = asyncio.create_task(listen())
-    await asyncio.wait_for(heard.wait(), 20)
+    await asyncio.wait_for(heard.wait(), HUNG)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run

@@ -129,6 +129,7 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
+@pytest.mark.long
 async def test_a_thousand_calls_at_once(portal: Any, hub: Sandbox) -> None:
     """On one toolkit: all answered, each with its own video, and no thread but the studio's few."""
     generate = GenerateVideo(studio=portal, wait=0)

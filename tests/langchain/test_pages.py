@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/langchain.md").read_text("utf-8")
@@ -43,6 +44,7 @@ def test_the_snippets_run_in_their_order(page: str, hub: Sandbox, tmp_path: Path
     assert hub.ledger()["accepted"] >= 1
 
 
+@pytest.mark.long
 def test_the_notebook_runs_and_shows_the_contact_sheet(
     hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +54,7 @@ def test_the_notebook_runs_and_shows_the_contact_sheet(
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(ROOT / "examples/langchain.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
-    nbclient.NotebookClient(notebook, timeout=90).execute(cwd=str(tmp_path))
+    nbclient.NotebookClient(notebook, timeout=HUNG).execute(cwd=str(tmp_path))
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/jpeg" in output.get("data", {}) for output in outputs)
     printed = "".join(output.get("text", "") for output in outputs)

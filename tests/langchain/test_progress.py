@@ -12,6 +12,7 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from oxen_video_tools.langchain import EVENT, GenerateVideo
 from oxen_video_tools.studio.portal import Portal
+from tests.clocks import HUNG
 
 from .agents import ASK, agent, calling
 from .calls import FOX
@@ -116,5 +117,5 @@ from oxen_video_tools.langchain import GenerateVideo
 print(GenerateVideo(sandbox=True).invoke({"prompt": "a", "duration": 5}))
 print("langgraph loaded:", any(name.split(".")[0] == "langgraph" for name in sys.modules))
 """
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HUNG, check=True)
     assert '"succeeded"' in ran.stdout and "langgraph loaded: False" in ran.stdout

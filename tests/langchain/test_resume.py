@@ -18,6 +18,7 @@ from langgraph.store.memory import InMemoryStore
 from oxen_video_tools.langchain.receipts import PLACE
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
+from tests.clocks import HUNG
 
 from .agents import ASK, agent, answers
 from .calls import FOX
@@ -169,7 +170,7 @@ def test_ctrl_c_ends_a_long_wait_at_once(tmp_path: Path) -> None:
     with Sandbox(picture_height=90, speed="real") as hub:
         process = start("first", hub, tmp_path)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)  # the video takes minutes
+        _, err = process.communicate(timeout=HUNG)  # the video takes minutes
         assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err
         assert hub.ledger()["accepted"] == 1
 
@@ -189,16 +190,17 @@ def test_ctrl_c_between_two_parts_of_a_stream(tmp_path: Path) -> None:
     with Sandbox(picture_height=90, speed="real") as hub:
         command = [sys.executable, "-c", BETWEEN]
         process = subprocess.Popen(command, env=environment(hub, tmp_path), stdout=-1, stderr=-1, text=True)
-        _, err = process.communicate(timeout=60)  # the video takes minutes
+        _, err = process.communicate(timeout=HUNG)  # the video takes minutes
         assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err
         assert hub.ledger()["accepted"] == 1
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_and_started_again(tmp_path: Path) -> None:
     with Sandbox(picture_height=90, speed=60) as hub:
         first = start("first", hub, tmp_path)
         first.kill()
-        first.communicate(timeout=20)
-        out, err = start("again", hub, tmp_path).communicate(timeout=60)
+        first.communicate(timeout=HUNG)
+        out, err = start("again", hub, tmp_path).communicate(timeout=HUNG)
         assert '"status":"succeeded"' in out, err
         assert hub.ledger()["accepted"] == 1

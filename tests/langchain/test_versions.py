@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import HUNG
+
 ROOT = Path(__file__).parents[2]
 PYENV = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python3.10"))
 PYTHONS = [sys.executable, *map(str, PYENV[-1:] or ["python3.10"])]
@@ -22,7 +24,7 @@ TESTS = ["tests/langchain/test_standard.py", "tests/langchain/test_bare.py"]
 
 def uv(*arguments: str) -> None:
     pytest.importorskip("uv")
-    done = subprocess.run([sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, timeout=HUNG)
     assert done.returncode == 0, done.stderr
 
 
@@ -44,6 +46,6 @@ def test_on(python: str, versions: list[str], tmp_path: Path) -> None:
     ours = ["--editable", f"{ROOT}[langchain,sandbox]"]
     uv("pip", "install", "--quiet", "--python", inside, *ours, *versions, "pytest-timeout", "pytest-asyncio")
     command = [inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HUNG)
     assert done.returncode == 0, done.stdout
     assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) > 100

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.clocks import HUNG
+
 from .judging import NODE, NPM, SOURCES, needed
 from .serving import PYTHON, ROOT
 
@@ -62,7 +64,7 @@ def judged(*, plain: bool) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/mcp"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(HUNG)
 
 
 def free_port() -> int:
@@ -74,7 +76,7 @@ def free_port() -> int:
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     """Returns when the process listens; raises RuntimeError when it never does."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + HUNG
     while time.monotonic() < limit and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -92,7 +94,7 @@ def run(suite: Suite, url: str, *, plain: bool) -> Outcome:
     if plain:
         command += ["--expected-failures", str(SOURCES / suite.baseline)]
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HUNG)
     said = done.stdout + done.stderr
     found = TOTAL.search(said)
     passed, failed = (int(found[1]), int(found[2])) if found else (0, 1)

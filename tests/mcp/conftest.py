@@ -16,7 +16,7 @@ from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
-from .serving import over_http, over_stdio
+from .serving import Connection, over_http, over_stdio
 
 KEY = "test-key-of-nobody"
 QUIET = Options(log_level="ERROR", poll=0.05)
@@ -63,7 +63,7 @@ def serve(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Callab
             if request.param == "stdio":
                 return over_stdio(environment(wanted))
             if request.param == "http":
-                return stack.enter_context(over_http(wanted, QUIET)) + "/mcp"
+                return Connection(stack.enter_context(over_http(wanted, QUIET)))
             return build_server(settings=wanted, options=QUIET)
 
         yield serve

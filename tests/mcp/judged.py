@@ -3,7 +3,7 @@
     python -m tests.mcp.judged PORT [plain]
 
 What is judged is ours: gate, limits, middleware, security, sessions, tasks. The suites can't send a key; the process's
-own is used, as on a laptop. "plain" leaves the grafts out.
+own is lent to them. "plain" leaves the grafts out.
 """
 
 from __future__ import annotations
@@ -222,12 +222,12 @@ def judged_app(folder: str, *, plain: bool = False) -> Any:
     """The ASGI app, as `--http` serves it."""
     jobs = Jobs(Generations())
     settings = Settings(sandbox=True, ledger="memory:", output_dir=None)
-    options = Options(log_level="ERROR", rate=100_000)
+    options = Options(log_level="ERROR", rate=100_000, own_key=True)
     if plain:
-        return http_app(settings, options, here=True)
+        return http_app(settings, options)
     tasks = Tasks(jobs, {"generate_video", *SLOW}, only=ONLY, poll=0.2)
     return http_app(
-        settings, options, here=True, tasks=tasks, graft=lambda server: graft(server, jobs),
+        settings, options, tasks=tasks, graft=lambda server: graft(server, jobs),
         event_store=Replay(), retry_interval=100,
     )  # fmt: skip
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import HUNG
+
 from .serving import ROOT
 
 HOME = ROOT / ".judges"
@@ -55,8 +57,8 @@ def bundled(script: str) -> bytes:
     shutil.copy(SOURCES / script, NPM / script)
     esbuild = needed(NPM / "node_modules" / "esbuild" / "bin" / "esbuild", "esbuild")
     command = [needed(NODE, "Node 22 or newer"), esbuild, script, "--bundle", "--format=iife", "--log-level=error"]
-    done = subprocess.run(command, cwd=Path(packages).parent, capture_output=True, timeout=60)
+    done = subprocess.run(command, cwd=Path(packages).parent, capture_output=True, timeout=HUNG)
     if done.returncode:  # without its install script esbuild is the binary itself
-        done = subprocess.run(command[1:], cwd=Path(packages).parent, capture_output=True, timeout=60)
+        done = subprocess.run(command[1:], cwd=Path(packages).parent, capture_output=True, timeout=HUNG)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

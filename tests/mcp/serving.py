@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from mcp.types import CallToolResult
 from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
+TOKEN = "oxv_a-token-that-is-fixed-for-the-tests"
 
 
 def words(result: CallToolResult) -> dict[str, Any]:
@@ -37,8 +40,9 @@ def over_stdio(environment: dict[str, str]) -> StdioServerParameters:
 
 @contextmanager
 def over_http(settings: Settings, options: Options | None = None, *, here: bool = True, **app: Any) -> Iterator[str]:
-    """The server on a free loopback port; its address without `/mcp`."""
-    with asgi(http_app(settings, options or Options(log_level="ERROR"), here=here, **app)) as address:
+    """The server on a free loopback port; its address without `/mcp`. here: it has a token, which is TOKEN."""
+    options = options or Options(log_level="ERROR")
+    with asgi(http_app(settings, replace(options, token=TOKEN) if here else options, **app)) as address:
         yield address
 
 
@@ -54,15 +58,15 @@ def asgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(HUNG)
         listening.close()
 
 
 @asynccontextmanager
 async def client_with(address: str, *, headers: dict[str, str] | None = None, **client: Any) -> AsyncIterator[Client]:
-    """A client over HTTP that sends these headers."""
+    """A client over HTTP that sends these headers; by default the token of the server."""
     async with (
-        httpx2.AsyncClient(headers=headers or {}, timeout=30) as http,
+        httpx2.AsyncClient(headers=bearer(TOKEN) if headers is None else headers, timeout=HUNG) as http,
         Client(streamable_http_client(f"{address}/mcp", http_client=http), **client) as connected,
     ):
         yield connected
@@ -70,3 +74,18 @@ async def client_with(address: str, *, headers: dict[str, str] | None = None, **
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+class Connection:
+    """What `mcp.Client` connects to, with the server's token. It may be entered again and again."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def __aenter__(self) -> Any:
+        self._open = AsyncExitStack()
+        http = await self._open.enter_async_context(httpx2.AsyncClient(headers=bearer(TOKEN), timeout=30))
+        return await self._open.enter_async_context(streamable_http_client(f"{self._address}/mcp", http_client=http))
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._open.__aexit__(*error)

@@ -24,6 +24,7 @@ def plain() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 def test_every_check_passes(suite: Suite, grafted: str) -> None:
     outcome = run(suite, grafted, plain=False)

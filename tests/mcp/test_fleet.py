@@ -27,6 +27,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 from tests.studio import postgres
 
 from .conformance import await_port, free_port
@@ -75,7 +76,7 @@ class Fleet:
 
     def proxy(self) -> Starlette:
         """Each request to the next process: no client stays with one."""
-        upstream = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=200))
+        upstream = httpx.AsyncClient(timeout=HUNG, limits=httpx.Limits(max_connections=200))
 
         async def forward(request: Request) -> Response:
             number = self.next()
@@ -120,7 +121,7 @@ async def ask_until_all_are_answered(address: str, questions: asyncio.Queue[dict
     while open_question or not questions.empty():
         try:
             async with (
-                httpx2.AsyncClient(headers=bearer(KEY), timeout=30) as http,
+                httpx2.AsyncClient(headers=bearer(KEY), timeout=HUNG) as http,
                 Client(
                     streamable_http_client(f"{address}/mcp", http_client=http), elicitation_callback=agree
                 ) as client,
@@ -144,7 +145,7 @@ async def ask_until_all_are_answered(address: str, questions: asyncio.Queue[dict
     return answers
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.long
 async def test_one_of_three_dies_and_nothing_is_lost_or_paid_twice(fleet: tuple[Fleet, Sandbox, str]) -> None:
     service, hub, address = fleet
     questions = asyncio.Queue[dict[str, Any]]()

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from oxen_video_tools.errors import RateLimited
-from oxen_video_tools.mcp.callers import LOCAL, Caller, Studios, caller_of, key_in
+from oxen_video_tools.mcp.callers import LOCAL, Caller, Studios, caller_of
 from oxen_video_tools.mcp.gate import Pace
 from oxen_video_tools.mcp.http import http_app, is_loopback
 from oxen_video_tools.mcp.options import Options
@@ -23,7 +23,7 @@ from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
 
 from .conftest import KEY
-from .serving import asgi, bearer, client_with, over_http, words
+from .serving import TOKEN, asgi, bearer, client_with, over_http, words
 from .two_accounts import hub_of
 
 HELLO = {
@@ -33,6 +33,8 @@ HELLO = {
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}},
 }
 JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+
+OWNER = bearer(TOKEN)
 
 
 def hello(address: str, **headers: str) -> httpx.Response:
@@ -97,43 +99,29 @@ def test_without_a_key_nobody_gets_the_servers(settings: Settings, hub: Sandbox,
     assert answer.json()["error"]["data"]["error"] == "unauthenticated" and KEY not in answer.text
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-def test_bound_to_loopback_this_machine_needs_no_key_but_what_a_proxy_passes_on_does(
-    settings: Settings, header: str
-) -> None:
-    with over_http(settings, here=True) as address:
-        assert hello(address).status_code == 200
-        assert hello(address, **{header: "203.0.113.9"}).status_code == 401
-
-
-def test_the_operator_may_lend_or_keep_the_servers_key(settings: Settings) -> None:
-    with over_http(settings, Options(log_level="ERROR", own_key=True), here=False) as address:
-        assert hello(address, **{"X-Forwarded-For": "203.0.113.9"}).status_code == 200
-    with over_http(settings, Options(log_level="ERROR", own_key=False), here=True) as address:
-        assert hello(address).status_code == 401
-
-
 def test_hosts_and_pages_are_always_checked(settings: Settings) -> None:
     options = Options(log_level="ERROR", hosts=("video.example.com",), origins=("https://app.example.com",))
     with over_http(settings, options) as address:
-        assert hello(address, Host="evil.example").status_code == 421
-        assert hello(address, Origin="https://evil.example").status_code == 403
-        assert hello(address, Host="video.example.com").status_code == 200
-        assert hello(address, Host="video.example.com:443", Origin="https://app.example.com").status_code == 200
+        assert hello(address, **OWNER, Host="evil.example").status_code == 421
+        assert hello(address, **OWNER, Origin="https://evil.example").status_code == 403
+        assert hello(address, **OWNER, Host="video.example.com").status_code == 200
+        assert (
+            hello(address, **OWNER, Host="video.example.com:443", Origin="https://app.example.com").status_code == 200
+        )
         asked = httpx.options(
             f"{address}/mcp",
             headers={"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"},
         )
         assert asked.headers["access-control-allow-origin"] == "https://app.example.com"
     with over_http(settings, Options(log_level="ERROR")) as address:  # nothing set: loopback alone
-        assert hello(address, Host="video.example.com").status_code == 421
+        assert hello(address, **OWNER, Host="video.example.com").status_code == 421
 
 
 def test_bodies_and_sessions_have_limits(settings: Settings) -> None:
     with over_http(settings, Options(log_level="ERROR", body=2048, sessions=2)) as address:
-        big = httpx.post(f"{address}/mcp", content=b" " * 3000, headers=JSON)
+        big = httpx.post(f"{address}/mcp", content=b" " * 3000, headers=JSON | OWNER)
         assert big.status_code == 413
-        assert [hello(address).status_code for _ in range(3)] == [200, 200, 503]
+        assert [hello(address, **OWNER).status_code for _ in range(3)] == [200, 200, 503]
 
 
 def test_a_session_belongs_to_the_key_that_opened_it(settings: Settings) -> None:
@@ -210,14 +198,12 @@ def test_no_key_reaches_the_log(settings: Settings, caplog: pytest.LogCaptureFix
     caplog.set_level(logging.DEBUG)
     with over_http(settings, Options(log_level="ERROR")) as address:
         hello(address, **bearer("alice-very-secret-key"))
+        hello(address, **bearer(TOKEN))
         hello(address, **{"X-Oxen-Api-Key": "bob-very-secret-key"})
-    assert "very-secret" not in caplog.text
+    assert "very-secret" not in caplog.text and TOKEN not in caplog.text
 
 
-def test_where_a_key_stands() -> None:
-    assert key_in({"authorization": "bearer abc"}) == "abc"
-    assert key_in({"x-oxen-api-key": "own", "authorization": "Bearer oauth"}) == "own"
-    assert key_in({}) is key_in({"authorization": "Bearer"}) is key_in({"x-oxen-api-key": "x" * 5000}) is None
+def test_who_is_on_stdio() -> None:
     assert caller_of(None) == LOCAL and "abc" not in repr(Caller("abc")) and "abc" not in Caller("abc").name
 
 

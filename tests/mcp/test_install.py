@@ -22,6 +22,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import _VARIABLES as SETTINGS
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
+from tests.clocks import HUNG
 
 from .judging import NODE, NPM, needed
 from .serving import PYTHON, ROOT, over_http
@@ -102,7 +103,7 @@ def test_the_bundle_is_one_that_the_official_tool_accepts() -> None:
     assert manifest["user_config"]["api_key"]["sensitive"]
     tool = needed(NPM / "node_modules" / "@anthropic-ai" / "mcpb" / "dist" / "cli" / "cli.js", "mcpb")
     command = [needed(NODE, "Node 22 or newer"), tool, "validate", str(folder / "manifest.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -130,7 +131,7 @@ def test_the_example_of_a_client_runs(transport: str, settings: Settings, hub: S
     script = str(ROOT / "examples" / "mcp_client.py")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([PYTHON, script, *arguments], env=env, capture_output=True, text=True, timeout=90)
+        done = subprocess.run([PYTHON, script, *arguments], env=env, capture_output=True, text=True, timeout=HUNG)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

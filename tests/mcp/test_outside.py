@@ -15,6 +15,7 @@ from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
+from tests.clocks import HUNG
 
 from .conftest import KEY, environment
 from .judging import NPM, SOURCES, needed, node, python_of
@@ -43,13 +44,14 @@ def target(request: pytest.FixtureRequest, asks: Settings) -> Iterator[Target]:
 def ask() -> Callable[[str, str, Target], dict[str, Any]]:
     def run(name: str, script: str, target: Target) -> dict[str, Any]:
         command = [python_of(name), str(SOURCES / script), json.dumps(target)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=110, cwd=SOURCES)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG, cwd=SOURCES)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
 
 
+@pytest.mark.long
 def test_the_sdk_of_the_1_line(target: Target, ask: Any, hub: Sandbox) -> None:
     seen = ask("sdk1", "client_sdk1.py", target)
     assert seen["sdk"].startswith("1.") and seen["protocol"] == "2025-11-25"
@@ -60,6 +62,7 @@ def test_the_sdk_of_the_1_line(target: Target, ask: Any, hub: Sandbox) -> None:
     assert seen["rising"] and hub.ledger()["accepted"] == 2
 
 
+@pytest.mark.long
 def test_langchain_mcp_adapters(target: Target, ask: Any, hub: Sandbox) -> None:
     seen = ask("adapters", "client_adapters.py", target)
     assert seen["tools"] == list(TABLE) and seen["made"]["status"] == "succeeded"
@@ -68,6 +71,7 @@ def test_langchain_mcp_adapters(target: Target, ask: Any, hub: Sandbox) -> None:
     assert seen["rising"] and hub.ledger()["accepted"] == 1
 
 
+@pytest.mark.long
 def test_langchain_with_its_own_mcp(target: Target, ask: Any, hub: Sandbox) -> None:
     """The question becomes a LangGraph interrupt; on resume the call is made anew, and paid once."""
     seen = ask("langchain-mcp", "client_langchain_mcp.py", target)
@@ -77,6 +81,7 @@ def test_langchain_with_its_own_mcp(target: Target, ask: Any, hub: Sandbox) -> N
     assert hub.ledger()["accepted"] == 1
 
 
+@pytest.mark.long
 def test_the_official_typescript_client_with_tasks(asks: Settings) -> None:
     with (
         Sandbox(picture_height=96, speed=150) as hub,
@@ -88,6 +93,7 @@ def test_the_official_typescript_client_with_tasks(asks: Settings) -> None:
     assert seen["answer"]["status"] == "succeeded"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 def test_the_inspector(asks: Settings, transport: str) -> None:
     program = needed(ROOT / ".judges" / "node-bin" / "node", "Node 22 or newer")
@@ -97,7 +103,7 @@ def test_the_inspector(asks: Settings, transport: str) -> None:
 
     def inspect(where: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [program, script, "--cli", *where, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=NPM)
+        return subprocess.run(command, capture_output=True, text=True, timeout=HUNG, cwd=NPM)
 
     def judge(where: list[str]) -> None:
         listed = inspect(where, "--method", "tools/list")

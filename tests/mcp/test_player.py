@@ -26,7 +26,7 @@ from oxen_video_tools.settings import Settings
 
 from .conftest import QUIET
 from .judging import bundled, chromium, node
-from .serving import asgi, over_http
+from .serving import Connection, asgi, over_http
 
 ALL = {"serverTools": {}, "openLinks": {}, "updateModelContext": {}}
 PAGE = "<!doctype html><meta charset=utf-8><title>host</title><style>body{margin:0}</style><body><script>%s</script>"
@@ -56,7 +56,7 @@ async def hosting(mcp: str, script: bytes, scene: dict[str, Any], *, declared: b
         return HTMLResponse(PAGE % script.decode().replace("</script", "<\\/script"))
 
     async def player(_: Request) -> Response:
-        async with Client(mcp) as client:
+        async with Client(Connection(mcp)) as client:
             read = (await client.read_resource(PLAYER)).contents[0]
         assert read.mime_type == "text/html;profile=mcp-app"
         csp = policy(read.meta["ui"]["csp"] if declared else {})
@@ -64,7 +64,7 @@ async def hosting(mcp: str, script: bytes, scene: dict[str, Any], *, declared: b
 
     async def call(request: Request) -> Response:
         asked = await request.json()
-        async with Client(mcp) as client:
+        async with Client(Connection(mcp)) as client:
             result = await client.call_tool(asked["name"], asked["arguments"])
         return JSONResponse(result.model_dump(by_alias=True, mode="json", exclude_none=True))
 
@@ -101,7 +101,7 @@ async def test_it_follows_the_job_and_plays(settings: Settings, host_script: byt
         over_http(replace(settings, base_url=hub.base_url), QUIET) as mcp,
     ):
         scene = {"tool": "generate_video", "arguments": MULTI}
-        async with hosting(f"{mcp}/mcp", host_script, scene) as url:
+        async with hosting(mcp, host_script, scene) as url:
             seen = await browse(url, PLAYS + " && document.querySelector('video').poster", play=True, picture=picture)
     shown, host = seen["shown"], seen["host"]
     assert seen["reached"], seen
@@ -124,7 +124,7 @@ async def test_it_shows_each_shot_of_a_film(settings: Settings, host_script: byt
     result = {"content": [{"type": "text", "text": "{}"}], "structuredContent": answer}
     with over_http(settings, QUIET) as mcp:
         scene = {"arguments": MULTI, "result": result, "capabilities": {"openLinks": {}}}
-        async with hosting(f"{mcp}/mcp", host_script, scene) as url:
+        async with hosting(mcp, host_script, scene) as url:
             seen = await browse(
                 url, "document.querySelectorAll('#shots li').length == 2 && !document.querySelector('#bar').hidden"
             )
@@ -134,11 +134,11 @@ async def test_it_shows_each_shot_of_a_film(settings: Settings, host_script: byt
 
 async def test_it_renews_a_link_that_expired(settings: Settings, hub: Sandbox, host_script: bytes) -> None:
     with over_http(settings, QUIET) as mcp:
-        async with Client(f"{mcp}/mcp") as client:
+        async with Client(Connection(mcp)) as client:
             made = await client.call_tool("generate_video", {"prompt": "a fox"})
         old = made.model_dump(by_alias=True, mode="json", exclude_none=True)
         old["structuredContent"]["url"] = old["structuredContent"]["url"].replace("oxen_signature=", "oxen_signature=0")
-        async with hosting(f"{mcp}/mcp", host_script, {"arguments": {"prompt": "a fox"}, "result": old}) as url:
+        async with hosting(mcp, host_script, {"arguments": {"prompt": "a fox"}, "result": old}) as url:
             seen = await browse(url, PLAYS)
     assert seen["reached"], seen
     assert seen["host"]["calls"].count("get_video") >= 1 and "oxen_signature=0" not in seen["shown"]["video"]["src"]
@@ -149,7 +149,7 @@ async def test_where_a_host_blocks_media_a_button_opens_the_link(
 ) -> None:
     with over_http(settings, QUIET) as mcp:
         scene = {"tool": "generate_video", "arguments": {"prompt": "a fox"}}
-        async with hosting(f"{mcp}/mcp", host_script, scene, declared=False) as url:
+        async with hosting(mcp, host_script, scene, declared=False) as url:
             blocked = "!document.querySelector('#open').hidden && document.querySelector('video').hidden"
             poster = "!document.querySelector('#poster').hidden && document.querySelector('#poster').naturalWidth > 0"
             seen = await browse(url, f"{blocked} && {poster}", click="#open", then="seen.links.length")
@@ -162,7 +162,7 @@ async def test_it_says_why_a_video_failed(settings: Settings, hub: Sandbox, host
     hub.faults.add("fail=The model's provider failed.")
     with over_http(settings, QUIET) as mcp:
         scene = {"tool": "generate_video", "arguments": {"prompt": "a <b>fox</b>"}}
-        async with hosting(f"{mcp}/mcp", host_script, scene) as url:
+        async with hosting(mcp, host_script, scene) as url:
             seen = await browse(url, "document.querySelector('#state').textContent.includes('provider failed')")
     assert seen["reached"], seen
 

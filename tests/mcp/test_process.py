@@ -19,9 +19,10 @@ from mcp import Client, StdioServerParameters
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 from .conftest import environment
-from .serving import PYTHON, ROOT, bearer, client_with, words
+from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, words
 
 HEAVY = ("langchain_core", "langgraph", "psycopg", "av", "numpy", "PIL", "httpx", "sqlite3", "stamina", "httpx_sse")
 
@@ -34,9 +35,12 @@ def started(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Po
 
 
 @contextmanager
-def serving_http(settings: Settings, *arguments: str, **env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`python mcp_server.py --http` on a free port, and its address."""
-    process = started("mcp_server.py", "--http", "--port", "0", *arguments, env=environment(settings) | env)
+def serving_http(
+    settings: Settings, *arguments: str, token: str | None = TOKEN, **env: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`python mcp_server.py --http` on a free port, and its address. token: None lets it make one."""
+    given = environment(settings) | ({"OXEN_VIDEO_MCP_TOKEN": token} if token else {}) | env
+    process = started("mcp_server.py", "--http", "--port", "0", *arguments, env=given)
     try:
         assert process.stderr is not None
         line = process.stderr.readline()
@@ -76,7 +80,7 @@ def test_listing_tools_loads_nothing_heavy_either() -> None:
     server.stdin.write(said)
     server.stdin.flush()
     answers = [json.loads(server.stdout.readline()) for _ in range(2)]  # before it hears that nobody speaks any more
-    _, loaded = server.communicate(timeout=60)
+    _, loaded = server.communicate(timeout=HUNG)
     assert [answer["id"] for answer in answers] == [1, 2] and len(answers[1]["result"]["tools"]) == 8
     assert loaded == ""
 
@@ -130,7 +134,7 @@ async def test_told_to_stop_waits_end_with_the_id_and_nothing_is_paid_twice(sett
                 asyncio.create_task(client.call_tool("generate_video", {"prompt": f"fox {number}", "wait_seconds": 40}))
                 for number in range(3)
             ]
-            async with asyncio.timeout(30) if sys.version_info >= (3, 11) else Unlimited():
+            async with asyncio.timeout(HUNG) if sys.version_info >= (3, 11) else Unlimited():
                 while hub.ledger()["accepted"] < 3:
                     await asyncio.sleep(0.05)
             await asyncio.sleep(0.2)
@@ -157,7 +161,7 @@ async def test_logs_are_lines_of_json_with_ids_and_money_and_without_secrets(set
             video = words(await client.call_tool("generate_video", {"prompt": "a most private fox"}))
             await client.call_tool("get_video", {"generation_ids": ["nothing"]})
         process.send_signal(signal.SIGTERM)
-        _, log = await asyncio.to_thread(process.communicate, timeout=20)
+        _, log = await asyncio.to_thread(process.communicate, timeout=HUNG)
     lines = [json.loads(line) for line in log.splitlines()]
     calls = [line for line in lines if line["message"] == "call"]
     made, lost = calls

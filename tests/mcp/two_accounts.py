@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 from .serving import asgi
 
@@ -27,7 +28,7 @@ def hub_of(accounts: Mapping[str, Sandbox]) -> Iterator[str]:
             return JSONResponse({"error": {"type": "unauthenticated", "title": "Invalid API key"}}, 401)
         sandbox = sandbox or next(iter(accounts.values()))
         headers = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
-        async with httpx.AsyncClient(base_url=sandbox.base_url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=sandbox.base_url, timeout=HUNG) as client:
             answer = await client.request(
                 request.method,
                 request.url.path,

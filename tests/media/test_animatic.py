@@ -106,6 +106,7 @@ def luma(frame: object) -> np.ndarray:
     return frame.to_ndarray()[: frame.height].astype(np.int16)
 
 
+@pytest.mark.long
 def test_never_a_wrong_frame(tmp_path: Path) -> None:
     """Every frame of a long film made by three threads is the one that a single thread draws, cross-fades included."""
     size, before = (960, 540), sys.getswitchinterval()  # so large that zooms are drawn smaller and scaled up

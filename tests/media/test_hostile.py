@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HUNG
+
 from . import hostile
 
 MEMORY = 2 << 30  # bytes of address space, and far less is resident
@@ -31,7 +33,7 @@ def survivors(paths: list[Path]) -> dict[str, dict[str, Any]]:
         input="\n".join(map(str, paths)),
         text=True,
         capture_output=True,
-        timeout=110,
+        timeout=HUNG,
         preexec_fn=bounded if sys.platform != "win32" else None,
         cwd=Path(__file__).parents[2],
     )
@@ -40,6 +42,7 @@ def survivors(paths: list[Path]) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in told if "name" in one}
 
 
+@pytest.mark.long
 def test_crafted_files(tmp_path: Path) -> None:
     paths = hostile.crafted(tmp_path)
     found = survivors(paths)

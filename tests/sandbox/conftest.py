@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 KLING = "kling-video-v2-6-pro-text-to-video"
 SHOTS = "kling-video-o3-pro-reference-to-video"
@@ -17,7 +18,7 @@ IMAGE_TO_VIDEO = "kling-video-v2-6-pro-image-to-video"
 
 def client(hub: Sandbox, **options: Any) -> httpx.Client:
     headers = {"Authorization": f"Bearer {hub.api_key}"} | options.pop("headers", {})
-    return httpx.Client(base_url=hub.base_url, headers=headers, trust_env=False, timeout=20, **options)
+    return httpx.Client(base_url=hub.base_url, headers=headers, trust_env=False, timeout=HUNG, **options)
 
 
 @pytest.fixture

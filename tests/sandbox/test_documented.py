@@ -16,6 +16,7 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.sandbox.checks import problem
 from oxen_video_tools.sandbox.models import Model, all_models
+from tests.clocks import HUNG
 
 from . import pages
 from .conftest import SHOTS, enqueue, get
@@ -49,7 +50,7 @@ def test_the_pages_python(example, hub, monkeypatch, capsys, tmp_path):
 def test_the_pages_curl(example, hub):
     command = example.replace("https://hub.oxen.ai", hub.base_url)
     environment = os.environ | {"OXEN_API_KEY": hub.api_key, "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=True, timeout=HUNG)
     answer = json.loads(done.stdout)
     assert sorted(answer) == ["created", "model", "videos"]
     assert answer["videos"][0]["url"].startswith(f"{hub.base_url}/api/repos/")

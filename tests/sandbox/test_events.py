@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 from .conftest import KLING, client, enqueue
 
@@ -26,11 +27,11 @@ class Reader:
         opened = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(http, opened), daemon=True)
         self._thread.start()
-        assert opened.wait(10)
+        assert opened.wait(HUNG)
 
     def _read(self, http: httpx.Client, opened: threading.Event) -> None:
         try:
-            with http.stream("GET", "/api/events", timeout=30) as answer:
+            with http.stream("GET", "/api/events", timeout=HUNG) as answer:
                 self.status, self.headers = answer.status_code, answer.headers
                 opened.set()
                 for piece in answer.iter_raw():
@@ -46,7 +47,7 @@ class Reader:
     def until(self, piece: bytes, count: int = 1) -> bytes:
         """Waits for `piece`, at most ten seconds."""
         with self._grown:
-            assert self._grown.wait_for(lambda: self.content.count(piece) >= count, 10), self.content
+            assert self._grown.wait_for(lambda: self.content.count(piece) >= count, HUNG), self.content
             return self.content
 
 
@@ -86,7 +87,7 @@ def test_none_for_cancelled_jobs_nor_for_what_came_before():
         job = enqueue(http)
         http.delete(f"/api/ai/queue/{job}")
         hub.stop()
-        assert reader.ended.wait(10)
+        assert reader.ended.wait(HUNG)
         assert reader.content == b""
 
 
@@ -112,7 +113,7 @@ def test_cut(after):
     with listening(faults=[f"events_cut={after}"]) as (http, reader, _):
         for number in range(3):
             enqueue(http, prompt=f"Balloon {number}")
-        assert reader.ended.wait(10)
+        assert reader.ended.wait(HUNG)
         assert isinstance(reader.error, httpx.RemoteProtocolError)
         assert len(told(reader.content)) == after
 
@@ -121,7 +122,7 @@ def test_silent():
     with listening(faults=["events_silent"], keep_alive=0.01) as (http, reader, hub):
         enqueue(http)
         hub.stop()
-        assert reader.ended.wait(10)
+        assert reader.ended.wait(HUNG)
         assert reader.content == b""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import time
 
 import httpx
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 from .conftest import KLING, client, enqueue, get
 
@@ -57,7 +57,7 @@ async def test_two_sandboxes_share_a_state(tmp_path):
 
         async def ask(hub: Sandbox, number: int) -> str:
             headers = {"Authorization": "Bearer x"}
-            async with httpx.AsyncClient(base_url=hub.base_url, headers=headers, trust_env=False, timeout=30) as http:
+            async with httpx.AsyncClient(base_url=hub.base_url, headers=headers, trust_env=False, timeout=HUNG) as http:
                 body = {"model": KLING, "prompt": f"Balloon {number}"}
                 answer = await http.post("/api/ai/videos/generate", json=body)
                 return answer.json()["videos"][0]["url"]
@@ -67,7 +67,7 @@ async def test_two_sandboxes_share_a_state(tmp_path):
             assert hub.ledger()["charged"] == "14.0000"
             assert hub.ledger()["credits_left"] == "86.0000"
         here = urls[1].replace(other.base_url, one.base_url)
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=HUNG) as http:
             assert (await http.get(here)).status_code == 200
 
 
@@ -90,7 +90,7 @@ async def test_two_hundred_at_once():
     async with Sandbox(speed=200, picture_height=144) as hub:
         headers = {"Authorization": "Bearer x"}
         async with httpx.AsyncClient(
-            base_url=hub.base_url, headers=headers, trust_env=False, timeout=60, limits=limits
+            base_url=hub.base_url, headers=headers, trust_env=False, timeout=HUNG, limits=limits
         ) as http:
 
             async def one(number: int) -> str:
@@ -108,7 +108,6 @@ async def test_two_hundred_at_once():
 def test_two_thousand_queued(slow, clock):
     http = slow()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begun = time.monotonic()
     for number in range(500):
         answer = http.post("/api/ai/queue", json={"model": KLING, "prompt": f"Balloon {number}", "num_generations": 4})
         assert answer.status_code == 200
@@ -119,7 +118,6 @@ def test_two_thousand_queued(slow, clock):
     assert http.get("/api/ai/queue").json()["count"] == 0
     assert http.get("/sandbox/ledger").json()["charged"] == "700.0000"
     assert http.get("/api/ai/generations", params={"page": 20, "page_size": 100}).json()["total_count"] == 2000
-    assert time.monotonic() - begun < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
 
 

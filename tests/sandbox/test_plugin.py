@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import HUNG
+
 pytest_plugins = ["pytester"]
 
 SUITE = """
@@ -21,7 +23,7 @@ def ask(prompt, model="kling-video-v2-6-pro-text-to-video"):
     headers = {"Authorization": "Bearer " + os.environ["OXEN_API_KEY"]}
     return httpx.post(
         os.environ["OXEN_BASE_URL"] + "/api/ai/videos/generate",
-        headers=headers, json={"model": model, "prompt": prompt}, trust_env=False, timeout=20,
+        headers=headers, json={"model": model, "prompt": prompt}, trust_env=False, timeout=HUNG,
     )
 
 def test_an_agent(oxen_sandbox):
@@ -45,6 +47,7 @@ def test_the_environment_is_as_before():
 """
 
 
+@pytest.mark.long
 def test_the_fixture(pytester, monkeypatch):
     for name in ("OXEN_BASE_URL", "OXEN_API_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -53,6 +56,7 @@ def test_the_fixture(pytester, monkeypatch):
     result.assert_outcomes(passed=5)
 
 
+@pytest.mark.long
 def test_it_is_listed(pytester):
     result = pytester.runpytest_subprocess("--fixtures", "-q")
     result.stdout.fnmatch_lines(["*oxen_sandbox*", "*Oxen's HTTP API on this machine*"])
@@ -65,10 +69,11 @@ def test_loading_it_loads_nothing_heavy():
         "import sys; import pytest; before = set(sys.modules); import oxen_video_tools.pytest_plugin;"
         f"print([name for name in {heavy} if name in set(sys.modules) - before])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HUNG)
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", ["README.md", "docs/guides/testing.md"])
 def test_the_documented_test(pytester, page):
     """The example in the documentation, as it stands there."""

@@ -20,8 +20,10 @@ Use = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
-def hub() -> Iterator[Sandbox]:
-    with Sandbox(picture_height=64) as running:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    state = tmp_path_factory.mktemp("sandbox")
+    with Sandbox(picture_height=64, state=state / "jobs.db") as running:
+        running.place = state  # type: ignore[attr-defined]  # where its files lie, for `uploads`
         yield running
 
 
@@ -59,6 +61,12 @@ def refused(error: pytest.ExceptionInfo[OxenError], kind: str = "input_not_allow
 
 def leaked(hub: Sandbox) -> list[Any]:
     return list(hub.ledger()["generations"])
+
+
+def uploads(hub: Sandbox) -> list[bytes]:
+    """Everything that the hub keeps."""
+    place: Path = hub.place  # type: ignore[attr-defined]
+    return [path.read_bytes() for path in place.rglob("*") if path.is_file() and "jobs.db" not in path.name]
 
 
 PLACES = [
@@ -165,3 +173,118 @@ async def test_a_clip_is_saved_inside_it(use: Use, home: Path) -> None:
     made = await use("generate_video", prompt="a fox", duration=5)
     saved = await use("save_video", videos=[made.answer.generation_id], filename="fox.mp4")
     assert Path(saved.answer.file).resolve() == (home / "videos/fox.mp4").resolve()
+
+
+# -- a swap between the check and the reading --------------------------------------------------------------------------
+
+
+def swapping(monkeypatch: pytest.MonkeyPatch, place: Path, target: Path, at: int) -> list[int]:
+    """Put a link to `target` in the place of `place` before it is opened for the `at`-th time, as a racing program
+    would.
+    """
+    import os
+
+    seen: list[int] = []
+    really = os.open
+
+    def racing(path: Any, *rest: Any, **named: Any) -> int:
+        if Path(os.fsdecode(path)).name == "fox.png":
+            seen.append(1)
+            if len(seen) == at:
+                place.rename(place.with_name("away"))
+                place.symlink_to(target)
+        return really(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", racing)
+    return seen
+
+
+SECRET_PNG = PNG + b"private"
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "O_NOFOLLOW"), reason="links of POSIX")
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("what", ["file", "folder"])
+async def test_a_link_in_the_place_of_a_file_or_folder_uploads_nothing_else(
+    use: Use, hub: Sandbox, home: Path, what: str, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "media/in").mkdir()
+    (home / "media/in/fox.png").write_bytes(PNG)
+    (home / "private/fox.png").write_bytes(SECRET_PNG)
+    place, target = home / "media/in", home / "private"
+    if what == "file":
+        place, target = place / "fox.png", target / "fox.png"
+    swapping(monkeypatch, place, target, at)
+    named = str(home / "media/in/fox.png")
+    for _ in range(2):
+        try:
+            await use("generate_video", prompt="a fox", start_image=named)
+        except OxenError as error:
+            assert error.charged == "no"
+    assert SECRET_PNG not in uploads(hub)
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+async def test_nor_is_it_looked_at(use: Use, home: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ..media.clips import clip
+
+    for folder, seconds in (("media", 0.5), ("private", 1.5)):
+        clip(home / folder / "fox.mp4", seconds, size=(64, 64)).replace(home / folder / "fox.png")
+    swapping(monkeypatch, home / "media/fox.png", home / "private/fox.png", at)
+    for verb, arguments in (
+        ("inspect_video", {"video": str(home / "media/fox.png")}),
+        ("save_video", {"videos": [str(home / "media/fox.png")], "filename": "copy.mp4"}),
+    ):
+        try:
+            answer = await use(verb, **arguments)
+        except OxenError:
+            continue
+        assert answer.answer.duration == pytest.approx(0.5, abs=0.1)
+
+
+async def test_a_file_that_changed_since_it_was_planned_is_not_sent(
+    use: Use, hub: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oxen_video_tools.studio import inputs
+
+    really = inputs._taken
+
+    def late(*arguments: Any) -> Any:
+        (home / "media/fox.png").write_bytes(SECRET_PNG)
+        return really(*arguments)
+
+    monkeypatch.setattr(inputs, "_taken", late)
+    with pytest.raises(OxenError, match="changed while"):
+        await use("generate_video", prompt="a fox", start_image=str(home / "media/fox.png"))
+    assert uploads(hub) == [] and leaked(hub) == []
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "mkfifo"), reason="pipes of POSIX")
+async def test_a_pipe_holds_nobody_up(use: Use, home: Path) -> None:
+    import os
+
+    os.mkfifo(home / "media/pipe.png")
+    with pytest.raises(OxenError) as error:
+        await use("generate_video", prompt="a fox", start_image=str(home / "media/pipe.png"))
+    refused(error, "input_unreadable")
+
+
+@pytest.mark.parametrize("way", ["link", "copy"])
+async def test_a_saved_film_that_is_another_file_by_now_is_not_sent(
+    use: Use, hub: Sandbox, home: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oxen_video_tools.studio.stage import Stage
+
+    from ..media.clips import clip
+
+    film, private = home / "videos/film.mp4", clip(home / "private/me.mp4", 0.5, size=(64, 64))
+    film.parent.mkdir()
+    film.symlink_to(private) if way == "link" else film.write_bytes(private.read_bytes())
+
+    async def saved(_stage: Stage, _generation_id: str) -> tuple[Path, str]:
+        return film, "0" * 64
+
+    monkeypatch.setattr(Stage, "saved", saved)
+    with pytest.raises(OxenError, match="another by now"):
+        await use("generate_video", prompt="a fox", input_video="film-00000000-0000-4000-8000-000000000000")
+    assert uploads(hub) == [] and leaked(hub) == []

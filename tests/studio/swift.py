@@ -10,16 +10,15 @@ from oxen_video_tools.clock import SystemClock
 class Swift(SystemClock):
     """Sleeps a hundredth of what it is asked for, up to `longest` seconds; a time limit beyond them is a real one.
 
-    ahead: seconds by which time is ahead.  stepped: seconds by which only the wall clock is put forward; what the
-    machine measures goes on evenly.
+    ahead: seconds by which it is put forward.  wrong: seconds by which the time of day is wrong.
     """
 
     ahead = 0.0
-    stepped = 0.0
+    wrong = 0.0
     longest = 12.0
 
     def time(self) -> float:
-        return super().time() + self.ahead + self.stepped
+        return super().time() + self.ahead + self.wrong
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead

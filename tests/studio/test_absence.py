@@ -211,9 +211,9 @@ async def test_however_the_clocks_stand_and_step(hub: EchoingHub, opened: Open, 
     studio = opened(clock=(clock := Swift()))
     hub.add(model=KLING, prompt=PROMPT, duration=5, at=hub.clock() - 60)  # another's, before ours
     await lost(hub, studio)
-    clock.stepped = stepped
+    clock.wrong = stepped
     other = opened(clock=(theirs := Swift()))  # another process, which saw no answer of the hub before
-    theirs.stepped, theirs.ahead = stepped, 120.0
+    theirs.wrong, theirs.ahead = stepped, 120.0
     assert await looked_for(other, after=0.0) == [] or stepped < 0
     theirs.ahead += 7200.0  # a clock that was put back: the lease ends later
     assert await looked_for(other, after=0.0) == []
@@ -226,7 +226,7 @@ async def test_a_clock_put_forward_makes_nothing_absent_before_its_time(hub: Ech
     studio = opened(clock=(clock := Swift()))
     await lost(hub, studio)
     hub.echo = lambda job: None
-    clock.stepped = 3600.0
+    clock.wrong = 3600.0
     assert await looked_for(studio, after=0.0) == [reconcile.YOUNG]
     hub.echo = lambda job: job
     assert await looked_for(studio, after=0.0) == []

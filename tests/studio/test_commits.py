@@ -15,6 +15,7 @@ from oxen_video_tools.errors import Internal, Paused
 from oxen_video_tools.studio.ledger import Ledger, booking, following, steps
 from oxen_video_tools.studio.ledger import sqlite as ledger_sqlite
 from oxen_video_tools.studio.ledger.steps import Steps, haste_of, soon
+from tests.clocks import HUNG
 
 
 class Watched:
@@ -40,7 +41,7 @@ class Watched:
 
         def busy() -> Steps[None]:
             loop.call_soon_threadsafe(inside.set)
-            gate.wait(30)
+            gate.wait(HUNG)
             yield "select 1", ()
 
         first = asyncio.ensure_future(self.ledger.run(busy))
@@ -156,6 +157,6 @@ async def test_a_read_does_not_wait_for_another_process_that_writes(watched: Wat
     with sqlite3.connect(watched.path, isolation_level=None) as other:
         other.execute("begin immediate")
         other.execute("insert into switches (name, since) values ('paused', 0)")
-        assert not await asyncio.wait_for(watched.ledger.run(steps.is_paused), 20)
+        assert not await asyncio.wait_for(watched.ledger.run(steps.is_paused), HUNG)
         other.execute("commit")
     assert await watched.ledger.run(steps.is_paused)

@@ -311,7 +311,8 @@ async def test_a_full_disk_is_said_and_costs_nothing(
         runs_full(little_room, when)
         with pytest.raises(InputUnreadable, match=r"the disk is full\. The video is not lost") as caught:
             await studio.save(one)
-    assert caught.value.charged == "no" and "OXEN_VIDEO_OUTPUT_DIR" in (caught.value.fix or "")
+    assert (caught.value.charged, caught.value.generation_id) == ("yes", one), "the video is paid, and here is its id"
+    assert "OXEN_VIDEO_OUTPUT_DIR" in (caught.value.fix or "")
     assert len(wire.of_files()) <= 1, "what fails for want of room is not fetched again and again"
     assert not folder.exists() or list(folder.iterdir()) == []
     assert (await studio.save(one)).file.is_file(), "it is still there"
@@ -326,7 +327,7 @@ async def test_a_folder_that_can_not_be_written_is_said_and_costs_nothing(
     one = await made(studio)
     with pytest.raises(InputUnreadable, match="can't be written") as caught:
         await studio.save(one)
-    assert caught.value.charged == "no" and "It costs nothing" in (caught.value.fix or "")
+    assert caught.value.charged == "yes" and "It costs nothing" in (caught.value.fix or "")
     assert wire.paid() == 1 and wire.of_files() == [], "nothing is fetched that can't be kept"
 
 

@@ -132,7 +132,7 @@ async def test_nothing_is_concluded_from_a_queue_that_was_not_read_in_every_stat
 @pytest.mark.parametrize("wrong", [-3600.0, -60.0, 60.0, 3600.0])
 async def test_a_machine_whose_clock_is_wrong_finds_it_by_the_hubs(hub: Sandbox, opened: Open, wrong: float) -> None:
     clock = Swift()
-    clock.stepped = wrong
+    clock.wrong = wrong
     hub.faults.add("drop_answer/enqueue")
     video = await opened(clock=clock).generate(**ASKED, take=1)
     assert video.status == "succeeded" and own(hub) == [video.generation_id]
@@ -142,9 +142,9 @@ async def test_an_equal_job_from_before_the_post_is_not_it(opened: Open) -> None
     """The very same request, by somebody else, an hour earlier."""
     long_ago = Swift()
     with Sandbox(clock=long_ago) as hub:
-        long_ago.ahead = -3600.0
+        long_ago.wrong = -3600.0
         await crowd(hub, 4, prompt=ASKED["prompt"], duration=5)
-        long_ago.ahead = 0.0
+        long_ago.wrong = 0.0
         hub.faults.add("drop_answer/enqueue")
         video = await opened(base_url=hub.base_url, clock=Swift()).generate(**ASKED, take=1)
         assert video.generation_id == hub.ledger()["generations"][-1]["generation_id"]

@@ -23,6 +23,7 @@ from oxen_video_tools.studio import AsyncStudio
 from oxen_video_tools.studio.ledger import Ledger, booking, following, steps
 from oxen_video_tools.studio.ledger.records import Clip, Intent
 from oxen_video_tools.studio.ledger.schema import MIGRATIONS, VERSION
+from tests.clocks import HUNG
 
 from . import postgres
 
@@ -130,7 +131,7 @@ def test_processes_that_write_at_once_agree(tmp_path: Path) -> None:
     running = [
         subprocess.Popen([*command, str(n)], stdout=subprocess.PIPE, text=True, env=environment) for n in range(3)
     ]
-    won = [int(one.communicate(timeout=60)[0]) for one in running]
+    won = [int(one.communicate(timeout=HUNG)[0]) for one in running]
     assert sum(won) == 15, "each request once, and the budget to the cent"
 
 
@@ -221,7 +222,7 @@ asyncio.run(main(sys.argv[1]))
         env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HUNG,
     )
     assert done.returncode == 0, done.stderr
 
@@ -249,7 +250,7 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
     holding = asyncio.ensure_future(one.run(held))
     while not locked.is_set():
         await asyncio.sleep(0.01)
-    walked = await asyncio.wait_for(other.run(following.walk, "hub|me", NOW + 10), 5)
+    walked = await asyncio.wait_for(other.run(following.walk, "hub|me", NOW + 10), HUNG)
     assert not holding.done(), "it did not wait for the other"
     in_hand = await holding
     assert len(walked) == 3 and not {job.job for job in walked} & set(in_hand)

@@ -20,9 +20,13 @@ from oxen_video_tools.studio.ledger import sqlite as ledger_sqlite
 from oxen_video_tools.studio.ledger.commits import Call
 from oxen_video_tools.studio.ledger.schema import MIGRATIONS, VERSION
 from oxen_video_tools.studio.ledger.sqlite import MEMORY, TOGETHER, SqliteLedger
+from tests.clocks import HUNG
 
 NOW = 1_790_000_000.0
-FIX = "Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately."
+FIX = (
+    "Make that place writable, or set OXEN_VIDEO_LEDGER to another one. A new ledger, memory: among them, does not "
+    "know what was paid before: look with list_videos before you generate again."
+)
 Steps = steps.Steps
 
 
@@ -207,7 +211,7 @@ async def test_why_it_can_not_be_kept_there(tmp_path: Path) -> None:
         await engine.run(steps.is_paused)
     place = tmp_path / "file" / "ledger.db"
     assert caught.value.message.startswith(f"The ledger can't be kept in {place}: ")
-    assert caught.value.message.endswith(". Without it nothing is sent.") and caught.value.fix == FIX
+    assert caught.value.message.endswith(". Nothing more is sent without it.") and caught.value.fix == FIX
     assert "None" not in caught.value.message
     await engine.close()
 
@@ -333,7 +337,7 @@ async def test_a_loop_that_is_gone_is_no_error() -> None:
     here = call(asked("select 1"))
     here.result = 7
     commits.tell([Call(asked("select 1"), "now", gone, future), here])
-    assert await asyncio.wait_for(here.future, 5) == 7
+    assert await asyncio.wait_for(here.future, HUNG) == 7
     here.tell()  # told already
     failed = call(asked("select 1"))
     failed.error = OxenError("no")
@@ -358,7 +362,7 @@ def test_a_place_that_is_no_good(said: str) -> None:
     error = sqlite3.OperationalError(said)
     told = commits.in_words(error, Path("/l.db"))
     assert isinstance(told, InvalidRequest) and told.__cause__ is error
-    assert told.message == f"The ledger can't be kept in /l.db: {said}. Without it nothing is sent."
+    assert told.message == f"The ledger can't be kept in /l.db: {said}. Nothing more is sent without it."
     assert (told.fix, told.charged) == (FIX, "no")
 
 

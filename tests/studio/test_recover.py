@@ -21,6 +21,7 @@ from oxen_video_tools.studio import AsyncStudio, submit
 from oxen_video_tools.studio.ledger import booking
 from oxen_video_tools.studio.ledger.records import Intent, Job
 from oxen_video_tools.studio.ledger.steps import in_state
+from tests.clocks import HUNG
 
 from .swift import HubClock, Swift
 
@@ -347,7 +348,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     hub: Sandbox, opened: Open, tmp_path: Path, hub_clock: HubClock
 ) -> None:
     past = Swift()
-    past.stepped = hub_clock.ahead = -600.0  # it was ten minutes ago
+    past.wrong = hub_clock.ahead = -600.0  # it was ten minutes ago
     studio = opened(clock=past)
     gone = [await left_unclear(hub, studio, "drop_request", take=take, prompt=f"gone {take}") for take in (1, 2)]
     stranger = await opened(ledger="memory:").generate(**ASKED | {"prompt": "made elsewhere"}, wait_seconds=0)
@@ -362,7 +363,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
 
     def oxen(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HUNG)
 
     def told(*words: str) -> list[dict[str, Any]]:
         done = oxen(*words)

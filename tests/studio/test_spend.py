@@ -20,6 +20,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, reconcile, submit
 from oxen_video_tools.studio.ledger.booking import DAY
 from oxen_video_tools.studio.money import micros
+from tests.clocks import HUNG
 
 from .swift import Swift
 
@@ -291,7 +292,7 @@ async def test_the_command_shows_it_by_day_and_model(
         env=os.environ | {"COLUMNS": "120", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HUNG,
     )
     assert done.returncode == 0, done.stderr
     shown = done.stdout + done.stderr

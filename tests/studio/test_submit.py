@@ -29,7 +29,7 @@ from oxen_video_tools.studio.ledger.records import Clip, Intent, Job
 from oxen_video_tools.studio.stage import Stage
 from oxen_video_tools.studio.submit import Attempt, Gate, GaveUpError, Paid
 
-from ..clocks import START, FakeClock
+from ..clocks import HUNG, START, FakeClock
 
 ME = "hub|me"
 LEASE = 60.0
@@ -251,7 +251,7 @@ async def test_an_attempt_sends_what_it_booked(still: Scene) -> None:
     still.hub.held.set()
     still.hub.answers = [["g1", "g2"]]
     attempt = Attempt(replace(INTENT, expects=2), None)
-    await asyncio.wait_for(attempt.run(still.stage), 20)
+    await asyncio.wait_for(attempt.run(still.stage), HUNG)
     assert still.hub.bodies == [dict(INTENT.body)]
     assert attempt.mine and not attempt.gave_up
     [job] = await still.jobs()
@@ -390,7 +390,8 @@ async def test_ids_are_written_down_as_soon_as_that_can_be(
     assert instant.clock.slept == list(submit.WRITES[:failures])
     assert (await instant.named(job)).state == ("sending" if failures == 5 else "running")
     assert instant.counts.told == [("accepted", job.job, ["g1", "g2"], START)]
-    assert caplog.messages == ["The ids ['g1', 'g2'] could not be written"] * failures
+    late = ["The ids ('g1', 'g2') could not be written down yet"] if failures == 5 else []
+    assert [one for one in caplog.messages if "The ids" in one] == late
 
 
 async def test_the_blocking_route_ends_with_its_answer(still: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +418,7 @@ async def test_the_blocking_route_ends_with_its_answer(still: Scene, monkeypatch
 
 
 async def pay(scene: Scene, intent: Intent = INTENT, budget: int | None = None, until: float = FAR) -> Paid:
-    return await asyncio.wait_for(submit.pay_once(scene.stage, intent, budget=budget, until=until), 30)
+    return await asyncio.wait_for(submit.pay_once(scene.stage, intent, budget=budget, until=until), HUNG)
 
 
 async def test_the_same_intent_is_paid_once(still: Scene) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from oxen_video_tools.studio.crew import Crew
+from tests.clocks import HUNG
 
 
 def hands() -> int:
@@ -18,14 +19,14 @@ def hands() -> int:
 def test_one_thread_starts_early_and_more_come_when_they_are_needed() -> None:
     crew, gate = Crew(3, "crew"), threading.Event()
     assert hands() == 1
-    assert crew.submit(lambda: 5).result(5) == 5
+    assert crew.submit(lambda: 5).result(HUNG) == 5
     time.sleep(0.01)
-    assert crew.submit(int, "7").result(5) == 7
+    assert crew.submit(int, "7").result(HUNG) == 7
     assert hands() == 1
     blocked = [crew.submit(gate.wait, 5) for _ in range(10)]
     assert hands() == 3
     gate.set()
-    assert all(one.result(5) for one in blocked)
+    assert all(one.result(HUNG) for one in blocked)
     crew.shutdown()
     assert hands() == 0
 
@@ -33,8 +34,8 @@ def test_one_thread_starts_early_and_more_come_when_they_are_needed() -> None:
 def test_what_fails_fails_in_its_future() -> None:
     crew = Crew(1, "crew")
     with pytest.raises(ZeroDivisionError):
-        crew.submit(lambda: 1 / 0).result(5)
-    assert crew.submit(lambda: 1).result(5) == 1
+        crew.submit(lambda: 1 / 0).result(HUNG)
+    assert crew.submit(lambda: 1).result(HUNG) == 1
     crew.shutdown()
 
 
@@ -51,14 +52,14 @@ def test_after_shutdown_nothing_is_taken_and_what_was_taken_is_done() -> None:
 
 def test_what_has_not_begun_can_be_cancelled() -> None:
     crew, gate, began = Crew(1, "crew"), threading.Event(), threading.Event()
-    running = crew.submit(lambda: began.set() or gate.wait(5))
+    running = crew.submit(lambda: began.set() or gate.wait(HUNG))
     waiting = crew.submit(print)
-    assert began.wait(5)
+    assert began.wait(HUNG)
     crew.shutdown(wait=False, cancel_futures=True)
     gate.set()
-    assert running.result(5)
+    assert running.result(HUNG)
     with pytest.raises(CancelledError):
-        waiting.result(5)
+        waiting.result(HUNG)
 
 
 def test_where_no_thread_may_start_the_first_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +69,7 @@ def test_where_no_thread_may_start_the_first_does_it_all(monkeypatch: pytest.Mon
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert [one.result(5) for one in [crew.submit(int, n) for n in range(5)]] == list(range(5))
+    assert [one.result(HUNG) for one in [crew.submit(int, n) for n in range(5)]] == list(range(5))
     with pytest.raises(RuntimeError, match="shutdown"):
         Crew(1, "crew")
     monkeypatch.undo()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests.clocks import HUNG
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
@@ -62,12 +63,13 @@ def ran(cells: list[str], environment: dict[str, str], folder: Path) -> tuple[An
     """A notebook of these cells, run in a kernel of its own to its end; and what the kernel itself complained of."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with tempfile.TemporaryFile("w+") as errors:
-        client = nbclient.NotebookClient(notebook, timeout=90, kernel_name="python3")
+        client = nbclient.NotebookClient(notebook, timeout=HUNG, kernel_name="python3")
         client.execute(cwd=str(folder), env=os.environ | environment, stderr=errors)
         errors.seek(0)
         return notebook, errors.read()
 
 
+@pytest.mark.long
 def test_a_notebook_blocks_awaits_and_ends_by_itself(sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {
         "OXEN_API_KEY": sandbox.api_key,

@@ -21,6 +21,7 @@ import pytest
 from oxen_video_tools.errors import Internal
 from oxen_video_tools.studio import portal as portal_room
 from oxen_video_tools.studio.portal import Portal, shared
+from tests.clocks import HUNG
 
 from .toy import Toy, amake, make
 
@@ -58,7 +59,7 @@ OURS = ["oxen-video", "oxen-video-work-0"]
 
 def soon(true: Any) -> None:
     """Wait until it holds; a portal's thread needs a moment."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + HUNG
     while not true():
         assert time.monotonic() < until, "it never held"
         time.sleep(0.002)
@@ -137,7 +138,7 @@ def test_callers_that_meet_a_close_get_through_or_hear_why(portal: Portal[Toy], 
             time.sleep(0.005)
             portal.close()
         for one in calls:
-            one.result(30)
+            one.result(HUNG)
     assert len(answers) == 160
     assert all("closing" in str(one) or "succeeded" in str(one) for one in answers)
 
@@ -223,7 +224,7 @@ def test_a_listener_that_lags_behind_costs_no_memory_without_end(
         heard.append(n)
         if n == 0:
             first.set()
-            assert all_sent.wait(5)
+            assert all_sent.wait(HUNG)
 
     assert portal.call(chatter, listen) == "done"
     assert heard == list(range(11))
@@ -290,7 +291,7 @@ def test_a_listener_that_fails_ends_the_wait(portal: Portal[Toy], toy: Toy) -> N
 
     with pytest.raises(ZeroDivisionError):
         portal.call(work, lambda event: 1 / 0)
-    assert ended.wait(5)
+    assert ended.wait(HUNG)
 
 
 def test_closing_ends_what_is_waited_for_with_words(portal: Portal[Toy], toy: Toy) -> None:
@@ -300,7 +301,7 @@ def test_closing_ends_what_is_waited_for_with_words(portal: Portal[Toy], toy: To
         soon(lambda: toy.paid)
         portal.close()
         with pytest.raises(Internal, match="closing"):
-            waiting.result(5)
+            waiting.result(HUNG)
 
 
 # ---- fork -----------------------------------------------------------------------------------------------------------
@@ -340,7 +341,7 @@ def test_a_forked_child_starts_its_own(portal: Portal[Toy], toy: Toy) -> None:
             portal.close()
 
         assert in_child(use) == 0
-        assert "succeeded" in waiting.result(10)
+        assert "succeeded" in waiting.result(HUNG)
     assert "succeeded" in make(portal)
     assert len(toy.paid) == 2
 
@@ -359,7 +360,7 @@ def test_a_child_that_was_forked_while_a_thread_was_starting_it(toy: Toy) -> Non
     portal = Portal(open_studio)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(make, portal)
-        assert opening.wait(5)  # now the lock is held by a thread that the child does not have
+        assert opening.wait(HUNG)  # now the lock is held by a thread that the child does not have
 
         def use() -> None:
             go_on.set()
@@ -367,7 +368,7 @@ def test_a_child_that_was_forked_while_a_thread_was_starting_it(toy: Toy) -> Non
 
         assert in_child(use) == 0
         go_on.set()
-        assert "succeeded" in waiting.result(10)
+        assert "succeeded" in waiting.result(HUNG)
     portal.close()
 
 

@@ -139,7 +139,7 @@ async def test_a_crash_is_told_as_internal_and_says_nothing(crash: Any) -> None:
         with pytest.raises(Internal) as failed:
             await call
         assert "sk-123" not in failed.value.words
-        assert failed.value.charged == "unknown"
+        assert failed.value.charged == "no", "nothing was sent by then"
 
 
 async def test_what_was_foreseen_passes_as_it_is() -> None:

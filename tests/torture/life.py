@@ -93,7 +93,7 @@ class Round:
 def hurry() -> None:
     """Leases and graces of seconds instead of minutes; the rules are the same."""
     reconcile.GRACE = GRACE
-    blocking.LONGEST = 10.0
+    blocking.LONGEST = reconcile.LONGEST = 10.0
     submit.LOOKS = (0.3, 1.0)
     delivery.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
     for name in ("oxen_video_tools", "stamina"):

@@ -1,11 +1,13 @@
-"""A request → a free preview film: a segment per shot, drawn from the prompt's words or from the user's own image.
+"""A request → a free preview film: a card of pictograms for each shot, or a camera move over the user's own picture.
 
-It shows length, shot size, camera move, place, light and pace; it does not claim to show what a model will make, and
-carries a mark that says so in every frame.
+It says which subjects were understood, how large they are in the frame, which move, which light, how long and which
+words; what was not understood is not drawn. It does not claim to show what a model will make, and carries a mark that
+says so in every frame.
 
-    vocabulary  the words that are understood            direction  a prompt → how the shot is drawn
-    text        fonts, lines, what no font can draw      slate      number, slug line, caption, timecode, timeline
-    film        the pipeline: draw, finish, encode
+    vocabulary, languages   words of film, place and light       pictograms  which pictogram a word stands for
+    direction               a prompt → what its card shows       card, photo the two kinds of picture
+    backdrop, sprites       what a card is made of               camera      how it moves
+    slate, text             number, slug line, caption, times    film        draw, encode, write
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Segment:
-    """One shot. prompt: any text, any length.  seconds: its length.  image: a picture to show instead of a drawing."""
+    """One shot. prompt: any text, any length.  seconds: its length.  image: a picture to show instead of pictograms.
+
+    fade: seconds over which it fades in over the shot before; 0: a cut.
+    """
 
     prompt: str
     seconds: float
     image: Path | None = None
+    fade: float = 0.0
 
 
 def render(

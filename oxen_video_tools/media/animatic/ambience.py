@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .direction import Direction
-from .noise import Chance, enlarged
 
 RATE = 48_000
 COARSE = 8  # samples that are one while it is made
 STEPS = (0, -4, 3, -2, 5)  # half tones between the shots' chords
 DARK = frozenset({"night", "storm", "neon", "dusk", "overcast"})
-WINDY = frozenset({"coast", "beach", "mountain", "desert", "snow", "sky"})
+WINDY = frozenset({"sea", "beach", "mountain", "desert", "snow", "sky"})
 
 Samples = npt.NDArray[np.floating]
 
@@ -32,14 +31,16 @@ def ambience(directions: Sequence[Direction], seconds: Sequence[float]) -> Sampl
     for n, (direction, end) in enumerate(zip(directions, ends, strict=True)):
         count = int(end) - start
         coarse = _bed(direction, root * 2 ** (STEPS[n % len(STEPS)] / 12), count // COARSE + 2, chance)
-        out[:, start:end] = enlarged(coarse, coarse.shape[1] * COARSE, 2, smooth=False)[:, :count]
+        places = np.arange(count, dtype=np.float32) / COARSE
+        for channel in (0, 1):
+            out[channel, start:end] = np.interp(places, np.arange(coarse.shape[1]), coarse[channel])
         _pulse(out[:, start:end])
         start = int(end)
     found: Samples = np.clip(out * 1.3, -0.95, 0.95).astype(np.float32)
     return found
 
 
-def _bed(direction: Direction, root: float, count: int, chance: Chance) -> Samples:
+def _bed(direction: Direction, root: float, count: int, chance: np.random.Generator) -> Samples:
     t = np.arange(count, dtype=np.float32) * np.float32(COARSE / RATE)
     third = 2 ** ((3 if direction.light in DARK else 4) / 12) * 2
     bed = np.zeros((2, count), np.float32)
@@ -60,9 +61,9 @@ def _turns(t: Samples) -> Samples:
     return found
 
 
-def _air(direction: Direction, count: int, chance: Chance) -> Samples:
+def _air(direction: Direction, count: int, chance: np.random.Generator) -> Samples:
     """Rain hisses, wind is softer, a room is nearly silent."""
-    rain = "rain" in direction.weather
+    rain = bool({"rain", "thunder"} & set(direction.weather))
     width = 2 if rain else 7
     noise = np.cumsum(chance.standard_normal((2, count + width), dtype=np.float32), 1)
     strength = 0.05 if rain or direction.place in WINDY else 0.018

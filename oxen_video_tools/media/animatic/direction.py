@@ -1,4 +1,4 @@
-"""A prompt's words → how the shot is drawn. Pure and deterministic; what is not said stays open."""
+"""A prompt's words → what its card shows. Pure and deterministic; what is not said stays open."""
 
 from __future__ import annotations
 
@@ -6,23 +6,51 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from . import vocabulary as v
-from .palette import NAMED
+from .languages import language_of, plain
+from .pictograms import Match, Pictogram, by_character, dictionary
+from .vocabulary import Row, vocabulary
 
 READ = 4000  # characters of a prompt that are looked at
+MOST = 5  # pictograms of a shot
+INSIDE = frozenset({"room", "studio"})
+
+# Land, sea, sky and weather: shown as a subject only where the words name no other.
+SCENERY = frozenset("🏜⛰🏔🗻🏖🏝🏞🌊🌲🌳🌴🌿🏙🌃🌆🌇🌅🌄🌌🌁🌉☀🌞🌝🌚🌙🌕🌑🌛🌜⭐🌟✨❄☃⛄🌧🌨⛈🌩🌫☁⛅🌤🌥🌦🌬🌀🌈⚡💧💦🏘🛣🛤♨💨")
+DOING = frozenset("🏃🚶🏊🧍🧎🛌🤸")  # often a verb of something else that is named: the fox runs
+OF_PLACES = {"city": "🏙", "beach": "🏖", "sea": "🌊", "forest": "🌲", "desert": "🏜", "mountain": "⛰", "space": "🌌"}
+OF_WEATHER = {"rain": "🌧", "snow": "🌨", "fog": "🌫", "thunder": "⛈"}
+DARK = frozenset({"night", "neon"})
+
+COLOURS = {
+    "red": (226, 70, 60), "orange": (238, 134, 52), "yellow": (250, 210, 84), "golden": (236, 190, 96),
+    "green": (104, 182, 104), "blue": (86, 142, 232), "purple": (158, 116, 220), "violet": (158, 126, 226),
+    "pink": (244, 146, 182), "white": (246, 247, 250), "silver": (198, 206, 216), "grey": (150, 158, 168),
+    "gray": (150, 158, 168), "black": (64, 67, 78), "brown": (160, 108, 76), "turquoise": (82, 196, 196),
+}  # fmt: skip
+
+_NOT_THERE = re.compile(  # negation, and what is only compared with
+    r"\b(?:depth of field|field of view)\b|\b(?:no|without(?: any)?|never|not (?:a|any)|devoid of|free of)\s+(?:\w+[- ]){0,1}?\w+(?:\s+(?:or|and|nor)\s+\w+)?"
+    r"|\b(?:like|as) an?\s+(?:\w+ )?\w+|\b(?:ohne|keine?[nrms]?|sin|ning[uú]n\w*|sans|aucune?|sem|nenhuma?|без"
+    r"|senza|zonder|geen|bez|utan)\s+\w+|\b(?:wie|como|comme|come|als) (?:eine?|una?|um|uma|une|een|un)\s+\w+"
+    r"|没有.{1,3}|\w{1,4}の(?:い)?ない|\S+ 없는",
+    re.I,
+)
+_SPOKEN = re.compile("“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*」|『[^』]*』|\"[^\"]*\"")
 
 
 @dataclass(frozen=True)
 class Direction:
     """What a shot's words say.
 
-    size, move: codes; "" where the words name none, and then the drawing takes what suits it and the slate is silent.
-    place, light, subject: codes or "". slug: "EXT. COAST — DUSK". count: figures. colour: a name, of the subject.
-    motion: "rise", "fall", "travel" or "". seed: of everything in the drawing that is left to chance.
+    pictograms: at most five, the subject first.  size, move, place, light: codes, "" where the words name none, and the
+    slate's words for them.  weather: codes.  colour: of the subject, where the words give one.  slug: "EXT. COAST —
+    DUSK".  language: of the words.  seed: of everything in the drawing that is left to chance.
     """
 
     prompt: str
+    pictograms: tuple[Pictogram, ...] = ()
     size: str = ""
     size_label: str = ""
     move: str = ""
@@ -32,60 +60,50 @@ class Direction:
     light: str = ""
     light_label: str = ""
     weather: tuple[str, ...] = ()
-    subject: str = ""
-    subject_label: str = ""
-    count: int = 1
-    colour: str = ""
-    motion: str = ""
-    face: bool = False
+    colour: tuple[int, int, int] | None = None
     slug: str = ""
+    language: str = "en"
     seed: int = 0
 
-    @property
-    def framing(self) -> str:
-        """The shot size that is drawn."""
-        if self.size:
-            return self.size
-        alive = self.subject in ("person", "robot", "astronaut", "dog", "cat", "horse")
-        return "FS" if alive and self.place not in ("coast", "desert", "mountain", "snow", "space") else "WS"
-
-    @property
-    def camera(self) -> str:
-        """The move that is drawn; "drift" is a slow nothing in particular."""
-        return self.move or ("aerial" if self.size == "AERIAL" else "drift")
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; None where the words say nothing."""
+        return {
+            "pictograms": [{"character": one.character, "name": one.name} for one in self.pictograms],
+            "size": self.size_label.lower() or None,
+            "move": self.move_label.lower() or None,
+            "place": self.place_label.lower() or None,
+            "light": self.light_label.lower() or None,
+            "weather": list(self.weather),
+        }
 
 
 def direct_all(prompts: Sequence[str], seed: int = 0) -> list[Direction]:
-    """Each shot in turn. Where a shot names no place or light, it is the one before's: the story has not moved on."""
-    found: list[Direction] = []
-    for index, prompt in enumerate(prompts):
-        found.append(direct(prompt, index, seed, found[-1] if found else None))
-    return found
+    """Each shot by its own words alone, as a model will get them."""
+    return [direct(prompt, index, seed) for index, prompt in enumerate(prompts)]
 
 
-def direct(prompt: str, index: int = 0, seed: int = 0, before: Direction | None = None) -> Direction:
-    """index: of the shot, from 0.  before: the shot before."""
-    text = v.NOT_THERE.sub(" ", prompt[:READ])
-    size, move = _first(v.SIZES, text), _first(v.MOVES, text)
-    place, light, subject = _place(text), _first(v.TIMES, text), _subject(text)
+def direct(prompt: str, index: int = 0, seed: int = 0) -> Direction:
+    """index: of the shot, from 0."""
+    text = _blanked(_NOT_THERE, plain(prompt[:READ]))
+    language = language_of(text)
+    size, move = (_first(kind, text, language) for kind in ("size", "move"))
+    place, light = _place(text, language), _first("light", text, language)
+    weather = tuple(row.code for row in vocabulary()["weather"] if row.spans(text, language))
     found = Direction(
         prompt,
-        *_said(size),
-        *_said(move),
-        *_said(place),
-        *_said(light),
-        weather=tuple(row.code for row in v.WEATHERS if row.words.search(text)),
-        subject=subject.code if subject else "",
-        subject_label=subject.label if subject else "",
-        count=_count(text, subject),
-        colour=_colour(text, subject),
-        motion=_motion(text),
-        face=bool(v.FACES.search(text)),
+        *((), *_said(size), *_said(move), *_said(place), *_said(light)),
+        weather=weather,
+        language=language,
         seed=_seed(prompt, index, seed),
     )
-    if before is not None:
-        found = _continued(found, before)
-    return replace(found, slug=_slug(found, index))
+    subjects = _subjects(text, language)
+    named = tuple(dict.fromkeys(match.pictogram for match in subjects if match.pictogram))[:MOST]
+    found = replace(found, pictograms=named or _of_place(found), colour=_colour(text, subjects))
+    return replace(found, slug=_slug(found, index, subjects[0].word if named else ""))
+
+
+def _blanked(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda found: " " * len(found.group()), text)
 
 
 def _seed(prompt: str, index: int, seed: int) -> int:
@@ -93,86 +111,57 @@ def _seed(prompt: str, index: int, seed: int) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def _said(row: v.Row | None) -> tuple[str, str]:
+def _said(row: Row | None) -> tuple[str, str]:
     return (row.code, row.label) if row else ("", "")
 
 
-def _first(rows: Sequence[v.Row], text: str) -> v.Row | None:
+def _first(kind: str, text: str, language: str) -> Row | None:
     """The first row that any of its words stands for: exact rows come before general ones."""
-    return next((row for row in rows if row.words.search(text)), None)
+    return next((row for row in vocabulary()[kind] if row.spans(text, language)), None)
 
 
-def _most(rows: Sequence[v.Row], text: str) -> v.Row | None:
-    """The row that most words speak for; of equals, the one that is named first."""
-    best: tuple[int, int] | None = None
-    chosen = None
-    for row in rows:
-        hits = list(row.words.finditer(text))
-        if hits:
-            rank = (-len({hit.group().lower() for hit in hits}), hits[0].start())
-            if best is None or rank < best:
-                best, chosen = rank, row
-    return chosen
+def _place(text: str, language: str) -> Row | None:
+    """Where it plays: what most words speak for; of equals, what is named first. The sky gives way to what is under it."""
+    ranked = []
+    for n, row in enumerate(vocabulary()["place"]):
+        spans = row.spans(text, language)
+        if spans:
+            general = row.code in ("sky", "snow")
+            ranked.append(((general, -len({text[a:b] for a, b in spans}), spans[0][0], n), row))
+    return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
-def _place(text: str) -> v.Row | None:
-    """Where it plays. "Sky" gives way to any place under it, and a word for outside to no room."""
-    rows = [row for row in v.PLACES if row.code != "sky"]
-    if v.OUTSIDE_WORDS.search(text):
-        rows = [row for row in rows if row.code not in v.INSIDE]
-    elif v.INSIDE_WORDS.search(text):
-        inside = _most([row for row in rows if row.code in v.INSIDE], text)
-        return inside or next(row for row in rows if row.code == "interior")
-    return _most(rows, text) or _first([row for row in v.PLACES if row.code == "sky"], text)
-
-
-def _subject(text: str) -> v.Row | None:
-    """What it is about: what is named first. A longer name at the same place is the more exact one."""
-    best: tuple[int, int] | None = None
-    chosen = None
-    for row in v.SUBJECTS:
-        hit = row.words.search(text)
-        if hit and (best is None or (hit.start(), -hit.end()) < best):
-            best, chosen = (hit.start(), -hit.end()), row
-    return chosen
-
-
-def _count(text: str, subject: v.Row | None) -> int:
-    if subject is None:
-        return 1
-    if v.TWO.search(text):
-        return 2
-    return 4 if v.MANY.search(text) else 1
-
-
-def _colour(text: str, subject: v.Row | None) -> str:
-    """A colour that stands right before the subject: "a small red balloon"."""
-    if subject is None:
-        return ""
-    hit = subject.words.search(text)
-    before = re.findall(r"[a-z]+", text[: hit.start()].lower())[-2:] if hit else []
-    return next((word for word in reversed(before) if word in NAMED), "")
-
-
-def _motion(text: str) -> str:
-    for name, words in (("rise", v.RISING), ("fall", v.FALLING), ("travel", v.TRAVELLING)):
-        if words.search(text):
-            return name
-    return ""
-
-
-def _continued(found: Direction, before: Direction) -> Direction:
-    if not found.place:
-        found = replace(found, place=before.place, place_label=before.place_label)
-    if not found.light:
-        found = replace(found, light=before.light, light_label=before.light_label)
+def _subjects(text: str, language: str) -> list[Match]:
+    """What is named, in order; scenery only where nothing else is."""
+    text = _blanked(_SPOKEN, text)
+    claimed = [span for kind in ("size", "move", "light", "weather") for row in vocabulary()[kind]
+               for span in row.spans(text, language)]  # fmt: skip
+    found = [
+        match
+        for match in dictionary(language).matches(text)
+        if match.pictogram and not any(start <= match.start and match.end <= end for start, end in claimed)
+    ]
+    for lesser in (SCENERY, DOING):
+        found = [match for match in found if match.pictogram and match.pictogram.character not in lesser] or found
     return found
 
 
-def _slug(found: Direction, index: int) -> str:
-    """As a screenplay says it: inside or outside, where, when. Only what is known."""
+def _of_place(found: Direction) -> tuple[Pictogram, ...]:
+    character = OF_PLACES.get(found.place, "")
+    if found.place == "city" and found.light in DARK:
+        character = "🌃"
+    return (by_character()[character],) if character else ()
+
+
+def _colour(text: str, subjects: Sequence[Match]) -> tuple[int, int, int] | None:
+    """A colour that stands right before the subject: "a small red balloon"."""
+    before = re.findall(r"[a-z]+", text[: subjects[0].start])[-2:] if subjects else []
+    return next((COLOURS[word] for word in reversed(before) if word in COLOURS), None)
+
+
+def _slug(found: Direction, index: int, subject: str) -> str:
+    """As a screenplay says it: inside or outside, where, when. Only what is known. subject: the prompt's word for it."""
     where = found.place_label
     if where and found.place not in ("space", "sky"):
-        where = f"{'INT.' if found.place in v.INSIDE else 'EXT.'} {where}"
-    parts = [part for part in (where or found.subject_label, found.light_label) if part]
-    return " — ".join(parts) or f"SHOT {index + 1}"
+        where = f"{'INT.' if found.place in INSIDE else 'EXT.'} {where}"
+    return " — ".join(part for part in (where or subject.upper(), found.light_label) if part) or f"SHOT {index + 1}"

@@ -1,5 +1,7 @@
 """The pipeline: this thread draws each frame, a second one encodes it, a third prepares the next shot and the sound.
 
+Shots are joined by cuts; one that asks for it fades in over the one before.
+
 A frame belongs to exactly one thread at a time, and so does every scratch array: two threads that shared one once
 blackened part of one frame in five hundred.
 """
@@ -8,13 +10,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -23,15 +25,21 @@ from ...errors import Internal
 from ..output import mp4_output, written
 from . import Segment
 from .canvas import Canvas
+from .card import Card
 from .direction import direct_all
+from .photo import Photo
 from .slate import Cut, Slate
-from .stage import Stage
-from .weather import FALLING_FAST, weather_of
 
-CROSS_FADE = 10  # frames at 24 a second
 IN_FLIGHT = 4  # frames between the two threads
 _SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "8000"}  # nothing in it is higher
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
+
+
+class Picture(Protocol):
+    """What a shot shows: a card of pictograms, or a photo."""
+
+    def draw(self, canvas: Canvas, n: int) -> None:
+        """Frame n of the shot with the still parts of its slate; n runs beyond the end while the next fades in."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +85,12 @@ class _Rendering:
         with mp4_output(self.path) as out:
             out.metadata["title"] = film.mark
             out.metadata["comment"] = "Drawn from the prompt's words as a preview; not the output of a video model."
-            video = _video_stream(out, film, self._busy())
+            video = _video_stream(out, film)
             sound = out.add_stream("aac", rate=48_000, layout="stereo", options=_SOUND) if film.audio else None
             for _ in range(IN_FLIGHT + 2):
                 self.free.put(Canvas(film.width, film.height))
             with ThreadPoolExecutor(1) as pool:
-                first = pool.submit(self._stage, 0)
+                first = pool.submit(self._prepare, 0)
                 packets = pool.submit(self._sound, sound) if sound is not None else None
                 encoder = threading.Thread(target=self._encode, args=(out, video, packets), daemon=True)
                 encoder.start()
@@ -95,54 +103,44 @@ class _Rendering:
                 raise self.failure
         on_progress(1.0)
 
-    def _busy(self) -> list[Cut]:
-        """The shots in which something falls over the whole picture."""
-        pictures = zip(self.cuts, self.directions, self.film.shots, strict=True)
-        return [
-            cut for cut, direction, shot in pictures if shot.image is None and weather_of(direction) in FALLING_FAST
-        ]
-
-    def _stage(self, n: int) -> tuple[Stage, Slate]:
-        film, cut = self.film, self.cuts[n]
-        size = (film.width, film.height)
-        slate = Slate(size, self.directions[n], self.cuts, n, film.fps, film.mark)
-        return Stage(size, self.directions[n], film.shots[n].image, cut.end - cut.start, film.fps), slate
+    def _prepare(self, n: int) -> tuple[Picture, Slate]:
+        film, cut, direction = self.film, self.cuts[n], self.directions[n]
+        image, size, frames = film.shots[n].image, (film.width, film.height), cut.end - cut.start
+        pictured = image is not None or bool(direction.pictograms)
+        slate = Slate(size, direction, self.cuts, n, film.fps, film.mark, pictured)
+        if image is not None:
+            return Photo(image, direction, slate, size, frames, film.fps), slate
+        return Card(direction, slate, size, frames, film.fps), slate
 
     def _draw(
-        self, pool: ThreadPoolExecutor, first: Future[tuple[Stage, Slate]], on_progress: Callable[[float], None]
+        self, pool: ThreadPoolExecutor, first: Future[tuple[Picture, Slate]], on_progress: Callable[[float], None]
     ) -> None:
-        """Every frame of every shot in order; the shots on both sides of a cut are drawn while it fades."""
-        second = Canvas(self.film.width, self.film.height)
-        fade, total = self._fade(), self.cuts[-1].end
-        before: Stage | None = None
-        coming: Future[tuple[Stage, Slate]] | None = first
+        """Every frame of every shot in order; both shots are drawn while one fades into the other."""
+        film, total, coming = self.film, self.cuts[-1].end, first
+        second = Canvas(film.width, film.height) if any(shot.fade for shot in film.shots) else None
+        before: tuple[Picture, int] | None = None
         for n, cut in enumerate(self.cuts):
-            stage, slate = coming.result() if coming else self._stage(n)
-            coming = None
+            picture, slate = coming.result()
+            length = cut.end - cut.start
+            fade = min(round(film.shots[n].fade * film.fps), length) if before else 0
             for frame in range(cut.start, cut.end):
-                into, left = frame - cut.start, cut.end - frame
+                into = frame - cut.start
                 canvas = self._canvas()
-                stage.draw(canvas, into)
-                if coming is not None and left <= fade:
-                    coming.result()[0].draw(second, -left)
-                    canvas.mix(second, (fade - left + 0.5) / (2 * fade))
-                elif before is not None and into < fade:
-                    before.draw(second, before.frames + into)
-                    canvas.mix(second, 0.5 - (into + 0.5) / (2 * fade))
-                if into >= min(fade, left - 2) and coming is None and n + 1 < len(self.cuts):
+                picture.draw(canvas, into)
+                if before and second and into < fade:
+                    before[0].draw(second, before[1] + into)
+                    canvas.mix(second, 1 - (into + 0.5) / fade)
+                elif canvas.shows is picture:
+                    canvas.touched.append(slate.clock_box())
+                if into == min(fade, length - 1) and n + 1 < len(self.cuts):
                     before = None  # no more than two shots are held at a time
-                    coming = pool.submit(self._stage, n + 1)
-                slate.lay(canvas.planes, frame)
-                canvas.stamp(frame, self.film.fps)
+                    coming = pool.submit(self._prepare, n + 1)
+                slate.lay_live(canvas.planes, frame)
+                canvas.stamp(frame, film.fps)
                 self.drawn.put(canvas)
-                if frame % self.film.fps == 0:
+                if frame % film.fps == 0:
                     on_progress(frame / total)
-            before = stage
-
-    def _fade(self) -> int:
-        """Half a cross-fade, in frames; never more than a quarter of the shortest shot."""
-        shortest = min(cut.end - cut.start for cut in self.cuts)
-        return min(round(CROSS_FADE / 2 * self.film.fps / 24), shortest // 4)
+            before = picture, length
 
     def _canvas(self) -> Canvas:
         canvas = self.free.get()
@@ -179,13 +177,11 @@ class _Rendering:
         return packets + list(stream.encode())
 
 
-def _video_stream(out: Any, film: Film, busy: Sequence[Cut]) -> Any:
+def _video_stream(out: Any, film: Film) -> Any:
     name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
-    options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 2), "bf": "0"} if name == "libx264" else {}
-    if name == "libx264":  # without it the flat drawings show blocks
+    options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 4), "bf": "0"} if name == "libx264" else {}
+    if name == "libx264":  # without it flat colours show blocks
         options["x264-params"] = "no-deblock=0:deblock=0,0"
-        if busy:  # nor does anyone see fine steps behind rain
-            options["x264-params"] += ":zones=" + "/".join(f"{cut.start},{cut.end - 1},q=27" for cut in busy)
     video = out.add_stream(name, rate=film.fps, options=options)
     video.width, video.height, video.pix_fmt = film.width, film.height, "yuv420p"
     context = video.codec_context

@@ -1,4 +1,4 @@
-"""A shot that shows the user's own image, with a camera move over it."""
+"""A shot that shows a picture: the user's own, or a still. The camera moves over it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import InputUnreadable
 from ..pictures import Bytes, plane_of
+from .camera import eased
 from .canvas import Canvas
-from .glide import eased
-from .zoom import Plane
+from .direction import Direction
+from .slate import Slate
+from .sprites import Plane
 
-SCALE = 1.3  # picture pixels for each of the frame's
+SCALE = 1.2  # picture pixels for each of the frame's
 MOST_PIXELS = 60_000_000
 ZOOMS = {"push_in": 0.20, "aerial": 0.20, "pull_out": -0.20, "static": 0.0, "drift": 0.10}
 
 
 class Photo:
-    """draw(canvas, progress, seconds). Raises InputUnreadable for what is no image or too large."""
+    """draw(canvas, n), like `Card`. Raises InputUnreadable for what is no image or too large."""
 
-    def __init__(self, path: Path, size: tuple[int, int], move: str) -> None:
-        self.move = move
-        self.planes = [
-            Plane(plane) for plane in _planes(path, (round(size[0] * SCALE) & ~1, round(size[1] * SCALE) & ~1))
-        ]
+    def __init__(
+        self, path: Path, direction: Direction, slate: Slate, size: tuple[int, int], frames: int, fps: int
+    ) -> None:
+        del fps
+        self.move = direction.move or ("aerial" if direction.size == "AERIAL" else "drift")
+        self.slate, self.frames = slate, frames
+        planes = _planes(path, (round(size[0] * SCALE) & ~1, round(size[1] * SCALE) & ~1))
+        self.planes = [Plane(plane) for plane in planes]
 
-    def draw(self, canvas: Canvas, progress: float, seconds: float) -> None:
-        del seconds
-        share = eased(progress)
+    def draw(self, canvas: Canvas, n: int) -> None:
+        share = eased(n / max(1, self.frames - 1))
         amount = ZOOMS.get(self.move, 0.0)
         zoom = 1.0 + abs(amount) * (share if amount >= 0 else 1 - share)
         zoom = zoom if amount or self.move == "static" else 1.12
@@ -43,12 +47,14 @@ class Photo:
             x = 1 - share if "left" in self.move else share
         elif self.move.startswith("tilt"):
             y = 1 - share if self.move == "tilt_up" else share
-        for n, target in enumerate(canvas.planes):
-            k = 2 if n else 1
-            found = self.planes[n].sample(room_x * x / k, room_y * y / k, scale, target.shape[1], target.shape[0])
+        for plane, target in zip(self.planes, canvas.planes, strict=True):
+            k = canvas.width // target.shape[1]
+            found = plane.sample(room_x * x / k, room_y * y / k, scale, target.shape[1], target.shape[0])
             if found is not None:
                 picture, row, column = found
                 target[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
+        self.slate.lay_still(canvas.planes)
+        canvas.shows = None
 
 
 def _planes(path: Path, size: tuple[int, int]) -> list[Bytes]:

@@ -1,6 +1,6 @@
 """What stands over the picture: number, slug line, size, move and length; caption, timecode, timeline and the mark.
 
-Text and boxes are blended at the film's own resolution, so that they stay sharp however small the drawing is.
+Where no pictogram was found for the words, they stand large in the middle instead.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from PIL import Image, ImageDraw
 
 from ..pictures import Bytes
 from . import text
-from .blending import Sheet, Words, blend
+from .canvas import Planes, Rect, blend
 from .direction import Direction
 from .move_arrows import move_arrows
 
 INK, PAPER = 18, 238  # luma of dark and of light
 LEAST_TEXT = 10  # pixels
-ARROWS_SECONDS = 1.5
-ARROWS_LIGHT = 0.7
-
-Planes = tuple[Bytes, Bytes, Bytes]
+ARROWS_LIGHT = 0.62
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,20 @@ class Cut:
 
 
 class Slate:
-    """The overlay of one shot. mark: small words that are always there."""
+    """The overlay of one shot. mark: small words that are always there.  pictured: whether there is a picture.
+
+    room: what is free of words, in pixels.  bands: what stands still during the shot.
+    """
 
     def __init__(
-        self, size: tuple[int, int], direction: Direction, cuts: list[Cut], number: int, fps: int, mark: str
+        self,
+        size: tuple[int, int],
+        direction: Direction,
+        cuts: list[Cut],
+        number: int,
+        fps: int,
+        mark: str,
+        pictured: bool = True,
     ) -> None:
         self.width, self.height = size
         self.unit = min(size)
@@ -47,15 +54,17 @@ class Slate:
         self.margin = max(4, round(self.unit * 0.045))
         self.bar = max(6, round(self.unit * 0.03))
         self.tall = self.width < self.height * 1.05
+        self.caption_is_below = pictured
         drawing = _Drawing(size)
-        head = self._head(drawing, direction)
-        clock = self._clock(drawing, text.clean(mark))
-        caption = self._caption(drawing, direction.prompt)
-        shade = self._shade(max(head, clock) + round(self.unit * 0.10), caption - round(self.unit * 0.12))
+        head = max(self._head(drawing, direction), self._clock(drawing, text.clean(mark)))
+        caption = self._caption(drawing, direction.prompt) if pictured else self.height - 2 * self.bar
+        if not pictured:
+            self._headline(drawing, direction.prompt, head + self.margin, caption - self.margin)
+        shade = self._shade(head + round(self.unit * 0.10), caption - round(self.unit * 0.12))
         self.bands = drawing.bands(shade)
         self.digits = _digits(self._pixels(0.032))
-        room = (self.margin, max(head, clock) + self.margin // 2, self.width - self.margin, caption - self.margin)
-        self.arrows = move_arrows(direction.move, size, room)
+        self.room = (self.margin, head + self.margin // 2, self.width - self.margin, caption - self.margin // 2)
+        self.arrows = move_arrows(direction.move, size, self.room)
 
     def _pixels(self, share: float) -> int:
         return max(LEAST_TEXT, round(self.unit * share))
@@ -123,24 +132,46 @@ class Slate:
             text.draw_line(drawing.alpha, (self.margin, top + n * step + size * 0.92), line, size, 246)
         return top
 
+    def _headline(self, drawing: _Drawing, prompt: str, top: int, bottom: int) -> None:
+        """The prompt large in the middle."""
+        size = self._pixels(0.085 if self.tall else 0.075)
+        room = max(1, int((bottom - top) // (size * 1.25)))
+        found = text.lines(prompt, size, self.width - 4 * self.margin, min(6, room))
+        step = round(size * 1.25)
+        y = (top + bottom - step * len(found)) / 2
+        for n, line in enumerate(found):
+            x = (self.width - text.line_width(line, size)) / 2
+            text.draw_line(drawing.alpha, (x, y + n * step + size * 0.92), line, size, 246)
+
     def lay(self, planes: Planes, frame: int) -> None:
-        """Over a finished picture. frame: of the film."""
+        """All of it over a finished picture. frame: of the film."""
+        self.lay_arrows(planes)
+        self.lay_still(planes)
+        self.lay_live(planes, frame)
+
+    def lay_still(self, planes: Planes, rect: Rect | None = None) -> None:
+        """What is the same in every frame of the shot. rect: only there."""
         for band in self.bands:
-            band.lay(planes)
-        self._move(planes[0], frame)
+            band.lay(planes, rect)
+
+    def lay_arrows(self, planes: Planes) -> None:
+        """Which way the camera goes."""
+        for x, y, mask in self.arrows:
+            left, top = max(0, x), max(0, y)
+            view = planes[0][top : y + mask.shape[0], left : x + mask.shape[1]]
+            share = mask[top - y :, left - x :][: view.shape[0], : view.shape[1]] * np.float32(ARROWS_LIGHT / 255)
+            view[:] = (view + (PAPER - view.astype(np.float32)) * share).astype(np.uint8)
+
+    def lay_live(self, planes: Planes, frame: int) -> None:
+        """What runs: the timecode, over its own ground, and the timeline."""
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)
 
-    def _move(self, luma: Bytes, frame: int) -> None:
-        """Arrows that show the camera's way, at the beginning of the shot."""
-        seconds = (frame - self.cut.start) / self.fps
-        if self.arrows is None or not 0 <= seconds < min(ARROWS_SECONDS, self.cut.seconds):
-            return
-        light = min(1.0, (seconds + 0.05) * 5) * min(1.0, (ARROWS_SECONDS - seconds) / 0.6) * ARROWS_LIGHT
-        x, y, mask = self.arrows
-        view = luma[y : y + mask.shape[0], x : x + mask.shape[1]]
-        share = (mask * np.uint16(light * 256)) >> 8
-        view[:] = (view * (255 - share) + PAPER * share) // 255
+    def clock_box(self) -> Rect:
+        """Where the timecode stands."""
+        sample = self.digits["0"].shape
+        return (self.clock_x & ~1, self.clock_y & ~1, min(self.width, self.clock_x + 11 * sample[1] + 2),
+                min(self.height, self.clock_y + sample[0] + 2))  # fmt: skip
 
     def _timecode(self, luma: Bytes, frame: int) -> None:
         seconds, rest = divmod(frame, self.fps)
@@ -168,14 +199,22 @@ class _Band:
     """Rows of darkness, words and boxes across the whole width. row: the first, even."""
 
     row: int
-    luma: Sheet
-    chroma: Sheet
+    luma: tuple[Bytes, Bytes]  # what is kept of what is under it; colour times opacity
+    chroma: tuple[Bytes, Bytes]
 
-    def lay(self, planes: Planes) -> None:
-        for n, plane in enumerate(planes):
-            sheet, first = (self.chroma, self.row // 2) if n else (self.luma, self.row)
-            if sheet.keep is not None:
-                blend(plane[first : first + len(sheet.keep)], sheet.keep, sheet.over)
+    @property
+    def rows(self) -> tuple[int, int]:
+        return self.row, self.row + len(self.luma[0])
+
+    def lay(self, planes: Planes, rect: Rect | None = None) -> None:
+        first, last = self.rows
+        left, top, right, bottom = rect or (0, first, planes[0].shape[1], last)
+        top, bottom = max(first, top), min(last, bottom)
+        for n, plane in enumerate(planes) if bottom > top else ():
+            k = 1 if n else 0
+            part = np.s_[(top - first) >> k : (bottom - first) >> k, left >> k : right >> k]
+            keep, over = self.chroma if n else self.luma
+            blend(plane[top >> k : bottom >> k, left >> k : right >> k], keep[part], over[part])
 
 
 class _Drawing:
@@ -198,31 +237,30 @@ class _Drawing:
         self.alpha.text(_middle(box), words, font=text.face(font, size), fill=232, anchor="mm")
 
     def bands(self, shade: npt.NDArray[np.floating]) -> list[_Band]:
-        """The upper and the lower part, no more rows than have anything on them. shade: how dark each row becomes."""
+        """One for each run of rows that have anything on them. shade: how dark each row becomes."""
         words, light = np.asarray(self._alpha, np.float32) / 255, np.asarray(self._luma, np.float32)
         keep = (1 - shade.astype(np.float32)) * (1 - words)
         over = shade.astype(np.float32) * 15 * (1 - words) + words * light
         marked = np.flatnonzero(keep.min(1) < 1)
-        middle, found = len(keep) // 2, []
-        for rows in (marked[marked < middle], marked[marked >= middle]):
-            if len(rows):
-                top, bottom = int(rows[0]) & ~1, (int(rows[-1]) + 2) & ~1
-                found.append(_band(top, keep[top:bottom], over[top:bottom]))
+        found = []
+        for rows in np.split(marked, np.flatnonzero(np.diff(marked) > 2) + 1) if len(marked) else ():
+            top, bottom = int(rows[0]) & ~1, (int(rows[-1]) + 2) & ~1
+            found.append(_band(top, keep[top:bottom], over[top:bottom]))
         return found
 
 
 def _band(row: int, keep: npt.NDArray[np.floating], over: npt.NDArray[np.floating]) -> _Band:
     half = (keep[::2, ::2] + keep[1::2, ::2] + keep[::2, 1::2] + keep[1::2, 1::2]) / 4
-    words, grey = (np.round(256 * part).astype(np.uint16) for part in (keep, half))
-    neutral = (128 - (grey * np.uint16(128) >> 8)).astype(np.uint8)  # grey stays grey, whatever is rounded
-    return _Band(row, Sheet(np.ceil(over).astype(np.uint8), words), Sheet(neutral, grey))
+    words, grey = (np.round(255 * part).astype(np.uint8) for part in (keep, half))
+    neutral = (128 - (128 * (grey.astype(np.uint16) + 1) >> 8)).astype(np.uint8)  # grey stays grey, whatever is rounded
+    return _Band(row, (words, np.ceil(over).astype(np.uint8)), (grey, neutral))
 
 
 def _middle(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def _digits(size: int) -> dict[str, Words]:
+def _digits(size: int) -> dict[str, npt.NDArray[np.uint16]]:
     """Each glyph of a timecode as a mask of one width."""
     font = text.face(text.MONO, size)
     wide, tall = round(font.getlength("0")), round(size * 1.25)

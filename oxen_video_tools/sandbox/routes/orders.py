@@ -26,9 +26,12 @@ class Order:
     count: int
 
 
-def order(lot: Backlot, body: Mapping[str, Any], *, video_only: bool = False) -> Order:
-    """Raises the hub's refusal when the model, the count, the namespace or the credits are not in order."""
-    model = _model(lot, body.get("model"), video_only)
+def order(lot: Backlot, body: Mapping[str, Any], *, only: str | None = None) -> Order:
+    """Raises the hub's refusal when the model, the count, the namespace or the credits are not in order.
+
+    only: "video" or "image", for the routes that make but one of them.
+    """
+    model = _model(lot, body.get("model"), only)
     count = body.get("num_generations", 1)
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST:
         raise worded(400, COUNT)
@@ -54,12 +57,12 @@ def is_ours(lot: Backlot, namespace: str) -> bool:
     return namespace in named if named is not None else _NAMESPACE.fullmatch(namespace) is not None
 
 
-def _model(lot: Backlot, name: object, video_only: bool) -> Model:
+def _model(lot: Backlot, name: object, only: str | None) -> Model:
     if name is None or name == "":
         raise typed(400, "invalid_params", "model is required")
     model = lot.models.get(name) if isinstance(name, str) else None
     if model is None:
         raise model_not_found(name)
-    if model.media_type is None or (video_only and model.media_type != "video"):
+    if model.media_type is None or (only is not None and model.media_type != only):
         raise Refusal(415, {"error": {"detail": TEXT_ONLY}})
     return model

@@ -22,6 +22,7 @@ _MOST_PAGE = 100
 
 async def enqueue(lot: Backlot, request: Request) -> Response:
     placed = order(lot, await json_body(request))
+    await lot.fetch_inputs(placed.model, placed.body)
     fired: Fired = request.state.fired
     _strangers(lot, placed, fired)
     jobs = lot.accept(

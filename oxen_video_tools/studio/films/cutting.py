@@ -90,6 +90,13 @@ async def keep_film(stage: Stage, film: str, filename: str | Path | None = None)
 
     Raises NotFound, GenerationFailed for a film whose shots are not all there, InputUnreadable, NotInstalled.
     """
+    from .screening import about
+
+    async with about(stage, film):
+        return await _kept(stage, film, filename)
+
+
+async def _kept(stage: Stage, film: str, filename: str | Path | None) -> Saved:
     now = await _found(stage, film)
     if not now.is_shot:
         raise GenerationFailed(

@@ -19,7 +19,7 @@ from ..answers import Report, Video
 from ..delivery import make_writable
 from ..following import saw, settle_costs
 from ..identity import references
-from ..inputs import Files, readable
+from ..inputs import Files, fingerprints, readable
 from ..ledger.films import begin_film, cancel_film, take_up
 from ..ledger.records import Clip
 from ..ledger.standing import Standing, standing
@@ -32,7 +32,7 @@ from ..planning import identified, planned, stands
 from ..reading import SETTLING
 from ..submit import ended
 from .cutting import INSTALL, NOT_CHAINED, can_join
-from .screening import shown, standing_of
+from .screening import about, shown, standing_of
 from .screenplay import Film, film_id, named_by_content, shared_out
 from .shooting import Shooting
 from .terms import reckoned
@@ -85,13 +85,13 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
     await _ready(stage)
     stake = staked(plan, stage.settings, call.max_cost_usd)
     await agreed(question_about(plan, stake, stage.settings, call.max_cost_usd), call)
-    key, words = await identified(stage, plan.request, call.files)
+    prints = await fingerprints(stage, references(plan.request), call.files)
+    key, words = await identified(stage, plan.request, call.files, prints)
     if call.take is None:
         key = f"{key}+{uuid4().hex}"  # a film of its own each time
     scope, take = await stage.scope(), call.take or 1
-    prints = await _prints(stage, plan.request, call.files)
-    for one in prints:  # what can't be read is said before anything is paid
-        await readable(stage, one, call.files)
+    for one, told in prints.items():  # what can't be read is said before anything is paid
+        await readable(stage, one, call.files, known_as=told)
     film = Film(
         film=film_id(scope, key, take),
         scope=scope,
@@ -107,12 +107,6 @@ async def _planned(stage: Stage, plan: Plan, call: Call) -> Opening:
     )
     media = {told: one for one, told in prints.items()}
     return Opening(film, tuple(range(len(film.jobs))), media, call.files, True, plan.warnings)
-
-
-async def _prints(stage: Stage, request: VideoRequest, files: Files) -> dict[str, str]:
-    from ..inputs import fingerprint
-
-    return {one: await fingerprint(stage, one, files) for one in references(request)}
 
 
 async def _ready(stage: Stage) -> None:
@@ -132,7 +126,7 @@ async def _ready(stage: Stage) -> None:
 
 async def _again(stage: Stage, found: Standing, request: VideoRequest, call: Call) -> Opening:
     film = found.film
-    prints = await _prints(stage, request, call.files)
+    prints = await fingerprints(stage, references(request), call.files)
     opening = Opening(film, (), {told: one for one, told in prints.items()}, call.files, False)
     if film.film in stage.films or found.is_live(stage.clock.time()):
         return opening
@@ -155,17 +149,19 @@ async def made(stage: Stage, opening: Opening, until: float, ready: float, on_pr
         raise TimedOut(
             "The time ran out while the film was being begun.",
             charged="unknown",
+            generation_id=name,
             fix="Call again with the same arguments: the same request is paid once.",
         )
     shooting = await starting
     first = opening.is_new and shooting is not None and shooting.film is opening.film
-    if shooting is not None:
-        waiting = asyncio.ensure_future(shooting.under_way.wait())
-        await ended(waiting, stage.clock, max(until, ready))
-        waiting.cancel()
-    await followed(stage, name, until, on_progress, lambda: _goes_on(stage, opening))
-    await _raise_what_stopped_it(stage, shooting)
-    video = await shown(stage, name)
+    async with about(stage, name):
+        if shooting is not None:
+            waiting = asyncio.ensure_future(shooting.under_way.wait())
+            await ended(waiting, stage.clock, max(until, ready))
+            waiting.cancel()
+        await followed(stage, name, until, on_progress, lambda: _goes_on(stage, opening))
+        await _raise_what_stopped_it(stage, shooting)
+        video = await shown(stage, name)
     return replace(video, reused=not first, warnings=(*opening.warnings, *video.warnings))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ...errors import NotFound, OxenError
+from ...errors import GenerationFailed, NotFound, OxenError
 from ..answers import Status, Video
 from ..following import saw
 from ..ledger.records import LOCAL
@@ -34,6 +35,22 @@ async def standing_of(stage: Stage, film: str) -> Standing:
     if found is None or found.film.scope != await stage.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return found
+
+
+@asynccontextmanager
+async def about(stage: Stage, film: str) -> AsyncIterator[None]:
+    """Every error says which film it is about, and whether anything of it was paid."""
+    try:
+        yield
+    except GenerationFailed:
+        raise
+    except OxenError as error:
+        error.generation_id = film
+        with suppress(OxenError):
+            found = await stage.ledger.run(standing, film)
+            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
+                error.comes_after("yes", film)
+        raise
 
 
 async def shown(stage: Stage, film: str) -> Video:

@@ -202,17 +202,20 @@ class Shooting:
         except GaveUpError as why:
             log.warning("Not sent: %s", why)
             return None
-        film = await ledger.run(film_named, self.film.film)
-        if film is not None and film.state == "cancelled":  # while it was on its way
-            for generation_id in sent.generation_ids:
-                await (await stage.hub()).cancel(generation_id)
+        with suppress(OxenError):  # whatever fails here, it is paid and on its way
+            film = await ledger.run(film_named, self.film.film)
+            if film is not None and film.state == "cancelled":  # while it was on its way
+                for generation_id in sent.generation_ids:
+                    await (await stage.hub()).cancel(generation_id)
         return sent
 
     async def _body(self, number: int) -> dict[str, object]:
         """As it is sent: media and the first frame as links, and a mark."""
         stage, job = self._stage, self.film.jobs[number]
         urls = {
-            one.path: await readable(stage, self._media.get(one.reference, one.reference), self._files)
+            one.path: await readable(
+                stage, self._media.get(one.reference, one.reference), self._files, known_as=one.reference
+            )
             for one in job.media
         }
         frame = None

@@ -15,7 +15,7 @@ from ..ledger.records import LOCAL
 from ..ledger.standing import Part, Standing
 from ..ledger.steps import clips
 from ..reading import watched
-from .screening import shown, standing_of
+from .screening import about, shown, standing_of
 
 if TYPE_CHECKING:
     from ...clock import Clock
@@ -28,9 +28,10 @@ GoOn = Callable[[], Awaitable[bool]]
 
 async def get(stage: Stage, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
     """How a film stands, each shot with a fresh link. Raises NotFound."""
-    if wait_seconds > 0:
-        await followed(stage, film, stage.clock.monotonic() + wait_seconds, on_progress)
-    return await shown(stage, film)
+    async with about(stage, film):
+        if wait_seconds > 0:
+            await followed(stage, film, stage.clock.monotonic() + wait_seconds, on_progress)
+        return await shown(stage, film)
 
 
 @dataclass

@@ -125,8 +125,9 @@ def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
 def unwritable(place: str, why: str) -> InvalidRequest:
     """The error of a ledger that can't be kept where it should be."""
     return InvalidRequest(
-        f"The ledger can't be kept in {place}: {why}. Without it nothing is sent.",
-        fix="Set OXEN_VIDEO_LEDGER to a place that can be written, or to memory: to do without one deliberately.",
+        f"The ledger can't be kept in {place}: {why}. Nothing more is sent without it.",
+        fix="Make that place writable, or set OXEN_VIDEO_LEDGER to another one. A new ledger, memory: among them, does "
+        "not know what was paid before: look with list_videos before you generate again.",
     )
 
 

@@ -1,0 +1,202 @@
+"""A shot as a card: the pictograms that its words stand for, as large and where its framing says, before a backdrop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .backdrop import STILL, backdrop, horizon, tones
+from .camera import ZOOMS, Camera, View
+from .canvas import Canvas, Rect, around, even
+from .direction import OF_WEATHER, SCENERY, Direction
+from .pictograms import Pictogram, by_character
+from .slate import Slate
+from .sprites import Colour, Sprite, mix, sprite
+
+# The subject's height, in shares of the shorter side that is free of words.
+SIZES = {"EWS": 0.34, "AERIAL": 0.36, "WS": 0.50, "FS": 0.72, "MS": 0.82, "OTS": 0.82, "MCU": 0.98, "CU": 1.14}
+SIZES |= {"ECU": 1.75, "": 0.74}
+CLOSE = frozenset({"CU", "ECU", "MCU"})
+FLOATING = frozenset("🦅🦉🕊🐦🐧🦋🐝✈🛩🛫🛬🚁🚀🛸🛰🎈🪁🪂☁🌌🐉🐲🦇🪶🎆🌙🌕☀⭐🌟🪐☄🌠🌈🫧❄💧🎇🦜🐦‍⬛🪽🧚👼") - {"🐧"}
+FLYING_PLACES = frozenset({"space", "underwater", "sky"})
+BEHIND = {"forest": "🌲🌲🌲🌲🌲", "mountain": "⛰⛰", "city": "🏢🏬🏢🏨🏢"}
+
+
+@dataclass
+class Placed:
+    """x, y: of its middle, in pixels of the frame at rest.  depth: 0 far to 1 near.  fall: rows a second."""
+
+    drawn: Sprite
+    x: float
+    y: float
+    depth: float
+    scale: float = 1.0
+    fall: float = 0.0
+
+
+class Card:
+    """draw(canvas, n) draws frame n of the shot, slate included; n runs a little below 0 and beyond while cuts fade."""
+
+    def __init__(self, direction: Direction, slate: Slate, size: tuple[int, int], frames: int, fps: int) -> None:
+        self.direction, self.slate, self.size, self.frames, self.fps = direction, slate, size, frames, fps
+        self.chance = np.random.default_rng(direction.seed)
+        self.side = 1 if self.chance.random() < 0.5 else -1  # which third the subject stands in
+        self.camera = Camera(direction.move or ("aerial" if direction.size == "AERIAL" else "drift"), size,
+                             float(self.chance.random() * 6.28))  # fmt: skip
+        self.tones = tones(direction)
+        width, height = size
+        sun = 0.5 + self.side * (0.24 + 0.12 * self.chance.random()), 0.02 if direction.place == "underwater" else 0.3
+        self.tall = round(height * STILL / 2) * 2 if self.camera.tilts else height
+        self.plain = backdrop(direction, size, self.tall, sun)
+        self.placed = [*self._scenery(), *self._weather(), *self._subjects()]
+        rest = Canvas(width, height)
+        rest.copy(self.plain, down=(self.tall - height) // 2)
+        slate.lay_still(rest.planes)
+        self.finished = tuple(plane.copy() for plane in rest.planes)
+
+    def draw(self, canvas: Canvas, n: int) -> None:
+        seconds = n / self.fps
+        view = self.camera.view(n / max(1, self.frames - 1), seconds)
+        if self.camera.tilts:
+            canvas.copy(self.plain, down=(self.tall - canvas.height) // 2 + view.down)
+            for one in self.placed:
+                self._lay(canvas, one, view, seconds)
+            self.slate.lay_still(canvas.planes)
+            canvas.shows = None
+            return
+        if canvas.shows is not self:
+            canvas.copy(self.finished)  # type: ignore[arg-type]  # three planes
+            canvas.shows = self
+        for rect in canvas.touched:
+            canvas.copy(self.finished, rect)  # type: ignore[arg-type]
+        canvas.touched = [rect for one in self.placed if (rect := self._rect(one, view, seconds))]
+        under = [part for band in self.slate.bands if (part := self._under(canvas.touched, band.rows))]
+        for part in under:
+            canvas.copy(self.plain, part)
+        for one in self.placed:
+            self._lay(canvas, one, view, seconds)
+        for part in under:
+            self.slate.lay_still(canvas.planes, part)
+
+    def _under(self, rects: list[Rect], rows: tuple[int, int]) -> Rect | None:
+        """What of the pictograms lies under words."""
+        parts = [(left, max(top, rows[0]), right, min(bottom, rows[1])) for left, top, right, bottom in rects]
+        parts = [part for part in parts if part[3] > part[1]]
+        return around(parts) if parts else None
+
+    def _corner(self, one: Placed, view: View, seconds: float) -> tuple[float, float, float]:
+        """Upper left corner and scale in the frame."""
+        near = self.camera.nearness(one.depth)
+        zoom = 1 + (view.zoom - 1) * (0.35 + 0.65 * one.depth) if self.camera.zooms else 1.0
+        width, height = self.size
+        focus = width / 2, height * min(0.62, max(0.4, horizon(self.direction)))
+        y = one.y
+        if one.fall:
+            y = (y + one.fall * (seconds + 10)) % (height * 0.72) + height * 0.06
+        scale = zoom * one.scale
+        x = focus[0] + (one.x - focus[0]) * zoom - view.x * near
+        y = focus[1] + (y - focus[1]) * zoom - view.y * near
+        return x - one.drawn.width * scale / 2, y - one.drawn.height * scale / 2, scale
+
+    def _rect(self, one: Placed, view: View, seconds: float) -> Rect | None:
+        x, y, scale = self._corner(one, view, seconds)
+        return even(x - 2, y - 2, x + one.drawn.width * scale + 2, y + one.drawn.height * scale + 2, self.size)
+
+    def _lay(self, canvas: Canvas, one: Placed, view: View, seconds: float) -> None:
+        x, y, scale = self._corner(one, view, seconds)
+        one.drawn.lay(canvas, x, y, scale if self.camera.zooms else None)
+
+    def _make(self, pictogram: Pictogram, pixels: float, x: float, y: float, depth: float, *, subject: bool = False,
+              foot: bool = False, opacity: float = 1.0, colour: Colour | None = None) -> Placed:  # fmt: skip
+        """pixels: of the glyph's square, at rest.  foot: y is where it stands.  opacity: below 1 for what is far."""
+        largest = max(ZOOMS[self.camera.move]) if self.camera.zooms else 1.0
+        colour = (self.direction.colour if subject else None) or colour or pictogram.colour
+        deep = mix(self.tones.top, (16, 18, 28), 0.6)
+        line = mix(colour, (255, 255, 255), 0.30 if self.tones.dark else 0.16)
+        if opacity < 1:
+            tone = mix(self.tones.ground or self.tones.foot, self.tones.top, 0.45)
+            line, body = mix(tone, (255, 255, 255), 0.22), mix(tone, (0, 0, 0), 0.08)
+        else:
+            body = mix(deep, colour, 0.20 if sum(colour) > 260 else 0.0)
+            line = line if sum(colour) > 260 else mix(colour, (255, 255, 255), 0.42)
+        drawn = sprite(pictogram, pixels * largest, line, body, opacity)
+        if foot:
+            y -= drawn.height / largest / 2 - pixels * 0.09
+        return Placed(drawn, x, y, depth, 1 / largest)
+
+    def _subjects(self) -> list[Placed]:
+        """The subject on a third, or in the middle where it is close; the others beside it, smaller and in turn."""
+        shown = self.direction.pictograms
+        left, top, right, bottom = self.slate.room
+        width, height = right - left, bottom - top
+        upright = self.size[0] < self.size[1] * 1.05
+        size = self.direction.size
+        tall = min(height, width * (0.78 if len(shown) < 2 or upright else 0.62)) * SIZES[size]
+        tall *= 0.96 + 0.08 * self.chance.random()
+        line = horizon(self.direction) * self.size[1]
+        close = size in CLOSE
+        third = 0.0 if close and len(shown) < 2 else 0.09 if close or upright else 0.165
+        x = self.size[0] / 2 - self.side * third * self.size[0] * (1 if len(shown) < 3 else 0.2)
+        found = []
+        for n, pictogram in enumerate(shown):
+            share, aside, up = ((1.0, 0.0, 0.0), (0.62, 1.0, 0.02), (0.5, -1.0, 0.06), (0.4, 1.75, 0.2), (0.4, -1.7, 0.2))[n]
+            pixels = tall * share
+            middle = (top + bottom) / 2 + height * 0.02
+            at = x + self.side * aside * (tall * 0.5 + tall * 0.34)
+            if upright and n:
+                at = self.size[0] / 2 + self.side * (0.24, -0.24)[n % 2] * self.size[0]
+                up = (0.0, -0.48, 0.46, -0.46, 0.48)[n]
+            at = min(max(at, pixels * 0.5), self.size[0] - pixels * 0.5)
+            floats = (pictogram.character in FLOATING or self.direction.place in FLYING_PLACES or line > self.size[1]
+                      or size == "AERIAL" or (upright and n > 0))  # fmt: skip
+            if floats:
+                lift = -height * 0.08 if line < self.size[1] and size != "AERIAL" else 0.0
+                y = middle + lift + (height * up if upright else tall * (0.5 - share / 2) * 0.5 - height * up * 0.3)
+                found.append(self._make(pictogram, pixels, at, y, 0.9 - 0.12 * n, subject=n == 0))
+            else:
+                foot = min(line + tall * 0.16 - height * 0.03 * n, bottom - height * 0.02)
+                foot = max(foot, top + pixels * 1.02) if pixels < height else bottom + (pixels - height) / 2
+                found.append(self._make(pictogram, pixels, at, foot, 0.9 - 0.12 * n, subject=n == 0, foot=True))
+        return found[::-1]
+
+    def _scenery(self) -> list[Placed]:
+        """A place's own pictograms far off, and the sun or the moon."""
+        width, height = self.size
+        unit, found = min(self.size), []
+        line = horizon(self.direction)
+        shown = {one.character for one in self.direction.pictograms}
+        if line < 1 and not shown & SCENERY:
+            behind = BEHIND.get(self.direction.place, "")
+            for n, character in enumerate(behind):
+                x = width * ((n + 0.5) / len(behind) + 0.06 * (self.chance.random() - 0.5))
+                pixels = unit * (0.20 + 0.10 * self.chance.random()) * (1.6 if character == "⛰" else 1.0)
+                pictogram = by_character()[character]
+                found.append(self._make(pictogram, pixels, x, line * height + 2, 0.3, foot=True, opacity=0.5))
+        inside = self.direction.place in ("room", "studio", "space", "underwater", "")
+        disc = "" if inside else {"night": "🌙", "day": "☀", "neon": "🌙"}.get(self.direction.light, "")
+        if disc and disc not in shown and self.slate.caption_is_below and not self.direction.weather:
+            top = self.slate.room[1]
+            x = width * (0.5 + self.side * 0.34)
+            found.append(self._make(by_character()[disc], unit * 0.15, x, top + unit * 0.10, 0.1))
+        return found
+
+    def _weather(self) -> list[Placed]:
+        """A cloud, and what falls from it."""
+        if not self.slate.caption_is_below or self.direction.place in ("room", "studio", "space", "underwater"):
+            return []
+        width, height = self.size
+        unit, found, shown = min(self.size), [], {one.character for one in self.direction.pictograms}
+        kinds = [kind for kind in ("thunder", "rain", "snow") if kind in self.direction.weather][:1]
+        for kind in kinds:
+            white = (246, 248, 252) if kind == "snow" else (196, 214, 238)
+            flake = by_character()["❄" if kind == "snow" else "💧"]
+            if OF_WEATHER[kind] not in shown:
+                x, y = width * (0.5 + self.side * 0.33), self.slate.room[1] + unit * 0.12
+                found.append(self._make(by_character()[OF_WEATHER[kind]], unit * 0.22, x, y, 0.15, colour=white))
+            for n in range(7):
+                x, y = width * (n + 0.2 + 0.6 * self.chance.random()) / 7, height * self.chance.random()
+                one = self._make(flake, unit * (0.035 + 0.025 * self.chance.random()), x, y, 0.5, colour=white)
+                one.fall = unit * (0.05 if kind == "snow" else 0.45) * (0.8 + 0.4 * self.chance.random())
+                found.append(one)
+        return found

@@ -1,0 +1,239 @@
+"""A pictogram as something that can be laid over a frame: coloured lines on a darker body, with a soft shadow."""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import cache, lru_cache
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from ..pictures import Bytes, plane_of, scaled
+from .canvas import Canvas, Rect, blend, even
+from .pictograms import Pictogram, read
+
+Colour = tuple[float, float, float]  # red, green, blue, 0 to 255
+Floats = npt.NDArray[np.floating[Any]]
+
+PHASES = 4  # positions within a pixel
+MARGIN = 0.09  # of the glyph's size, around it, for the shadow
+_COARSE = 144  # pixels of the glyph where its inside is looked for
+_TRIES = 8
+
+_BT709 = np.array([[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.4542, -0.0458]], np.float32)
+_SPAN = np.array([219 / 255, 224 / 255, 224 / 255], np.float32)
+_BASE = np.array([16, 128, 128], np.float32)
+
+
+def yuv(rgb: Any) -> Floats:
+    """Luma and chroma in TV range, BT.709, of colours in the last axis."""
+    found: Floats = (np.asarray(rgb, np.float32) @ _BT709.T) * _SPAN + _BASE
+    return found
+
+
+def mix(a: Colour, b: Colour, share: float) -> Colour:
+    """`share` of b, the rest of a."""
+    red, green, blue = (x + (y - x) * share for x, y in zip(a, b, strict=True))
+    return red, green, blue
+
+
+class Plane:
+    """One plane that is sampled at any scale and place.
+
+    The scaler takes whole pixels only, which would make a slow zoom tremble. So a slightly larger part is scaled whose
+    edges happen to fall on whole pixels at both ends, and what is too much is left out.
+    """
+
+    def __init__(self, plane: Bytes) -> None:
+        self.plane = np.ascontiguousarray(plane)
+        self.scaler = VideoReformatter()
+        self.quick = True
+
+    def sample(self, x: float, y: float, scale: float, width: int, height: int) -> tuple[Bytes, int, int] | None:
+        """What a frame of this size shows whose corner is at (x, y), and where in it: rows and columns begin there.
+
+        scale: frame pixels for each of the plane's.
+        """
+        tall, wide = self.plane.shape
+        left, right, columns, column = _aligned(x, scale, width, wide)
+        top, bottom, rows, row = _aligned(y, scale, height, tall)
+        if columns < 4 or rows < 4 or right - left < 4 or bottom - top < 4:
+            return None
+        part = av.VideoFrame.from_numpy_buffer(self.plane[top:bottom, left:right], format="gray")
+        found = plane_of(self._scaled(part, columns, rows).planes[0])
+        found = found[max(0, -row) : height - row, max(0, -column) : width - column]
+        return found, max(0, row), max(0, column)
+
+    def _scaled(self, part: av.VideoFrame, width: int, height: int) -> Any:
+        """By the quick scaler, which writes machine code for some widths; where a system forbids that, by the other."""
+        if self.quick:
+            try:
+                return scaled(self.scaler, part, width, height, "FAST_BILINEAR")
+            except (av.error.FFmpegError, MemoryError):
+                self.quick = False
+        return scaled(self.scaler, part, width, height)
+
+
+def _aligned(start: float, scale: float, length: int, high: int) -> tuple[int, int, int, int]:
+    """Along one axis: first and last source pixel, how many frame pixels they become, and where those begin.
+
+    Of several source pixels before the first and after the last that are needed, those are taken that fall closest to
+    whole frame pixels.
+    """
+    first, last = max(0, math.floor(start)), min(high, math.ceil(start + length / scale))
+    begin = _closest(first, max(0, first - _TRIES), -1, start, scale)
+    end = _closest(last, min(high, last + _TRIES), 1, begin, scale)
+    return begin, end, round((end - begin) * scale), round((begin - start) * scale)
+
+
+def _closest(first: int, last: int, step: int, origin: float, scale: float) -> int:
+    """Of the places from `first` to `last` the one that falls closest to a whole frame pixel from `origin`."""
+    best, chosen = 1.0, first
+    for place in range(first, last + step, step):
+        off = abs(((place - origin) * scale + 0.5) % 1.0 - 0.5)
+        if off < best - 0.04:
+            best, chosen = off, place
+    return chosen
+
+
+class Sprite:
+    """Three planes with their opacity worked in, and what they keep of what is under them."""
+
+    def __init__(self, rgb: Floats, alpha: Floats) -> None:
+        """rgb: colours times opacity.  alpha: 0 to 1. Both with even sides."""
+        luma = (rgb @ _BT709.T) * _SPAN + alpha[..., None] * _BASE
+        half = [(p[::2, ::2] + p[1::2, ::2] + p[::2, 1::2] + p[1::2, 1::2]) / 4 for p in (luma, alpha)]
+        self.height, self.width = alpha.shape
+        # Colours are rounded up, for blending rounds down: two roundings down would tint every soft edge green.
+        over = [np.ceil(np.clip(p, 0, 255)).astype(np.uint8) for p in (luma[..., 0], half[0][..., 1], half[0][..., 2])]
+        keep = [np.round(255 * (1 - p)).astype(np.uint8) for p in (alpha, half[1], half[1])]
+        self.sheets = [*over, *keep[:2]]
+        self._moved: dict[tuple[int, int, int], Bytes] = {}
+        self._planes: list[Plane] = []
+
+    def lay(self, canvas: Canvas, x: float, y: float, scale: float | None = None) -> Rect | None:
+        """With its upper left corner at (x, y). scale: frame pixels for each of its own; None: as it is. Answers where."""
+        size = 1.0 if scale is None else scale
+        rect = even(x - 1, y - 1, x + self.width * size + 1, y + self.height * size + 1, (canvas.width, canvas.height))
+        for n, plane in enumerate(canvas.planes) if rect else ():
+            k = 2 if n else 1
+            place = (n, 3 + bool(n))
+            if scale is None:
+                self._shift(plane, place, x / k, y / k)
+            else:
+                self._zoom(plane, place, x / k, y / k, size)
+        return rect
+
+    def _shift(self, plane: Bytes, sheets: tuple[int, int], x: float, y: float) -> None:
+        across, down = math.floor(x * PHASES + 0.5), math.floor(y * PHASES + 0.5)
+        column, row = across // PHASES, down // PHASES
+        over, keep = (self._at(n, across % PHASES, down % PHASES) for n in sheets)
+        _lay(plane, over, keep, column, row)
+
+    def _at(self, n: int, across: int, down: int) -> Bytes:
+        """A sheet moved right and down by quarters of a pixel."""
+        if not across and not down:
+            return self.sheets[n]
+        key = (n, across, down)
+        if key not in self._moved:
+            self._moved[key] = _moved(self.sheets[n], across, down)
+        return self._moved[key]
+
+    def _zoom(self, plane: Bytes, sheets: tuple[int, int], x: float, y: float, scale: float) -> None:
+        self._planes = self._planes or [Plane(sheet) for sheet in self.sheets]
+        height, width = plane.shape
+        found = [self._planes[n].sample(-x / scale, -y / scale, scale, width, height) for n in sheets]
+        if found[0] is not None and found[1] is not None:
+            over, row, column = found[0]
+            _lay(plane, over, found[1][0], column, row)
+
+
+def _lay(plane: Bytes, over: Bytes, keep: Bytes, x: int, y: int) -> None:
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(plane.shape[1], x + over.shape[1]), min(plane.shape[0], y + over.shape[0])
+    if right > left and bottom > top:
+        part = np.s_[top - y : bottom - y, left - x : right - x]
+        blend(plane[top:bottom, left:right], keep[part], over[part])
+
+
+def _moved(plane: Bytes, across: int, down: int) -> Bytes:
+    """Edges stay as they are: sheets have an empty margin."""
+    for axis, share in ((1, across), (0, down)):
+        if share:
+            wide = plane.astype(np.uint16)
+            moved = wide * (PHASES - share) + PHASES // 2
+            moved += np.roll(wide, 1, axis) * share
+            plane = (moved // PHASES).astype(np.uint8)
+    return plane
+
+
+@cache
+def _font_file() -> bytes:
+    return read("font.ttf")
+
+
+@lru_cache(8)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(io.BytesIO(_font_file()), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def glyph(pictogram: Pictogram, size: int) -> Image.Image:
+    """Its lines as a mask, cropped to what is drawn. size: pixels of the font's square."""
+    font = _font(size)
+    box = font.getbbox(pictogram.glyph)
+    image = Image.new("L", (max(2, round(box[2] - box[0])), max(2, round(box[3] - box[1]))))
+    ImageDraw.Draw(image).text((-box[0], -box[1]), pictogram.glyph, font=font, fill=255)
+    return image
+
+
+def body_of(lines: Image.Image) -> Image.Image:
+    """What the lines enclose, as a mask of the same size. Small gaps in them are closed."""
+    scale = min(1.0, _COARSE / max(lines.size))
+    small = lines.resize((max(4, round(lines.width * scale)), max(4, round(lines.height * scale))))
+    walls = np.pad(np.asarray(small.filter(ImageFilter.MaxFilter(3))) > 70, 2)
+    free, outside = ~walls, np.zeros(walls.shape, bool)
+    outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
+    while True:
+        grown = outside.copy()
+        for axis in (0, 1):
+            for way in (1, -1):
+                grown |= np.roll(grown, way, axis)
+        grown &= free
+        grown[0], grown[-1], grown[:, 0], grown[:, -1] = True, True, True, True
+        if (grown == outside).all():
+            break
+        outside = grown
+    inside = Image.fromarray((~outside[2:-2, 2:-2]).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3))
+    return inside.resize(lines.size, Image.Resampling.BICUBIC)
+
+
+def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
+    """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
+    lines = glyph(pictogram, max(8, round(size)))
+    inside = body_of(lines)
+    margin = max(2, round(size * MARGIN))
+    wide, tall = ((side + 2 * margin + 1) & ~1 for side in lines.size)
+    sheets = []
+    for mask in (lines, inside):
+        sheet = Image.new("L", (wide, tall))
+        sheet.paste(mask, (margin, margin))
+        sheets.append(sheet)
+    strokes, filled = (np.asarray(sheet, np.float32) / 255 for sheet in sheets)
+    filled = np.maximum(filled, strokes)
+    alpha = np.zeros_like(filled)
+    if opacity == 1.0:
+        quick = sheets[1].resize((max(2, wide // 4), max(2, tall // 4))).filter(ImageFilter.GaussianBlur(size * 0.008))
+        soft = np.asarray(quick.resize((wide, tall), Image.Resampling.BILINEAR), np.float32) / 255
+        alpha = np.roll(soft, round(size * 0.02), 0) * 0.32
+    light = np.linspace(1.08, 0.86, tall, dtype=np.float32)[:, None, None]
+    cover = filled * (0.9 if opacity == 1.0 else opacity)
+    rgb = cover[..., None] * np.clip(np.asarray(body, np.float32) * light, 0, 255)
+    alpha = alpha + (1 - alpha) * cover
+    strokes = strokes * opacity
+    rgb = rgb * (1 - strokes[..., None]) + strokes[..., None] * np.asarray(line, np.float32)
+    return Sprite(rgb, alpha + (1 - alpha) * strokes)

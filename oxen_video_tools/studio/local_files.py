@@ -1,0 +1,182 @@
+"""A local medium is opened once: what was checked is what is read.
+
+Between a look at a path and the reading of it somebody may put a link in the file's place, or in a folder's. So the
+file is opened first, beneath the allowed folder and through no link, and its type and size are those of the open file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from ..errors import InputNotAllowed, InputUnreadable
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+Files = Literal["anywhere", "roots", "nowhere"]
+MEBI = 2**20
+# What other clients of this hub allow (hub docs name no limits).
+LARGEST = {"image": 30 * MEBI, "video": 50 * MEBI, "audio": 15 * MEBI}
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link; a pipe must not hold us up
+_BENEATH = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A medium that may be read. path: where it really lies.  size: bytes, at most what its kind may have."""
+
+    path: Path
+    file: BinaryIO
+    size: int
+
+    def content(self) -> bytes:
+        """All of it. Raises InputUnreadable where it grows beyond its size."""
+        self.file.seek(0)
+        content = self.file.read(self.size + 1)
+        if len(content) > self.size:
+            raise InputUnreadable(f"{self.path.name} is still being written.", fix="Wait until it is whole.")
+        return content
+
+
+def roots(settings: Settings) -> tuple[Path, ...]:
+    """The folders that a tool's local inputs may come from."""
+    return settings.input_roots or (settings.videos_folder,)
+
+
+def allowed(reference: str | Path, settings: Settings, files: Files) -> Path:
+    """The real path of a local medium, if it may be read now. Raises InputNotAllowed, InputUnreadable."""
+    with opened(reference, settings, files) as found:
+        return found.path
+
+
+def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> str:
+    """What a local medium is: `sha256:…` of its content. Raises InputNotAllowed, InputUnreadable."""
+    with opened(reference, settings, files) as found:
+        return f"sha256:{hashlib.sha256(found.content()).hexdigest()}"
+
+
+@contextmanager
+def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[Opened]:
+    """A local medium, open. Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media."""
+    if files == "nowhere":
+        raise InputNotAllowed(
+            f"{reference} is a path on your own machine, which this server can't see.",
+            fix="Give an https URL, or the id of an earlier generation.",
+        )
+    try:
+        path = Path(reference).expanduser().resolve(strict=files == "anywhere")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise unreadable(reference, error) from None
+    folder = _folder_of(path, reference, roots(settings)) if files == "roots" else None
+    try:
+        file = os.fdopen(_open(path, folder), "rb")
+    except (OSError, ValueError) as error:
+        raise unreadable(reference, error) from None
+    with file:
+        if folder is not None and not _BENEATH:
+            _still_there(path, file, reference, folder)
+        yield Opened(path, file, _fitting(path, file, reference))
+
+
+@contextmanager
+def snapshot(reference: str | Path, settings: Settings, files: Files) -> Iterator[Path]:
+    """A path under which a local medium stays what it was when it was checked.
+
+    For callers that may name any file it is the file itself; for tools a copy that is gone afterwards.
+    Raises InputNotAllowed, InputUnreadable.
+    """
+    if files == "anywhere":
+        yield allowed(reference, settings, files)
+        return
+    with tempfile.TemporaryDirectory(prefix="oxen-video-") as folder:
+        with opened(reference, settings, files) as found:
+            copy = Path(folder) / found.path.name
+            with copy.open("xb") as out:
+                found.file.seek(0)
+                shutil.copyfileobj(found.file, out, MEBI)
+        yield copy
+
+
+def _open(path: Path, folder: Path | None) -> int:
+    if folder is None or not _BENEATH:
+        return os.open(path, _READ | (_AS_IT_IS if folder is not None else getattr(os, "O_NONBLOCK", 0)))
+    *folders, name = path.relative_to(folder).parts
+    at = os.open(folder, _READ | os.O_DIRECTORY)
+    try:
+        for part in folders:
+            inner = os.open(part, _READ | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = inner
+        return os.open(name, _READ | _AS_IT_IS, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _still_there(path: Path, file: BinaryIO, reference: str | Path, folder: Path) -> None:
+    """Where a file can't be opened beneath a folder (Windows): while it is open neither it nor its folders can be
+    renamed, so where its path leads now is where it was opened.
+    """
+    try:
+        now = path.resolve(strict=True)
+        same = os.path.samestat(os.fstat(file.fileno()), now.stat())
+    except OSError as error:
+        raise unreadable(reference, error) from None
+    if not same:
+        raise InputUnreadable(f"{reference} changed while it was opened.", fix="Call again.")
+    _folder_of(now, reference, (folder,))
+
+
+def unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
+    """What can't be read, and why."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no path"
+    return InputUnreadable(
+        f"{reference} can't be read: {why}.", fix="Give an https URL, a path, or the id of an earlier generation."
+    )
+
+
+def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Path:
+    """The allowed folder that it lies in. Links are already followed in `path`. A file outside is not even said to
+    exist.
+    """
+    real = [folder.expanduser().resolve() for folder in folders]
+    inside = [folder for folder in real if path.is_relative_to(folder) and path != folder]
+    if inside:
+        return inside[0]
+    if path in real:
+        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+    raise InputNotAllowed(
+        f"{reference} lies outside the folders that inputs may come from.",
+        fix=f"Put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
+    )
+
+
+def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
+    """The size of an open file, in bytes, if it is a medium that may be sent."""
+    from ..media.sniff import ENOUGH, content_type
+
+    try:
+        described = os.fstat(file.fileno())
+        if not stat.S_ISREG(described.st_mode):
+            raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+        kind = content_type(file.read(ENOUGH))
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if kind is None:
+        raise InputUnreadable(f"{path.name} is no image, video or sound that is known.", fix="Give a media file.")
+    kind = kind.partition("/")[0]
+    if described.st_size > LARGEST[kind]:
+        raise InputUnreadable(
+            f"{path.name} has {described.st_size / MEBI:.0f} MiB; a {kind} may have {LARGEST[kind] // MEBI}.",
+            fix="Make it smaller, or give an https URL.",
+        )
+    return described.st_size

@@ -1,0 +1,1 @@
+"""Storyboards as people and models write them."""
