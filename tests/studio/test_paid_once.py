@@ -208,7 +208,10 @@ async def test_a_person_may_send_it_again(hub: Sandbox, opened: Open) -> None:
     assert accepted(hub) == 1
 
 
-async def test_sending_again_is_refused_while_absence_is_not_sure(hub: Sandbox, opened: Open) -> None:
+async def test_sending_again_is_refused_while_absence_is_not_sure(
+    hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "GRACE", 60.0)
     hub.faults.add("drop_request/enqueue")
     studio = opened()
     with pytest.raises(SubmissionUnclear):

@@ -351,7 +351,6 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     past.wrong = hub_clock.ahead = -600.0  # it was ten minutes ago
     studio = opened(clock=past)
     gone = [await left_unclear(hub, studio, "drop_request", take=take, prompt=f"gone {take}") for take in (1, 2)]
-    stranger = await opened(ledger="memory:").generate(**ASKED | {"prompt": "made elsewhere"}, wait_seconds=0)
     await studio.close()
     hub_clock.ahead = 0.0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OXEN_")} | {
@@ -376,6 +375,8 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     before = posts(hub)
     [again] = await asyncio.to_thread(told, "--send-again", gone[0].job)
     assert again["outcome"] == "sent again" and posts(hub) == before + 1
+    stranger = await opened(ledger="memory:").generate(**ASKED | {"prompt": "made elsewhere"}, wait_seconds=0)
+    before += 1
     [adopted] = await asyncio.to_thread(told, "--adopt", stranger.generation_id)
     assert adopted["job"] == gone[1].job and adopted["generation_ids"] == [stranger.generation_id]
     refused = await asyncio.to_thread(oxen, "--write-off", gone[1].job)
