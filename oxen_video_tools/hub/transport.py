@@ -76,7 +76,8 @@ class Transport:
     inner: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
     user_agent: str = field(default_factory=default_user_agent)
     resolve: Resolve = field(default=resolve, repr=False)
-    clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
+    # The hub's time in its first answer and in its last, and what `clock.monotonic()` was then.
+    _told: list[tuple[float, float]] = field(default_factory=list, init=False, repr=False)
     _pools: dict[str, Pools] = field(default_factory=dict, init=False, repr=False)
     _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False, repr=False)
@@ -114,6 +115,17 @@ class Transport:
         if self._fresh is None:
             self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
         return self._fresh
+
+    def hub_time(self, *, latest: bool = False) -> float | None:
+        """What time it is at the hub: its last `Date` and the seconds since. None before its first answer.
+
+        Unix seconds of the hub's own clock: how this machine's is set, or moved, plays no part. A `Date` is the whole
+        second before, so this is the earliest that it can be. latest: where the first `Date` and all the seconds since
+        say more, that: the hub's clock was put back, or its machines disagree.
+        """
+        told = self._told[:1] + self._told[-1:] if latest else self._told[-1:]
+        now = self.clock.monotonic()
+        return max((date + now - then for date, then in told), default=None)
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         """A client without key and without cookies."""
@@ -277,7 +289,7 @@ class Transport:
             )
         told = http_date(reply.headers.get("date", ""))
         if told is not None:
-            self.clock_offset = told - self.clock.time()
+            self._told = [*self._told[:1], (told, self.clock.monotonic())]
         return reply
 
 

@@ -51,13 +51,12 @@ async def _ids(stage: Stage, hub: HubClient, job: Job, count: int) -> list[str]:
 
 
 async def _in_history(stage: Stage, hub: HubClient, job: Job) -> list[str]:
-    from .likeness import TOLERANCE, is_its_record
-    from .reconcile import clock_offset, read_account
+    from .likeness import is_its_record, since
+    from .reconcile import read_account
 
     current = await stage.ledger.run(job_named, job.job) or job
-    since = (current.sent or current.created) + clock_offset(hub) - TOLERANCE
-    reading = await read_account(hub, job.namespace, since)
-    candidates = [one for one in reading.generations if is_its_record(current, one, clock_offset(hub))]
+    reading = await read_account(hub, job.namespace, since(current) or 0.0)
+    candidates = [one for one in reading.generations if is_its_record(current, one)]
     held = await stage.ledger.run(clips, job.scope, [one.generation_id for one in candidates])
     taken = {one for one, clip in held.items() if clip.job is not None}
     return [one.generation_id for one in candidates if one.generation_id not in taken] if reading.complete else []

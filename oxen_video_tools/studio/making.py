@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import uuid4
 
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..request import VideoRequest
@@ -19,6 +20,7 @@ from .identity import references
 from .inputs import Files, fingerprints, readable
 from .ledger.records import Intent, Job
 from .ledger.steps import clips, holder
+from .likeness import FOLDER
 from .limits import Stake, question_about, staked
 from .money import dollars, micros
 from .planning import identified, planned, stands
@@ -126,7 +128,7 @@ async def _ordered(stage: Stage, request: VideoRequest, call: Call) -> Order:
         scope=await stage.scope(),
         request=key,
         take=call.take,
-        body=marked(body, known),
+        body=marked(body, known, stage.settings.mark),
         asked=words,
         route=stage.settings.route,
         expects=int(body.get("num_generations") or 1),
@@ -158,14 +160,17 @@ async def _with_urls(stage: Stage, plan: Plan, files: Files, prints: Mapping[str
     return placed(job.body, {place.path: links[place.reference] for place in job.media})
 
 
-def marked(body: Mapping[str, Any], known: Known) -> dict[str, Any]:
-    """The body with a seed of our own, where the model takes one and none was given: the queue echoes it, so a job
-    whose answer is lost can be told from any other.
+def marked(body: Mapping[str, Any], known: Known, mark: Literal["seed", "directory"] = "seed") -> dict[str, Any]:
+    """The body with a mark of our own, which the queue echoes, so that a job whose answer is lost can be told from any
+    other: a seed, where the model takes one and none was given; a `target_directory`, where the caller keeps results in
+    a repository or asked for it, and named none.
     """
-    if body.get("seed") is not None:
-        return dict(body)
-    bounds = _seed_bounds(known.parameters.get("seed"))
-    return dict(body) if bounds is None else {**body, "seed": random.SystemRandom().randint(*bounds)}
+    whole, bounds = dict(body), _seed_bounds(known.parameters.get("seed"))
+    if body.get("seed") is None and bounds is not None:
+        whole["seed"] = random.SystemRandom().randint(*bounds)
+    if body.get("target_directory") is None and (body.get("target_repo") or mark == "directory"):
+        whole["target_directory"] = f"{FOLDER}{uuid4().hex[:12]}"
+    return whole
 
 
 def _seed_bounds(seed: Parameter | None) -> tuple[int, int] | None:

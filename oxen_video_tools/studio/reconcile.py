@@ -1,22 +1,21 @@
 """Looking for what may have arrived: the queue echoes every parameter of a request, so a lost answer can be found.
 
-The hub has no idempotency key (Oxen docs, async queue). A record is an unclear job's own when it is not older than the
-POST, every value that it echoes is what was sent, and no other intent holds it. It is adopted only when such records
-number exactly what the unclear jobs expect; else nobody can tell them from another client's, and a person decides.
+The hub has no idempotency key (Oxen docs, async queue). What a record must say to be taken for a job's, and what it
+must not say for the job to be called absent, stands in `likeness`; no other intent may hold it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError, SubmissionUnclear
 from .ledger.records import Clip, Job
 from .ledger.steps import clips, in_state, turn
 from .ledger.unclear import add_found, adopt, idless, note, sought
-from .likeness import TOLERANCE, assigned, is_its_record
+from .likeness import assigned, is_its_record, is_marked, may_be_its_record, resembles, since
 
 if TYPE_CHECKING:
     from ..hub import Generation, HistoryPage, HubClient
@@ -98,11 +97,6 @@ def clip_of(record: Generation, scope: str, model: str | None = None) -> Clip:
     )
 
 
-def clock_offset(hub: HubClient) -> float:
-    """Seconds that the hub's clock is ahead of ours, as its last answer's `Date` said; 0 where none did."""
-    return hub.transport.clock_offset or 0.0
-
-
 async def reconcile(stage: Stage) -> set[str]:
     """Find the ids of every job of this account that lacks one. Raises nothing for a hub that can't be read now.
 
@@ -137,50 +131,49 @@ async def _reconcile_in(
     stage: Stage, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
 ) -> bool:
     """rest: jobs that may have made more than is known. Whether the account was read to its end."""
-    every = [*jobs, *rest]
-    since = min(job.sent or now for job in every) + clock_offset(hub) - TOLERANCE
-    reading = await read_account(hub, every[0].namespace, since)
+    sent = [since(job) for job in (*jobs, *rest)]
+    begin = min((one for one in sent if one is not None), default=0.0)
+    reading = await read_account(hub, (*jobs, *rest)[0].namespace, begin)
     if not reading.complete:
         return False
-    offset = clock_offset(hub)
     known = await stage.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
     free = [one for one in reading.generations if (held := known.get(one.generation_id)) is None or held.job is None]
     unclear = [job for job in jobs if not job.is_live(now)]
-    found = assigned(unclear, [job for job in jobs if job.is_live(now)], free, offset)
+    found = assigned(unclear, [job for job in jobs if job.is_live(now)], free)
+    given = {one.generation_id for some in found.values() for one in some}
     for job in unclear:
         if job.job in found:
-            await _adopt(stage, scope, job, found[job.job], [one.job for one in jobs], offset)
+            await _adopt(stage, scope, job, found[job.job], [one.job for one in jobs])
         else:
-            several = any(_may_be_its_record(job, one, offset) for one in free)
-            settled = now - (job.sent or now) > _grace(job)
-            words = AMBIGUOUS if several else ABSENT if settled else YOUNG
+            several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
+            words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
             await stage.ledger.run(note, job.job, words, now)
-    left = [
-        one for one in free if one.generation_id not in {it.generation_id for them in found.values() for it in them}
-    ]
-    await _find_the_rest(stage, scope, [job for job in jobs if job.job not in found], rest, left, offset)
+    left = [one for one in free if one.generation_id not in given]
+    await _find_the_rest(stage, scope, [job for job in jobs if job.job not in found], rest, left)
     return True
 
 
 async def _find_the_rest(
-    stage: Stage, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation], offset: float
+    stage: Stage, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation]
 ) -> None:
     """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first."""
     for job in rest:
-        its = [one for one in free if is_its_record(job, one, offset)]
+        its = [one for one in free if is_its_record(job, one)]
         others = [other for other in (*jobs, *rest) if other is not job]
         if not its or len(its) > job.expects - len(job.generation_ids):
             continue
-        if any(is_its_record(other, one, offset) for other in others for one in its):
+        if any(resembles(other, one) for other in others for one in its if not is_marked(job, one)):
             continue
         log.info("%d more of job %s found", len(its), job.job)
         await stage.ledger.run(add_found, job.job, [clip_of(one, scope, job.model) for one in its], stage.clock.time())
 
 
-def _may_be_its_record(job: Job, record: Generation, offset: float) -> bool:
-    """As `is_its_record`, but a record without a time proves no absence, although it is not adopted."""
-    timed = record if record.enqueued_at is not None else replace(record, enqueued_at=float("inf"))
-    return is_its_record(job, timed, offset)
+def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
+    """Whether its record would show by now: by the hub's own time, where that of the POST is known."""
+    there = hub.hub_time(latest=True)
+    if there is not None and job.hub_sent is not None:
+        return there - job.hub_sent > _grace(job)
+    return now - (job.sent or now) > _grace(job)
 
 
 def _grace(job: Job) -> float:
@@ -188,11 +181,10 @@ def _grace(job: Job) -> float:
     return GRACE if job.route == "queue" else GRACE + LONGEST
 
 
-async def _adopt(
-    stage: Stage, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str], offset: float
-) -> None:
+async def _adopt(stage: Stage, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str]) -> None:
     def rivals(other: Job) -> bool:
-        return any(is_its_record(other, one, offset) for one in records)
+        marked = any(is_marked(job, one) for one in records)
+        return not marked and any(resembles(other, one) for one in records)
 
     finds = {job.job: [clip_of(one, scope, job.model) for one in records]}
     await stage.ledger.run(adopt, finds, considered, rivals, stage.clock.time())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
 from .answers import Recovered
@@ -17,14 +15,13 @@ from .ledger.following import abandon, undelivered, walk
 from .ledger.records import Job
 from .ledger.steps import clips, in_state, job_named
 from .ledger.unclear import adopt_by_hand, reopen, write_off
-from .likeness import TOLERANCE, is_its_record
+from .likeness import could_be_its_record, is_its_record
 from .money import micros
 from .reading import FORGOTTEN
-from .reconcile import ABSENT, clip_of, clock_offset, reconcile, unclear_error
+from .reconcile import ABSENT, clip_of, reconcile, unclear_error
 from .submit import send
 
 if TYPE_CHECKING:
-    from ..hub import Generation
     from .stage import Stage
 
 BACK = 30 * DAY  # how far back costs and files are looked for
@@ -102,14 +99,13 @@ async def _adopted(stage: Stage, generation_id: str) -> Recovered:
     hub, scope, now = await stage.hub(), await stage.scope(), stage.clock.time()
     record = await hub.get(generation_id)
     unclear = [job for job in await stage.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
-    offset = clock_offset(hub)
-    possible = [job for job in unclear if can_be(job, record, offset)]
+    possible = [job for job in unclear if could_be_its_record(job, record)]
     if not possible:
         raise InvalidRequest(
             f"{generation_id} can't be the video of an unclear job: its model, its words or its time is another's.",
             fix="`oxen-video recover` lists what is unclear, `oxen-video list` what the hub has.",
         )
-    fitting = [job for job in possible if is_its_record(job, record, offset)] or possible
+    fitting = [job for job in possible if is_its_record(job, record)] or possible
     if not all(job.body == fitting[0].body for job in fitting):
         raise InvalidRequest(
             f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
@@ -117,30 +113,6 @@ async def _adopted(stage: Stage, generation_id: str) -> Recovered:
         )
     adopted = await stage.ledger.run(adopt_by_hand, fitting[0].job, [clip_of(record, scope)], now)
     return _told(adopted, "found", f"{generation_id} is it.")
-
-
-def can_be(job: Job, record: Generation, offset: float) -> bool:
-    """Whether a record can be a job's at all: younger than the POST, and of its model and words, however the hub
-    writes them.
-    """
-    if record.enqueued_at is not None and record.enqueued_at < (job.sent or job.created) + offset - TOLERANCE:
-        return False
-    if record.model is not None and _plain(record.model) != _plain(job.model):
-        return False
-    ours, theirs = _plain(_spoken(job.body)), _plain(_spoken({"prompt": record.prompt} | dict(record.parameters)))
-    return not ours or not theirs or ours.startswith(theirs) or theirs.startswith(ours)
-
-
-def _spoken(body: Mapping[str, Any]) -> str:
-    shots = body.get("multi_prompt")
-    listed = shots if isinstance(shots, (list, tuple)) else []
-    words = [str(shot.get("prompt") or "") for shot in listed if isinstance(shot, Mapping)]
-    return " ".join([str(body.get("prompt") or ""), *words])
-
-
-def _plain(words: str) -> str:
-    """Letters and digits only, in one form."""
-    return "".join(one for one in unicodedata.normalize("NFKC", words).casefold() if one.isalnum())
 
 
 async def _written_off(stage: Stage, job: str) -> Recovered:

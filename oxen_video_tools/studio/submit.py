@@ -60,7 +60,9 @@ class Gate:
         self.open = False
         clock, ledger = self._stage.clock, self._stage.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, self._job.owner or "", wall, ledger.lease):
+        there = (await self._stage.hub()).hub_time()
+        owner = self._job.owner or ""
+        if not await ledger.run(mark_sending, self._job.job, owner, wall, ledger.lease, there):
             raise GaveUpError("Somebody else has taken this job over.", charged="no")
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
@@ -204,6 +206,9 @@ async def send(stage: Stage, job: Job) -> Job:
     Raises GaveUpError where nothing was sent, and the hub's refusal.
     """
     hub, gate = await stage.hub(), Gate(stage, job)
+    if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
+        with suppress(OxenError):
+            await hub.me()
     beating = asyncio.ensure_future(_beat(stage, job))
     expense().sends(job.job)
     try:

@@ -25,3 +25,12 @@ class Swift(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / 100 if seconds <= self.longest else seconds)
+
+
+class HubClock(SystemClock):
+    """The time at the hub, `ahead` seconds off."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead

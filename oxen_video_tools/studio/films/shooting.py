@@ -225,7 +225,7 @@ class Shooting:
             before = (await self._part(number - 1)).clip
             assert before is not None
             frame = await last_frame_of(stage, self.film, before)
-        return marked(job.filled(urls, frame), (await stage.catalog().models()).known(job.model))
+        return marked(job.filled(urls, frame), (await stage.catalog().models()).known(job.model), stage.settings.mark)
 
     async def _part(self, number: int) -> Part:
         return await self._stage.ledger.run(part_of, self.film.film, number)

@@ -98,11 +98,11 @@ def committed(scope: str, now: float) -> Steps[int]:
 def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     job = str(uuid4())
     yield (
-        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 24)})",
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 25)})",
         (
             *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
             *(intent.model, intent.namespace, packed(intent.body), packed(intent.asked), intent.expects),
-            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, 1, now),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, 1, now),
         ),
     )
     written = yield from job_named(job)
@@ -110,7 +110,7 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     return written
 
 
-def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
+def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float | None = None) -> Steps[bool]:
     """Right before the first byte of each try: the last moment at which nothing is spent. False: it is not the
     caller's to send. owner: the booking's. Raises Paused.
     """
@@ -124,7 +124,10 @@ def mark_sending(job: str, owner: str, now: float, lease: float) -> Steps[bool]:
         return False
     if rows[0][0] == AGAIN:
         yield from _remember_the_first(job, now)
-    yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
+    yield (
+        "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
+        (now, hub_now, now + lease, job),
+    )
     return True
 
 
@@ -139,17 +142,15 @@ def _remember_the_first(job: str, now: float) -> Steps[None]:
         f"insert into jobs ({JOB_COLUMNS}, holds, walked) select {columns}, 0, walked from jobs where job = ?",
         (str(uuid4()), now, words, job),
     )
+    yield "update jobs set hub_sent = null where job = ?", (job,)
 
 
-def _forget_the_second(job: str) -> Steps[None]:
+def _forget_the_second(job: str, now: float) -> Steps[None]:
     """Only the first sending may have arrived: the job is that one again."""
-    words = FIRST.format(job)
-    yield (
-        "update jobs set sent = (select min(one.sent) from jobs as one where one.note = ?) where job = ? and exists"
-        " (select 1 from jobs as one where one.note = ?)",
-        (words, job, words),
-    )
-    yield "delete from jobs where note = ?", (words,)
+    rows = yield "select job, sent, hub_sent from jobs where note = ?", (FIRST.format(job),)
+    for first, sent, hub_sent in rows:
+        yield "update jobs set sent = ?, hub_sent = ? where job = ?", (sent, hub_sent, job)
+        yield from end(first, "dropped", now, "it was not sent again after all")
 
 
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
@@ -178,7 +179,7 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     if not rows or (yield from _has_clips(job)):
         return False
     if rows[0][0] == AGAIN:
-        yield from _forget_the_second(job)
+        yield from _forget_the_second(job, now)
         yield from unclear(job, owner, f"it could not be sent again: {note}")
     else:
         yield from end(job, state, now, note)

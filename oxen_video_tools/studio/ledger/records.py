@@ -59,8 +59,9 @@ class Intent:
 
 @dataclass(frozen=True)
 class Job:
-    """One paid POST. Times are Unix seconds of this machine; sent: right before the first byte; lease: until when the
-    owner may act on it. cost: micro-dollars, once the hub has billed every clip.
+    """One paid POST. Times are Unix seconds of the ledger's clock; sent: right before the first byte; lease: until when
+    the owner may act on it. hub_sent: what time it was then at the hub, at the earliest, for records of the hub are
+    told by its own time. cost: micro-dollars, once the hub has billed every clip.
     """
 
     job: str
@@ -85,6 +86,7 @@ class Job:
     sent: float | None
     ended: float | None
     note: str | None
+    hub_sent: float | None = None
     generation_ids: tuple[str, ...] = ()
 
     def is_live(self, now: float) -> bool:
@@ -114,7 +116,7 @@ class Job:
 
 JOB_COLUMNS = (
     "job, scope, request, take, part, film, state, route, model, namespace, body, asked, expects, estimate, reserved, "
-    "cost, owner, lease, created, sent, ended, note"
+    "cost, owner, lease, created, sent, ended, note, hub_sent"
 )
 _BODY, _ASKED = 10, 11
 
