@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,6 @@ from .refusals import Reply
 BeforeSend = Callable[[], Awaitable[None]]
 LARGEST_PAGE = 2**18  # bytes of an answer with an error that are read
 CONNECT = 10.0  # seconds for opening a connection
-STILL = 0.5  # seconds that `before_send` may take on a kept connection: beyond it the hub may have closed it meanwhile
 # httpx raises these before a byte of the request has left.
 _NEVER_OPENED = (
     httpx.ConnectError,
@@ -27,14 +25,9 @@ _NEVER_OPENED = (
 )
 
 
-class HeldTooLongError(Exception):
-    """`before_send` took so long that a kept connection can't be trusted any more. Nothing was sent."""
-
-
 @dataclass
 class Try:
     """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised.
-    opened: on a connection of its own, not on a kept one.
 
     traced: httpcore itself says when the first byte leaves; any other transport is taken to send at once.
     """
@@ -43,29 +36,22 @@ class Try:
     traced: bool = True
     begun: bool = False
     stopped: BaseException | None = None
-    opened: bool = False
 
     async def trace(self, event: str, details: Mapping[str, Any]) -> None:
         """httpcore's own account of what it does. A proxy's CONNECT comes before the request and is none of it."""
-        if event.endswith("send_request_headers.started"):
-            if details["request"].method != b"CONNECT":
-                await self.begin()
-        elif event.endswith("connect_tcp.started"):
-            self.opened = True
+        if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
+            await self.begin()
 
     async def begin(self) -> None:
         """Called where the next thing that happens is the first byte."""
         if self.begun:
             return
         if self.before_send is not None:
-            since = time.monotonic()  # httpcore's own clock
             try:
                 await self.before_send()
             except BaseException as error:
                 self.stopped = error
                 raise
-            if self.traced and not self.opened and time.monotonic() - since > STILL:
-                raise HeldTooLongError
         self.begun = True
 
 
@@ -94,8 +80,6 @@ async def exchange(
     with anyio.move_on_after(left):
         try:
             return await _whole(client, request, largest, usual)
-        except HeldTooLongError:
-            raise NoAnswerError("the connection was kept waiting for too long", begun=False) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
             if one.stopped is error:
                 raise

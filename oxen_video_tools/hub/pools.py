@@ -25,9 +25,12 @@ class Pool:
 
 
 class Pools:
-    """Hands out the client with room. kept: seconds that a connection may be idle before it is used again."""
+    """Hands out the client with room.
 
-    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float) -> None:
+    kept: seconds that a connection may be idle before it is used again; None: no connection is used twice.
+    """
+
+    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float | None) -> None:
         self._make, self._kept = make, kept
         self._pools: list[Pool] = []
 
@@ -47,7 +50,8 @@ class Pools:
                 return pool
         if len(self._pools) >= MOST:
             return min(self._pools, key=lambda pool: pool.busy)
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=SMALL, keepalive_expiry=self._kept)
+        kept = SMALL if self._kept else 0
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=kept, keepalive_expiry=self._kept)
         self._pools.append(Pool(self._make(limits)))
         return self._pools[-1]
 

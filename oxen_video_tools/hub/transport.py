@@ -42,7 +42,6 @@ from .wirelog import discreet
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
-KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
 AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
 LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
@@ -102,12 +101,11 @@ class Transport:
 
     @property
     def paying(self) -> Pools:
-        """For paid requests: on a new connection, or on one that paid a moment ago.
+        """For paid requests: each on a connection of its own.
 
-        A kept one that the hub is just closing would read as a lost answer. Servers close idle connections after two
-        seconds (gunicorn), five (uvicorn, Node, Apache) or a minute (Phoenix).
+        A kept one that the hub is just closing would read as a lost answer.
         """
-        return self._pools.setdefault("paying", Pools(self.client, kept=KEPT))
+        return self._pools.setdefault("paying", Pools(self.client, kept=None))
 
     @property
     def fresh(self) -> httpx.AsyncClient:

@@ -68,7 +68,7 @@ def together(connection: sqlite3.Connection, calls: Sequence[Call]) -> bool:
             except sqlite3.Error:
                 raise
             except BaseException as error:
-                call.error = error
+                call.error = in_words(error, "")  # SQLite's own are not among them
                 connection.execute("rollback to one")
             connection.execute("release one")
         connection.execute("commit")
