@@ -248,8 +248,8 @@ def run(ledger: str, requests: int) -> list[str]:
                 faults += [f"{ledger}, {one}" for one in found]
                 cost = Decimal(hub.charges) * Decimal("0.35")
                 print(
-                    f"{ledger}, {name}: requests={requests} posts={hub.posts} charges={hub.charges} (${cost}) odd answers={answers.bad} "
-                    f"faults={len(found)}; {time.monotonic() - began:.0f} s",
+                    f"{ledger}, {name}: requests={requests} posts={hub.posts} charges={hub.charges} (${cost}) "
+                    f"odd answers={answers.bad} faults={len(found)}; {time.monotonic() - began:.0f} s",
                     flush=True,
                 )
     return faults
