@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from oxen_video_tools.catalog import documented, models
+from oxen_video_tools.catalog import catalog, schema
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio.plan import make_plan
@@ -37,18 +37,18 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def load() -> models.Models:
+def load() -> catalog.ModelList:
     """Read the bundled list and the pages anew."""
-    models.snapshot.cache_clear()
-    documented.pages.cache_clear()
-    documented.pages()
-    return models.Models.bundled()
+    catalog.snapshot.cache_clear()
+    schema.pages.cache_clear()
+    schema.pages()
+    return catalog.ModelList.bundled()
 
 
 def main() -> None:
     print(f"catalog load              {milliseconds(load, 15):7.2f} ms  (goal {LOAD_MS:g})")
     listed = load()
-    live = models.Models.of([known.model for known in listed.values()])
+    live = catalog.ModelList.of([known.model for known in listed.values()])
     for name, request in REQUESTS.items():
         make_plan(request, live, Settings())  # warm: each model's facts are worked out once
         taken = milliseconds(lambda request=request: make_plan(request, live, Settings()), 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.catalog import LOAD_MS, PLAN_MS, REQUESTS, load, milliseconds
 from benchmarks.table import Row
-from oxen_video_tools.catalog import models
+from oxen_video_tools.catalog import catalog
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio.plan import make_plan
 
@@ -12,7 +12,7 @@ from oxen_video_tools.studio.plan import make_plan
 def rows() -> list[Row]:
     """All of it, in seconds."""
     loading = milliseconds(load, 15)
-    live = models.Models.of([known.model for known in load().values()])
+    live = catalog.ModelList.of([known.model for known in load().values()])
     slowest = 0.0
     for request in REQUESTS.values():
         make_plan(request, live, Settings())  # warm: each model's facts are worked out once

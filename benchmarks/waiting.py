@@ -14,10 +14,10 @@ import httpx
 from benchmarks.hub import running
 from benchmarks.table import Row, at_percent
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.studio.answers import Progress
-from oxen_video_tools.studio.waiting import Waiter
+from oxen_video_tools.studio.results import Progress
+from oxen_video_tools.studio.waiter import Waiter
 from tests.clocks import FakeClock
-from tests.studio_waiting.scripted import ScriptedHub
+from tests.studio.waiter.scripted import ScriptedHub
 
 JOBS = 5000
 PEER = 5.0  # seconds between two polls of a job: what other clients of such queues do (2 to 10 s)

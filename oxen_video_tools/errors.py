@@ -313,7 +313,7 @@ def accounted() -> Iterator[Expense]:
 
 
 @contextmanager
-def foreseen() -> Iterator[None]:
+def only_oxen_errors() -> Iterator[None]:
     """Lets an `OxenError` pass. Anything else goes to the log, and the agent learns only that it happened, and whether
     the call had paid for anything by then.
 

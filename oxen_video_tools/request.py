@@ -18,7 +18,7 @@ NOT_GIVEN = ("", "null", "None", "none")
 DEFAULT_SECONDS = 5  # Oxen docs: `duration`, and each shot's, default to 5
 
 
-def not_given() -> None:
+def unset() -> None:
     """A default that pickles, and that leaves no `default` in the schema a language model sees."""
 
 
@@ -112,7 +112,7 @@ def plain(schema: Any, within: dict[str, Any] | None = None) -> Any:
     }
 
 
-class Words(BaseModel):
+class ArgumentModel(BaseModel):
     """The base of every argument model. Its schema is `plain`, whatever a provider makes of the rest."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
@@ -123,13 +123,13 @@ class Words(BaseModel):
         return schema
 
 
-class Shot(Words):
+class Shot(ArgumentModel):
     """One shot of a multi-shot video."""
 
     prompt: Annotated[str, BeforeValidator(_said_always)] = Field(
         description="What the camera shows in this shot; up to 512 characters."
     )
-    duration: Seconds = Field(default_factory=not_given, description="Seconds, 1 to 15; 5 if left out.")
+    duration: Seconds = Field(default_factory=unset, description="Seconds, 1 to 15; 5 if left out.")
 
     @property
     def seconds(self) -> float:
@@ -144,41 +144,41 @@ Shots = Annotated[
 ]
 
 
-class Member(Words):
+class Member(ArgumentModel):
     """Somebody or something that must be recognised from shot to shot: a person, an animal, a product, a place."""
 
     name: str = Field(min_length=1, max_length=60, description="The name that stands for it in the prompts.")
-    look: Text = Field(default_factory=not_given, description="What it looks like, in words.")
+    look: Text = Field(default_factory=unset, description="What it looks like, in words.")
     images: Texts = Field(default_factory=list, description="Pictures of it: https URL, allowed local path or id.")
-    real_face: Flag = Field(default_factory=not_given, description="true if the pictures show a real person's face.")
+    real_face: Flag = Field(default_factory=unset, description="true if the pictures show a real person's face.")
 
 
-class VideoRequest(Words):
+class VideoRequest(ArgumentModel):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
-    prompt: Text = Field(default_factory=not_given, description="The whole video in words. This or multi_prompt.")
+    prompt: Text = Field(default_factory=unset, description="The whole video in words. This or multi_prompt.")
     multi_prompt: Shots = Field(default_factory=list, description="The shots in order, for a video of several shots.")
-    model: Text = Field(default_factory=not_given, description="Model id from find_video_models. Chosen if left out.")
-    duration: Seconds = Field(default_factory=not_given, description="Seconds, with prompt; 5 if left out.")
-    aspect_ratio: Text = Field(default_factory=not_given, description='"16:9" (default), "9:16", "1:1", …')
-    resolution: Text = Field(default_factory=not_given, description='"720p", "1080p", …')
+    model: Text = Field(default_factory=unset, description="Model id from find_video_models. Chosen if left out.")
+    duration: Seconds = Field(default_factory=unset, description="Seconds, with prompt; 5 if left out.")
+    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), "9:16", "1:1", …')
+    resolution: Text = Field(default_factory=unset, description='"720p", "1080p", …')
     input_image: Texts = Field(
         default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
     )
-    start_image: Reference = Field(default_factory=not_given, description="First frame.")
-    end_image: Reference = Field(default_factory=not_given, description="Last frame.")
-    input_video: Reference = Field(default_factory=not_given, description="Source video.")
-    input_audio: Reference = Field(default_factory=not_given, description="Source audio.")
-    generate_audio: Flag = Field(default_factory=not_given, description="Make sound, where the model can.")
-    negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
-    seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
-    num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
+    start_image: Reference = Field(default_factory=unset, description="First frame.")
+    end_image: Reference = Field(default_factory=unset, description="Last frame.")
+    input_video: Reference = Field(default_factory=unset, description="Source video.")
+    input_audio: Reference = Field(default_factory=unset, description="Source audio.")
+    generate_audio: Flag = Field(default_factory=unset, description="Make sound, where the model can.")
+    negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
+    seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
+    num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")
     response_format: Annotated[
         Literal["url", "b64_json"] | None,
         BeforeValidator(_text),
         WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
-    ] = Field(default_factory=not_given, description="b64_json saves the file and answers its path.")
-    target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
+    ] = Field(default_factory=unset, description="b64_json saves the file and answers its path.")
+    target_namespace: Text = Field(default_factory=unset, description="Namespace to keep it in and bill.")
     model_parameters: Parameters = Field(
         default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'
     )
@@ -196,27 +196,27 @@ Level = Annotated[
 ]
 
 
-class ImageRequest(Words):
+class ImageRequest(ArgumentModel):
     """A picture, in one vocabulary for all image models. Only `prompt` is needed by those that draw."""
 
-    prompt: Text = Field(default_factory=not_given, description="What the picture shows, or how to change input_image.")
-    model: Text = Field(default_factory=not_given, description="Id of an image model. Chosen if left out.")
-    level: Level = Field(default_factory=not_given, description="draft, standard (default) or best: cost and care.")
+    prompt: Text = Field(default_factory=unset, description="What the picture shows, or how to change input_image.")
+    model: Text = Field(default_factory=unset, description="Id of an image model. Chosen if left out.")
+    level: Level = Field(default_factory=unset, description="draft, standard (default) or best: cost and care.")
     input_image: Texts = Field(
         default_factory=list, description="Pictures to keep to or to change: https URL, allowed local path or id."
     )
-    aspect_ratio: Text = Field(default_factory=not_given, description='"16:9", "9:16", "1:1", …')
-    resolution: Text = Field(default_factory=not_given, description='"1K", "2K" or "4K".')
-    quality: Text = Field(default_factory=not_given, description="low, medium or high; follows level if left out.")
-    negative_prompt: Text = Field(default_factory=not_given, description="What to avoid.")
-    seed: Count = Field(default_factory=not_given, description="Same seed, similar result.")
-    num_generations: Count = Field(default_factory=not_given, description="Versions to make, 1 to 4; each is paid.")
+    aspect_ratio: Text = Field(default_factory=unset, description='"16:9", "9:16", "1:1", …')
+    resolution: Text = Field(default_factory=unset, description='"1K", "2K" or "4K".')
+    quality: Text = Field(default_factory=unset, description="low, medium or high; follows level if left out.")
+    negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
+    seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
+    num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")
     response_format: Annotated[
         Literal["url", "b64_json"] | None,
         BeforeValidator(_text),
         WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
-    ] = Field(default_factory=not_given, description="b64_json saves the file and answers its path.")
-    target_namespace: Text = Field(default_factory=not_given, description="Namespace to keep it in and bill.")
+    ] = Field(default_factory=unset, description="b64_json saves the file and answers its path.")
+    target_namespace: Text = Field(default_factory=unset, description="Namespace to keep it in and bill.")
     model_parameters: Parameters = Field(
         default_factory=dict, description='The model\'s other parameters, a JSON object: {"output_format": "png"}.'
     )

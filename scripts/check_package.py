@@ -52,7 +52,7 @@ from oxen_video_tools.sandbox import Sandbox
 with Sandbox() as hub, Studio(base_url=hub.base_url, api_key="sandbox", ledger="memory:") as studio:
     assert studio.generate(prompt="a fox", duration=5).status == "succeeded"
 """,
-    "postgres": "import psycopg, oxen_video_tools.studio.ledger.postgres",
+    "postgres": "import psycopg, oxen_video_tools.ledger.postgres",
     "all": """
 import oxen_video_tools.langchain, oxen_video_tools.mcp, oxen_video_tools.sandbox
 from oxen_video_tools.cli import load_app; load_app()

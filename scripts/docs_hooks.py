@@ -59,7 +59,7 @@ def _command(parent: Any, name: str, command: Any) -> str:
 
 def exits() -> str:
     """The table of exit statuses."""
-    from oxen_video_tools.cli.exits import MEANINGS
+    from oxen_video_tools.cli.app import MEANINGS
 
     return "\n".join(
         ["| status | meaning |", "|---|---|", *(f"| {code} | {text} |" for code, text in MEANINGS.items())]

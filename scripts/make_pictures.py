@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from oxen_video_tools import Shot, Studio
-from oxen_video_tools.media.sheet import contact_sheet
+from oxen_video_tools.media.contact_sheet import contact_sheet
 from oxen_video_tools.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent

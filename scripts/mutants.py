@@ -32,10 +32,10 @@ from mutmut.stats import status_by_exit_code
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "quality.md"
 GROUPS = {
-    "dialect": r"oxen_video_tools\.catalog\.dialect",
-    "ledger": r"oxen_video_tools\.studio\.ledger",
+    "dialect": r"oxen_video_tools\.catalog\.translate",
+    "ledger": r"oxen_video_tools\.ledger",
     "redaction": r"oxen_video_tools\.redaction\.",
-    "submit": r"oxen_video_tools\.studio\.submit\.",
+    "submit": r"oxen_video_tools\.studio\.submission\.",
 }
 NOTICED = ("killed", "timeout", "caught by type check", "segfault")
 NOT_TRIED = ("not checked", "check was interrupted by user")

@@ -1,7 +1,7 @@
 """What a run of the tests shares, in however many processes: one PostgreSQL, and an order that ends together.
 
 `make test` runs them on all cores (pytest-xdist). Each test already has its own ports, folders and schemas; a test that
-wants a database takes a schema of the run's one server (`tests/studio/postgres.py`).
+wants a database takes a schema of the run's one server (`tests/ledger/postgres.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .studio import postgres
+from tests.ledger import postgres
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.mcp.clients import Launch, block
+from oxen_video_tools.mcp.client_config import Launch, block
 from tests.clocks import HUNG
 
 ROOT = Path(__file__).parent.parent
@@ -228,8 +228,8 @@ DEFAULTS = re.findall(r"^\| (words only|(?:`\w+`(?: and )?)+) \| .*`([\w.-]+)` \
 
 @pytest.mark.parametrize(("needs", "model"), DEFAULTS)
 def test_the_table_of_default_models(needs: str, model: str) -> None:
-    from oxen_video_tools.catalog.choose import choose
-    from oxen_video_tools.catalog.models import Models
+    from oxen_video_tools.catalog.catalog import ModelList
+    from oxen_video_tools.catalog.selection import choose
     from oxen_video_tools.request import VideoRequest
 
     values: dict[str, Any] = {
@@ -238,7 +238,7 @@ def test_the_table_of_default_models(needs: str, model: str) -> None:
     }
     given = {name: values.get(name, "https://e.com/a.png") for name in re.findall(r"`(\w+)`", needs)}
     request = VideoRequest(**given if "multi_prompt" in given else {"prompt": "a"} | given)
-    assert choose(request, Models.bundled()).model_id == model
+    assert choose(request, ModelList.bundled()).model_id == model
 
 
 def test_there_are_defaults_to_test() -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from .catalog import Catalog
-from .checks import check
-from .choose import Choice, choose
-from .dialect import MediaPlace, Translation, placed, translate
-from .known import Known
-from .limits import unfit
-from .models import Models
+from .body_builder import MediaPlace
+from .catalog import Catalog, ModelList
+from .model_info import ModelInfo
 from .pricing import Price, estimate
+from .selection import Choice, choose
+from .translate import Translation, put_urls, translate
+from .validate import check, unsuitable_media
 
 __all__ = [
     "Catalog",
     "Choice",
-    "Known",
+    "ModelInfo",
     "MediaPlace",
-    "Models",
+    "ModelList",
     "Price",
     "Translation",
     "check",
     "choose",
     "estimate",
-    "placed",
+    "put_urls",
     "translate",
-    "unfit",
+    "unsuitable_media",
 ]

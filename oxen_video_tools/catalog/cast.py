@@ -13,16 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .addresses import address_of, style
-from .draft import Addressed
+from .body_builder import Addressed, address_of, reference_style
 from .findings import listing
 
 if TYPE_CHECKING:
     from ..request import Member, VideoRequest
-    from .draft import Draft
-    from .known import Known
-    from .models import Models
-    from .slots import Slot
+    from .body_builder import BodyBuilder
+    from .catalog import ModelList
+    from .media_parameters import MediaParameter
+    from .model_info import ModelInfo
 
 HeldBy = Literal["elements", "reference pictures", "face pictures", "first frame", "words"]
 MOST = 8  # members of a cast
@@ -46,7 +45,7 @@ class Means:
     """
 
     held_by: HeldBy
-    slot: Slot = field(repr=False)
+    slot: MediaParameter = field(repr=False)
     address: str | None
     most: int | None
 
@@ -86,31 +85,31 @@ class Held:
     address: str | None = None
 
 
-def holding(known: Known, *, with_video: bool = False) -> Holding:
+def holding(info: ModelInfo, *, with_video: bool = False) -> Holding:
     """What a model has to hold a cast. with_video: whether a source video is in the request as well."""
     means = [
-        Means(_ROLES[role], slot, _address(known, slot), slot.most) for role in _ROLES for slot in _slots(known, role)
+        Means(_ROLES[role], slot, _address(info, slot), slot.most) for role in _ROLES for slot in _slots(info, role)
     ]
     first = next((one.slot for one in means if one.held_by == "first frame"), None)
     pictures = [one.slot for one in means if one.held_by != "first frame"]
-    together = first is not None and bool(pictures) and not _excluded(known, first, pictures)
-    return Holding(tuple(means), _most_in_all(known, with_video), together)
+    together = first is not None and bool(pictures) and not _excluded(info, first, pictures)
+    return Holding(tuple(means), _most_in_all(info, with_video), together)
 
 
-def _slots(known: Known, role: str) -> list[Slot]:
-    return [one for one in known.slots if one.kind == "image" and one.role == role]
+def _slots(info: ModelInfo, role: str) -> list[MediaParameter]:
+    return [one for one in info.slots if one.kind == "image" and one.role == role]
 
 
-def _address(known: Known, slot: Slot) -> str | None:
+def _address(info: ModelInfo, slot: MediaParameter) -> str | None:
     if slot.role == "elements":
-        return style(known, "element")
-    return style(known, "image") if slot.role in ("reference", "reference_face") else None
+        return reference_style(info, "element")
+    return reference_style(info, "image") if slot.role in ("reference", "reference_face") else None
 
 
-def _excluded(known: Known, first: Slot, pictures: Sequence[Slot]) -> bool:
+def _excluded(info: ModelInfo, first: MediaParameter, pictures: Sequence[MediaParameter]) -> bool:
     """Whether a rule keeps a first frame and pictures of the cast apart."""
     names = {one.name for one in pictures}
-    for rule in known.rules:
+    for rule in info.rules:
         if rule.told["rule"] == "excludes":
             sides = set(rule.told.get("fields", ())), set(rule.told.get("with", ()))
             for one, other in (sides, sides[::-1]):
@@ -119,9 +118,9 @@ def _excluded(known: Known, first: Slot, pictures: Sequence[Slot]) -> bool:
     return False
 
 
-def _most_in_all(known: Known, with_video: bool) -> int | None:
-    told = known.page.get("cast", {})
-    limits = [told, *(one.parameter.limits for one in known.slots if one.kind == "image")]
+def _most_in_all(info: ModelInfo, with_video: bool) -> int | None:
+    told = info.page.get("cast", {})
+    limits = [told, *(one.parameter.limits for one in info.slots if one.kind == "image")]
     found = []
     for one in limits:
         for key in _SHARED:
@@ -205,14 +204,14 @@ class _Room:
 class Placed:
     """A cast in a body that is being written; `address` finishes it."""
 
-    draft: Draft
+    draft: BodyBuilder
     members: Sequence[Member]
     places: dict[str, list[Addressed]] = field(default_factory=dict)
     held_by: dict[str, HeldBy] = field(default_factory=dict)
     pictures: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def place(draft: Draft, cast: Sequence[Member]) -> Placed:
+def place(draft: BodyBuilder, cast: Sequence[Member]) -> Placed:
     """Put the pictures of those members into the body whom its prompts name.
 
     What the request has put there itself stays in front, so that its own @Image1 goes on meaning what it meant.
@@ -220,9 +219,9 @@ def place(draft: Draft, cast: Sequence[Member]) -> Placed:
     request = draft.request
     texts = [request.prompt, *(shot.prompt for shot in request.multi_prompt)]
     placed = Placed(draft, named_in(cast, *texts))
-    known = draft.known
-    has_video = any(one.kind == "video" and draft.body.get(one.name) for one in known.slots)
-    all_means = holding(known, with_video=has_video)
+    info = draft.info
+    has_video = any(one.kind == "video" and draft.body.get(one.name) for one in info.slots)
+    all_means = holding(info, with_video=has_video)
     rooms = _rooms(draft, all_means)
     shared = all_means.most_in_all
     left = [shared - _count_pictures(draft, all_means)] if shared is not None else [10_000]
@@ -235,16 +234,16 @@ def place(draft: Draft, cast: Sequence[Member]) -> Placed:
     return placed
 
 
-def _rooms(draft: Draft, all_means: Holding) -> list[_Room]:
+def _rooms(draft: BodyBuilder, all_means: Holding) -> list[_Room]:
     """The parameters that a cast may use here: pictures only where no first frame keeps them out."""
-    known, body = draft.known, {**draft.body, **draft.loose}
+    info, body = draft.info, {**draft.body, **draft.loose}
     first = next((one.slot for one in all_means.means if one.held_by == "first frame"), None)
     starts = first is not None and bool(body.get(first.name))
     rooms = []
     for means in all_means.means:
         if means.held_by == "first frame" or means.slot.name in draft.loose:
             continue
-        if starts and first is not None and _excluded(known, first, [means.slot]):
+        if starts and first is not None and _excluded(info, first, [means.slot]):
             continue
         used = body.get(means.slot.name)
         count = len(used) if isinstance(used, list) else int(bool(used))
@@ -253,9 +252,9 @@ def _rooms(draft: Draft, all_means: Holding) -> list[_Room]:
     return rooms
 
 
-def _count_pictures(draft: Draft, all_means: Holding) -> int:
+def _count_pictures(draft: BodyBuilder, all_means: Holding) -> int:
     names = {one.slot.name for one in all_means.means if one.held_by != "first frame"}
-    names |= {one.name for one in draft.known.slots if set(_SHARED) & one.parameter.limits.keys()}
+    names |= {one.name for one in draft.info.slots if set(_SHARED) & one.parameter.limits.keys()}
     return sum(len(value) if isinstance(value, list) else 1 for name, value in draft.body.items() if name in names)
 
 
@@ -312,7 +311,7 @@ def _write(placed: Placed) -> None:
         placed.places[member.name] = [Addressed("cast", 0, slot, len(before) + n) for n in range(len(items))]
 
 
-def _item(slot: Slot, picture: str) -> Any:
+def _item(slot: MediaParameter, picture: str) -> Any:
     return picture if slot.item is None else {slot.item: picture}
 
 
@@ -325,7 +324,7 @@ def _fill_what_is_required(placed: Placed) -> None:
     """A picture that the model can't go without is that of the first member who has one."""
     draft = placed.draft
     shown = next((member for member in placed.members if member.images), None)
-    for slot in draft.known.slots:
+    for slot in draft.info.slots:
         empty = slot.required and slot.kind == "image" and slot.name not in draft.body and slot.name not in draft.loose
         if not empty or shown is None or slot.role not in ("reference", "first_frame", "keyframes"):
             continue
@@ -337,43 +336,43 @@ def _fill_what_is_required(placed: Placed) -> None:
             placed.pictures[shown.name] = (shown.images[0],)
         if slot.role in ("first_frame", "keyframes"):
             text = (
-                f"The clip begins with the picture of {shown.name} itself, since {draft.known.id} needs a first frame."
+                f"The clip begins with the picture of {shown.name} itself, since {draft.info.id} needs a first frame."
             )
             draft.findings.warning(f"{text} stills=true begins it with a picture of the shot.")
 
 
 def _say_what_is_weak(placed: Placed, all_means: Holding) -> None:
-    draft, known = placed.draft, placed.draft.known
+    draft, info = placed.draft, placed.draft.info
     weak = [member.name for member in placed.members if placed.held_by[member.name] == "words"]
     if weak:
         full = any(one != "words" for one in placed.held_by.values()) and all_means.best not in ("words", "first frame")
-        why = f"{known.id} has no room for more pictures" if full else _why_words(known, all_means)
-        better = better_models(draft.models, known, draft.request) if draft.models else []
+        why = f"{info.id} has no room for more pictures" if full else _why_words(info, all_means)
+        better = better_models(draft.models, info, draft.request) if draft.models else []
         instead = f" {listing(better)} would hold {'it' if len(weak) == 1 else 'them'} by pictures." if better else ""
         text = f"{listing(weak, 'and')} {'is' if len(weak) == 1 else 'are'} held by words alone: {why}."
         draft.findings.warning(text + instead)
     has_faces = any(one.held_by == "face pictures" for one in all_means.means)
     unsaid = [one.name for one in placed.members if one.images and one.real_face is None]
     if has_faces and unsaid:
-        text = f"If the pictures of {listing(unsaid, 'and')} show a real person, say real_face: true, or {known.id}"
+        text = f"If the pictures of {listing(unsaid, 'and')} show a real person, say real_face: true, or {info.id}"
         draft.findings.warning(f"{text} may refuse them.")
 
 
-def _why_words(known: Known, all_means: Holding) -> str:
+def _why_words(info: ModelInfo, all_means: Holding) -> str:
     if all_means.best == "first frame":
-        return f"{known.id} takes a first frame only, and there is none"
+        return f"{info.id} takes a first frame only, and there is none"
     if all_means.best == "words":
-        return f"{known.id} takes no pictures"
+        return f"{info.id} takes no pictures"
     return "there is no picture"
 
 
-def better_models(models: Models, known: Known, request: VideoRequest) -> list[str]:
+def better_models(models: ModelList, info: ModelInfo, request: VideoRequest) -> list[str]:
     """A few models that hold a cast by pictures and can make the rest of the request."""
-    from .choose import missing
+    from .selection import alternatives
 
-    able = (name for name in models.taking("input_image") if name != known.id and holding(models[name]).rank <= 1)
+    able = (name for name in models.taking("input_image") if name != info.id and holding(models[name]).rank <= 1)
     bare = request.model_copy(update={"input_image": []})
-    fitting = [name for name in able if not _misses(missing(models[name], bare))]
+    fitting = [name for name in able if not _misses(alternatives(models[name], bare))]
     return sorted(fitting, key=lambda name: holding(models[name]).rank)[:3]
 
 
@@ -403,12 +402,12 @@ def address(placed: Placed) -> tuple[Held, ...]:
 
 
 def _into_prompts(placed: Placed, held: Mapping[str, Held]) -> None:
-    draft, known = placed.draft, placed.draft.known
-    limit = known.parameters["prompt"].limits.get("max_characters") if "prompt" in known.parameters else None
-    limit = limit or (known.parameters["prompt"].spec.get("maxLength") if "prompt" in known.parameters else None)
+    draft, info = placed.draft, placed.draft.info
+    limit = info.parameters["prompt"].limits.get("max_characters") if "prompt" in info.parameters else None
+    limit = limit or (info.parameters["prompt"].spec.get("maxLength") if "prompt" in info.parameters else None)
     if isinstance(draft.body.get("prompt"), str):
         draft.body["prompt"] = _written(draft.body["prompt"], placed.members, held, limit)
-    several = known.multi_shot
+    several = info.multi_shot
     if several is not None and isinstance(draft.body.get(several.name), list):
         shots = draft.body[several.name]
         draft.body[several.name] = [

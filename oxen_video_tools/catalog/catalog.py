@@ -3,16 +3,136 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
+import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..clock import Clock, SystemClock
 from ..errors import OxenError
-from .models import Models
+from ..hub.records import VideoModel
+from . import schema
+from .model_info import ModelInfo, has_place
 
 if TYPE_CHECKING:
     from ..hub.records import VideoModel
+    from ..request import VideoRequest
+
+
+# The models of one reading of the list.
+
+NAMED = 3  # models that are named when one lacks something
+
+
+@lru_cache(maxsize=1)
+def _bundle() -> Mapping[str, VideoModel]:
+    raw = json.loads(files(__package__).joinpath("snapshot.json").read_text("utf-8"))
+    return {model.id: model for model in map(VideoModel.parse, raw["data"])}
+
+
+@lru_cache(maxsize=1)
+def snapshot() -> Mapping[str, VideoModel]:
+    """The bundled video models by id."""
+    return {name: model for name, model in _bundle().items() if model.makes_video}
+
+
+@lru_cache(maxsize=1)
+def image_snapshot() -> Mapping[str, VideoModel]:
+    """The bundled image models by id."""
+    return {name: model for name, model in _bundle().items() if model.makes_image}
+
+
+class ModelList(Mapping[str, ModelInfo]):
+    """Video models by id, and beside them the `images` of the same reading.
+
+    live: whether they were read from the hub; else they are the bundled ones.
+    """
+
+    def __init__(
+        self, info: Mapping[str, ModelInfo], *, live: bool, images: Mapping[str, ModelInfo] | None = None
+    ) -> None:
+        self._known = dict(info)
+        self.live = live
+        self.images: ModelList = self if images is None else ModelList(images, live=live)
+        self._with: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def of(cls, listed: Sequence[VideoModel]) -> ModelList:
+        """The live list; what it leaves out is filled in from the snapshot."""
+        info = {model.id: ModelInfo(model, live=True, bundled=_bundled(model.id)) for model in listed}
+        return cls(_videos(info), live=True, images=_images(info))
+
+    @classmethod
+    def bundled(cls) -> ModelList:
+        """The snapshot that comes with the package."""
+        info = {name: ModelInfo(model, bundled=model.request_schema) for name, model in _bundle().items()}
+        return cls(_videos(info), live=False, images=_images(info))
+
+    def __getitem__(self, model_id: str) -> ModelInfo:
+        return self._known[model_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def known(self, model_id: str) -> ModelInfo:
+        """The model; of one that is not listed, what the snapshot and Oxen's pages say."""
+        listed = self._known.get(model_id)
+        if listed is not None:
+            return listed
+        spare = _bundle().get(model_id)
+        if spare is not None:
+            return ModelInfo(spare, listed=False, bundled=spare.request_schema)
+        page = schema.page(model_id)
+        name = page.get("display_name", model_id)
+        return ModelInfo(VideoModel(model_id, name, outputs=("video",)), listed=False)
+
+    def closest(self, model_id: str) -> list[str]:
+        """Ids that look like it, best first."""
+        return difflib.get_close_matches(model_id, self._known, n=NAMED, cutoff=0.5)
+
+    def taking(self, word: str) -> tuple[str, ...]:
+        """Ids of the models with a place for a word of the request, those first that Oxen's pages put forward."""
+        if word not in self._with:
+            liked = schema.choices(word)
+            found = [name for name, info in self._known.items() if has_place(info, word)]
+            found.sort(key=lambda name: (liked.index(name) if name in liked else len(liked), name))
+            self._with[word] = tuple(found)
+        return self._with[word]
+
+    def instead_of(self, info: ModelInfo, word: str, request: VideoRequest) -> list[str]:
+        """A few models with a place for a word that this one has none for, and for the rest of the request's media."""
+        from .selection import alternatives
+
+        others = [name for name in self.taking(word) if name != info.id]
+        able = (name for name in others if not alternatives(self._known[name], request))
+        return list(islice(able, NAMED)) or others[:NAMED]
+
+    def search(self, query: str | None = None, needs: Sequence[str] = ()) -> list[ModelInfo]:
+        """Models by words and needs, best first. Needs must all be met; of the words, the more the better."""
+        from .selection import search_models
+
+        return search_models(self, query, needs)
+
+
+def _bundled(model_id: str) -> Mapping[str, object] | None:
+    spare = _bundle().get(model_id)
+    return spare.request_schema if spare else None
+
+
+def _videos(info: Mapping[str, ModelInfo]) -> Mapping[str, ModelInfo]:
+    return {name: one for name, one in info.items() if one.model.makes_video}
+
+
+def _images(info: Mapping[str, ModelInfo]) -> Mapping[str, ModelInfo]:
+    return {name: one for name, one in info.items() if one.model.makes_image}
+
 
 log = logging.getLogger("oxen_video_tools.catalog")
 
@@ -37,16 +157,16 @@ class Catalog:
         self._fetch = fetch
         self._clock: Clock = clock or SystemClock()
         self._ttl = ttl
-        self._models: Models | None = None
+        self._models: ModelList | None = None
         self._fresh_until = float("-inf")
-        self._reading: asyncio.Task[Models] | None = None
+        self._reading: asyncio.Task[ModelList] | None = None
 
-    async def models(self) -> Models:
+    async def models(self) -> ModelList:
         """The models. Never raises for a list that can't be read: the last good one stands, or the snapshot."""
         if self._models is not None and self._clock.monotonic() < self._fresh_until:
             return self._models
         if self._fetch is None:
-            self._models, self._fresh_until = Models.bundled(), float("inf")
+            self._models, self._fresh_until = ModelList.bundled(), float("inf")
             return self._models
         if self._reading is None or self._reading.done():
             self._reading = asyncio.ensure_future(self._read())
@@ -55,11 +175,11 @@ class Catalog:
             return self._models
         return await asyncio.shield(self._reading)  # a caller that gives up does not take the list from the others
 
-    def at_hand(self) -> Models:
+    def at_hand(self) -> ModelList:
         """The models as they were last seen, the bundled ones before that; asks nobody."""
-        return self._models or Models.bundled()
+        return self._models or ModelList.bundled()
 
-    async def _read(self) -> Models:
+    async def _read(self) -> ModelList:
         assert self._fetch is not None
         try:
             listed = await self._fetch()
@@ -67,9 +187,9 @@ class Catalog:
             log.warning("The list of models can't be read (%s); going on with the last one.", error.kind)
             listed = ()
         if listed:
-            self._models, lasts = Models.of(listed), self._ttl
+            self._models, lasts = ModelList.of(listed), self._ttl
         else:
-            self._models, lasts = self._models or Models.bundled(), min(RETRY_AFTER, self._ttl)
+            self._models, lasts = self._models or ModelList.bundled(), min(RETRY_AFTER, self._ttl)
         self._fresh_until = self._clock.monotonic() + lasts
         return self._models
 
@@ -80,7 +200,7 @@ class Catalog:
             await asyncio.gather(self._reading, return_exceptions=True)
 
 
-def _heard(reading: asyncio.Task[Models]) -> None:
+def _heard(reading: asyncio.Task[ModelList]) -> None:
     """A reading in the background that failed as nobody foresaw is told to the log; callers have the last list."""
     error = None if reading.cancelled() else reading.exception()
     if error is not None:

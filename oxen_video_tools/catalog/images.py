@@ -12,26 +12,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..request import VideoRequest
-from . import documented
-from .addresses import renumbered
-from .checks import check
-from .choose import Choice
-from .dialect import Translation
-from .dialect_words import as_written
-from .draft import Addressed, Draft
-from .media import places
-from .models import image_snapshot
+from . import schema
+from .body_builder import Addressed, BodyBuilder, renumber_references
+from .catalog import image_snapshot
+from .dimensions import is_free, nearest_ratios, ratio, same_ratio, same_word
+from .model_info import NOT_A_PARAMETER
 from .pricing import dollars, estimate
-from .shapes import is_free, nearest_ratios, ratio, same_ratio, same_word
-from .shots import NO_PROMPT
-from .words import NOT_A_PARAMETER
+from .selection import Choice
+from .translate import Translation, as_written, media_places
+from .validate import NO_PROMPT, check
 
 if TYPE_CHECKING:
     from ..request import ImageRequest
-    from .known import Known
-    from .models import Models
+    from .catalog import ModelList
+    from .media_parameters import MediaParameter
+    from .model_info import ModelInfo
     from .schema import Parameter
-    from .slots import Slot
 
 FALLBACK = "bytedance-seedream-5-pro"
 _COMMON = ("prompt", "input_image", "negative_prompt", "seed", "num_generations", "target_namespace")
@@ -63,29 +59,29 @@ _EDGES: Mapping[str, float] = {
 }
 
 
-def translate_image(request: ImageRequest, known: Known, *, models: Models | None = None) -> Translation:
+def translate_image(request: ImageRequest, info: ModelInfo, *, models: ModelList | None = None) -> Translation:
     """The body that says to this image model what the request says.
 
     models: the image models, where to look for some that have a place for what this one has none for.
     """
     words: dict[str, Any] = {name: getattr(request, name) for name in _COMMON}
-    draft = Draft(known, VideoRequest(**words), models)
+    draft = BodyBuilder(info, VideoRequest(**words), models)
     for name, value in request.model_parameters.items():
         if name in NOT_A_PARAMETER and value != "":
             draft.findings.problem(f"{name} does not belong in model_parameters: give it as an argument of its own.")
         elif value is not None:
-            draft.loose[name] = as_written(value, known.parameters.get(name))
+            draft.loose[name] = as_written(value, info.parameters.get(name))
     _pictures(draft, request.input_image)
     prompt = _shape(draft, request.aspect_ratio, request.prompt)
-    if prompt and known.takes("text"):
+    if prompt and info.takes("text"):
         draft.put("prompt", prompt, "prompt", prompt)
     elif prompt:
         draft.nowhere("prompt", prompt)
-    elif known.needs_prompt:
-        draft.findings.problem("prompt: say what the picture shows.", certain=known.schema_is_live)
+    elif info.needs_prompt:
+        draft.findings.problem("prompt: say what the picture shows.", certain=info.schema_is_live)
     for word in ("negative_prompt", "seed"):
         value = getattr(request, word)
-        if value is not None and word in known.parameters:
+        if value is not None and word in info.parameters:
             draft.put(word, value, word, value)
         elif value is not None:
             draft.nowhere(word, value)
@@ -95,123 +91,123 @@ def translate_image(request: ImageRequest, known: Known, *, models: Models | Non
     if request.target_namespace:
         draft.body["target_namespace"] = request.target_namespace
     draft.body |= draft.loose
-    renumbered(draft)
-    found = check(draft.body, known, said=draft.said, loose=draft.loose).found
+    renumber_references(draft)
+    found = check(draft.body, info, said=draft.said, loose=draft.loose).found
     draft.findings.add(*(one for one in found if one.text != NO_PROMPT))
-    names = dict.fromkeys(["prompt", *known.parameters, *draft.body])
-    body = {"model": known.id} | {name: draft.body[name] for name in names if name in draft.body}
-    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(places(body, known)))
+    names = dict.fromkeys(["prompt", *info.parameters, *draft.body])
+    body = {"model": info.id} | {name: draft.body[name] for name in names if name in draft.body}
+    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(media_places(body, info)))
 
 
-def picture_slot(known: Known) -> Slot | None:
+def picture_slot(info: ModelInfo) -> MediaParameter | None:
     """Where an image model takes the pictures it keeps to or changes; None where it takes none.
 
     Pictures that only lend their style, and masks, are something else.
     """
-    slots = [one for one in known.slots if one.kind == "image" and "style" not in one.name]
+    slots = [one for one in info.slots if one.kind == "image" and "style" not in one.name]
     return next((one for role in _PICTURES for one in slots if one.role == role), None)
 
 
-def image_route(body: Mapping[str, Any], known: Known) -> Literal["generate", "edit"]:
+def image_route(body: Mapping[str, Any], info: ModelInfo) -> Literal["generate", "edit"]:
     """`images/edit` for a body with pictures in it, else `images/generate`.
 
     A live model whose endpoint is `images/edit` is always asked there. That it says `images/generate` means nothing:
     models that only edit say it, too.
     """
-    endpoint = (known.model.endpoint or "").rstrip("/")
-    if known.live and endpoint.endswith("images/edit"):
+    endpoint = (info.model.endpoint or "").rstrip("/")
+    if info.live and endpoint.endswith("images/edit"):
         return "edit"
-    slot = picture_slot(known)
+    slot = picture_slot(info)
     return "edit" if body.get(slot.name if slot else "input_image") else "generate"
 
 
-def _pictures(draft: Draft, pictures: Sequence[str]) -> None:
+def _pictures(draft: BodyBuilder, pictures: Sequence[str]) -> None:
     if not pictures:
         return
-    slot = picture_slot(draft.known)
+    slot = picture_slot(draft.info)
     if slot is None:
         draft.nowhere("input_image", list(pictures))
         return
     most = slot.most
     if most is not None and len(pictures) > most:
         takes = f"{most} picture{'s' * (most != 1)}"
-        text = f"input_image holds {len(pictures)} pictures, {draft.known.id} takes {takes}. Leave some out."
-        draft.findings.problem(text, certain=draft.known.schema_is_live)
+        text = f"input_image holds {len(pictures)} pictures, {draft.info.id} takes {takes}. Leave some out."
+        draft.findings.problem(text, certain=draft.info.schema_is_live)
         pictures = pictures[:most]
     items: list[Any] = [one if slot.item is None else {slot.item: one} for one in pictures]
     draft.put(slot.name, items if slot.many else items[0], "input_image", "…")
     draft.addressed += [Addressed("input_image", number, slot, number - 1) for number in range(1, len(pictures) + 1)]
 
 
-def _shape(draft: Draft, wanted: str | None, prompt: str | None) -> str | None:
+def _shape(draft: BodyBuilder, wanted: str | None, prompt: str | None) -> str | None:
     """Say the aspect ratio; answers the prompt, which says it where the model has no word for it."""
-    slot = picture_slot(draft.known)
+    slot = picture_slot(draft.info)
     if wanted and slot is not None and slot.role == "source":
-        draft.findings.warning(f"{draft.known.id} keeps the shape of its picture: aspect_ratio={wanted} is left out.")
+        draft.findings.warning(f"{draft.info.id} keeps the shape of its picture: aspect_ratio={wanted} is left out.")
         return prompt
     if not wanted:
         return prompt
-    parameter = _parameter(draft.known, _SHAPES, lambda value: ratio(value) is not None or is_free(value))
+    parameter = _parameter(draft.info, _SHAPES, lambda value: ratio(value) is not None or is_free(value))
     if parameter is None:
-        if prompt and draft.known.has_schema:
-            draft.findings.warning(f"{draft.known.id} has no word for aspect_ratio: the prompt asks for {wanted}.")
+        if prompt and draft.info.has_schema:
+            draft.findings.warning(f"{draft.info.id} has no word for aspect_ratio: the prompt asks for {wanted}.")
             return f"{prompt.rstrip()} Aspect ratio {wanted}."
         draft.nowhere("aspect_ratio", wanted)
         return prompt
     same = same_ratio(wanted, parameter.enum)
     if same is None and parameter.enum and ratio(wanted) is not None and not parameter.certain:
         same = nearest_ratios(wanted, [one for one in parameter.enum if ratio(one) is not None])[0]
-        draft.findings.warning(f"aspect_ratio={wanted}: {draft.known.id} offers {same}, which is sent.")
+        draft.findings.warning(f"aspect_ratio={wanted}: {draft.info.id} offers {same}, which is sent.")
     draft.put(parameter.name, wanted if same is None else same, "aspect_ratio", wanted)
     return prompt
 
 
-def _what_it_costs(draft: Draft, request: ImageRequest) -> None:
+def _what_it_costs(draft: BodyBuilder, request: ImageRequest) -> None:
     """Size, quality, and whatever else the price hangs on: always in the body."""
-    known, level = draft.known, request.level or "standard"
-    priced = set(_priced(known))
-    size = _parameter(known, _SIZES, lambda value: _edge(value) is not None)
+    info, level = draft.info, request.level or "standard"
+    priced = set(_priced(info))
+    size = _parameter(info, _SIZES, lambda value: _edge(value) is not None)
     if request.resolution and size is None:
         _leave_to_the_model(draft, "resolution", request.resolution)
     elif size is not None and (request.resolution or size.name in priced):
         draft.put(size.name, _sized(size, request.resolution, level), "resolution", request.resolution or level)
-    quality = _parameter(known, _QUALITIES, lambda value: _rank(value) is not None)
+    quality = _parameter(info, _QUALITIES, lambda value: _rank(value) is not None)
     if request.quality and quality is None:
         _leave_to_the_model(draft, "quality", request.quality)
     elif quality is not None and (request.quality or quality.name in priced):
         draft.put(quality.name, _ranked(quality, request.quality, level), "quality", request.quality or level)
     for name in priced:
-        parameter = known.parameters.get(name)
+        parameter = info.parameters.get(name)
         if parameter is not None and parameter.default is not None and name not in draft.body:
             draft.body.setdefault(name, parameter.default)
 
 
-def _leave_to_the_model(draft: Draft, word: str, value: str) -> None:
+def _leave_to_the_model(draft: BodyBuilder, word: str, value: str) -> None:
     """A wish without a place is no reason to refuse a picture: it is left out, and that is said."""
-    if not draft.known.has_schema:
+    if not draft.info.has_schema:
         draft.nowhere(word, value)
     elif word not in draft.loose:
-        draft.findings.warning(f"{draft.known.id} has no {word}: {word}={value} is left out.")
+        draft.findings.warning(f"{draft.info.id} has no {word}: {word}={value} is left out.")
 
 
-def _priced(known: Known) -> Iterator[str]:
+def _priced(info: ModelInfo) -> Iterator[str]:
     """Parameters that the price hangs on: by the live grid, by a page, and `quality` wherever there is one."""
-    if "quality" in known.parameters:
+    if "quality" in info.parameters:
         yield "quality"
-    for rule in known.rules:
+    for rule in info.rules:
         if rule.told["rule"] == "affects_price":
-            yield from (name for name in rule.told.get("fields", ()) if name in known.parameters)
-    grid = known.pricing.cost_per_image_grid if known.pricing else {}
+            yield from (name for name in rule.told.get("fields", ()) if name in info.parameters)
+    grid = info.pricing.cost_per_image_grid if info.pricing else {}
     keys = {*grid, *(size for row in grid.values() for size in row)} if grid else set()
-    for parameter in known.parameters.values():
+    for parameter in info.parameters.values():
         if keys & {str(value).lower() for value in parameter.enum}:
             yield parameter.name
 
 
-def _parameter(known: Known, names: Sequence[str], means: Any) -> Parameter | None:
+def _parameter(info: ModelInfo, names: Sequence[str], means: Any) -> Parameter | None:
     """The first of these parameters whose values mean such a thing; one without values is taken by its name."""
     for name in names:
-        parameter = known.parameters.get(name)
+        parameter = info.parameters.get(name)
         if parameter is None or parameter.is_list or "string" not in (parameter.types or ("string",)):
             continue
         if any(means(value) for value in parameter.enum) or (not parameter.enum and name == names[0]):
@@ -232,10 +228,10 @@ def _sized(parameter: Parameter, wanted: str | None, level: str) -> Any:
     if same is not None or not parameter.enum:
         return same or wanted or _SIZE_OF[level]
     edge = _edge(wanted or _SIZE_OF[level])
-    known = [one for one in parameter.enum if _edge(one) is not None]
-    if edge is None or not known:
+    info = [one for one in parameter.enum if _edge(one) is not None]
+    if edge is None or not info:
         return wanted or parameter.default
-    nearest = min(known, key=lambda one: (abs((_edge(one) or 0) - edge), _edge(one)))
+    nearest = min(info, key=lambda one: (abs((_edge(one) or 0) - edge), _edge(one)))
     return nearest if wanted is None or _edge(nearest) == edge else wanted
 
 
@@ -244,16 +240,16 @@ def _ranked(parameter: Parameter, wanted: str | None, level: str) -> Any:
     if same is not None or not parameter.enum:
         return same or wanted or _QUALITY_OF[level]
     rank = _rank(wanted or _QUALITY_OF[level])
-    known = [one for one in parameter.enum if _rank(one) is not None]
-    if rank is None or not known:
+    info = [one for one in parameter.enum if _rank(one) is not None]
+    if rank is None or not info:
         return wanted or parameter.default
-    return min(known, key=lambda one: (abs((_rank(one) or 0) - rank), _rank(one)))
+    return min(info, key=lambda one: (abs((_rank(one) or 0) - rank), _rank(one)))
 
 
 # -- which model ---------------------------------------------------------------------------------------------------
 
 
-def choose_image(request: ImageRequest, models: Models, default: str | None = None) -> Choice:
+def choose_image(request: ImageRequest, models: ModelList, default: str | None = None) -> Choice:
     """The image model asked for; else one by level, by what it must take, and by the live prices.
 
     models: the image models.  default: taken where it can make this. `draft` takes the cheapest of known price;
@@ -265,31 +261,31 @@ def choose_image(request: ImageRequest, models: Models, default: str | None = No
     if default and not lacks(models.known(default), request):
         return Choice(default, "the default image model", asked=False)
     level = request.level or "standard"
-    able = [known for known in models.values() if not lacks(known, request)]
+    able = [info for info in models.values() if not lacks(info, request)]
     if not able:
         return Choice(default or FALLBACK, "no image model listed takes this", asked=False)
-    liked = documented.image_choices(level)
-    prices = {known.id: _price(request, known) for known in able}
+    liked = schema.image_choices(level)
+    prices = {info.id: _price(request, info) for info in able}
 
-    def rank(known: Known) -> tuple[object, ...]:
-        price = prices[known.id]
-        place = liked.index(known.id) if known.id in liked else len(liked)
-        weak = bool(request.input_image) and keeps_a_character(known) in ("weak", "style_only")
-        claims = level == "best" and keeps_a_character(known) != "claimed"
+    def rank(info: ModelInfo) -> tuple[object, ...]:
+        price = prices[info.id]
+        place = liked.index(info.id) if info.id in liked else len(liked)
+        weak = bool(request.input_image) and keeps_a_character(info) in ("weak", "style_only")
+        claims = level == "best" and keeps_a_character(info) != "claimed"
         cost = price if price is not None else Decimal(1000)
         order = (cost, place) if level == "draft" else (place, claims, cost)
-        return (price is None, weak, *order, known.id)
+        return (price is None, weak, *order, info.id)
 
     best = min(able, key=rank)
     return Choice(best.id, _reason(best, request, prices), asked=False)
 
 
-def lacks(known: Known, request: ImageRequest) -> str:
+def lacks(info: ModelInfo, request: ImageRequest) -> str:
     """Why an image model can't make this; empty where it can."""
-    count, slot = len(request.input_image), picture_slot(known)
-    if request.prompt and not known.takes("text"):
+    count, slot = len(request.input_image), picture_slot(info)
+    if request.prompt and not info.takes("text"):
         return "takes no prompt"
-    if not request.prompt and known.needs_prompt:
+    if not request.prompt and info.needs_prompt:
         return "needs a prompt"
     if count and slot is None:
         return "takes no pictures"
@@ -302,19 +298,19 @@ def lacks(known: Known, request: ImageRequest) -> str:
     return ""
 
 
-def keeps_a_character(known: Known) -> str:
+def keeps_a_character(info: ModelInfo) -> str:
     """What its page says of keeping a character: "claimed", "partly", "weak", "style_only" or "not_said"."""
-    spare = image_snapshot().get(known.id)
-    told = known.model.raw.get("identity") or (spare.raw.get("identity") if spare else None)
+    spare = image_snapshot().get(info.id)
+    told = info.model.raw.get("identity") or (spare.raw.get("identity") if spare else None)
     return told if isinstance(told, str) else "not_said"
 
 
-def _price(request: ImageRequest, known: Known) -> Decimal | None:
-    price = estimate(translate_image(request, known).body, known)
+def _price(request: ImageRequest, info: ModelInfo) -> Decimal | None:
+    price = estimate(translate_image(request, info).body, info)
     return price.usd if price.is_known else None
 
 
-def _reason(best: Known, request: ImageRequest, prices: Mapping[str, Decimal | None]) -> str:
+def _reason(best: ModelInfo, request: ImageRequest, prices: Mapping[str, Decimal | None]) -> str:
     what = f"{len(request.input_image)} reference pictures" if request.input_image else "a picture from words"
     reason = f"chosen for {what} at level {request.level or 'standard'}"
     price = prices[best.id]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .rules import Case, condition
-from .shapes import lines
+from .dimensions import lines
+from .rules import RuleContext, read_condition
 
 if TYPE_CHECKING:
     from ..hub.records import Pricing
-    from .known import Known
+    from .model_info import ModelInfo
 
 Body = Mapping[str, Any]
 _COSTS = re.compile(r"\bcosts?\b|\bbilled\b|\bexpensive\b|\bper-second rate\b|\bpricing\b", re.I)
@@ -64,16 +64,16 @@ class Seconds:
     said: str = ""
 
 
-def estimate(body: Body, known: Known) -> Price:
+def estimate(body: Body, info: ModelInfo) -> Price:
     """What one body may cost, all of its `num_generations` together."""
-    pricing = known.pricing
+    pricing = info.pricing
     if pricing is None:
-        why = "the list names no price for it" if known.live else "prices stand in the live list, and it was not read"
+        why = "the list names no price for it" if info.live else "prices stand in the live list, and it was not read"
         return Price(None, ("the whole price",), f"unknown: {why}")
     count = body.get("num_generations", 1)
     count = count if isinstance(count, int) and count > 0 else 1
-    one = _one(body, known, pricing)
-    unpriced = (*one.unpriced, *_blind_to(body, known, pricing))
+    one = _one(body, info, pricing)
+    unpriced = (*one.unpriced, *_blind_to(body, info, pricing))
     if one.usd is None:
         return Price(None, unpriced or ("the whole price",), f"unknown: {one.how}")
     amount = one.usd * count
@@ -105,9 +105,9 @@ def dollars(amount: Decimal) -> str:
     return f"${amount.quantize(Decimal('0.0001')).normalize():f}"
 
 
-def per_second(known: Known) -> Decimal | None:
+def per_second(info: ModelInfo) -> Decimal | None:
     """The lowest rate for a second; None where nothing says it."""
-    pricing = known.pricing
+    pricing = info.pricing
     if pricing is None:
         return None
     rates = [pricing.cost_per_second, *pricing.cost_per_second_by_resolution.values()]
@@ -124,7 +124,7 @@ class _One:
     is_bound: bool = False
 
 
-def _one(body: Body, known: Known, pricing: Pricing) -> _One:
+def _one(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
     """What one generation may cost."""
     if pricing.method == "per_provider_credit":
         each = f", {dollars(pricing.cost_per_credit)} each" if pricing.cost_per_credit is not None else ""
@@ -132,16 +132,16 @@ def _one(body: Body, known: Known, pricing: Pricing) -> _One:
         return _One(None, what, ("the provider's credits",))
     by_image = pricing.cost_per_image is not None or bool(pricing.cost_per_image_grid)
     if pricing.method == "per_image" or (by_image and not _rates(pricing)):
-        return _by_the_image(body, known, pricing)
+        return _by_the_image(body, info, pricing)
     if pricing.method in ("time", "token"):
         what = "computing time" if pricing.method == "time" else "tokens"
         return _One(None, f"it is billed by {what}", (what,))
     if pricing.method not in (None, "per_video_output_second", "per_audio_output_second"):
         return _One(None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",))
-    return _by_the_second(body, known, pricing)
+    return _by_the_second(body, info, pricing)
 
 
-def _by_the_image(body: Body, known: Known, pricing: Pricing) -> _One:
+def _by_the_image(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
     """A picture: from the grid of quality and size where there is one; what the body leaves open counts as dearest."""
     several = body.get("num_images", 1)  # all are billed, though only the first is answered
     count = several if isinstance(several, int) and several > 1 else 1
@@ -150,8 +150,8 @@ def _by_the_image(body: Body, known: Known, pricing: Pricing) -> _One:
             return _One(None, "no price for a result", ("the whole price",))
         return _One(pricing.cost_per_image * count, f"{dollars(pricing.cost_per_image)} for a result")
     grid = pricing.cost_per_image_grid
-    sizes = _said(body, known, {size for row in grid.values() for size in row}, "resolution")
-    qualities = _said(body, known, set(grid), "quality")
+    sizes = _said(body, info, {size for row in grid.values() for size in row}, "resolution")
+    qualities = _said(body, info, set(grid), "quality")
     rows = [row for quality, row in grid.items() if quality in qualities] if len(grid) > 1 else list(grid.values())
     exact = bool(rows)
     rows = rows or list(grid.values())
@@ -163,28 +163,26 @@ def _by_the_image(body: Body, known: Known, pricing: Pricing) -> _One:
     return _One(usd * count, f"{dollars(usd)} for a result{note}", is_bound=not exact)
 
 
-def _said(body: Body, known: Known, keys: set[str], usual: str) -> set[str]:
+def _said(body: Body, info: ModelInfo, keys: set[str], usual: str) -> set[str]:
     """What a body says of a grid's keys, the model's default where it says nothing. usual: the parameter's own name."""
-    names = [usual] if usual in known.parameters or usual in body else []
-    names = names or [
-        one.name for one in known.parameters.values() if keys & {str(value).lower() for value in one.enum}
-    ]
-    defaults = {name: known.parameters[name].default for name in names if name in known.parameters}
+    names = [usual] if usual in info.parameters or usual in body else []
+    names = names or [one.name for one in info.parameters.values() if keys & {str(value).lower() for value in one.enum}]
+    defaults = {name: info.parameters[name].default for name in names if name in info.parameters}
     return {str(body.get(name, defaults.get(name))).lower() for name in names}
 
 
-def per_image(known: Known) -> Decimal | None:
+def per_image(info: ModelInfo) -> Decimal | None:
     """The lowest price of a picture; None where nothing says it."""
-    pricing = known.pricing
+    pricing = info.pricing
     if pricing is None:
         return None
     grid = [price for row in pricing.cost_per_image_grid.values() for price in row.values()]
     return min(grid, default=pricing.cost_per_image)
 
 
-def _by_the_second(body: Body, known: Known, pricing: Pricing) -> _One:
-    rate, kind = _rate(body, known, pricing)
-    seconds = billed_seconds(body, known)
+def _by_the_second(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
+    rate, kind = _rate(body, info, pricing)
+    seconds = billed_seconds(body, info)
     if rate is None:
         return _One(None, "no rate for these settings", ("the rate of these settings",))
     if seconds.value is None:
@@ -199,11 +197,11 @@ def _rates(pricing: Pricing) -> list[Decimal]:
     return [rate for rate in [*rates, *pricing.cost_per_second_by_resolution.values()] if rate is not None]
 
 
-def _rate(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str]:
+def _rate(body: Body, info: ModelInfo, pricing: Pricing) -> tuple[Decimal | None, str]:
     """US dollars a second, and a note where it is the dearest of several."""
-    base, note = _rate_of_picture(body, known, pricing)
+    base, note = _rate_of_picture(body, info, pricing)
     loud = pricing.cost_per_second_with_audio
-    if loud is None or sounds(body, known) is False:
+    if loud is None or sounds(body, info) is False:
         return base, note
     quiet = pricing.cost_per_second
     if base is None or quiet is None:
@@ -212,9 +210,9 @@ def _rate(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, s
     return max(loud, base + extra), note
 
 
-def _rate_of_picture(body: Body, known: Known, pricing: Pricing) -> tuple[Decimal | None, str]:
+def _rate_of_picture(body: Body, info: ModelInfo, pricing: Pricing) -> tuple[Decimal | None, str]:
     table = pricing.cost_per_second_by_resolution
-    parameter = known.frame.resolution
+    parameter = info.frame.resolution
     said = body.get(parameter.name, parameter.default) if parameter else None
     word = said.lower() if isinstance(said, str) else None
     if table:
@@ -234,31 +232,31 @@ def _rate_of_picture(body: Body, known: Known, pricing: Pricing) -> tuple[Decima
     return (high if word == "high" or (told or 0) >= _HIGH_LINES else pricing.cost_per_second), ""
 
 
-def sounds(body: Body, known: Known) -> bool | None:
+def sounds(body: Body, info: ModelInfo) -> bool | None:
     """Whether the result has sound; None where nobody can say."""
-    flag = known.audio_flag
+    flag = info.audio_flag
     if flag is None:
-        return True if known.sound == "always" else None if known.sound is None and not known.has_schema else False
+        return True if info.sound == "always" else None if info.sound is None and not info.has_schema else False
     said = body.get(flag.name, flag.default)
     return said if isinstance(said, bool) else None
 
 
-def billed_seconds(body: Body, known: Known) -> Seconds:
+def billed_seconds(body: Body, info: ModelInfo) -> Seconds:
     """How long the result will be, or at most."""
-    several = known.multi_shot
+    several = info.multi_shot
     shots = body.get(several.name if several else "multi_prompt")
     if isinstance(shots, list) and shots:
         key = several.duration if several else "duration"
         return Seconds(sum(_shot_seconds(shot, key) for shot in shots))
-    length = known.length
-    if length is None or _follows_its_input(body, known):
-        return _of_the_input(body, known)
+    length = info.length
+    if length is None or _follows_its_input(body, info):
+        return _of_the_input(body, info)
     read = length.read(body[length.name], body) if length.name in body else length.default
     if isinstance(read, (int, float)):
         return Seconds(read)
     most = length.span(body)[1]
     if most is None:
-        return _of_the_input(body, known)
+        return _of_the_input(body, info)
     return Seconds(
         most, f"the model decides the length, up to {most:g} s" if read else f"no length said, up to {most:g} s"
     )
@@ -269,26 +267,26 @@ def _shot_seconds(shot: Any, key: str) -> float:
     return told if isinstance(told, (int, float)) and not isinstance(told, bool) else DEFAULT_SHOT
 
 
-def _follows_its_input(body: Body, known: Known) -> bool:
+def _follows_its_input(body: Body, info: ModelInfo) -> bool:
     """Whether a rule says that the length is ignored here, or a flag that it follows the sound."""
-    length = known.length
-    case = Case(known, body, {})
-    for rule in known.rules:
+    length = info.length
+    case = RuleContext(info, body, {})
+    for rule in info.rules:
         told = rule.told
         if (
             told["rule"] == "ignored_when"
             and length
             and told.get("field") == length.name
-            and condition(told, case).holds
+            and read_condition(told, case).holds
         ):
             return True
-    flag = known.parameters.get("match_audio_length")
+    flag = info.parameters.get("match_audio_length")
     return flag is not None and body.get(flag.name, flag.default) is True
 
 
-def _of_the_input(body: Body, known: Known) -> Seconds:
+def _of_the_input(body: Body, info: ModelInfo) -> Seconds:
     """A result as long as its input: bounded where a page says how long that may be."""
-    for slot in known.slots:
+    for slot in info.slots:
         if body.get(slot.name) and slot.role in ("source", "driving_audio", "reference"):
             limits = slot.parameter.limits
             most = limits.get("output_cap_seconds") or (limits.get("media_seconds") or [None, None])[1]
@@ -297,29 +295,29 @@ def _of_the_input(body: Body, known: Known) -> Seconds:
     return Seconds(None)
 
 
-def _blind_to(body: Body, known: Known, pricing: Pricing) -> Iterator[str]:
+def _blind_to(body: Body, info: ModelInfo, pricing: Pricing) -> Iterator[str]:
     """What may cost more and has no rate: rates nobody here can read, settings whose description speaks of cost."""
     for key in pricing.raw:
         if key not in _READ and re.search(r"cost|price|rate|fee", key, re.I) and pricing.raw[key] not in (None, 0, "0"):
             yield key
-    covered = _covered(known, pricing)
+    covered = _covered(info, pricing)
     for name, value in body.items():
-        parameter = known.parameters.get(name)
+        parameter = info.parameters.get(name)
         if parameter is None or name in covered or value in (None, False, parameter.default):
             continue
         if _COSTS.search(parameter.description) and not _COSTS_THE_SAME.search(parameter.description):
             yield name
 
 
-def _covered(known: Known, pricing: Pricing) -> Sequence[str]:
+def _covered(info: ModelInfo, pricing: Pricing) -> Sequence[str]:
     """Parameters that the rates speak of."""
-    covered = [known.length.name] if known.length else []
+    covered = [info.length.name] if info.length else []
     if pricing.cost_per_image_grid:
         rows = pricing.cost_per_image_grid
         told = {*rows, *(size for row in rows.values() for size in row)}
-        covered += [one.name for one in known.parameters.values() if told & {str(value).lower() for value in one.enum}]
-    if known.frame.resolution and (pricing.cost_per_second_by_resolution or pricing.cost_per_second_high_res):
-        covered.append(known.frame.resolution.name)
-    if known.audio_flag and pricing.cost_per_second_with_audio is not None:
-        covered.append(known.audio_flag.name)
+        covered += [one.name for one in info.parameters.values() if told & {str(value).lower() for value in one.enum}]
+    if info.frame.resolution and (pricing.cost_per_second_by_resolution or pricing.cost_per_second_high_res):
+        covered.append(info.frame.resolution.name)
+    if info.audio_flag and pricing.cost_per_second_with_audio is not None:
+        covered.append(info.audio_flag.name)
     return covered

@@ -13,10 +13,69 @@ from typing import Annotated, Any, cast
 import typer
 from rich.markup import escape
 
-from ..errors import Internal, InvalidRequest, OxenError, foreseen
-from . import show
-from .exits import INTERRUPTED, MEANINGS, WRONG, status_of
-from .speech import for_people
+from ..errors import (
+    GenerationFailed,
+    HubUnavailable,
+    InputUnreadable,
+    InsufficientCredits,
+    Internal,
+    InvalidRequest,
+    ModelNotFound,
+    Moderated,
+    NotFound,
+    OxenError,
+    RateLimited,
+    SpendingRefused,
+    SubmissionUnclear,
+    TimedOut,
+    Unauthenticated,
+    only_oxen_errors,
+)
+from . import output
+from .output import in_command_words
+
+# What a command's exit status says, for scripts. `oxen-video --help` and the README show the same table.
+
+MEANINGS = {
+    0: "done",
+    1: "the generation failed or was refused",
+    2: "the request or the command is wrong; nothing was sent",
+    3: "not spent: over a limit, not approved, paused, or no credits",
+    4: "no key, or the hub refused it",
+    5: "the hub did not answer, or asked to wait",
+    6: "unclear whether the hub took the job: run `oxen-video recover`",
+    7: "no such video or model, or a file that can't be read or written",
+    8: "still running when the wait ran out; the id is printed",
+    70: "a fault of this program",
+    130: "interrupted with Ctrl-C; a job that was sent goes on",
+}
+
+WRONG = 2
+STILL_RUNNING = 8
+INTERRUPTED = 130
+
+_STATUS: list[tuple[type[OxenError], int]] = [
+    (SubmissionUnclear, 6),
+    (GenerationFailed, 1),
+    (Moderated, 1),
+    (SpendingRefused, 3),
+    (InsufficientCredits, 3),
+    (Unauthenticated, 4),
+    (HubUnavailable, 5),
+    (RateLimited, 5),
+    (TimedOut, 5),
+    (NotFound, 7),
+    (ModelNotFound, 7),
+    (InputUnreadable, 7),
+    (Internal, 70),
+    (InvalidRequest, 2),
+]
+
+
+def status_of(error: OxenError) -> int:
+    """The exit status for an error: the first row of the table that fits, else 2."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 2)
+
 
 EPILOG = "\n\n".join(["Exit status:", *(f"{status:>3}  {meaning}" for status, meaning in MEANINGS.items())])
 
@@ -51,14 +110,14 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
         def run(*args: Any, **kwargs: Any) -> None:
             status = 0
             try:
-                with foreseen():
+                with only_oxen_errors():
                     result = function(*args, **kwargs)
                     status = (asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result) or 0
             except OxenError as error:
                 complain(error, as_json=bool(kwargs.get("json")))
                 raise typer.Exit(status_of(error)) from None
             except KeyboardInterrupt:
-                show.err.print("Interrupted. A job that was sent goes on: oxen-video list")
+                output.err.print("Interrupted. A job that was sent goes on: oxen-video list")
                 raise typer.Exit(INTERRUPTED) from None
             if status:
                 raise typer.Exit(status)
@@ -82,7 +141,7 @@ def run(arguments: Sequence[str]) -> int:
     except UsageError as wrong:
         told: Any = wrong
         where = told.ctx.command_path if told.ctx else "oxen-video"
-        show.as_json(InvalidRequest(told.format_message(), fix=f"See {where} --help.").answer())
+        output.as_json(InvalidRequest(told.format_message(), fix=f"See {where} --help.").answer())
         return WRONG
 
 
@@ -90,18 +149,21 @@ def complain(error: OxenError, *, as_json: bool = False) -> None:
     """What was wrong, whether money was spent, what to do next."""
     if as_json:
         answer = error.answer()
-        show.as_json(
-            {name: for_people(said) if name in ("message", "fix") and said else said for name, said in answer.items()}
+        output.as_json(
+            {
+                name: in_command_words(said) if name in ("message", "fix") and said else said
+                for name, said in answer.items()
+            }
         )
         return
     problems = getattr(error, "problems", ())
-    said = f"{len(problems)} problems" if len(problems) > 1 else escape(for_people(error.message))
-    show.err.print(f"[red]{error.kind.replace('_', ' ')}[/]: {said}")
+    said = f"{len(problems)} problems" if len(problems) > 1 else escape(in_command_words(error.message))
+    output.err.print(f"[red]{error.kind.replace('_', ' ')}[/]: {said}")
     for problem in problems if len(problems) > 1 else ():
-        show.err.print(f"  - {escape(for_people(problem))}")
-    if fix := for_people(error.fix or ""):
-        show.err.print(f"[bold]next[/]: {escape(fix)}")
-    show.err.print(
+        output.err.print(f"  - {escape(in_command_words(problem))}")
+    if fix := in_command_words(error.fix or ""):
+        output.err.print(f"[bold]next[/]: {escape(fix)}")
+    output.err.print(
         {"no": "Nothing was spent.", "yes": "It was paid for.", "unknown": "It may have been paid for."}[error.charged]
     )
     if isinstance(error, Internal) and os.environ.get("OXEN_VIDEO_DEBUG") and error.__cause__:
@@ -112,7 +174,7 @@ def _version(asked: bool) -> None:
     if asked:
         from .. import __version__
 
-        show.line(f"oxen-video {__version__}")
+        output.line(f"oxen-video {__version__}")
         raise typer.Exit
 
 

@@ -18,9 +18,9 @@ from anyio import to_thread
 
 from ..errors import NeedsApproval, NotFound, NotInstalled, OverBudget, OxenError
 from ..studio import AsyncStudio, batch
-from . import show
+from . import output
 from .app import InSandbox, Json, command
-from .speech import for_people
+from .output import in_command_words
 
 
 @command(name="batch")
@@ -46,14 +46,14 @@ async def batch_(
         sheets = await _sheets(studio, done) if pictures else {}
     written = write_report(folder, done, sheets)
     if json:
-        show.as_json(written)
+        output.as_json(written)
     else:
         made, missed = written["succeeded"], written["failed"]
         for row in written["videos"]:
             if row["status"] != "succeeded":
-                show.err.print(f"line {row['line']}: {for_people(row['error'] or row['status'])}", markup=False)
-        show.say(f"{made} of {written['lines']} made, {missed} not, {show.dollars(written['cost_usd'])}")
-        show.line(folder / "report.html")
+                output.err.print(f"line {row['line']}: {in_command_words(row['error'] or row['status'])}", markup=False)
+        output.say(f"{made} of {written['lines']} made, {missed} not, {output.dollars(written['cost_usd'])}")
+        output.line(folder / "report.html")
     return 1 if written["failed"] else 0
 
 
@@ -67,11 +67,11 @@ def _lines(file: Path) -> list[str]:
 
 async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: float | None, yes: bool) -> None:
     total, unpriced = await batch.price(studio, lines)
-    words = f"{len(lines)} videos for at most {show.dollars(total)}" + (
+    words = f"{len(lines)} videos for at most {output.dollars(total)}" + (
         f", {len(unpriced)} of them without a known price" if unpriced else ""
     )
     if max_cost is not None and (total > Decimal(str(max_cost)) or unpriced):
-        raise OverBudget(f"{words}: more than --max-cost {show.dollars(max_cost)}.")
+        raise OverBudget(f"{words}: more than --max-cost {output.dollars(max_cost)}.")
     if yes or max_cost is not None:
         return
     if not (sys.stdin.isatty() and typer.confirm(f"Make {words}?", err=True)):
@@ -84,15 +84,15 @@ async def _run(
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=show.err, disable=quiet or not show.err.is_terminal) as progress:
+    with Progress(*columns, console=output.err, disable=quiet or not output.err.is_terminal) as progress:
         task = progress.add_task("videos", total=len(lines))
 
         ended = count(1)
 
         def heard(one: batch.Done) -> None:
             progress.advance(task)
-            if not (quiet or show.err.is_terminal):
-                show.err.print(
+            if not (quiet or output.err.is_terminal):
+                output.err.print(
                     f"line {one.line.number} {_row(one)['status']}, {next(ended)} of {len(lines)}", markup=False
                 )
 
@@ -119,7 +119,7 @@ async def _sheets(studio: AsyncStudio, done: Sequence[batch.Done]) -> dict[int, 
         except NotInstalled:
             return {}
         except OxenError as error:
-            show.err.print(f"no contact sheet for line {one.line.number}: {error.message}", markup=False)
+            output.err.print(f"no contact sheet for line {one.line.number}: {error.message}", markup=False)
     return sheets
 
 
@@ -173,7 +173,7 @@ def _page(summary: dict[str, Any], rows: list[dict[str, Any]], sheets: dict[int,
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Batch report</title><style>{STYLE}</style>"
-        f"<h1>{summary['succeeded']} of {summary['lines']} videos{missed}, {show.dollars(summary['cost_usd'])}</h1>\n"
+        f"<h1>{summary['succeeded']} of {summary['lines']} videos{missed}, {output.dollars(summary['cost_usd'])}</h1>\n"
         f"<main>\n{cards}\n</main></html>\n"
     )
 
@@ -183,7 +183,7 @@ def _card(row: dict[str, Any], sheet: bytes | None) -> str:
     if sheet:
         picture = f'<img alt="contact sheet" src="data:image/jpeg;base64,{base64.b64encode(sheet).decode()}">'
     status, model, prompt = (html.escape(row[name] or "") for name in ("status", "model", "prompt"))
-    price = f" {show.dollars(row['cost_usd'])}" if row["cost_usd"] is not None else ""
+    price = f" {output.dollars(row['cost_usd'])}" if row["cost_usd"] is not None else ""
     told = html.escape(row["error"] or row["generation_id"] or "")
     return (
         f"<article>{picture}<h2>{row['line']}. {prompt[:200]}</h2>"

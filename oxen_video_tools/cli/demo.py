@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from ..errors import NotInstalled, OxenError
-from . import show
+from . import output
 from .app import Json, command
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def demo(json: Json = False) -> None:
     with redirect_stdout(sys.stderr) if json else nullcontext():
         told = await _whole_way()
     if json:
-        show.as_json(told)
+        output.as_json(told)
 
 
 async def _whole_way() -> dict[str, Any]:
@@ -57,16 +57,16 @@ async def _whole_way() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="oxen-video-demo-"))
     began = time.monotonic()
     with Sandbox(speed=SPEED) as hub, _environment(_settings(hub.base_url, folder)):
-        show.say(f"[bold]1. A sandbox of Oxen's hub[/] runs at {hub.base_url}")
-        show.say("[bold]2. A LangChain agent[/] plans three shots, then asks for the video")
+        output.say(f"[bold]1. A sandbox of Oxen's hub[/] runs at {hub.base_url}")
+        output.say("[bold]2. A LangChain agent[/] plans three shots, then asks for the video")
         await _agent()
-        show.say("[bold]3. An MCP client[/] starts `python mcp_server.py` and asks for the same")
+        output.say("[bold]3. An MCP client[/] starts `python mcp_server.py` and asks for the same")
         answer = await _client()
-        show.say("[bold]4. The result[/]")
+        output.say("[bold]4. The result[/]")
         told = await _result(hub, answer)
-    show.say("The file stays; the sandbox, and its links with it, ends here.")
-    show.say(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
-    show.line(f"{_program()} {NEXT}")
+    output.say("The file stays; the sandbox, and its links with it, ends here.")
+    output.say(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
+    output.line(f"{_program()} {NEXT}")
     return told
 
 
@@ -142,7 +142,7 @@ async def _agent() -> None:
 
     agent: Any = create_agent(scripted_model(), OxenVideoToolkit().get_tools())
     asked = {"messages": [("user", "A short film of a lighthouse in a storm: three shots.")]}
-    with show.bars() as report:
+    with output.bars() as report:
         async for mode, part in agent.astream(asked, stream_mode=["custom", "updates"]):
             if mode == "custom":
                 report(_progress(part))
@@ -155,24 +155,24 @@ def _tell(step: dict[str, Any]) -> None:
     """What the agent said, called or was answered."""
     for message in step.get("messages", ()):
         for call in getattr(message, "tool_calls", ()):
-            show.say(f"   the agent calls [cyan]{call['name']}[/]")
+            output.say(f"   the agent calls [cyan]{call['name']}[/]")
         if message.type == "tool":
             answer = json_.loads(message.text)
             told = answer.get("price") or answer.get("message") or f"{answer.get('status')}, {_price(answer)}"
-            show.say(f"   {message.name}: {escape(str(told))}")
+            output.say(f"   {message.name}: {escape(str(told))}")
         elif message.text:
-            show.say(f"   {escape(message.text)}")
+            output.say(f"   {escape(message.text)}")
 
 
 def _price(answer: dict[str, Any]) -> str:
     cost = answer.get("cost_usd")
-    return f"{show.dollars(cost)} in the sandbox's invented prices" if cost is not None else "price unknown"
+    return f"{output.dollars(cost)} in the sandbox's invented prices" if cost is not None else "price unknown"
 
 
 def _progress(event: dict[str, Any]) -> Any:
     from dataclasses import fields
 
-    from ..studio.answers import Progress
+    from ..studio.results import Progress
 
     return Progress(**{one.name: event[one.name] for one in fields(Progress) if one.name in event})
 
@@ -189,11 +189,11 @@ async def _client() -> dict[str, Any]:
     server = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
     async with Client(server) as client:
         tools = (await client.list_tools()).tools
-        show.say(f"   it lists {len(tools)} tools: {', '.join(tool.name for tool in tools)}")
-        with show.bars() as report:
+        output.say(f"   it lists {len(tools)} tools: {', '.join(tool.name for tool in tools)}")
+        with output.bars() as report:
             same = _answer(await client.call_tool("generate_video", REQUEST))
-            show.say(f"   the same request again: {same['status']}, reused: {same.get('reused', False)}")
-            show.say("   another version of it, take=2, is made and paid for")
+            output.say(f"   the same request again: {same['status']}, reused: {same.get('reused', False)}")
+            output.say("   another version of it, take=2, is made and paid for")
             another = REQUEST | {"take": 2, "wait_seconds": 45}
             return _answer(await client.call_tool("generate_video", another, progress_callback=_heard(report)))
 
@@ -207,7 +207,7 @@ def _answer(result: Any) -> dict[str, Any]:
 
 def _heard(report: Callable[[Any], None]) -> Any:
     """Progress over MCP is a fraction and a line of words: `ID processing, 12 s`."""
-    from ..studio.answers import Progress
+    from ..studio.results import Progress
 
     began = time.monotonic()
 
@@ -235,12 +235,12 @@ async def _result(hub: Sandbox, answer: dict[str, Any]) -> dict[str, Any]:
         fetched.raise_for_status()
     async with AsyncStudio.open() as studio:
         saved = await studio.save(answer["generation_id"], filename="lighthouse.mp4")
-    show.say(f"The link answers {fetched.status_code} with {len(fetched.content):,} bytes:")
-    show.line(answer["url"])
-    show.show_saved(saved)
+    output.say(f"The link answers {fetched.status_code} with {len(fetched.content):,} bytes:")
+    output.line(answer["url"])
+    output.show_saved(saved)
     books = hub.ledger()
     made = len(books["generations"])
-    show.say(
+    output.say(
         f"The sandbox's books: three requests, {made} generations, ${float(books['charged']):.2f}. Paid once each."
     )
     return {

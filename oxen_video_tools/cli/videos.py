@@ -10,15 +10,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Column, Table
 
 from ..errors import InputUnreadable, OxenError
 from ..request import VideoRequest
 from ..studio import AsyncStudio
-from ..studio.answers import Question, Saved, Video
-from . import show
-from .app import InSandbox, Json, command
-from .exits import STILL_RUNNING
-from .words import asks_for_video
+from ..studio.results import Question, Saved, Video
+from . import output
+from . import output as cli_output
+from .app import STILL_RUNNING, InSandbox, Json, command
+from .request_options import asks_for_video
 
 Wait = Annotated[float | None, typer.Option(min=0, help="Seconds to wait; 0 answers at once with the id.")]
 Out = Annotated[Path | None, typer.Option("--output", "-o", help="Save it to this file.")]
@@ -34,9 +35,9 @@ async def plan(request: VideoRequest, json: Json = False, sandbox: InSandbox = F
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         planned = await studio.plan(request)
     if json:
-        show.as_json(show.plan_as_json(planned))
+        cli_output.as_json(cli_output.plan_as_json(planned))
     else:
-        show.show_plan(planned)
+        cli_output.show_plan(planned)
     return 2 if planned.problems else 0
 
 
@@ -46,7 +47,7 @@ async def preview(request: VideoRequest, open_: Open = False, json: Json = False
     """Draw a free animatic on this machine: shots, lengths, camera moves. Nothing is sent."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         planned = await studio.plan(request, animatic=True)
-    show.show_preview(planned, as_json_too=json)
+    cli_output.show_preview(planned, as_json_too=json)
     if open_:
         typer.launch(str(getattr(planned, "preview", "")))
 
@@ -65,7 +66,7 @@ async def generate(
 ) -> int:
     """Make a video: submit once, wait with a progress bar, print the link."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        with show.bars(quiet=json) as report:
+        with cli_output.bars(quiet=json) as report:
             video = await studio.generate(
                 request,
                 take=take,
@@ -82,15 +83,15 @@ async def generate(
 async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, sandbox: InSandbox = False) -> int:
     """How videos stand, with fresh links."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        with show.bars(quiet=json) as report:
+        with cli_output.bars(quiet=json) as report:
             videos = await studio.get_many(ids, wait_seconds=_patience(studio, wait), on_progress=report)
         if len(videos) == 1:
             return await _finish(studio, videos[0], output, json=json)
     if json:
-        show.as_json(videos)
+        cli_output.as_json(videos)
     else:
         for video in videos:
-            show.show_video(video)
+            cli_output.show_video(video)
     return 0
 
 
@@ -106,11 +107,11 @@ async def list_(
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         videos = await studio.list(status=status, model=model, limit=limit)
     if json:
-        show.as_json(videos)
+        cli_output.as_json(videos)
     elif videos:
-        show.show_videos(videos)
+        cli_output.show_videos(videos)
     else:
-        show.err.print("No videos yet.")
+        cli_output.err.print("No videos yet.")
 
 
 @command()
@@ -119,9 +120,9 @@ async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = Fa
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         video = await studio.cancel(generation_id)
     if json:
-        show.as_json(video)
+        cli_output.as_json(video)
     else:
-        show.show_video(video)
+        cli_output.show_video(video)
 
 
 @command()
@@ -136,7 +137,7 @@ async def inspect(
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         seen = await studio.inspect(video)
     sheet = _sheet(seen.sheet, output, wanted=open_)
-    show.show_inspection(seen, sheet=sheet, as_json_too=json)
+    cli_output.show_inspection(seen, sheet=sheet, as_json_too=json)
     if open_ and sheet:
         typer.launch(str(sheet))
 
@@ -154,12 +155,12 @@ async def save(
     """One or more clips to one verified file."""
     how: dict[str, Any] = {"transition": transition, "music": music, "trim": trim}
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        with show.bars(quiet=json) as report:
+        with cli_output.bars(quiet=json) as report:
             saved = await studio.save(videos, filename=_place(output), **how, on_progress=report)
     if json:
-        show.as_json(saved)
+        cli_output.as_json(saved)
     else:
-        show.show_saved(saved)
+        cli_output.show_saved(saved)
 
 
 def _sheet(jpeg: bytes, output: Path | None, *, wanted: bool) -> Path | None:
@@ -199,7 +200,7 @@ async def _kept(studio: AsyncStudio, video: Video, output: Path, *, quiet: bool)
         return await studio.save(video.generation_id, filename=_place(output))
     except OxenError as error:
         if not quiet:
-            show.show_video(video)
+            cli_output.show_video(video)
         error.generation_id = video.generation_id
         raise
 
@@ -208,19 +209,58 @@ async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, jso
     """Print what there is; save it where asked; let the exit status say how it ended."""
     saved = await _kept(studio, video, output, quiet=json) if output and video.status == "succeeded" else None
     if json:
-        show.as_json(show.plain(video) | ({"file": str(saved.file)} if saved else {}))
+        cli_output.as_json(cli_output.plain(video) | ({"file": str(saved.file)} if saved else {}))
     else:
-        show.show_video(video)
+        cli_output.show_video(video)
         if saved:
-            show.show_saved(saved)
+            cli_output.show_saved(saved)
         elif video.url and studio.settings.sandbox:
-            show.err.print("This sandbox ends with the command, and so does the link. To keep the file:")
-            show.err.print(f"  oxen-video save {video.generation_id} -o video.mp4 --sandbox", soft_wrap=True)
+            cli_output.err.print("This sandbox ends with the command, and so does the link. To keep the file:")
+            cli_output.err.print(f"  oxen-video save {video.generation_id} -o video.mp4 --sandbox", soft_wrap=True)
     if video.is_terminal:
         return 0 if video.status == "succeeded" else 1
     where = " --sandbox" if studio.settings.sandbox else ""
     if video.shots:
-        show.err.print("Not finished. The same oxen-video generate goes on with it, and pays for nothing twice.")
+        cli_output.err.print("Not finished. The same oxen-video generate goes on with it, and pays for nothing twice.")
     else:
-        show.err.print(f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900{where}")
+        cli_output.err.print(
+            f"Still running. Look again: oxen-video get {escape(video.generation_id)} --wait 900{where}"
+        )
     return STILL_RUNNING
+
+
+# models: what can be asked for, and what it costs.
+
+
+@command()
+async def models(
+    query: Annotated[str | None, typer.Argument(help='Words such as "kling" or "cheap".')] = None,
+    need: Annotated[
+        list[str] | None, typer.Option("--need", help="start_image, audio, multi_shot, 10 s, … Repeat it.")
+    ] = None,
+    id: Annotated[str | None, typer.Option("--id", help="One exact id, for all its parameters.")] = None,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Models by words and needs, best first."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        found = await studio.find_models(query, need or (), id)
+    if json:
+        output.as_json(found[0].detail if id else [{"id": model.id, "line": model.line} for model in found])
+    elif id:
+        output.as_json(found[0].detail)
+    elif not found:
+        output.err.print("No model fits. Ask with fewer words or needs: oxen-video models")
+    elif not output.out.is_terminal:
+        for model in found:
+            output.line(f"{model.id}\t{_rest(model.line)}")
+    else:
+        table = Table(Column("id", overflow="fold"), "limits and price")
+        for model in found:
+            table.add_row(model.id, escape(_rest(model.line)))
+        output.out.print(table)
+
+
+def _rest(line: str) -> str:
+    """The line without the id that it begins with."""
+    return line.partition(": ")[2]

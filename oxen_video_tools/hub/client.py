@@ -15,13 +15,11 @@ from urllib.parse import quote, urljoin
 from ..clock import Clock, SystemClock
 from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
 from ..settings import HUB, Settings
-from . import records, values
-from .addresses import Resolve, checked, resolve
-from .exchange import BeforeSend
-from .models import VideoModel, media_models
-from .records import Answer, Completion, Generation, HistoryPage, Listing
-from .transport import LARGEST_INLINE, Transport, default_user_agent
+from . import records
+from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
+from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
 from .uploads import LocalFile, Workbench, account, to_repository
+from .url_guard import Resolve, check_url, resolve
 
 if TYPE_CHECKING:
     import httpx
@@ -271,7 +269,7 @@ class HubClient:
     async def _switch(self, model_id: str, way: str) -> Mapping[str, Any]:
         path = f"{API}/models/{_segment(model_id, ModelNotFound)}/{way}"
         try:
-            return values.mapping(await self.transport.write("POST", path, what=f"{way} model {model_id}"))
+            return records.mapping(await self.transport.write("POST", path, what=f"{way} model {model_id}"))
         except NotFound as missing:
             raise ModelNotFound(f"Model not found: {model_id}", status_code=missing.status_code) from None
 
@@ -334,7 +332,7 @@ class HubClient:
         """`url`, if it may be fetched. Raises InputNotAllowed for what is no http(s) URL or leads into this machine's
         network, unless the hub itself is there.
         """
-        await checked(url, base_url=self.base_url, resolve=self.transport.resolve)
+        await check_url(url, base_url=self.base_url, resolve=self.transport.resolve)
         return url
 
 

@@ -24,15 +24,12 @@ import anyio.to_thread
 import httpx
 
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
+from ..files import ENOUGH, media_kind
 from ..redaction import unsigned
 from . import bodies
-from .addresses import Place, checked, trusted_with_key
-from .exchange import CONNECT
-from .patience import patiently
-from .refusals import retry_after
-from .signatures import ENOUGH, sniffed
-from .transport import Transport
-from .wirelog import discreet
+from .error_mapping import retry_after
+from .transport import CONNECT, Transport, redacted_logging, retry
+from .url_guard import PinnedAddress, check_url, trusted_with_key
 
 OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
@@ -53,7 +50,7 @@ async def download(
         with file:
             until = transport.clock.monotonic() + deadline
             arrival = _Arrival(transport, url, file, path, max_bytes, until, on_bytes)
-            await patiently(
+            await retry(
                 arrival.go_on,
                 again=lambda error: isinstance(error, HubUnavailable) and error.retry,
                 clock=transport.clock,
@@ -103,7 +100,7 @@ class _Arrival:
         left = self.until - self.transport.clock.monotonic()
         if left <= 0:
             raise HubUnavailable("The time for the download ran out.", retry=False)
-        with anyio.move_on_after(left) as limit, discreet(self.transport.api_key):
+        with anyio.move_on_after(left) as limit, redacted_logging(self.transport.api_key):
             try:
                 async with self._answer() as response:
                     await self._take(response)
@@ -136,19 +133,19 @@ class _Arrival:
     def _is_hub(self, url: str) -> bool:
         return bool(self.transport.api_key) and trusted_with_key(url, self.transport.base_url)
 
-    async def _place(self, url: str) -> Place:
-        place = await checked(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
-        is_hub = place.origin == (await checked(self.transport.base_url, base_url=self.transport.base_url)).origin
+    async def _place(self, url: str) -> PinnedAddress:
+        place = await check_url(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
+        is_hub = place.origin == (await check_url(self.transport.base_url, base_url=self.transport.base_url)).origin
         if not place.addresses and not is_hub and not self._proxied(place):
             raise HubUnavailable(f"The name {place.host} has no address.")
         return place
 
-    def _proxied(self, place: Place) -> bool:
+    def _proxied(self, place: PinnedAddress) -> bool:
         """Whether a proxy of the environment connects in our place; then it also looks the name up."""
         proxies = {} if self.transport.on_this_machine else getproxies()
         return bool(proxies.get(place.origin[0]) or proxies.get("all")) and not proxy_bypass(place.host)
 
-    async def _ask(self, place: Place, *, key: bool) -> httpx.Response:
+    async def _ask(self, place: PinnedAddress, *, key: bool) -> httpx.Response:
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
         if key:
             headers |= self.transport.authorization()
@@ -165,7 +162,7 @@ class _Arrival:
                 broken = error
         raise broken or HubUnavailable(f"The name {place.host} has no address.")
 
-    async def _send(self, place: Place, address: str | None, headers: dict[str, str]) -> httpx.Response:
+    async def _send(self, place: PinnedAddress, address: str | None, headers: dict[str, str]) -> httpx.Response:
         """To exactly this address; certificate and Host stay those of the name."""
         url = httpx.URL(place.url)
         extensions: dict[str, object] = {"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()}
@@ -236,7 +233,7 @@ class _Arrival:
             self.file.seek(0)
             start = self.file.read(ENOUGH)
             self.file.seek(0, os.SEEK_END)
-        if sniffed(start) is None:
+        if media_kind(start) is None:
             raise InputUnreadable(
                 f"What lies at {unsigned(self.url)[:200]} is no video, image or sound.",
                 fix="Read the generation again for a fresh link.",

@@ -17,13 +17,10 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from ..errors import HubUnavailable, RateLimited
 from ..redaction import redact
-from . import bodies, values
-from .exchange import CONNECT, error_page
-from .patience import jittered
+from . import bodies, records
+from .error_mapping import Reply, to_error
 from .records import Completion, status
-from .refusals import Reply, refusal
-from .transport import Transport
-from .wirelog import discreet
+from .transport import CONNECT, Transport, error_page, jitter, redacted_logging
 
 COMPLETED = "media_generation_completed"
 SILENCE = 45.0  # seconds: three keep-alives missed
@@ -59,7 +56,7 @@ async def completions(
             on_break()
         if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
             failures = 0
-        pause = jittered(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
+        pause = jitter(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
         failures += 1
         await transport.clock.sleep(max(pause, min(asked, LONGEST)))
 
@@ -73,13 +70,13 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
         | {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"},
         extensions={"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()},
     )
-    with discreet(transport.api_key):
+    with redacted_logging(transport.api_key):
         response = await transport.fresh.send(request, stream=True)
     try:
         if response.status_code != 200:
             content = await error_page(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            raise refusal(
+            raise to_error(
                 Reply(response.status_code, content, headers),
                 "listen to its events",
                 now=transport.clock.time(),
@@ -123,20 +120,20 @@ class _Bounded:
 
 def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | None:
     """The completion that an event tells of; None for keep-alives, other events and what can't be read."""
-    told = values.parsed(event.data)
-    record = values.mapping(None if told is ... else told)
+    told = records.parse_json(event.data)
+    record = records.mapping(None if told is ... else told)
     names = (event.event, record.get("event"), record.get("type"))
-    record = values.mapping(record.get("data")) or values.mapping(record.get("generation")) or record
-    generation_id = values.text(record.get("generation_id"))
+    record = records.mapping(record.get("data")) or records.mapping(record.get("generation")) or record
+    generation_id = records.text(record.get("generation_id"))
     if COMPLETED not in names or generation_id is None:
         return None
     error = record.get("error")
-    words = values.text(values.mapping(error).get("message")) or values.text(error)
+    words = records.text(records.mapping(error).get("message")) or records.text(error)
     return Completion(
         generation_id=generation_id,
         status=status(record.get("status")),
-        url=values.link(record, base_url),
+        url=records.result_link(record, base_url),
         error=redact(words) if words else None,
-        media_type=values.text(record.get("media_type")),
-        model=values.text(values.first(record.get("model"), record.get("model_name"))),
+        media_type=records.text(record.get("media_type")),
+        model=records.text(records.first_given(record.get("model"), record.get("model_name"))),
     )

@@ -6,16 +6,19 @@ knows stay in `raw` and, for a generation, in `parameters`. Links carry signatur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+import json
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any, Literal
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, TypeVar
+from urllib.parse import urljoin
 
 from ..errors import HubUnavailable
 from ..redaction import redact
-from . import values
-from .answers import Answer, ResultImage, ResultVideo
-from .models import Pricing, VideoModel
 
 __all__ = [
     "Answer",
@@ -32,6 +35,328 @@ __all__ = [
     "listing",
     "status",
 ]
+
+
+# JSON of unknown shape → plain values. None of these functions raises: what can't be read is None.
+
+MOST_VALUES = 500_000  # in one JSON text; a list of 8 MiB holds about half as many
+LARGEST = Decimal(10) ** 9  # US dollars: what is more is no price and no bill
+_MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
+
+
+def unreadable(content: bytes | str) -> bool:
+    """Whether `content` is no JSON at all."""
+    return parse_json(content) is Ellipsis
+
+
+def parse_json(content: bytes | str) -> Any:
+    """The JSON value; Ellipsis (which no JSON is) where there is none, or one of more than `MOST_VALUES` values."""
+    if _values_in(content) > MOST_VALUES:
+        return ...
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):  # RecursionError: ten thousand brackets
+        return ...
+
+
+def _values_in(content: bytes | str) -> int:
+    """How many values it can hold at most: millions of empty lists fit into a few megabytes."""
+    if isinstance(content, str):
+        return sum(content.count(mark) for mark in ",[{")
+    return sum(content.count(mark) for mark in (b",", b"[", b"{"))
+
+
+def text(value: Any) -> str | None:
+    """A text that says something, or a number written out."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def first_given(*values: Any) -> Any:
+    """The first that is not None."""
+    return next((value for value in values if value is not None), None)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object, also when it was sent as JSON text; else an empty one."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = parse_json(value)
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of words; a single word is a list of one."""
+    items: Iterable[Any] = value if isinstance(value, list) else (value,)
+    return tuple(item for item in items if isinstance(item, str) and item)
+
+
+def money(value: Any) -> Decimal | None:
+    """US dollars, exactly: `0.07`, `"0.07"` and `"$0.07"` are the same; None for more than anybody pays."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        amount = Decimal(str(value).strip().lstrip("$"))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < LARGEST and amount.adjusted() > -30 else None
+
+
+def moneys(value: Any) -> Mapping[str, Decimal]:
+    """A table of prices; its keys in lower case, for the hub writes `720p` and `720P`."""
+    priced = ((key.lower(), money(price)) for key, price in mapping(value).items())
+    return {key: price for key, price in priced if price is not None}
+
+
+def integer(value: Any) -> int | None:
+    """A whole number."""
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 20:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def unix(value: Any) -> float | None:
+    """Unix seconds out of seconds, milliseconds, either as text, or an ISO 8601 time (UTC where it names no zone)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return _iso(value) if isinstance(value, str) else None
+    if not math.isfinite(seconds) or seconds < 0:
+        return None
+    return seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
+
+
+def _iso(value: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def name_in(value: Any) -> str | None:
+    """A name, or the name inside an object."""
+    inner = mapping(value)
+    return text(first_given(inner.get("id"), inner.get("name"))) if inner else text(value)
+
+
+def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
+    """Where the result lies, wherever the answer says it; a relative link is made whole."""
+    result = record.get("result")
+    clips = mappings(record.get("videos")) or mappings(record.get("images"))
+    found = (
+        record.get("result_url"),
+        record.get("url"),
+        record.get("video_url"),
+        record.get("image_url") if record.get("media_type") == "image" else None,
+        clips[0].get("url") if clips else None,
+        mapping(result).get("url"),
+    )
+    place = next((one.strip() for one in found if isinstance(one, str) and one.strip()), None)
+    if place is None or not base_url:
+        return place
+    try:
+        return urljoin(base_url + "/", place)
+    except ValueError:  # `http://[`
+        return None
+
+
+# A model as the hub lists it: what goes in, what comes out, what it costs.
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """A model's rates in US dollars; keys of tables are in lower case.
+
+    cost_per_image_grid: quality → size → US dollars.  cost_per_credit: for `per_provider_credit`; nothing says
+    how many credits a result takes.
+    """
+
+    method: str | None = None
+    cost_per_second: Decimal | None = None
+    cost_per_second_by_resolution: Mapping[str, Decimal] = field(default_factory=dict)
+    cost_per_second_with_audio: Decimal | None = None
+    cost_per_second_high_res: Decimal | None = None
+    cost_per_image: Decimal | None = None
+    cost_per_image_grid: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    cost_per_credit: Decimal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, raw: Any) -> Pricing | None:
+        """None where the model names no price."""
+        told = mapping(raw)
+        if not told:
+            return None
+        return cls(
+            method=text(told.get("method")),
+            cost_per_second=money(told.get("cost_per_second")),
+            cost_per_second_by_resolution=moneys(told.get("cost_per_second_by_resolution")),
+            cost_per_second_with_audio=money(told.get("cost_per_second_with_audio")),
+            cost_per_second_high_res=money(told.get("cost_per_second_high_res")),
+            cost_per_image=money(told.get("cost_per_image")),
+            cost_per_image_grid=_grid(told.get("cost_per_image_grid")),
+            cost_per_credit=money(told.get("cost_per_credit")),
+            raw=told,
+        )
+
+
+def _grid(told: Any) -> Mapping[str, Mapping[str, Decimal]]:
+    rows = ((quality.lower(), moneys(row)) for quality, row in mapping(told).items())
+    return {quality: row for quality, row in rows if row}
+
+
+@dataclass(frozen=True)
+class VideoModel:
+    """A model as the hub lists it, of videos or of images. inputs, outputs: "text", "image", "video", "audio"."""
+
+    id: str
+    name: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    pricing: Pricing | None = None
+    request_schema: Mapping[str, Any] | None = field(default=None, repr=False)
+    endpoint: str | None = None
+    description: str | None = field(default=None, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def makes_video(self) -> bool:
+        """Whether it can be asked for a video. The endpoint decides where the capabilities are not told."""
+        if self.outputs:
+            return "video" in self.outputs
+        return self._ends("videos/generate")
+
+    @property
+    def makes_image(self) -> bool:
+        """Whether it can be asked for a picture. The endpoint decides where the capabilities are not told."""
+        if self.outputs:
+            return "image" in self.outputs
+        return self._ends("images/generate") or self._ends("images/edit")
+
+    def _ends(self, path: str) -> bool:
+        return (self.endpoint or "").rstrip("/").endswith(path)
+
+    @classmethod
+    def parse(cls, raw: Any) -> VideoModel:
+        """A model of the list, the search or the detail. Raises HubUnavailable where it has no id."""
+        record = mapping(raw)
+        record = mapping(record.get("model")) or record
+        model_id = text(first_given(record.get("id"), record.get("name")))
+        if model_id is None:
+            raise HubUnavailable("The hub answered a model without an id.", retry=False)
+        capabilities = mapping(record.get("capabilities"))
+        return cls(
+            id=model_id,
+            name=text(record.get("display_name")) or text(record.get("name")) or model_id,
+            inputs=tuple(word.lower() for word in texts(capabilities.get("input"))),
+            outputs=tuple(word.lower() for word in texts(capabilities.get("output"))),
+            pricing=Pricing.parse(record.get("pricing")),
+            request_schema=mapping(record.get("request_schema")) or mapping(record.get("json_request_schema")) or None,
+            endpoint=text(record.get("endpoint")),
+            description=text(record.get("description")) or text(record.get("summary")),
+            raw=record,
+        )
+
+
+def media_models(raw: Any) -> list[VideoModel]:
+    """The models of a list that make videos or pictures, in either of its forms; entries without an id are left out.
+
+    Raises HubUnavailable for what is no list.
+    """
+    answer = mapping(raw)
+    listed = next((one for one in (raw, answer.get("data"), answer.get("models")) if isinstance(one, list)), None)
+    if listed is None:
+        raise HubUnavailable("The hub answered no list of models.", retry=False)
+    named = (one for one in mappings(listed) if text(first_given(one.get("id"), one.get("name"))))
+    return [model for model in map(VideoModel.parse, named) if model.makes_video or model.makes_image]
+
+
+# What the blocking routes answer, in every form that has been seen.
+
+
+@dataclass(frozen=True)
+class ResultVideo:
+    """A video of the blocking route: a link, or the bytes themselves."""
+
+    url: str | None = field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ResultImage:
+    """A picture of the blocking routes: a link, or the bytes themselves."""
+
+    url: str | None = field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
+
+
+Result = TypeVar("Result", ResultVideo, ResultImage)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `videos/generate`, `images/generate` and `images/edit` answer. created: Unix seconds."""
+
+    model: str | None
+    created: float | None
+    videos: tuple[ResultVideo, ...]
+    images: tuple[ResultImage, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, raw: Any, *, base_url: str = "") -> Answer:
+        """Every form of the answer; `videos` and `images` are empty where it holds none that can be read."""
+        answer = mapping(raw)
+        pictures = mappings(answer.get("images"))
+        if not pictures and answer.get("image_url") and not answer.get("error"):
+            pictures = [{"url": answer["image_url"]}]
+        clips = mappings(answer.get("videos")) or mappings(answer.get("data"))
+        if not clips and not pictures and not answer.get("error"):  # an error's `url` may lead to an explanation
+            clips = [answer]
+        return cls(
+            model=name_in(first_given(answer.get("model"), answer.get("model_name"))),
+            created=unix(answer.get("created")),
+            videos=_results(ResultVideo, clips, base_url),
+            images=_results(ResultImage, pictures, base_url),
+            raw={key: value for key, value in answer.items() if key not in ("videos", "images", "data", "b64_json")},
+        )
+
+
+def _results(kind: type[Result], told: list[dict[str, Any]], base_url: str) -> tuple[Result, ...]:
+    found = []
+    for one in told:
+        link = result_link(one, base_url)
+        if link is not None and not link.startswith("data:"):
+            found.append(kind(url=link))
+            continue
+        data = decode_video(first_given(one.get("b64_json"), link))
+        if data:
+            found.append(kind(data=data))
+    return tuple(found)
+
+
+def decode_video(inline: Any) -> bytes | None:
+    """Base64, with or without a `data:video/mp4;base64,` prefix and line breaks; None where it is none."""
+    if not isinstance(inline, str):
+        return None
+    if inline.startswith("data:"):
+        inline = inline.partition(",")[2]
+    packed = "".join(inline.split()) if any(mark in inline for mark in "\r\n ") else inline
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
@@ -103,27 +428,27 @@ class Generation:
     @classmethod
     def parse(cls, raw: Any, *, base_url: str = "") -> Generation:
         """A record of the queue, the history or an enqueue answer. Raises HubUnavailable where it has no id."""
-        record = values.mapping(raw)
-        inner = values.mapping(record.get("generation"))
+        record = mapping(raw)
+        inner = mapping(record.get("generation"))
         record = inner or record
-        generation_id = values.text(values.first(record.get("generation_id"), record.get("id")))
+        generation_id = text(first_given(record.get("generation_id"), record.get("id")))
         if generation_id is None:
             raise HubUnavailable("The hub answered a record without a generation_id.", retry=False)
         return cls(
             generation_id=generation_id,
-            model=values.name(values.first(record.get("model_name"), record.get("model"))),
-            prompt=values.text(record.get("prompt")),
-            media_type=values.text(record.get("media_type")),
+            model=name_in(first_given(record.get("model_name"), record.get("model"))),
+            prompt=text(record.get("prompt")),
+            media_type=text(record.get("media_type")),
             status=status(record.get("status")),
-            url=values.link(record, base_url),
+            url=result_link(record, base_url),
             error_message=_complaint(record),
-            enqueued_at=values.unix(
-                values.first(record.get("enqueued_at"), record.get("created_at"), record.get("inserted_at"))
+            enqueued_at=unix(
+                first_given(record.get("enqueued_at"), record.get("created_at"), record.get("inserted_at"))
             ),
-            started_at=values.unix(record.get("started_at")),
-            completed_at=values.unix(record.get("completed_at")),
-            namespace=values.name(values.first(record.get("target_namespace"), record.get("namespace"))),
-            cost=values.money(record.get("cost")),
+            started_at=unix(record.get("started_at")),
+            completed_at=unix(record.get("completed_at")),
+            namespace=name_in(first_given(record.get("target_namespace"), record.get("namespace"))),
+            cost=money(record.get("cost")),
             parameters={key: value for key, value in record.items() if key not in _OWN},
             raw=record,
         )
@@ -133,9 +458,9 @@ class Generation:
         sent = {key: value for key, value in body.items() if key not in _OWN}
         return replace(
             self,
-            model=self.model or values.text(body.get("model")),
-            prompt=self.prompt or values.text(body.get("prompt")),
-            namespace=self.namespace or values.text(body.get("target_namespace")),
+            model=self.model or text(body.get("model")),
+            prompt=self.prompt or text(body.get("prompt")),
+            namespace=self.namespace or text(body.get("target_namespace")),
             parameters=sent | dict(self.parameters),
         )
 
@@ -147,9 +472,9 @@ def status(word: Any) -> Status:
 
 def _complaint(record: Mapping[str, Any]) -> str | None:
     error = record.get("error")
-    inner = values.mapping(error)
+    inner = mapping(error)
     said = (record.get("error_message"), inner.get("detail"), inner.get("message"), inner.get("title"), error)
-    words = next((one for one in map(values.text, said) if one), None)
+    words = next((one for one in map(text, said) if one), None)
     return redact(words) if words else None
 
 
@@ -166,11 +491,11 @@ class HistoryPage:
     @classmethod
     def parse(cls, raw: Any, *, page: int, page_size: int, base_url: str = "") -> HistoryPage:
         """A page of `/generations`. Raises HubUnavailable for what is no list."""
-        answer = values.mapping(raw)
-        paging = values.mapping(answer.get("pagination")) or answer
+        answer = mapping(raw)
+        paging = mapping(answer.get("pagination")) or answer
         found = listing(raw, base_url=base_url)
-        total = values.count(values.first(paging.get("total_entries"), paging.get("total_count"), paging.get("total")))
-        pages = values.count(paging.get("total_pages"))
+        total = integer(first_given(paging.get("total_entries"), paging.get("total_count"), paging.get("total")))
+        pages = integer(paging.get("total_pages"))
         told = paging.get("has_more")
         more = told if isinstance(told, bool) else None
         if more is None and pages is not None:
@@ -179,10 +504,10 @@ class HistoryPage:
             more = page * page_size < total
         return cls(
             generations=tuple(found),
-            total_cost=values.money(answer.get("total_cost")),
-            page=values.first(values.count(paging.get("page")), values.count(paging.get("page_number")), page),
+            total_cost=money(answer.get("total_cost")),
+            page=first_given(integer(paging.get("page")), integer(paging.get("page_number")), page),
             has_more=more,
-            count=values.first(total, values.count(answer.get("count"))),
+            count=first_given(total, integer(answer.get("count"))),
         )
 
 
@@ -199,25 +524,25 @@ class Listing(list[Generation]):
 
 def listing(raw: Any, *, base_url: str = "") -> Listing:
     """The queue's list. Raises HubUnavailable for what is no list: nothing may be concluded from it."""
-    answer = values.mapping(raw)
+    answer = mapping(raw)
     if not any(isinstance(one, list) for one in (raw, answer.get("generations"), answer.get("data"))):
         raise HubUnavailable("The hub answered no list of generations.", retry=False)
     found = Listing(generations(raw, base_url=base_url))
-    found.told = values.count(answer.get("count"))
+    found.told = integer(answer.get("count"))
     return found
 
 
 def generations(raw: Any, *, base_url: str = "") -> tuple[Generation, ...]:
     """The records of any answer that holds some: a list, `generations`, or one record; those without an id are left."""
-    answer = values.mapping(raw)
+    answer = mapping(raw)
     listed = answer.get("generations", answer.get("data"))
     alone = bool(answer.get("generation_id") or answer.get("generation"))  # a bare `id` may be the request's
-    records = values.mappings(raw) or values.mappings(listed) or ([answer] if alone else [])
-    namespace = values.text(answer.get("target_namespace")) if isinstance(listed, list) else None
+    records = mappings(raw) or mappings(listed) or ([answer] if alone else [])
+    namespace = text(answer.get("target_namespace")) if isinstance(listed, list) else None
     found = []
     for record in records:
-        inner = values.mapping(record.get("generation")) or record
-        if values.text(values.first(inner.get("generation_id"), inner.get("id"))) is None:
+        inner = mapping(record.get("generation")) or record
+        if text(first_given(inner.get("generation_id"), inner.get("id"))) is None:
             continue
         one = Generation.parse(record, base_url=base_url)
         found.append(one if one.namespace else replace(one, namespace=namespace))

@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import anyio
 import anyio.to_thread
 import httpx
+import stamina
 
 from ..clock import Clock, SystemClock
 from ..errors import (
@@ -33,12 +37,270 @@ from ..errors import (
 )
 from ..redaction import redact
 from ..settings import HUB, LOOPBACK, Settings
-from .addresses import Resolve, resolve
-from .exchange import BeforeSend, NoAnswerError, Try, exchange
-from .patience import patiently
-from .pools import Pools
-from .refusals import Reply, after_paying, carries_error, http_date, of_model, refusal
-from .wirelog import discreet
+from . import bodies
+from .error_mapping import Reply, after_paying, carries_error, http_date, of_model, to_error
+from .url_guard import Resolve, resolve
+
+# One request, one answer or none: and if none, whether the request may have arrived.
+
+BeforeSend = Callable[[], Awaitable[None]]
+LARGEST_PAGE = 2**18  # bytes of an answer with an error that are read
+CONNECT = 10.0  # seconds for opening a connection
+# httpx raises these before a byte of the request has left.
+_NEVER_OPENED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass
+class Try:
+    """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised.
+
+    traced: httpcore itself says when the first byte leaves; any other transport is taken to send at once.
+    """
+
+    before_send: BeforeSend | None = None
+    traced: bool = True
+    begun: bool = False
+    stopped: BaseException | None = None
+
+    async def trace(self, event: str, details: Mapping[str, Any]) -> None:
+        """httpcore's own account of what it does. A proxy's CONNECT comes before the request and is none of it."""
+        if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
+            await self.begin()
+
+    async def begin(self) -> None:
+        """Called where the next thing that happens is the first byte."""
+        if self.begun:
+            return
+        if self.before_send is not None:
+            try:
+                await self.before_send()
+            except BaseException as error:
+                self.stopped = error
+                raise
+        self.begun = True
+
+
+@dataclass
+class NoAnswerError(Exception):
+    """No whole answer came. begun: whether the request may have arrived."""
+
+    why: str
+    begun: bool
+
+
+async def exchange(
+    client: httpx.AsyncClient, request: httpx.Request, one: Try, *, left: float, largest: int, usual: int
+) -> Reply:
+    """An answer. left: seconds for all of it.  largest, usual: bytes, see `bodies.whole`.
+
+    Raises NoAnswerError, or what `before_send` does.
+    """
+    if left <= 0:
+        raise NoAnswerError("the time for it ran out", begun=False)
+    request.extensions["timeout"] = httpx.Timeout(left, connect=min(CONNECT, left)).as_dict()
+    if one.traced:
+        request.extensions["trace"] = one.trace
+    else:
+        await one.begin()
+    with anyio.move_on_after(left):
+        try:
+            return await _whole(client, request, largest, usual)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
+            if one.stopped is error:
+                raise
+            begun = one.begun and not isinstance(error, _NEVER_OPENED)
+            raise NoAnswerError(f"{type(error).__name__} {error}".strip(), begun) from None
+    raise NoAnswerError(f"none within {left:.0f} s", one.begun)
+
+
+async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int, usual: int) -> Reply:
+    response = await client.send(request, stream=True)
+    try:
+        content = await (
+            bodies.whole(response, largest=largest, usual=usual) if response.is_success else error_page(response)
+        )
+    finally:
+        await response.aclose()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, content, headers)
+
+
+async def error_page(response: httpx.Response) -> bytes:
+    """The beginning of an answer whose status says enough; nothing where it is packed in a way that is not read."""
+    try:
+        return await bodies.whole(response, largest=LARGEST_PAGE, cut=True)
+    except httpx.DecodingError:
+        return b""
+
+
+# Several small connection pools instead of a large one.
+#
+# httpx looks at all connections of a pool twice for each request, and for each idle one at all of them once more:
+# with a hundred connections that takes ten times as long as the request itself.
+
+SMALL = 4  # requests at once through one pool, while there is room in another
+MOST = 16  # pools
+
+
+@dataclass
+class Pool:
+    """A client, and how many requests are under way through it."""
+
+    client: httpx.AsyncClient
+    busy: int = 0
+
+
+class Pools:
+    """Hands out the client with room.
+
+    kept: seconds that a connection may be idle before it is used again; None: no connection is used twice.
+    """
+
+    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float | None) -> None:
+        self._make, self._kept = make, kept
+        self._pools: list[Pool] = []
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.AsyncClient]:
+        """For one request."""
+        pool = self._with_room()
+        pool.busy += 1
+        try:
+            yield pool.client
+        finally:
+            pool.busy -= 1
+
+    def _with_room(self) -> Pool:
+        for pool in self._pools:  # the first first: its connections are the warmest
+            if pool.busy < SMALL:
+                return pool
+        if len(self._pools) >= MOST:
+            return min(self._pools, key=lambda pool: pool.busy)
+        kept = SMALL if self._kept else 0
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=kept, keepalive_expiry=self._kept)
+        self._pools.append(Pool(self._make(limits)))
+        return self._pools[-1]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        while self._pools:
+            await self._pools.pop().client.aclose()
+
+
+# httpx writes every URL, query and all, to its log at INFO, and httpcore every header at DEBUG. Not ours.
+
+_ours: ContextVar[str | None] = ContextVar("oxen_video_tools_request", default=None)
+_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+
+
+class _Redacting(logging.Filter):
+    """Rewrites the records of our own requests; another library's use of httpx keeps its logs as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        secret = _ours.get()
+        if secret is not None:
+            what = record.getMessage().partition(" return_value=")[0]  # there httpcore shows every header
+            record.msg = redact(what, secret or None)
+            record.args = ()
+        return True
+
+
+class _Dropping(logging.Filter):
+    """stamina's "retry_scheduled" at WARNING, for ours: `hub.patience` says more, at DEBUG."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return _ours.get() is None
+
+
+_redacting = _Redacting()
+_dropping = _Dropping()
+_filtered = [(logging.getLogger(name), _redacting) for name in _LOGGERS] + [(logging.getLogger("stamina"), _dropping)]
+
+
+@contextmanager
+def redacted_logging(key: str | None) -> Iterator[None]:
+    """What is logged about requests made inside holds no key and no URL's query."""
+    for logger, ours in _filtered:
+        if ours not in logger.filters:  # somebody may have taken it away
+            logger.addFilter(ours)
+    token = _ours.set(key or "")
+    try:
+        yield
+    finally:
+        _ours.reset(token)
+
+
+# Trying again: stamina decides how often and how long, the injected clock waits, a total deadline ends it.
+
+log = logging.getLogger(__name__)
+
+
+async def retry(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    again: Callable[[OxenError], bool],
+    clock: Clock,
+    until: float,
+    attempts: int | None = 8,
+    shortest: float = 0.25,
+    longest: float = 8.0,
+) -> T:
+    """What `attempt` returns; after an error for which `again` holds it is tried once more.
+
+    until: `clock.monotonic()` after which no new try begins; a wait that would end later is not begun, so a
+    `Retry-After` beyond it raises at once.  shortest, longest: seconds between tries, doubling, with jitter.
+    """
+    pause = curve = 0.0
+    failed: BaseException | None = None
+
+    def decide(error: BaseException) -> bool | float:
+        nonlocal pause
+        if not isinstance(error, OxenError) or not again(error):
+            return False
+        pause = error.retry_after if error.retry_after is not None else jitter(curve)
+        if clock.monotonic() + pause >= until:
+            return False
+        log.debug("%s; again in %.1f s", error.kind, pause)
+        return 0.0  # stamina itself never sleeps
+
+    try:
+        return await attempt()
+    except OxenError as error:
+        if not again(error):
+            raise
+        failed = error  # only now is there anything to decide
+    tries = stamina.retry_context(
+        on=decide, attempts=attempts, timeout=None, wait_initial=shortest, wait_max=longest, wait_jitter=0
+    )
+    with redacted_logging(None):  # stamina warns of each new try without saying of what: `log` says it
+        async for one in tries:
+            if one.num > 1:
+                await clock.sleep(pause)
+            curve = one.next_wait
+            with one:
+                if failed is not None and one.num == 1:
+                    raise failed
+                return await attempt()
+    raise AssertionError("stamina ends by raising the last error")
+
+
+def jitter(seconds: float) -> float:
+    """Half of it to all of it: callers that failed together do not come back together."""
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 — spreads load, guards nothing
+
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
@@ -46,7 +308,6 @@ AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools ta
 LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
-log = logging.getLogger(__name__)
 
 
 def default_user_agent() -> str:
@@ -214,9 +475,9 @@ class Transport:
                 return {}
             if reply.is_success and payload is not ... and not carries_error(payload):
                 return payload
-            raise refusal(reply, what, now=self.clock.time(), secret=self.api_key)
+            raise to_error(reply, what, now=self.clock.time(), secret=self.api_key)
 
-        return await patiently(attempt, again=again, clock=self.clock, until=until)
+        return await retry(attempt, again=again, clock=self.clock, until=until)
 
     @asynccontextmanager
     async def _place(self, until: float) -> AsyncIterator[None]:
@@ -275,13 +536,13 @@ class Transport:
             error = after_paying(reply, what, sent=body, now=self.clock.time(), secret=self.api_key)
             raise of_model(error)
 
-        return await patiently(attempt, again=_never_arrived, clock=self.clock, until=until)
+        return await retry(attempt, again=_never_arrived, clock=self.clock, until=until)
 
     async def _exchange(
         self, client: httpx.AsyncClient, request: httpx.Request, one: Try, until: float, largest: int
     ) -> Reply:
         one.traced = self.inner is None
-        with discreet(self.api_key):
+        with redacted_logging(self.api_key):
             reply = await exchange(
                 client, request, one, left=until - self.clock.monotonic(), largest=largest, usual=LARGEST_ANSWER
             )

@@ -20,8 +20,8 @@ import anyio
 import anyio.to_thread
 
 from ..errors import HubUnavailable, InputUnreadable, InvalidRequest, NotFound
-from . import values
-from .signatures import ENOUGH, Kind, sniffed
+from ..files import ENOUGH, Kind, media_kind
+from . import records
 from .transport import Transport
 
 PLAYGROUND = "playground"
@@ -42,7 +42,7 @@ class LocalFile:
     sha256: str
 
 
-def read(path: Path) -> LocalFile:
+def read_local_file(path: Path) -> LocalFile:
     """Raises InputUnreadable for what is no regular file, too large, or neither image, video nor sound."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
     try:
@@ -57,7 +57,7 @@ def read(path: Path) -> LocalFile:
 
 def local_file(path: str, content: bytes) -> LocalFile:
     """A file whose content was read already. Raises InputUnreadable for what is too large or no media."""
-    what = sniffed(content[:ENOUGH])
+    what = media_kind(content[:ENOUGH])
     if what is None:
         raise InputUnreadable(f"{path} is no image, video or sound.")
     kind, media_type = what
@@ -78,12 +78,12 @@ class Account:
     @classmethod
     def parse(cls, payload: object) -> Account:
         """An answer of `users/me`. Raises HubUnavailable where it names nobody."""
-        answer = values.mapping(payload)
-        user = values.mapping(answer.get("user")) or answer
-        name = values.text(user.get("username"))
+        answer = records.mapping(payload)
+        user = records.mapping(answer.get("user")) or answer
+        name = records.text(user.get("username"))
         if name is None:
             raise HubUnavailable("The hub did not say who you are.", retry=False)
-        return cls(name, values.text(user.get("email")) or f"{name}@users.invalid")
+        return cls(name, records.text(user.get("email")) or f"{name}@users.invalid")
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Workbench:
 
     async def link(self, path: Path | LocalFile, *, directory: str, deadline: float) -> str:
         """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
-        file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read, path)
+        file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
         if self._account is None:
             self._account = await account(self.transport)
         namespace = self._account.username
@@ -152,7 +152,7 @@ async def _send(transport: Transport, namespace: str, file: LocalFile, directory
         files={"file": (f"{file.sha256[:12]}-{file.name}", file.content, file.media_type)},
         data={"directory": directory},
     )
-    asset = values.text(values.mapping(answer).get("asset_path"))
+    asset = records.text(records.mapping(answer).get("asset_path"))
     if asset is None:
         raise HubUnavailable("The hub took the file but did not say where it put it.", retry=False)
     return asset
@@ -165,7 +165,7 @@ async def _presigned(transport: Transport, namespace: str, asset: str) -> str:
         f"/api/repos/{quote(namespace, safe='')}/{PLAYGROUND}/file/presigned_url/main/{there}",
         what="get a link to an uploaded file",
     )
-    link = values.text(values.mapping(answer).get("url"))
+    link = records.text(records.mapping(answer).get("url"))
     if link is None:
         raise HubUnavailable("The hub gave no link to an uploaded file.", retry=False)
     return urljoin(transport.base_url + "/", link)
@@ -181,7 +181,7 @@ async def to_repository(
     namespace, _, name = repo.partition("/")
     if not namespace or not name or "/" in name:
         raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
-    file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read, path)
+    file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
     author = await account(transport)
     await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
     folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))

@@ -19,8 +19,8 @@ from langchain_core.tools import BaseTool as _BaseTool  # noqa: F401
 
 if TYPE_CHECKING:
     from .approval import video_approval
-    from .progress import EVENT
-    from .tools import (
+    from .langgraph import EVENT
+    from .toolkit import (
         CancelVideo,
         FindVideoModels,
         GenerateVideo,
@@ -46,13 +46,13 @@ __all__ = [
     "video_approval",
 ]
 
-_HOME = {"EVENT": "progress", "video_approval": "approval"}
+_HOME = {"EVENT": "langgraph", "video_approval": "approval"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME.get(name, 'tools')}", __name__), name)
+    return getattr(import_module(f".{_HOME.get(name, 'toolkit')}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from ..errors import Declined, NeedsApproval
 
 if TYPE_CHECKING:
-    from ..studio.answers import Question
+    from ..studio.results import Question
     from ..tools.arguments import GenerateArguments
 
 Approval = Literal["interrupt", "middleware"]
 Decision = Literal["approve", "edit", "reject"]
 
 
-def agreed(question: Question | None, approval: Approval) -> bool:
+def ask_approval(question: Question | None, approval: Approval) -> bool:
     """Whether a person has agreed, asking one where that can be done. Raises Declined or NeedsApproval.
 
     "interrupt": asks through LangGraph's interrupt where the graph can be resumed; where nobody can be asked only a

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from langchain_core.tools import BaseTool, ToolException
@@ -14,16 +14,54 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 
 from ..errors import NotFound, OxenError, invalid_arguments
 from ..settings import Settings
-from ..studio.portal import Portal
-from .approval import Approval, agreed
-from .pictures import Keyframes, shown
-from .progress import aemit, emit
-from .receipts import Receipt, akeeping, keeping
-from .source import portal_to, public
+from ..studio.portal import Portal, shared
+from .approval import Approval, ask_approval
+from .langgraph import Keyframes, Receipt, aemit, akeeping, attach_pictures, emit, keeping
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
-    from ..tools import Reply, Tool
+    from ..tools import Reply, ToolSpec
+
+
+# Where a tool's calls go: one studio for all tools with the same settings, on a thread of its own.
+
+SECRET = frozenset({"api_key", "ledger"})  # a ledger's URL may hold a password
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Opens a studio. Equal settings make equal openings, and so share one studio.
+
+    It pickles without its secrets; they are read from the environment again where it is unpickled.
+    """
+
+    settings: Settings
+
+    def __call__(self) -> AbstractAsyncContextManager[AsyncStudio]:
+        from ..studio import AsyncStudio
+
+        return AsyncStudio.open(self.settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = {one.name for one in fields(Settings)} - SECRET
+        return reopen, ({name: getattr(self.settings, name) for name in names},)
+
+
+def reopen(public: Mapping[str, Any]) -> Opening:
+    """An opening with the secrets of this process."""
+    here = Settings.read(base_url=public["base_url"], sandbox=public["sandbox"] or None)
+    return Opening(replace(Settings(**public), **{name: getattr(here, name) for name in SECRET}))
+
+
+def public(settings: Settings) -> Settings:
+    """The same without its secrets."""
+    return replace(settings, api_key=None, ledger=None)
+
+
+def portal_to(settings: Settings) -> Portal[AsyncStudio]:
+    """The process's one way to the studio with these settings."""
+    return shared(Opening(settings))
+
 
 WAIT, LONGEST = 900.0, 3600.0  # seconds
 
@@ -50,7 +88,7 @@ class Row:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, tool: object, kind: type | None = None) -> Tool:
+    def __get__(self, tool: object, kind: type | None = None) -> ToolSpec:
         from ..tools import TABLE
 
         return TABLE[self.name]
@@ -91,7 +129,7 @@ class VideoTool(BaseTool):
     handle_tool_error: Any = True  # else create_agent lets a foreseen failure end the run
     handle_validation_error: Any = explain
 
-    _row: Tool = PrivateAttr()
+    _row: ToolSpec = PrivateAttr()
     _portal: Portal[Any] | None = PrivateAttr(None)
 
     def __init__(self, **options: Any) -> None:
@@ -166,7 +204,7 @@ class VideoTool(BaseTool):
             made = receipt.read() if receipt else None
             agreement = False
             if self._row.asks and made is None:
-                agreement = agreed(studio.call(lambda one, _: self._row.ask(one, request), emit), self.approval)
+                agreement = ask_approval(studio.call(lambda one, _: self._row.ask(one, request), emit), self.approval)
             reply = studio.call(
                 lambda one, report: self._reply(one, request, report, agreement, made), keeping(receipt, emit)
             )
@@ -181,7 +219,9 @@ class VideoTool(BaseTool):
             made = await receipt.aread() if receipt else None
             agreement = False
             if self._row.asks and made is None:
-                agreement = agreed(await studio.acall(lambda one, _: self._row.ask(one, request), aemit), self.approval)
+                agreement = ask_approval(
+                    await studio.acall(lambda one, _: self._row.ask(one, request), aemit), self.approval
+                )
             reply = await studio.acall(
                 lambda one, report: self._reply(one, request, report, agreement, made), akeeping(receipt, aemit)
             )
@@ -232,7 +272,7 @@ class VideoTool(BaseTool):
         return replace(reply, images=seen.images)
 
     def _shown(self, reply: Reply) -> tuple[Any, dict[str, Any]]:
-        return shown(reply, self.keyframes, self.name, _call_id.get())
+        return attach_pictures(reply, self.keyframes, self.name, _call_id.get())
 
     # ---- copies ---------------------------------------------------------------------------------------------------
 

@@ -34,20 +34,20 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
     """What was asked for, ready to run. Everything is loaded here."""
     from ..errors import OxenError
     from ..settings import Settings
-    from .logs import log_to_stderr
-    from .options import Options
+    from .settings import ServerSettings
+    from .telemetry import log_to_stderr
 
     try:
         if asked and asked.config:
-            from .clients import print_block
+            from .client_config import print_block
 
             if asked.http:
-                from .clients import print_http_block
+                from .client_config import print_http_block
 
-                return partial(print_http_block, asked.config, asked.host, asked.port, Options.read().token)
+                return partial(print_http_block, asked.config, asked.host, asked.port, ServerSettings.read().token)
             return partial(print_block, asked.config, sandbox=asked.sandbox)
         settings = Settings.read(sandbox=True if asked and asked.sandbox else None)
-        options = Options.read(log=asked.log if asked else None)
+        options = ServerSettings.read(log=asked.log if asked else None)
     except OxenError as error:
         sys.exit(f"{error.message} {error.fix or ''}".rstrip())
     log_to_stderr(options, "INFO" if asked and asked.http else "WARNING")
@@ -64,7 +64,7 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
 def _parsed(arguments: Sequence[str]) -> Namespace:
     from argparse import ArgumentParser
 
-    from .clients import CLIENTS
+    from .client_config import CLIENTS
 
     parser = ArgumentParser(
         prog="oxen-video-mcp",

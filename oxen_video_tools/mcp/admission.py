@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..settings import Settings
     from .callers import Caller
-    from .options import Network
+    from .settings import Network
 
 PROVEN = 600.0  # seconds that a proof holds
 REFUSED = 60.0  # seconds that a refusal holds

@@ -21,7 +21,7 @@ from .callers import caller_of, reach
 from .service import Service
 
 if TYPE_CHECKING:
-    from ..tools import Tool
+    from ..tools import ToolSpec
 
 QUESTION_LASTS = 600.0  # seconds in which an answer is taken
 
@@ -38,7 +38,7 @@ class NotAsked(Approval):
     approve: bool = True
 
 
-def asking(row: Tool) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
+def asking(row: ToolSpec) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
     """The resolver that asks what this row asks."""
 
     async def ask(request: Any, ctx: Context[Service]) -> Approval | Elicit[Approval]:

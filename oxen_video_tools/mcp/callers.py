@@ -14,13 +14,16 @@ import hmac
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import RateLimited, Unauthenticated, foreseen
+from ..errors import NotInstalled, RateLimited, Unauthenticated, only_oxen_errors
+from ..settings import HUB, Settings
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
+
 
 SCOPE = "oxen_video_tools.caller"  # where `http.py` leaves the caller in a request's ASGI scope
 LONGEST_KEY = 4096  # bytes; nobody's key is longer
@@ -122,13 +125,13 @@ async def _believed(_: Caller) -> None: ...
 
 
 @dataclass
-class _Room:
+class _Entry:
     studio: AsyncStudio
     door: AbstractAsyncContextManager[AsyncStudio]
     guests: int = 0
 
 
-class Studios:
+class CallerStudios:
     """The studio of each caller: opened for the first call that needs it, closed when others need the place.
 
     most: how many may be open at once. Raises RateLimited when all of them are at work.
@@ -139,7 +142,7 @@ class Studios:
         self._open = open_studio
         self._most = most
         self.prove: Callable[[Caller], Awaitable[None]] = _believed
-        self._rooms: OrderedDict[Caller, _Room] = OrderedDict()
+        self._rooms: OrderedDict[Caller, _Entry] = OrderedDict()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
@@ -153,14 +156,14 @@ class Studios:
         finally:
             room.guests -= 1
 
-    async def _room(self, caller: Caller) -> _Room:
+    async def _room(self, caller: Caller) -> _Entry:
         if caller not in self._rooms:
             async with self._opening:
                 if caller not in self._rooms:
                     await self._make_place()
                     door = self._open(caller)
-                    with foreseen():
-                        self._rooms[caller] = _Room(await door.__aenter__(), door)
+                    with only_oxen_errors():
+                        self._rooms[caller] = _Entry(await door.__aenter__(), door)
         self._rooms.move_to_end(caller)
         return self._rooms[caller]
 
@@ -179,3 +182,62 @@ class Studios:
         while self._rooms:
             _, room = self._rooms.popitem()
             await room.door.__aexit__(None, None, None)
+
+
+# How a caller's studio is opened: on the process's own key, or on the caller's, with nothing shared but the
+# ledger's place. In the sandbox all callers share one hub on this machine.
+
+OpenOwn = Callable[[], AbstractAsyncContextManager["AsyncStudio"]]
+
+
+class StudioFactory:
+    """own: opens the studio of whoever runs the process; by default one with `settings`."""
+
+    def __init__(self, settings: Settings, own: OpenOwn | None = None) -> None:
+        self._settings = settings
+        self._own = own
+        self._sandbox: Any = None
+        self._opening = asyncio.Lock()
+
+    def __call__(self, caller: Caller) -> AbstractAsyncContextManager[AsyncStudio]:
+        """The caller's studio."""
+        return self._own() if self._own and caller.key is None else self._studio(caller)
+
+    @asynccontextmanager
+    async def _studio(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
+        from ..studio import AsyncStudio
+
+        settings = await self.with_a_hub()
+        if caller.key is not None:
+            settings = replace(settings, api_key=caller.key)
+        if not caller.local:
+            settings = as_seen_from_afar(settings, caller)
+        async with AsyncStudio(settings) as studio:
+            yield studio
+
+    async def with_a_hub(self) -> Settings:
+        """The settings, with the address of the sandbox where one is wanted; it is started on first use."""
+        if not (self._settings.sandbox and self._settings.base_url == HUB):
+            return self._settings
+        async with self._opening:
+            if self._sandbox is None:
+                self._sandbox = await asyncio.to_thread(_start_sandbox)
+        return replace(self._settings, base_url=self._sandbox.base_url, api_key=self._settings.api_key or "sandbox")
+
+    async def close(self) -> None:
+        """Stop the sandbox, if one was started."""
+        sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            await asyncio.to_thread(sandbox.__exit__, None, None, None)
+
+
+def _start_sandbox() -> Any:
+    try:
+        return import_module("oxen_video_tools.sandbox").Sandbox().__enter__()
+    except ImportError as error:
+        raise NotInstalled("The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'") from error
+
+
+def as_seen_from_afar(settings: Settings, caller: Caller) -> Settings:
+    """The settings for a caller over the network: no file of this machine, a folder of its own."""
+    return replace(settings, input_roots=(), output_dir=settings.videos_folder / "callers" / caller.name)

@@ -10,7 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .admission import address_of, from_proxy
-from .options import Network
+from .settings import Network
 
 HEADERS = 15.0  # seconds for a request's line and headers, from the first moment that one may come
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RateLimited
-from .doors import as_seen_from_afar
+from .callers import as_seen_from_afar
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..settings import Settings
     from .callers import Caller
-    from .options import Options
+    from .settings import ServerSettings
 
 FRESH = 3600.0  # seconds in which a file is never removed: somebody may be writing or fetching it
 ROUND = 3600.0  # seconds between two rounds through all folders
@@ -28,7 +28,7 @@ class Folders:
     The oldest files go first. Whoever runs the process is not limited.
     """
 
-    def __init__(self, settings: Settings, options: Options, clock: Clock) -> None:
+    def __init__(self, settings: Settings, options: ServerSettings, clock: Clock) -> None:
         self._settings = settings
         self._quota, self._keep = options.quota, options.keep
         self._clock = clock

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from mcp.server.streamable_http import EventStore
@@ -21,17 +24,50 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..settings import Settings
-from .clients import print_how_to_connect
+from .auth import AuthMiddleware
+from .client_config import print_how_to_connect
 from .connections import bounded_protocol
-from .ending import closing_on_signals
-from .gate import Gate
 from .local_token import kept_token
-from .logs import announce
-from .options import LOOPBACK_HOSTS, Options
 from .pages import Start, WithToken
-from .playing import Playing
 from .server import build_server, serving
 from .service import Service
+from .settings import LOOPBACK_HOSTS, ServerSettings
+from .share_links import Playing
+from .telemetry import announce
+
+if TYPE_CHECKING:
+    from .service import Service
+
+
+# An end without losses: when the process is told to stop, waits answer at once with their id, then the server
+# closes.
+#
+# The web server's own handling of the signals goes on as it was; ours only hears them first.
+
+
+@contextmanager
+def closing_on_signals(service: Service) -> Iterator[None]:
+    """Sets `service.closing` on SIGTERM and SIGINT, and when the block ends. In the main thread only."""
+    before: dict[int, Any] = {}
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(service.closing.set)
+        if callable(before[number]):
+            before[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            before[stop] = signal.getsignal(stop)
+            signal.signal(stop, heard)
+    try:
+        yield
+    finally:
+        service.closing.set()
+        for stopped, handler in before.items():
+            if signal.getsignal(stopped) is heard:
+                signal.signal(stopped, handler)
+
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
 MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
@@ -40,7 +76,7 @@ IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgott
 
 def http_app(
     settings: Settings | None = None,
-    options: Options | None = None,
+    options: ServerSettings | None = None,
     *,
     graft: Callable[[MCPServer[Service]], None] | None = None,
     event_store: EventStore | None = None,
@@ -71,7 +107,7 @@ def http_app(
     manager = mcp.session_manager
     allowed = guarded(options)
     # the SDK keeps a session's owner to itself; tests hold that it is still there
-    gate = Gate(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
+    gate = AuthMiddleware(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -103,7 +139,7 @@ def http_app(
     )
 
 
-def guarded(options: Options) -> TransportSecuritySettings:
+def guarded(options: ServerSettings) -> TransportSecuritySettings:
     """Which names this server answers to and which pages may call it. Always said: the SDK's default depends."""
     names = [*LOOPBACK_HOSTS, *options.hosts]
     if options.public_url:
@@ -116,7 +152,7 @@ def guarded(options: Options) -> TransportSecuritySettings:
     )
 
 
-def _cross_origin(options: Options) -> Middleware:
+def _cross_origin(options: ServerSettings) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=list(options.origins),
@@ -126,7 +162,7 @@ def _cross_origin(options: Options) -> Middleware:
     )
 
 
-def serve(settings: Settings, options: Options, *, host: str, port: int) -> None:
+def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) -> None:
     """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which.
 
     Bound to loopback the server has a token of its own, kept in a file; anywhere else only where one is set.

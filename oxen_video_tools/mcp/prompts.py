@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS
+from mcp.types import (
+    INVALID_PARAMS,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
 from pydantic import Field
 
-from ..errors import OxenError, foreseen
+from ..errors import OxenError, only_oxen_errors
 from ..request import Shot, VideoRequest
 from .service import Service
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
-    from ..catalog.known import Known
+    from ..catalog.model_info import ModelInfo
     from ..studio import AsyncStudio
+
 
 ModelId = Annotated[str, Field(description="Model id; chosen for several shots if left out.")]
 Seconds = Annotated[str, Field(description="Length of the whole video in seconds.")]
@@ -111,32 +120,32 @@ def add_prompts(server: MCPServer[Service], service: Service) -> None:
         )  # fmt: skip
 
 
-async def chosen(service: Service, ctx: Context[Any], model: str, image: str = "") -> tuple[Known, str]:
+async def chosen(service: Service, ctx: Context[Any], model: str, image: str = "") -> tuple[ModelInfo, str]:
     """The model that was named, or the one that the studio takes for several shots; and why."""
     try:
-        with foreseen():
+        with only_oxen_errors():
             async with service.studio(ctx.request_context.request) as studio:
                 return await _chosen(studio, model.strip(), image)
     except OxenError as error:
         raise MCPError(code=INVALID_PARAMS, message=f"{error.message} {error.fix or ''}".strip()) from error
 
 
-async def _chosen(studio: AsyncStudio, model: str, image: str) -> tuple[Known, str]:
+async def _chosen(studio: AsyncStudio, model: str, image: str) -> tuple[ModelInfo, str]:
     why = "asked for"
     if not model:
         shots = [Shot(prompt="Wide shot", duration=5), Shot(prompt="Close-up", duration=5)]
         plan = await studio.plan(VideoRequest(multi_prompt=shots, input_image=[image] if image else []))
         model, why = plan.model, plan.reason
-    known: Known = (await studio.find_models(model=model))[0]
+    known: ModelInfo = (await studio.find_models(model=model))[0]
     return known, why
 
 
-def limits(known: Known, aspect_ratio: str = "") -> str:
+def limits(known: ModelInfo, aspect_ratio: str = "") -> str:
     """What the model allows, in sentences that a director can keep to."""
     return "\n".join(f"- {line}" for line in (*_shots(known), *_shape(known, aspect_ratio), *_sound(known)))
 
 
-def _shots(known: Known) -> list[str]:
+def _shots(known: ModelInfo) -> list[str]:
     several, length = known.multi_shot, known.length
     if several is not None:
         together = f", together {several.least:g} to {several.most:g} s" if several.most else ""
@@ -153,11 +162,11 @@ def _shots(known: Known) -> list[str]:
     return [film, f"A shot may last {least or 1:g} to {most_seconds:g} s."] if most_seconds else [film]
 
 
-def _shape(known: Known, aspect_ratio: str) -> list[str]:
+def _shape(known: ModelInfo, aspect_ratio: str) -> list[str]:
     ratios = known.frame.ratios
     if not ratios:
         return []
-    from ..catalog.shapes import same_ratio
+    from ..catalog.dimensions import same_ratio
 
     lines = [f"Aspect ratios: {', '.join(ratios)}."]
     if aspect_ratio and same_ratio(aspect_ratio, ratios) is None:
@@ -165,8 +174,77 @@ def _shape(known: Known, aspect_ratio: str) -> list[str]:
     return lines
 
 
-def _sound(known: Known) -> list[str]:
+def _sound(known: ModelInfo) -> list[str]:
     return {
         "always": ["It always makes sound: say in each shot what is heard."],
         "on request": ["It makes sound when generate_audio=true: then say in each shot what is heard."],
     }.get(known.sound or "", ["It makes no sound."])
+
+
+# What an assistant offers while a person types: model ids, values that a model allows, ids of their videos.
+
+MOST = 100  # values that the protocol allows in one answer
+RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
+LENGTHS = ("5", "8", "10", "15", "30")
+
+
+def add_completions(server: MCPServer[Service], service: Service) -> None:
+    """Enter them into the server."""
+
+    @server.completion()  # type: ignore[no-untyped-call,untyped-decorator]  # the SDK left its types out
+    async def complete(
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        model = ((context.arguments if context else None) or {}).get("model", "")
+        try:
+            async with service.studio_now() as studio:
+                return matching(argument.value, await values(studio, ref, argument.name, model))
+        except OxenError:
+            return None  # a suggestion less: what is wrong shows when the prompt is taken
+
+
+async def values(studio: AsyncStudio, ref: Any, name: str, model: str) -> Sequence[str]:
+    """Everything that may stand for this argument."""
+    if isinstance(ref, ResourceTemplateReference):
+        if "models/" in ref.uri:
+            return await _models(studio)
+        return await _videos(studio) if "generations/" in ref.uri else ()
+    if name == "model":
+        return await _models(studio)
+    if name == "generation_id":
+        return await _videos(studio)
+    if name == "aspect_ratio":
+        return await _ratios(studio, model) or RATIOS
+    if name == "seconds":
+        return await _lengths(studio, model) or LENGTHS
+    return ()
+
+
+async def _models(studio: AsyncStudio) -> Sequence[str]:
+    return [known.id for known in await studio.find_models()]
+
+
+async def _videos(studio: AsyncStudio) -> Sequence[str]:
+    return [video.generation_id for video in await studio.list(limit=MOST)]
+
+
+async def _ratios(studio: AsyncStudio, model: str) -> Sequence[str]:
+    return (await studio.find_models(model=model))[0].frame.ratios if model else ()
+
+
+async def _lengths(studio: AsyncStudio, model: str) -> Sequence[str]:
+    if not model:
+        return ()
+    length = (await studio.find_models(model=model))[0].length
+    return [f"{seconds:g}" for seconds in length.choices] if length else ()
+
+
+def matching(typed: str, among: Iterable[str]) -> Completion:
+    """Those that begin with what was typed, then those that hold it."""
+    wanted, all_values = typed.casefold(), list(among)
+    begin = [value for value in all_values if value.casefold().startswith(wanted)]
+    hold = [value for value in all_values if wanted in value.casefold() and value not in begin]
+    found = begin + hold
+    return Completion(values=found[:MOST], total=len(found), has_more=len(found) > MOST)

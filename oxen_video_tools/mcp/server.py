@@ -13,18 +13,14 @@ from ..clock import Clock, SystemClock
 from ..settings import Settings
 from ..tools import TABLE, hidden
 from .approval import sealed_questions
-from .callers import Studios
-from .completions import add_completions
-from .doors import Doors, OpenOwn
-from .options import Options
-from .player import player
-from .prompts import add_prompts
-from .resources import add_resources
-from .rows import project
+from .callers import CallerStudios, OpenOwn, StudioFactory
+from .prompts import add_completions, add_prompts
+from .resources import Updates, add_resources, player
 from .service import Service, remember_who_asks
+from .settings import ServerSettings
 from .tasks import Generations, Tasks
 from .telemetry import observe
-from .updates import Updates
+from .tools import project_tools
 
 NAME = "oxen-video"
 INSTRUCTIONS = (
@@ -40,7 +36,7 @@ def build_server(
     open_studio: OpenOwn | None = None,
     *,
     settings: Settings | None = None,
-    options: Options | None = None,
+    options: ServerSettings | None = None,
     clock: Clock | None = None,
     service: Service | None = None,
     tasks: Tasks | None = None,
@@ -71,7 +67,7 @@ def build_server(
         version=_version(),
         website_url="https://www.oxen.ai",
         instructions=INSTRUCTIONS,
-        tools=[project(row.without(hidden(service.settings))) for row in TABLE.values()],
+        tools=[project_tools(row.without(hidden(service.settings))) for row in TABLE.values()],
         extensions=[
             player(service.options, service.settings),
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
@@ -94,13 +90,13 @@ def serving(
     open_studio: OpenOwn | None = None,
     *,
     settings: Settings | None = None,
-    options: Options | None = None,
+    options: ServerSettings | None = None,
     clock: Clock | None = None,
 ) -> Service:
     """What the server holds while it runs."""
     settings = settings or Settings.read()
-    doors = Doors(settings, open_studio)
-    return Service(settings, options or Options.read(), Studios(doors), doors, clock or SystemClock())
+    doors = StudioFactory(settings, open_studio)
+    return Service(settings, options or ServerSettings.read(), CallerStudios(doors), doors, clock or SystemClock())
 
 
 def _version() -> str:

@@ -15,14 +15,13 @@ from ..clock import Clock, SystemClock
 from ..errors import Unauthenticated
 from ..settings import Settings
 from .admission import Proofs, asking_the_hub
-from .callers import Caller, Studios, caller_of
-from .doors import Doors
+from .callers import Caller, CallerStudios, StudioFactory, caller_of
 from .folders import Folders
-from .options import Options
+from .settings import ServerSettings
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
-    from .links import Links
+    from .share_links import ShareLinks
 
 Request = ServerRequestContext[Any, Any]
 
@@ -36,12 +35,12 @@ class Service:
     """
 
     settings: Settings
-    options: Options
-    studios: Studios
-    doors: Doors
+    options: ServerSettings
+    studios: CallerStudios
+    doors: StudioFactory
     clock: Clock = field(default_factory=SystemClock)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    links: Links | None = None
+    links: ShareLinks | None = None
     proofs: Proofs = field(init=False)
     folders: Folders = field(init=False)
 
@@ -50,9 +49,9 @@ class Service:
         self.folders = Folders(self.settings, self.options, self.clock)
         self.studios.prove = self.proofs.check
         if self.options.public_url:
-            from .links import Links
+            from .share_links import ShareLinks
 
-            self.links = Links(self)
+            self.links = ShareLinks(self)
 
     def studio(self, request: Any) -> AbstractAsyncContextManager[AsyncStudio]:
         """The studio of whoever sent this request (None on stdio). Raises Unauthenticated for one without a key."""

@@ -20,13 +20,12 @@ from pydantic import Field
 
 from ..errors import NotFound, OxenError
 from ..tools import Reply
-from ..tools.words import answered
-from .rows import as_task
+from ..tools.answers import to_answer
 from .service import Request, Service
-from .showing import failed, shown
+from .tools import as_task, to_call_result, to_failed_result
 
 if TYPE_CHECKING:
-    from ..studio.answers import Video
+    from ..studio.results import Video
 
 TASKS = "io.modelcontextprotocol/tasks"
 MODERN = frozenset({"2026-07-28"})
@@ -172,9 +171,9 @@ async def task_fields(video: Video, service: Service, request: Any) -> dict[str,
     if video.status == "cancelled":
         return {**fields, "status": "cancelled"}
     try:
-        result = await shown(service, request, Reply(answered(video)))
+        result = await to_call_result(service, request, Reply(to_answer(video)))
     except OxenError as error:
-        result = failed(error)
+        result = to_failed_result(error)
     return {**fields, "status": "completed", "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}
 
 

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+
+from ..files import content_type_of
 from . import mp4
-from .extra import media_extra
-from .limits import LIMITS, Limits
-from .probe import Probe, probe
-from .sheet import MOST_FRAMES, cell_size, sheet_of
-from .sniff import content_type_of
+from .contact_sheet import MOST_FRAMES, cell_size, sheet_of
+from .decode import plane_of
+from .probe import LIMITS, Limits, Probe, probe, require_media_extra
 
 if TYPE_CHECKING:
-    from .watching import Watching
+    pass
+
 
 MOST_WATCHED = 7200  # frames; of a longer video only the key frames are looked at
 
@@ -48,7 +52,7 @@ class Inspection:
 
 @dataclass
 class _Seen:
-    watching: Watching
+    watching: StretchDetector
     pictures: list[tuple[float, Any]]
     damaged: int
     missing: float
@@ -63,14 +67,14 @@ def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMI
     A damaged or cut file is told as such, as long as one picture decodes. Raises InputUnreadable, NotInstalled.
     """
     path = Path(path)
-    with media_extra():
-        from .container import unreadable
+    with require_media_extra():
+        from .probe import unreadable_error
     facts = probe(path, limits=limits)
     if not facts.width or not facts.height:
-        raise unreadable(path, "it holds no video")
+        raise unreadable_error(path, "it holds no video")
     seen = _watched(path, facts, limits)
     if not seen.pictures:
-        raise unreadable(path, "it holds no picture that can be decoded")
+        raise unreadable_error(path, "it holds no picture that can be decoded")
     return _told(facts, seen, _structure(path), _loudness(path, limits) if facts.has_audio else None, max_bytes)
 
 
@@ -94,18 +98,17 @@ def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float |
 
 
 def _watched(path: Path, facts: Probe, limits: Limits) -> _Seen:
-    from .container import opened, video_of
-    from .pictures import Decoding, missing_seconds
-    from .watching import Watching
+    from .decode import Decoder, missing_seconds
+    from .probe import open_container, video_of
 
     step = 1 / facts.fps if facts.fps else 0.04
     only_keys = facts.duration / step > MOST_WATCHED
-    samples, watching = _Samples(facts), Watching()
-    with opened(path, limits) as container:
+    samples, watching = _Samples(facts), StretchDetector()
+    with open_container(path, limits) as container:
         stream = video_of(container, limits)
         if only_keys:
             stream.codec_context.skip_frame = "NONKEY"
-        decoding = Decoding(container, stream, limits)
+        decoding = Decoder(container, stream, limits)
         start, at, last, bounded = float((stream.start_time or 0) * stream.time_base), -step, None, False
         for last in decoding:
             at = float(last.pts * last.time_base) - start if last.pts is not None else at + step
@@ -141,7 +144,7 @@ class _Samples:
             self._take(frame, at)
 
     def _take(self, frame: Any, at: float) -> None:
-        from .pictures import rgb
+        from .decode import rgb
 
         self.taken.append((at, rgb(frame, *self.cell, turn=self.turn)))
 
@@ -154,11 +157,11 @@ def _structure(path: Path) -> mp4.Structure:
 
 
 def _loudness(path: Path, limits: Limits) -> float | None:
-    from .container import audio_of, opened
-    from .loudness import loudness
-    from .sound import decoded_sound
+    from .clips import loudness
+    from .decode import decoded_sound
+    from .probe import audio_of, open_container
 
-    with opened(path, limits) as container:
+    with open_container(path, limits) as container:
         stream = audio_of(container)
         return None if stream is None else loudness(decoded_sound(container, stream, limits.seconds))
 
@@ -188,3 +191,84 @@ def _total(stretches: list[Stretch]) -> float:
 
 def _rounded(stretches: list[Stretch]) -> tuple[Stretch, ...]:
     return tuple((round(start, 2), round(end, 2)) for start, end in stretches)
+
+
+# What happens in a video, told from tiny pictures of its frames: cuts, black stretches, stretches that stand
+# still.
+
+CELLS = (64, 36)  # the tiny picture
+CUT = 8.0  # % of full luma that the mean of all cells must jump by
+CUTS_APART = 0.25  # seconds: a flash is no cut
+BLACK_LUMA, BLACK_CELLS = 32, 0.98  # TV range: black is 16
+BLACK_SECONDS = 0.1
+STILL_CELL, STILL_MEAN = 6, 0.25  # levels that one cell, and all on average, may differ by: no encoder is quite still
+STILL_SECONDS = 1.0
+Tiny = npt.NDArray[np.int16]
+
+
+@dataclass
+class StretchDetector:
+    """Shown every frame in order, remembers what happened. Times are seconds from the beginning."""
+
+    cuts: list[float] = field(default_factory=list)
+    black: list[Stretch] = field(default_factory=list)
+    frozen: list[Stretch] = field(default_factory=list)
+    _before: Tiny | None = None
+    _jump: float = 0.0
+    _black_since: float | None = None
+    _still_since: float | None = None
+    _still: Tiny | None = None
+    _scaler: VideoReformatter = field(default_factory=VideoReformatter)
+
+    def see(self, frame: Any, at: float) -> None:
+        tiny = self._tiny(frame)
+        self._look_for_cut(tiny, at)
+        self._look_for_black(tiny, at)
+        self._look_for_stillness(tiny, at)
+        self._before = tiny
+
+    def end(self, at: float) -> None:
+        """at: the end of the last frame."""
+        self._close_black(at)
+        self._close_stillness(at)
+
+    def _tiny(self, frame: Any) -> Tiny:
+        small = self._scaler.reformat(frame, *CELLS, format="gray", interpolation="AREA")
+        return plane_of(small.planes[0]).astype(np.int16)
+
+    def _look_for_cut(self, tiny: Tiny, at: float) -> None:
+        """A jump against the frame before that is also a jump in how much changes: fast motion is none (as scdet)."""
+        if self._before is None:
+            return
+        jump = float(np.abs(tiny - self._before).mean()) / 2.55
+        if min(jump, abs(jump - self._jump)) > CUT and (not self.cuts or at - self.cuts[-1] >= CUTS_APART):
+            self.cuts.append(at)
+        self._jump = jump
+
+    def _look_for_black(self, tiny: Tiny, at: float) -> None:
+        if (tiny < BLACK_LUMA).mean() >= BLACK_CELLS:
+            self._black_since = at if self._black_since is None else self._black_since
+        else:
+            self._close_black(at)
+
+    def _close_black(self, at: float) -> None:
+        if self._black_since is not None and at - self._black_since >= BLACK_SECONDS:
+            self.black.append((self._black_since, at))
+        self._black_since = None
+
+    def _look_for_stillness(self, tiny: Tiny, at: float) -> None:
+        """Against the first frame of the stretch: a slow drift is no stillness. Black is told as black."""
+        if self._black_since is not None:
+            self._close_stillness(at)
+            return
+        if self._still is not None:
+            change = np.abs(tiny - self._still)
+            if change.max() <= STILL_CELL and change.mean() <= STILL_MEAN:
+                return
+        self._close_stillness(at)
+        self._still, self._still_since = tiny, at
+
+    def _close_stillness(self, at: float) -> None:
+        if self._still_since is not None and at - self._still_since >= STILL_SECONDS:
+            self.frozen.append((self._still_since, at))
+        self._still = self._still_since = None

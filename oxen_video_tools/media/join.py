@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
-from .extra import media_extra
-from .limits import LIMITS, Limits
-from .output import mp4_output, written
+from .clips import mp4_output, write_output
+from .probe import LIMITS, Limits, require_media_extra
 
 if TYPE_CHECKING:
-    from .blend import Format
-    from .matching import Clip
-    from .music import Bed
+    from .clips import ClipInfo, MusicBed
+    from .transcode import Format
+
 
 MOST_CLIPS = 200
 FADES = frozenset({"crossfade", "cross-fade", "fade", "dissolve"})
@@ -59,14 +58,14 @@ def join(
     fade = _fading(transition, transition_seconds)
     if not 1 <= len(paths) <= MOST_CLIPS:
         raise InvalidRequest(f"1 to {MOST_CLIPS} clips can be joined, not {len(paths)}.")
-    with media_extra():
-        from .matching import clip_of
+    with require_media_extra():
+        from .clips import clip_of
     clips = [clip_of(Path(path), limits) for path in paths]
     seconds = sum(clip.seconds for clip in clips)
     if seconds > limits.seconds:
         raise InvalidRequest(f"The film would be {seconds:.0f} s long; {limits.seconds:.0f} s is the limit.")
     joining = _Joining(clips, seconds, Path(music) if music else None, on_progress or _untold, limits)
-    with written(Path(out)) as unfinished:
+    with write_output(Path(out)) as unfinished:
         return Joined(Path(out), *joining.write(unfinished, fade))
 
 
@@ -88,7 +87,7 @@ def _fading(transition: str | None, seconds: float) -> float:
 
 class _Joining:
     def __init__(
-        self, clips: list[Clip], seconds: float, music: Path | None, on_progress: OnProgress, limits: Limits
+        self, clips: list[ClipInfo], seconds: float, music: Path | None, on_progress: OnProgress, limits: Limits
     ) -> None:
         self.clips, self.seconds, self.music, self.limits = clips, seconds, music, limits
         self.on_progress = on_progress
@@ -96,7 +95,7 @@ class _Joining:
 
     def write(self, path: Path, fade: float) -> tuple[float, bool, bool, str | None]:
         """Its seconds, what was copied, and why not everything."""
-        from .matching import sound_copies, why_not_copied
+        from .clips import sound_copies, why_not_copied
 
         why = "cross-fades were asked for" if fade and len(self.clips) > 1 else why_not_copied(self.clips)
         if why:
@@ -108,10 +107,10 @@ class _Joining:
         return seconds, True, False, "music was added" if self.music else "the sound does not fit its pictures"
 
     def _spliced(self, path: Path, copy_sound: bool) -> float:
-        from .splice import Splice
+        from .remux import Remuxer
 
         with mp4_output(path) as out:
-            splice = Splice(out, copy_sound, self.with_sound, self._bed(self.seconds))
+            splice = Remuxer(out, copy_sound, self.with_sound, self._bed(self.seconds))
             for clip, told in self._told():
                 splice.add(clip, told, self.limits)
             splice.close()
@@ -119,12 +118,12 @@ class _Joining:
         return splice.seconds
 
     def _blended(self, path: Path, fade: float) -> float:
-        from .blend import Blend
+        from .transcode import Transcoder
 
         how = self._format(fade)
         length = self.seconds - float(how.fade / how.rate) * (len(self.clips) - 1)
         with mp4_output(path) as out:
-            blend = Blend(out, how, self.with_sound, self._bed(length))
+            blend = Transcoder(out, how, self.with_sound, self._bed(length))
             try:
                 for clip, told in self._told():
                     blend.add(clip, told, self.limits)
@@ -134,7 +133,7 @@ class _Joining:
         self.on_progress(1.0)
         return blend.seconds
 
-    def _told(self) -> Iterator[tuple[Clip, OnProgress]]:
+    def _told(self) -> Iterator[tuple[ClipInfo, OnProgress]]:
         """Each clip, with a hearer of its own seconds that tells the film's share."""
         done = 0.0
         for clip in self.clips:
@@ -145,16 +144,16 @@ class _Joining:
             yield clip, told
             done += clip.seconds
 
-    def _bed(self, seconds: float) -> Bed | None:
-        from .music import Bed
+    def _bed(self, seconds: float) -> MusicBed | None:
+        from .clips import MusicBed
 
         if self.music is None:
             return None
-        return Bed(self.music, seconds, not any(clip.has_sound for clip in self.clips), self.limits)
+        return MusicBed(self.music, seconds, not any(clip.has_sound for clip in self.clips), self.limits)
 
     def _format(self, fade: float) -> Format:
         """The first clip's size, the highest rate up to 60; a fade takes at most a third of the shortest clip."""
-        from .blend import MOST_HELD, Format
+        from .transcode import MOST_HELD, Format
 
         first = self.clips[0]
         width, height = (max(2, side // 2 * 2) for side in (first.width, first.height))
@@ -162,3 +161,50 @@ class _Joining:
         shortest = min(clip.seconds for clip in self.clips) if fade else 0.0
         frames = round(min(fade, shortest / 3) * rate)
         return Format(width, height, rate, min(frames, MOST_HELD // (width * height * 3 // 2)))
+
+
+# A part of a clip: exactly, encoded anew; or copied, from the key frame at or before its beginning.
+
+
+def trim(
+    path: Path | str, out: Path | str, start: float, end: float, *, exact: bool = True, limits: Limits = LIMITS
+) -> Joined:
+    """Writes what is shown from `start` to `end` (seconds) to `out`, an MP4 that appears only when it is whole.
+
+    exact: to the frame, encoded anew. Otherwise the pictures are copied, beginning at the key frame before `start`.
+    Raises InvalidRequest where there is nothing between the two, InputUnreadable, NotInstalled.
+    """
+    with require_media_extra():
+        from .clips import clip_of, why_not_copied
+    clip = clip_of(Path(path), limits)
+    if not 0 <= start < min(end, clip.seconds):
+        raise InvalidRequest(f"Nothing lies between {start:g} s and {end:g} s of a clip of {clip.seconds:.1f} s.")
+    why = "it was cut to the frame" if exact else why_not_copied([clip])
+    since = start if why else _key_frame_before(clip.path, start, limits)
+    clip = replace(clip, since=since, until=end if end < clip.seconds else None)
+    with write_output(Path(out)) as unfinished:
+        from .remux import Remuxer
+        from .transcode import Format, Transcoder
+
+        with mp4_output(unfinished) as film:
+            size = clip.width // 2 * 2, clip.height // 2 * 2
+            writer = (
+                Transcoder(film, Format(*size, clip.rate), clip.has_sound)
+                if why
+                else Remuxer(film, False, clip.has_sound)
+            )
+            writer.add(clip, lambda _: None, limits)
+            writer.close()
+    return Joined(Path(out), writer.seconds, not why, not clip.has_sound, why)
+
+
+def _key_frame_before(path: Path, seconds: float, limits: Limits) -> float:
+    """When the key frame at or before `seconds` is shown."""
+    from .probe import open_container, video_of
+
+    with open_container(path, limits) as container:
+        video = video_of(container, limits)
+        first = video.start_time or 0
+        container.seek(first + round(seconds / video.time_base), stream=video, backward=True)
+        packet = next((found for found in container.demux(video) if found.pts is not None), None)
+        return float((packet.pts - first) * video.time_base) if packet is not None else 0.0

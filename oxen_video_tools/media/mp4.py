@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputUnreadable
-from .sniff import content_type
+from ..files import content_type
 
 MOST_BOXES = 200_000  # of the outermost level: a fragment each second makes two
 MOST_INDEX = 64 << 20  # bytes of a `moov` that are read

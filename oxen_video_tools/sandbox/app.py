@@ -14,11 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..clock import SystemClock
-from .answers import Refusal, not_found, typed
-from .backlot import Backlot, Options
 from .faults import Faults
-from .routes import catalogue, control, generate, queue, repos, results, stream
-from .wire import Bounded, Handler, endpoint
+from .http import Bounded, Handler, Refusal, endpoint, not_found, typed
+from .hub import Options, SimulatedHub
+from .routes import control, files, generations
 
 _GLANCE = 0.01  # seconds between looks at a clock that somebody else turns
 
@@ -28,7 +27,7 @@ def build_app(
     faults: Faults | None = None,
     *,
     base_url: str = "",
-    on_open: Callable[[Backlot], None] | None = None,
+    on_open: Callable[[SimulatedHub], None] | None = None,
 ) -> Starlette:
     """The app. Its state opens with the server and closes with it.
 
@@ -37,7 +36,7 @@ def build_app(
 
     @asynccontextmanager
     async def open_backlot(app: Starlette) -> AsyncIterator[None]:
-        lot = app.state.backlot = Backlot(options or Options(), faults or Faults())
+        lot = app.state.backlot = SimulatedHub(options or Options(), faults or Faults())
         lot.files.base_url = base_url
         ticker = asyncio.create_task(_keep_going(lot))
         if on_open:
@@ -57,7 +56,7 @@ def build_app(
     )
 
 
-async def _keep_going(lot: Backlot) -> None:
+async def _keep_going(lot: SimulatedHub) -> None:
     """Let what is due happen without anybody asking, so that events are told in time."""
     while True:
         lot.changed.clear()
@@ -78,21 +77,21 @@ def _routes() -> list[Route]:
 
     ai = "/api/ai"
     return [
-        route("POST", f"{ai}/videos/generate", "generate", generate.generate),
-        route("POST", f"{ai}/images/generate", "generate", generate.generate_image),
-        route("POST", f"{ai}/images/edit", "generate", generate.edit_image),
-        route("POST", f"{ai}/queue", "enqueue", queue.enqueue),
-        route("GET", f"{ai}/queue", "list", queue.listing),
-        route("GET", f"{ai}/queue/{{generation_id}}", "get", queue.one),
-        route("DELETE", f"{ai}/queue/{{generation_id}}", "cancel", queue.cancel),
-        route("GET", f"{ai}/generations", "history", queue.history),
-        route("GET", "/api/events", "events", stream.events),
-        route("GET", f"{ai}/models", "models", catalogue.listing, key=False),
-        route("GET", f"{ai}/models/search", "models", catalogue.found, key=False),
-        route("POST", f"{ai}/models/{{model:path}}/activate", "models", catalogue.activate),
-        route("POST", f"{ai}/models/{{model:path}}/deactivate", "models", catalogue.deactivate),
-        route("GET", f"{ai}/models/{{model:path}}", "models", catalogue.one, key=False),
-        route("GET", "/api/users/me", "me", catalogue.me),
+        route("POST", f"{ai}/videos/generate", "generate", generations.generate),
+        route("POST", f"{ai}/images/generate", "generate", generations.generate_image),
+        route("POST", f"{ai}/images/edit", "generate", generations.edit_image),
+        route("POST", f"{ai}/queue", "enqueue", generations.enqueue),
+        route("GET", f"{ai}/queue", "list", generations.listing),
+        route("GET", f"{ai}/queue/{{generation_id}}", "get", generations.one),
+        route("DELETE", f"{ai}/queue/{{generation_id}}", "cancel", generations.cancel),
+        route("GET", f"{ai}/generations", "history", generations.history),
+        route("GET", "/api/events", "events", generations.events),
+        route("GET", f"{ai}/models", "models", control.listing, key=False),
+        route("GET", f"{ai}/models/search", "models", control.found, key=False),
+        route("POST", f"{ai}/models/{{model:path}}/activate", "models", control.activate),
+        route("POST", f"{ai}/models/{{model:path}}/deactivate", "models", control.deactivate),
+        route("GET", f"{ai}/models/{{model:path}}", "models", control.one, key=False),
+        route("GET", "/api/users/me", "me", control.me),
         *_repo_routes(route),
         route("GET", "/sandbox/ledger", "control", control.ledger, key=False),
         route("GET", "/sandbox/faults", "control", control.faults, key=False),
@@ -105,17 +104,17 @@ def _repo_routes(route: Callable[..., Route]) -> list[Route]:
     one = "/api/repos/{namespace}/{repo}"
 
     def checked(method: str, path: str, point: str, handler: Handler, *, key: bool = True) -> Route:
-        return route(method, path, point, repos.refuse_old_clients(handler), key=key)
+        return route(method, path, point, files.refuse_old_clients(handler), key=key)
 
     return [
-        checked("POST", "/api/repos", "upload", repos.create),
-        checked("POST", "/api/repos/", "upload", repos.create),
-        checked("GET", one, "upload", repos.one),
-        checked("POST", f"{one}/workbench/context", "upload", repos.add_context),
-        checked("GET", f"{one}/file/presigned_url/{{resource:path}}", "upload", repos.presigned),
-        checked("PUT", f"{one}/file/{{resource:path}}", "upload", repos.put),
-        checked("GET", f"{one}/file/{{resource:path}}", "download", repos.get, key=False),
-        checked("GET", f"{one}/files/{{path:path}}", "download", results.result, key=False),
+        checked("POST", "/api/repos", "upload", files.create),
+        checked("POST", "/api/repos/", "upload", files.create),
+        checked("GET", one, "upload", files.one),
+        checked("POST", f"{one}/workbench/context", "upload", files.add_context),
+        checked("GET", f"{one}/file/presigned_url/{{resource:path}}", "upload", files.presigned),
+        checked("PUT", f"{one}/file/{{resource:path}}", "upload", files.put),
+        checked("GET", f"{one}/file/{{resource:path}}", "download", files.get, key=False),
+        checked("GET", f"{one}/files/{{path:path}}", "download", files.result, key=False),
     ]
 
 

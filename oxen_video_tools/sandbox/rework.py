@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..media.container import audio_of, opened, video_of
-from ..media.output import mp4_output, written
+from ..media.clips import mp4_output, write_output
+from ..media.probe import audio_of, open_container, video_of
 
 FPS = 24
 
@@ -32,7 +32,7 @@ def rework(
 
     start, end = drawn if drawn and new else (seconds, seconds)
     in_front = end if start == 0 and end < seconds and _length(source) <= seconds - end + 1 / FPS else 0.0
-    with written(path) as unfinished, mp4_output(unfinished) as out, opened(source) as container:
+    with write_output(path) as unfinished, mp4_output(unfinished) as out, open_container(source) as container:
         name = "libx264" if "libx264" in av.codecs_available else "libvpx-vp9"
         video = out.add_stream(name, rate=FPS, options={"preset": "ultrafast", "crf": "23"} if "x264" in name else {})
         video.width, video.height = size
@@ -70,12 +70,12 @@ class _Frames:
         self._next: tuple[float, Any] | None = next(self._rest, None)
 
     def _decoded(self, path: Path) -> Iterator[tuple[float, Any]]:
-        from ..media.pictures import Decoding
+        from ..media.decode import Decoder
 
-        with opened(path) as container:
+        with open_container(path) as container:
             stream = video_of(container)
             first: float | None = None
-            for frame in Decoding(container, stream):
+            for frame in Decoder(container, stream):
                 at = float((frame.pts or 0) * (frame.time_base or 0))
                 first = at if first is None else first
                 yield at - first, frame
@@ -85,7 +85,7 @@ class _Frames:
         import av
         from PIL import Image, ImageOps
 
-        from ..media.pictures import rgb
+        from ..media.decode import rgb
 
         while self._next is not None and (self._shown is None or self._next[0] <= seconds + 1e-6):
             picture = ImageOps.fit(Image.fromarray(rgb(self._next[1])), self._size)

@@ -18,12 +18,11 @@ import uvicorn
 
 from ..clock import Clock, SystemClock
 from .app import build_app
-from .backlot import Backlot, Options
 from .faults import Fault, Faults
-from .files import fetch
-from .pace import Pace, Speed
+from .http import DroppableProtocol
+from .hub import Options, Pace, SimulatedHub, Speed
 from .routes.control import read_ledger
-from .wire import DroppableProtocol
+from .store import fetch
 
 Answer = TypeVar("Answer")
 _PATIENCE = 20.0  # seconds to start or to stop
@@ -142,7 +141,7 @@ class Sandbox:
         self._base_url = ""
         self._server: PromptServer | None = None
         self._thread: threading.Thread | None = None
-        self._lot: Backlot | None = None
+        self._lot: SimulatedHub | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_ledger: dict[str, Any] | None = None
 
@@ -165,7 +164,7 @@ class Sandbox:
         self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         opened = threading.Event()
 
-        def on_open(lot: Backlot) -> None:
+        def on_open(lot: SimulatedHub) -> None:
             self._lot, self._loop = lot, asyncio.get_running_loop()
             opened.set()
 
@@ -211,7 +210,7 @@ class Sandbox:
             return self._last_ledger or {}
         return self._call(read_ledger)
 
-    def _call(self, ask: Callable[[Backlot], Answer]) -> Answer:
+    def _call(self, ask: Callable[[SimulatedHub], Answer]) -> Answer:
         """Ask the backlot in its own event loop."""
         lot, loop = self._lot, self._loop
         if lot is None or loop is None:

@@ -6,20 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .answers import Progress, Question, Saved, Spend, Video
+    from .results import Progress, Question, Saved, Spend, Video
     from .studio import AsyncStudio
-    from .synchronous import Studio
+    from .sync import Studio
 
 __all__ = ["AsyncStudio", "Progress", "Question", "Saved", "Spend", "Studio", "Video"]
 
 _HOME = {
     "AsyncStudio": "studio",
-    "Progress": "answers",
-    "Question": "answers",
-    "Saved": "answers",
-    "Spend": "answers",
-    "Studio": "synchronous",
-    "Video": "answers",
+    "Progress": "results",
+    "Question": "results",
+    "Saved": "results",
+    "Spend": "results",
+    "Studio": "sync",
+    "Video": "results",
 }
 
 

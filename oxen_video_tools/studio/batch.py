@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..errors import InvalidRequest, OxenError, foreseen, invalid_arguments
+from ..errors import InvalidRequest, OxenError, invalid_arguments, only_oxen_errors
 from ..request import VideoRequest
-from .answers import Video
+from .results import Video
 
 if TYPE_CHECKING:
     from .studio import AsyncStudio
@@ -138,7 +138,7 @@ async def run(
 async def make(studio: AsyncStudio, line: Line, wait_seconds: float) -> Done:
     """Make one line. Never raises what is foreseen: it is how the line ended."""
     try:
-        with foreseen():
+        with only_oxen_errors():
             video = await studio.generate(line.request, take=line.take, wait_seconds=wait_seconds, approved=True)
     except OxenError as error:
         return Done(line, error=error.answer())

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, NotInstalled, OxenError, foreseen
+from ..errors import InvalidRequest, NotInstalled, OxenError, only_oxen_errors
 from ..settings import Settings
 from .batch import Done, Line, make
 
@@ -52,13 +52,13 @@ class Maker:
 
 def finish(settings: Settings, done: Done, pictures: bool) -> Done:
     """Keep the file where that is asked for, which joins a film; draw the contact sheet. Free, and safe to repeat."""
-    from .synchronous import Studio
+    from .sync import Studio
 
     assert done.video is not None
     video = done.video
     with Studio(settings) as studio:
         try:
-            with foreseen():
+            with only_oxen_errors():
                 if settings.save == "always" and video.file is None:
                     video = replace(video, file=studio.save(video.generation_id).file)
                 sheet = studio.inspect(video.file or video.generation_id).sheet if pictures else None

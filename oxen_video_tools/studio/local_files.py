@@ -162,13 +162,13 @@ def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Pa
 
 def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
     """The size of an open file, in bytes, if it is a medium that may be sent."""
-    from ..media.sniff import ENOUGH, content_type
+    from ..files import HEAD_BYTES, content_type
 
     try:
         described = os.fstat(file.fileno())
         if not stat.S_ISREG(described.st_mode):
             raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
-        kind = content_type(file.read(ENOUGH))
+        kind = content_type(file.read(HEAD_BYTES))
     except OSError as error:
         raise unreadable(path, error) from None
     if kind is None:

@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .money import dollars
+from ..ledger.records import dollars
 
 if TYPE_CHECKING:
     from ..hub import Generation
-    from .ledger.records import Job
+    from ..ledger.records import Job
 
 NAME = "oxen_video_tools"
 MOST = 100_000  # generations remembered; one that is never looked at again must not stay for ever
@@ -110,8 +110,8 @@ class Meter:
     def saw(self, records: Sequence[Generation], now: float) -> None:
         """How generations stand; those of this studio that ended are counted once."""
         for record in records:
-            if not record.is_terminal or (known := self._under_way.pop(record.generation_id, None)) is None:
+            if not record.is_terminal or (info := self._under_way.pop(record.generation_id, None)) is None:
                 continue
-            model, began = known
+            model, began = info
             _instruments.in_flight.add(-1, {"model": model})
             _instruments.time_to_result.record(max(0.0, now - began), {"model": model, "status": record.status})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache, partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, current_thread, main_thread
+from threading import Lock, Thread, current_thread, get_ident, main_thread
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -19,8 +21,47 @@ from ..errors import Internal, accounted
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from .crew import Crew
-from .interrupted import interrupted
+    from ..threads import DaemonExecutor
+
+
+# Ctrl-C reaches the main thread alone. A synchronous agent runs its tools in a pool, and its main thread then
+# waits for the pool before it lets the interrupt through: a tool that waits for minutes has to notice it by
+# itself.
+
+_WAITING = {
+    ("concurrent.futures._base", "wait"),
+    ("concurrent.futures._base", "result"),
+    ("concurrent.futures.thread", "shutdown"),
+    ("threading", "join"),
+}
+
+
+def is_interrupted() -> bool:
+    """Whether the main thread is on its way out of a Ctrl-C and waits for other threads, this one not being it.
+
+    Also where it has stopped listening to a graph's stream, which LangGraph closes only when its tools have ended: a
+    Ctrl-C between two parts of the stream looks like that.
+    """
+    main = main_thread().ident
+    if main is None or get_ident() == main:
+        return False
+    handled: object = sys._current_exceptions().get(main)
+    error = handled[1] if isinstance(handled, tuple) else handled  # Python 3.12 and later give the exception itself
+    if not isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return False
+    frames = _frames(sys._current_frames().get(main))
+    closing = any(module.startswith("langgraph.") and name == "__exit__" for module, name in frames)
+    return bool(_WAITING & frames) and (isinstance(error, KeyboardInterrupt) or closing)
+
+
+def _frames(frame: FrameType | None) -> set[tuple[str, str]]:
+    """Module and function of every call under way."""
+    found = set()
+    while frame is not None:
+        found.add((str(frame.f_globals.get("__name__")), frame.f_code.co_name))
+        frame = frame.f_back
+    return found
+
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -148,11 +189,11 @@ class Portal(Generic[S]):
             if self._portal is None:
                 if self._ended:
                     raise Internal("The program is ending.", charged="no")
-                from .crew import Crew
+                from ..threads import DaemonExecutor
 
                 ready: Future[BlockingPortal] = Future()
                 try:
-                    crew = Crew(THREADS, "oxen-video-work")
+                    crew = DaemonExecutor(THREADS, "oxen-video-work")
                     self._thread = Thread(target=self._run, args=(ready, crew), name="oxen-video", daemon=True)
                     self._thread.start()
                 except RuntimeError as error:  # Python 3.12, once the main thread has ended
@@ -162,7 +203,7 @@ class Portal(Generic[S]):
                 return ready.result()
             return self._portal
 
-    def _run(self, ready: Future[BlockingPortal], crew: Crew) -> None:
+    def _run(self, ready: Future[BlockingPortal], crew: DaemonExecutor) -> None:
         try:
             import anyio  # it takes longer to load than the tools themselves: only who calls one needs it
 
@@ -188,7 +229,7 @@ class Portal(Generic[S]):
         return shared, (self._open_studio,)
 
 
-def _loop(crew: Crew) -> asyncio.AbstractEventLoop:
+def _loop(crew: DaemonExecutor) -> asyncio.AbstractEventLoop:
     """A loop whose threads work, and end, even while the interpreter is ending."""
     loop = asyncio.new_event_loop()
 
@@ -210,7 +251,7 @@ def _next(news: SimpleQueue[Any]) -> Any:
     while True:
         with suppress(Empty):
             return news.get(timeout=glance)
-        if interrupted():
+        if is_interrupted():
             raise KeyboardInterrupt
 
 

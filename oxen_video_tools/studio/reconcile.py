@@ -7,19 +7,241 @@ must not say for the job to be called absent, stands in `likeness`; no other int
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OxenError, SubmissionUnclear
-from .ledger.records import Clip, Job
-from .ledger.steps import clips, in_state, turn
-from .ledger.unclear import add_found, adopt, idless, note, sought
-from .likeness import assigned, is_its_record, is_marked, may_be_its_record, resembles, since
+from ..ledger.jobs import add_found, adopt, idless, note, sought
+from ..ledger.records import GenerationRow, Job
+from ..ledger.transactions import claim_interval, clips, in_state
+from .identifiers import DEFAULTS, link_name
+from .media_inputs import is_url
 
 if TYPE_CHECKING:
     from ..hub import Generation, HistoryPage, HubClient
-    from .stage import Stage
+    from .session import Session
+
+
+# Which records of the hub may be what became of which jobs: pure rules over what was sent and what is echoed.
+#
+# Two questions, two rules. **Is it absent?** Only if nothing that the hub shows could be it: no record since the
+# POST, by the hub's own time, that has its model or its words, however they are spelled. **Is this it?** Only if
+# a mark of ours says so (a seed or a folder that nobody else has), or if exactly one record says all that was
+# sent and exactly one job of ours could have made it. Whatever lies between is ambiguous, and a person decides.
+
+TOLERANCE = 5.0  # seconds between the clocks of the hub's own machines; `Date` and `enqueued_at` may be whole seconds
+MISSET = 86_400.0  # seconds that this machine's clock may be wrong by, where the hub's time of the POST is not known
+FOLDER = "oxen-video/"  # a `target_directory` of ours begins with it and ends with a word that nobody else has
+# A record may name these although they were not sent: the API's defaults. Any other common word makes it another
+# request's record.
+_COMMON = frozenset(
+    [
+        "prompt",
+        "multi_prompt",
+        "duration",
+        "aspect_ratio",
+        "resolution",
+        "input_image",
+        "start_image",
+        "end_image",
+        "input_video",
+        "input_audio",
+        "generate_audio",
+        "negative_prompt",
+        "seed",
+        "num_generations",
+    ]
+)
+_DEFAULT = {**DEFAULTS, "duration": 5}
+_NOT_COMPARED = ("model", "target_namespace", "response_format", "num_generations")
+_ID = re.compile(r"[A-Za-z0-9._]+(?:-[A-Za-z0-9._]+)+")  # "kling-video-v2-6-pro": an id, and no name for people
+_LENGTH = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(?:s|sec|seconds?)?", re.I)
+_PART = 12  # signs of a prompt that are enough to know it by, where the hub cut or lengthened it
+
+
+# ---- is this it? -----------------------------------------------------------------------------------------------------
+
+
+def is_its_record(job: Job, record: Generation) -> bool:
+    """Whether a record says all that was sent, since it was sent."""
+    if job.hub_sent is None or record.enqueued_at is None or record.enqueued_at < job.hub_sent - TOLERANCE:
+        return False
+    if record.model is not None and record.model != job.model:
+        return False
+    return _echoes(job.body, _echoed(record))
+
+
+def is_marked(job: Job, record: Generation) -> bool:
+    """Whether a record carries a mark that only this job has."""
+    echoed, marks = _echoed(record), marks_of(job)
+    return any(_same(value, echoed.get(name)) for name, value in marks.items()) and may_be_its_record(job, record)
+
+
+def marks_of(job: Job) -> dict[str, Any]:
+    """What was put into a body only so that its record can be told from any other: never what the caller gave."""
+    given = {**job.asked, **(job.asked.get("model_parameters") or {})}
+    found = {}
+    if job.body.get("seed") is not None and given.get("seed") is None:
+        found["seed"] = job.body["seed"]
+    folder = job.body.get("target_directory")
+    if isinstance(folder, str) and folder.startswith(FOLDER) and given.get("target_directory") is None:
+        found["target_directory"] = folder
+    return found
+
+
+def _echoed(record: Generation) -> dict[str, Any]:
+    echoed = dict(record.parameters)
+    if record.prompt is not None:
+        echoed.setdefault("prompt", record.prompt)
+    return echoed
+
+
+def _echoes(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
+    for name, value in echoed.items():
+        if value is None or name in _NOT_COMPARED:
+            continue
+        if name in sent:
+            if not _same(sent[name], value):
+                return False
+        elif name in _COMMON and value not in ("", [], {}) and not _same(value, _DEFAULT.get(name)):
+            return False
+    return True
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    return bool(_bare(ours) == _bare(theirs))
+
+
+def _bare(value: Any) -> Any:
+    """What two spellings of one value have in common: 5, 5.0, "5" and "5s"; "é" as one sign or two; one line end or
+    another; a link with one signature or another.
+    """
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        text = " ".join(unicodedata.normalize("NFC", value).split())
+        if is_url(text) and not text.startswith("data:") and " " not in text:
+            return link_name(text)
+        length = _LENGTH.fullmatch(text)
+        return float(length[1]) if length else text
+    if isinstance(value, (int, float)):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {name: _bare(item) for name, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return _bare(value[0]) if len(value) == 1 else [_bare(item) for item in value]
+    return value
+
+
+# ---- is it absent? ---------------------------------------------------------------------------------------------------
+
+
+def may_be_its_record(job: Job, record: Generation) -> bool:
+    """Whether a record can't be ruled out: since the POST, with the job's model or its words. What a record does not
+    tell rules nothing out.
+    """
+    return _since(job, record) and (_model_alike(job, record) or _words_alike(job, record))
+
+
+def could_be_its_record(job: Job, record: Generation) -> bool:
+    """Whether a person may say that it is the job's: since the POST, with the job's model and its words."""
+    return _since(job, record) and _model_alike(job, record) and _words_alike(job, record)
+
+
+def _since(job: Job, record: Generation) -> bool:
+    if record.enqueued_at is None:
+        return True
+    begun = since(job)
+    return begun is None or record.enqueued_at >= begun
+
+
+def since(job: Job) -> float | None:
+    """From when on, by the hub's own time, what became of a job may show."""
+    if job.hub_sent is not None:
+        return job.hub_sent - TOLERANCE
+    return None if job.sent is None else job.sent - MISSET
+
+
+def _model_alike(job: Job, record: Generation) -> bool:
+    """Only another id is another model: a name for people may be anybody's."""
+    if record.model is None or not _ID.fullmatch(record.model):
+        return True
+    return record.model.casefold() == job.model.casefold()
+
+
+def _words_alike(job: Job, record: Generation) -> bool:
+    ours, theirs = _words(job.body), _words(_echoed(record))
+    if not theirs:
+        return True
+    if not ours:
+        return False
+    short, long = sorted((ours, theirs), key=len)
+    return short == long or (len(short) >= _PART and short in long)
+
+
+def _words(body: Mapping[str, Any]) -> str:
+    """All that is to be seen, letters and digits only: nothing that a hub does to spelling changes it."""
+    shots = body.get("multi_prompt")
+    told = (
+        [shot.get("prompt") if isinstance(shot, Mapping) else shot for shot in shots] if isinstance(shots, list) else []
+    )
+    whole = " ".join(str(one) for one in (body.get("prompt"), *told) if one)
+    return "".join(sign for sign in unicodedata.normalize("NFKC", whole).casefold() if sign.isalnum())
+
+
+# ---- which is whose --------------------------------------------------------------------------------------------------
+
+
+def assign_records(
+    unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
+) -> dict[str, list[Generation]]:
+    """Which records belong to which unclear jobs, where that can be told.
+
+    sending: jobs whose answer is still awaited; a record that may be theirs is left alone.  records: held by no intent.
+    """
+    given, left = _marked_ones(unclear, sending, records)
+    open_ones = [job for job in unclear if job.job not in given]
+    for job in open_ones:
+        near = [one for one in left if resembles(job, one)]
+        rivals = [other for other in (*open_ones, *sending) if other.job != job.job]
+        sure = len(near) == job.expects and all(is_its_record(job, one) for one in near)
+        if sure and not any(resembles(rival, one) for rival in rivals for one in near):
+            given[job.job] = _in_order(near)
+    return given
+
+
+def _marked_ones(
+    unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
+) -> tuple[dict[str, list[Generation]], list[Generation]]:
+    """What marks alone tell; and the records that carry nobody's."""
+    given: dict[str, list[Generation]] = {}
+    taken: set[str] = set()
+    jobs = (*unclear, *sending)
+    for job in jobs:
+        its = [one for one in records if is_marked(job, one) and not _is_marked_by_another(job, jobs, one)]
+        taken |= {one.generation_id for one in its}
+        if len(its) > job.expects:  # somebody made a variation with the same seed
+            its = [one for one in its if is_its_record(job, one)]
+        if len(its) == job.expects and job in unclear:
+            given[job.job] = _in_order(its)
+    return given, [one for one in records if one.generation_id not in taken]
+
+
+def _is_marked_by_another(job: Job, jobs: Iterable[Job], record: Generation) -> bool:
+    return any(other.job != job.job and is_marked(other, record) for other in jobs)
+
+
+def resembles(job: Job, record: Generation) -> bool:
+    """Whether somebody who looks at both could take the record for the job's: the words are what people know it by."""
+    return _since(job, record) and (_words_alike(job, record) if _words(job.body) else _model_alike(job, record))
+
+
+def _in_order(records: Iterable[Generation]) -> list[Generation]:
+    return sorted(records, key=lambda one: (one.enqueued_at or 0.0, one.generation_id))
+
 
 LONGEST = 1200.0  # seconds that the blocking route may take (hub docs: 1–15 minutes by model)
 GRACE = 60.0  # seconds after which a job that no complete reading shows is taken to be absent
@@ -84,9 +306,9 @@ def is_last(page: HistoryPage) -> bool:
     return not more or not page.generations
 
 
-def clip_of(record: Generation, scope: str, model: str | None = None) -> Clip:
+def clip_of(record: Generation, scope: str, model: str | None = None) -> GenerationRow:
     """A record of the hub, as the ledger keeps it."""
-    return Clip(
+    return GenerationRow(
         scope,
         record.generation_id,
         status=record.status,
@@ -97,38 +319,40 @@ def clip_of(record: Generation, scope: str, model: str | None = None) -> Clip:
     )
 
 
-async def reconcile(stage: Stage) -> set[str]:
+async def reconcile(session: Session) -> set[str]:
     """Find the ids of every job of this account that lacks one. Raises nothing for a hub that can't be read now.
 
     Answers the jobs that were looked for in an account which was read to its end.
     """
-    scope = await stage.scope()
-    hub = await stage.hub()
+    scope = await session.scope()
+    hub = await session.hub()
     looked: set[str] = set()
-    async with stage.reconciling:
-        now = stage.clock.time()
-        jobs, rest = await stage.ledger.run(idless, scope, now), await stage.ledger.run(sought, scope, now)
+    async with session.reconciling:
+        now = session.clock.time()
+        jobs, rest = await session.ledger.run(idless, scope, now), await session.ledger.run(sought, scope, now)
         for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
             here = [job for job in jobs if job.namespace == namespace]
             more = [job for job in rest if job.namespace == namespace]
-            if await _reconcile_in(stage, hub, scope, here, more, now):
+            if await _reconcile_in(session, hub, scope, here, more, now):
                 looked |= {job.job for job in (*here, *more)}
     return looked
 
 
-async def look_around(stage: Stage) -> None:
+async def look_around(session: Session) -> None:
     """A process that opens a ledger looks for what others left unclear; one process a minute does."""
-    scope, now = await stage.scope(), stage.clock.time()
-    jobs = await stage.ledger.run(in_state, scope, ["sending"])
-    if any(not job.is_live(now) for job in jobs) and await stage.ledger.run(turn, f"look {scope}", now, GRACE):
+    scope, now = await session.scope(), session.clock.time()
+    jobs = await session.ledger.run(in_state, scope, ["sending"])
+    if any(not job.is_live(now) for job in jobs) and await session.ledger.run(
+        claim_interval, f"look {scope}", now, GRACE
+    ):
         try:
-            await reconcile(stage)
+            await reconcile(session)
         except OxenError as error:
             log.info("What is unclear could not be looked for now: %s", error)
 
 
 async def _reconcile_in(
-    stage: Stage, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
+    session: Session, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
 ) -> bool:
     """rest: jobs that may have made more than is known. Whether the account was read to its end."""
     sent = [since(job) for job in (*jobs, *rest)]
@@ -136,25 +360,25 @@ async def _reconcile_in(
     reading = await read_account(hub, (*jobs, *rest)[0].namespace, begin)
     if not reading.complete:
         return False
-    known = await stage.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
-    free = [one for one in reading.generations if (held := known.get(one.generation_id)) is None or held.job is None]
+    info = await session.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
+    free = [one for one in reading.generations if (held := info.get(one.generation_id)) is None or held.job is None]
     unclear = [job for job in jobs if not job.is_live(now)]
-    found = assigned(unclear, [job for job in jobs if job.is_live(now)], free)
+    found = assign_records(unclear, [job for job in jobs if job.is_live(now)], free)
     given = {one.generation_id for some in found.values() for one in some}
     for job in unclear:
         if job.job in found:
-            await _adopt(stage, scope, job, found[job.job], [one.job for one in jobs])
+            await _adopt(session, scope, job, found[job.job], [one.job for one in jobs])
         else:
             several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
             words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
-            await stage.ledger.run(note, job.job, words, now)
+            await session.ledger.run(note, job.job, words, now)
     left = [one for one in free if one.generation_id not in given]
-    await _find_the_rest(stage, scope, [job for job in jobs if job.job not in found], rest, left)
+    await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left)
     return True
 
 
 async def _find_the_rest(
-    stage: Stage, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation]
+    session: Session, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation]
 ) -> None:
     """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first."""
     for job in rest:
@@ -165,7 +389,9 @@ async def _find_the_rest(
         if any(resembles(other, one) for other in others for one in its if not is_marked(job, one)):
             continue
         log.info("%d more of job %s found", len(its), job.job)
-        await stage.ledger.run(add_found, job.job, [clip_of(one, scope, job.model) for one in its], stage.clock.time())
+        await session.ledger.run(
+            add_found, job.job, [clip_of(one, scope, job.model) for one in its], session.clock.time()
+        )
 
 
 def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
@@ -181,13 +407,15 @@ def _grace(job: Job) -> float:
     return GRACE if job.route == "queue" else GRACE + LONGEST
 
 
-async def _adopt(stage: Stage, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str]) -> None:
+async def _adopt(
+    session: Session, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str]
+) -> None:
     def rivals(other: Job) -> bool:
         marked = any(is_marked(job, one) for one in records)
         return not marked and any(resembles(other, one) for one in records)
 
     finds = {job.job: [clip_of(one, scope, job.model) for one in records]}
-    await stage.ledger.run(adopt, finds, considered, rivals, stage.clock.time())
+    await session.ledger.run(adopt, finds, considered, rivals, session.clock.time())
 
 
 def unclear_error(job: Job) -> SubmissionUnclear:

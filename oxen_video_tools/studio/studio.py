@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelNotFound, accounted
+from ..ledger import LEASE
 from ..request import VideoRequest
 from ..settings import Settings
-from . import making, planning, reading, recovery, saving, spending
-from .answers import Question, Recovered, Report, Saved, Spend, Video
-from .inputs import Files
-from .ledger import LEASE
-from .stage import Stage
+from . import export, prepare, queries, recovery, settlement
+from . import generate as studio_generate
+from .local_files import Files
+from .results import Question, Recovered, Report, Saved, Spend, Video
+from .session import Session
 
 if TYPE_CHECKING:
     import httpx
@@ -48,12 +49,12 @@ class AsyncStudio:
             settings = Settings.read(**given)
         elif given:
             settings = replace(settings, **given)
-        self._stage = Stage(settings, clock, transport, lease=lease)
+        self._session = Session(settings, clock, transport, lease=lease)
 
     @property
     def settings(self) -> Settings:
         """As they are in force."""
-        return self._stage.settings
+        return self._session.settings
 
     @classmethod
     @asynccontextmanager
@@ -70,7 +71,7 @@ class AsyncStudio:
 
     async def close(self) -> None:
         """Wait for paid requests that are on their way, then close. Jobs at the hub go on."""
-        await self._stage.close()
+        await self._session.close()
 
     async def plan(
         self,
@@ -84,15 +85,15 @@ class AsyncStudio:
 
         animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
         """
-        from .misfits import with_unreachable
+        from .media_inputs import check_links
 
-        plan = await planning.planned(self._stage, planning.requested(request, words), files)
-        plan = await with_unreachable(plan, self._stage.settings, files)
+        plan = await prepare.plan_request(self._session, prepare.build_request(request, words), files)
+        plan = await check_links(plan, self._session.settings, files)
         if not animatic:
             return plan
-        from .looking import previewed
+        from .export import render_preview
 
-        return await previewed(self._stage, plan, files)
+        return await render_preview(self._session, plan, files)
 
     async def question(
         self,
@@ -105,7 +106,7 @@ class AsyncStudio:
         """What a person must agree to before `generate` may spend; None where nobody has to be asked, or nothing new
         would be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
         """
-        return await planning.question(self._stage, request, take=take, max_cost_usd=max_cost_usd, files=files)
+        return await prepare.question(self._session, request, take=take, max_cost_usd=max_cost_usd, files=files)
 
     async def generate(
         self,
@@ -114,7 +115,7 @@ class AsyncStudio:
         take: int | None = None,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: making.Approve | None = None,
+        approve: studio_generate.Approve | None = None,
         approved: bool = False,
         on_progress: Report | None = None,
         files: Files = "anywhere",
@@ -132,33 +133,33 @@ class AsyncStudio:
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
-        call = making.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
+        call = studio_generate.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
         with accounted():
-            return await making.generate(self._stage, planning.requested(request, words), call)
+            return await studio_generate.generate(self._session, prepare.build_request(request, words), call)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
-        return await reading.get(self._stage, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
+        return await queries.get(self._session, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
 
     async def get_many(
         self, ids: Sequence[str], *, wait_seconds: float = 0, on_progress: Report | None = None
     ) -> Videos:
         """The same for several, in their order."""
-        return await reading.get_many(self._stage, ids, wait_seconds=wait_seconds, on_progress=on_progress)
+        return await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
 
     async def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Videos:
         """What is running or finished, newest first."""
-        return await reading.listed(self._stage, status, model, limit)
+        return await queries.list_videos(self._session, status, model, limit)
 
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""
-        return await reading.cancelled(self._stage, generation_id)
+        return await queries.cancel_video(self._session, generation_id)
 
     async def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None
     ) -> Sequence[Any]:
         """Models by words and needs, best first; or the one with this exact id."""
-        models = await self._stage.catalog().models()
+        models = await self._session.catalog().models()
         if model is None:
             return list(models.search(query, needs or ()))
         if model not in models:
@@ -168,9 +169,9 @@ class AsyncStudio:
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
         """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""
-        from .looking import inspect
+        from .export import inspect_video
 
-        return await inspect(self._stage, video, files)
+        return await inspect_video(self._session, video, files)
 
     async def save(
         self,
@@ -190,19 +191,19 @@ class AsyncStudio:
         Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
         """
         how: dict[str, Any] = {"filename": filename, "transition": transition, "music": music, "trim": trim}
-        return await saving.save(self._stage, videos, **how, on_progress=on_progress, files=files)
+        return await export.save(self._session, videos, **how, on_progress=on_progress, files=files)
 
     async def spend(self) -> Spend:
         """What was spent through this ledger, by day and model."""
-        return await spending.spend(self._stage)
+        return await settlement.spend(self._session)
 
     async def pause(self) -> None:
         """Stop all spending through this ledger, in every process that shares it."""
-        await spending.pause(self._stage)
+        await settlement.pause(self._session)
 
     async def resume(self) -> None:
         """Allow spending again."""
-        await spending.resume(self._stage)
+        await settlement.resume(self._session)
 
     async def recover(
         self, *, adopt: str | None = None, send_again: str | None = None, write_off: str | None = None
@@ -213,5 +214,5 @@ class AsyncStudio:
         pay for it again.  write_off: this job is lost; its take is free. Raises InvalidRequest, SubmissionUnclear.
         """
         if adopt is None and send_again is None and write_off is None:
-            return await recovery.recover(self._stage)
-        return [await recovery.settled_by_hand(self._stage, adopt=adopt, send_again=send_again, write_off=write_off)]
+            return await recovery.recover(self._session)
+        return [await recovery.settled_by_hand(self._session, adopt=adopt, send_again=send_again, write_off=write_off)]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from .files import inspect_video, save_video
-from .generate import generate_video, plan_video
-from .jobs import cancel_video, get_video, list_videos
-from .models import find_video_models
-from .table import Call, Reply, Tool, hidden
+from .handlers import (
+    cancel_video,
+    find_video_models,
+    generate_video,
+    get_video,
+    inspect_video,
+    list_videos,
+    plan_video,
+    save_video,
+)
+from .tool import Call, Reply, ToolSpec, hidden
 
 __all__ = [
     "TABLE",
     "Call",
     "Reply",
-    "Tool",
+    "ToolSpec",
     "cancel_video",
     "find_video_models",
     "generate_video",
@@ -34,4 +40,4 @@ _ROWS = (
     inspect_video,
     save_video,
 )
-TABLE: dict[str, Tool] = {row.name: row for row in _ROWS}
+TABLE: dict[str, ToolSpec] = {row.name: row for row in _ROWS}

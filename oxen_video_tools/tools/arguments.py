@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
-from ..request import NOT_GIVEN, Flag, Text, Texts, VideoRequest, Words, not_given, number, texts
+from ..request import NOT_GIVEN, ArgumentModel, Flag, Text, Texts, VideoRequest, number, texts, unset
 
 
 def _amount(value: Any) -> Any:
@@ -71,64 +71,64 @@ class VideoArguments(VideoRequest):
 
 
 class PlanArguments(VideoArguments):
-    animatic: Flag = Field(default_factory=not_given, description="Also render a free preview with a contact sheet.")
+    animatic: Flag = Field(default_factory=unset, description="Also render a free preview with a contact sheet.")
 
 
 class GenerateArguments(VideoArguments):
     take: Take = Field(
-        default_factory=not_given, description="1 if left out. Another version of the same request is take 2, 3, …"
+        default_factory=unset, description="1 if left out. Another version of the same request is take 2, 3, …"
     )
     max_cost_usd: Dollars = Field(
-        default_factory=not_given, description="Refuse to spend more US dollars than this; 0 spends nothing."
+        default_factory=unset, description="Refuse to spend more US dollars than this; 0 spends nothing."
     )
     wait_seconds: Wait = Field(
-        default_factory=not_given, description="Seconds to wait for the result; 0 answers at once with the id."
+        default_factory=unset, description="Seconds to wait for the result; 0 answers at once with the id."
     )
 
 
-class GetArguments(Words):
+class GetArguments(ArgumentModel):
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
     wait_seconds: Wait = Field(
-        default_factory=not_given, description="Seconds to wait until all are finished; 0 answers at once."
+        default_factory=unset, description="Seconds to wait until all are finished; 0 answers at once."
     )
 
 
-class ListArguments(Words):
-    status: Status = Field(default_factory=not_given, description="Only these. All if left out.")
-    model: Text = Field(default_factory=not_given, description="Only of this model id.")
-    limit: Limit = Field(default_factory=not_given, description="1 to 100; 10 if left out.")
+class ListArguments(ArgumentModel):
+    status: Status = Field(default_factory=unset, description="Only these. All if left out.")
+    model: Text = Field(default_factory=unset, description="Only of this model id.")
+    limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out.")
 
 
-class CancelArguments(Words):
+class CancelArguments(ArgumentModel):
     generation_id: Name = Field(description="The id of a queued or processing video.")
 
 
-class FindArguments(Words):
-    query: Text = Field(default_factory=not_given, description='Words such as "kling", "cheap", "anime".')
+class FindArguments(ArgumentModel):
+    query: Text = Field(default_factory=unset, description='Words such as "kling", "cheap", "anime".')
     needs: Texts = Field(
         default_factory=list,
         description='What it must take or make: "text", "start_image", "end_image", "input_image", "input_video", '
         '"input_audio", "audio" (sound out), "multi_shot", "10 s", "under $0.10/s".',
     )
-    model: Text = Field(default_factory=not_given, description="One exact id, for all its parameters.")
+    model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")
 
 
-class InspectArguments(Words):
+class InspectArguments(ArgumentModel):
     video: Name = Field(description="A generation id, an https URL or an allowed local path.")
 
 
-class SaveArguments(Words):
+class SaveArguments(ArgumentModel):
     videos: Names = Field(
         description="Generation ids, https URLs or allowed local paths, in the order they are joined."
     )
-    filename: Text = Field(default_factory=not_given, description="Name of the file. Chosen if left out.")
-    transition: Text = Field(default_factory=not_given, description='"cut" if left out, or "fade".')
+    filename: Text = Field(default_factory=unset, description="Name of the file. Chosen if left out.")
+    transition: Text = Field(default_factory=unset, description='"cut" if left out, or "fade".')
 
 
 Filled = Callable[[BaseModel], BaseModel]
 
 
-def settled(arguments: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+def fix_arguments(arguments: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     """Values that a developer settles, checked alone. Raises pydantic's ValidationError for one that does not fit."""
     unknown = values.keys() - arguments.model_fields.keys()
     if unknown:
@@ -141,7 +141,7 @@ def without(arguments: type[BaseModel], values: Mapping[str, Any], hidden: Colle
 
     Also what makes them whole again.
     """
-    fixed = settled(arguments, values)
+    fixed = fix_arguments(arguments, values)
     given = {name: getattr(fixed, name) for name in values}
     narrow = _subset(arguments, arguments.model_fields.keys() - values.keys() - set(hidden))
 
@@ -160,6 +160,6 @@ def _subset(arguments: type[BaseModel], names: Collection[str]) -> type[BaseMode
         name: (field.annotation, field) for name, field in arguments.model_fields.items() if name in names
     }
     made: type[BaseModel] = create_model(
-        arguments.__name__, __base__=Words, __module__=__name__, __doc__=arguments.__doc__, **fields
+        arguments.__name__, __base__=ArgumentModel, __module__=__name__, __doc__=arguments.__doc__, **fields
     )
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oxen_video_tools.catalog.models import Models, snapshot
+from oxen_video_tools.catalog.catalog import ModelList, snapshot
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import VideoRequest
 
@@ -33,9 +33,9 @@ O3_RECORD = {
 }
 
 
-def listed(*models: VideoModel, **changes: object) -> Models:
+def listed(*models: VideoModel, **changes: object) -> ModelList:
     """A live list of just these."""
-    return Models.of(models)
+    return ModelList.of(models)
 
 
 def model(
@@ -56,12 +56,12 @@ def ask(**words: object) -> VideoRequest:
 
 
 @pytest.fixture(scope="session")
-def live() -> Models:
+def live() -> ModelList:
     """All 78 models and Kling O3, as if the hub listed them just now."""
-    return Models.of([*snapshot().values(), VideoModel.parse(O3_RECORD)])
+    return ModelList.of([*snapshot().values(), VideoModel.parse(O3_RECORD)])
 
 
 @pytest.fixture(scope="session")
-def bundled() -> Models:
+def bundled() -> ModelList:
     """The models that come with the package."""
-    return Models.bundled()
+    return ModelList.bundled()

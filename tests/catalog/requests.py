@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from oxen_video_tools.catalog.known import Known
+from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.request import VideoRequest
 
 LINK = "https://media.example/{}"
@@ -50,7 +50,7 @@ def _shots(chance: random.Random) -> list[dict[str, Any]]:
     return shots
 
 
-def body(chance: random.Random, known: Known) -> dict[str, Any]:
+def body(chance: random.Random, known: ModelInfo) -> dict[str, Any]:
     """A body in the model's own words, right or wrong."""
     made: dict[str, Any] = {"model": known.id}
     for name, parameter in known.parameters.items():

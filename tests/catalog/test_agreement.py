@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from oxen_video_tools.catalog.checks import check
-from oxen_video_tools.catalog.dialect import translate
-from oxen_video_tools.catalog.models import Models
+from oxen_video_tools.catalog.catalog import ModelList
+from oxen_video_tools.catalog.translate import translate
+from oxen_video_tools.catalog.validate import check
 from oxen_video_tools.hub.records import VideoModel
-from oxen_video_tools.sandbox.checks import problem
 from oxen_video_tools.sandbox.models import all_models
+from oxen_video_tools.sandbox.validate import problem
 
 from . import requests
 
@@ -21,7 +21,7 @@ OF_THE_QUEUE = ("model", "num_generations")  # judged when a job is queued, not 
 def disagreements(seed: int, count: int) -> tuple[list[str], int, int]:
     """Where the two differ; how many were fine and how many were not."""
     judges = {name: one for name, one in all_models().items() if one.media_type == "video"}
-    models = Models.of([VideoModel.parse(one.listed) for one in judges.values()])
+    models = ModelList.of([VideoModel.parse(one.listed) for one in judges.values()])
     chance = random.Random(seed)
     ids, found, fine, wrong = sorted(models), [], 0, 0
     for _ in range(count):

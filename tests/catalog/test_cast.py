@@ -11,9 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from oxen_video_tools.catalog.cast import Holding, cast_problems, cast_warnings, holding, named_in
-from oxen_video_tools.catalog.dialect import Translation, translate
-from oxen_video_tools.catalog.known import Known
-from oxen_video_tools.catalog.models import Models
+from oxen_video_tools.catalog.catalog import ModelList
+from oxen_video_tools.catalog.model_info import ModelInfo
+from oxen_video_tools.catalog.translate import Translation, translate
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import Member, VideoRequest
 
@@ -81,7 +81,7 @@ def cast_of(count: int, pictures: int = 1) -> list[Member]:
     return [member(name, pictures) for name in list(LOOKS)[:count]]
 
 
-def ask(known: Known, **words: Any) -> VideoRequest:
+def ask(known: ModelInfo, **words: Any) -> VideoRequest:
     """A request that this model can make, without pictures."""
     given: dict[str, Any] = {"model": known.id, "prompt": PROMPT}
     for slot in known.slots:
@@ -94,11 +94,11 @@ def ask(known: Known, **words: Any) -> VideoRequest:
     return VideoRequest(**given | words)
 
 
-def made(known: Known, cast: list[Member], models: Models | None = None, **words: Any) -> Translation:
+def made(known: ModelInfo, cast: list[Member], models: ModelList | None = None, **words: Any) -> Translation:
     return translate(ask(known, **words), known, models=models, cast=cast)
 
 
-def refused(body: dict[str, Any], known: Known) -> list[str]:
+def refused(body: dict[str, Any], known: ModelInfo) -> list[str]:
     own = {name: value for name, value in body.items() if name != "model"}
     return [error.message for error in Draft202012Validator(known.model.request_schema or {}).iter_errors(own)]
 
@@ -110,7 +110,7 @@ def test_every_model_belongs_to_a_family_and_every_family_is_whole() -> None:
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_what_a_model_has_is_known(model_id: str, live: Models) -> None:
+def test_what_a_model_has_is_known(model_id: str, live: ModelList) -> None:
     _, _, best, most, in_all, address, beside = family(model_id)
     found = holding(live[model_id])
     assert (found.best, found.most_in_all, found.beside_first_frame) == (best, in_all, beside)
@@ -118,7 +118,7 @@ def test_what_a_model_has_is_known(model_id: str, live: Models) -> None:
         assert (found.means[0].most, found.means[0].address) == (most, address)
 
 
-def test_the_sums_are_those_of_the_pages(live: Models) -> None:
+def test_the_sums_are_those_of_the_pages(live: ModelList) -> None:
     found = {model_id: holding(live[model_id]) for model_id in IDS}
     by_pictures = [model_id for model_id, one in found.items() if one.best not in ("words", "first frame")]
     together = [model_id for model_id, one in found.items() if one.beside_first_frame]
@@ -134,7 +134,7 @@ def test_the_sums_are_those_of_the_pages(live: Models) -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("model_id", IDS)
-def test_a_body_is_what_the_raw_schema_accepts(model_id: str, count: int, live: Models) -> None:
+def test_a_body_is_what_the_raw_schema_accepts(model_id: str, count: int, live: ModelList) -> None:
     known = live[model_id]
     if not known.takes("text"):
         pytest.skip("it takes no prompt, so nobody is named")
@@ -155,7 +155,7 @@ def test_a_body_is_what_the_raw_schema_accepts(model_id: str, count: int, live: 
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_an_address_means_the_picture_of_its_member(model_id: str, live: Models) -> None:
+def test_an_address_means_the_picture_of_its_member(model_id: str, live: ModelList) -> None:
     """Whoever reads the body as the model does finds behind each address the pictures of the right member."""
     known = live[model_id]
     if not known.takes("text"):
@@ -176,7 +176,7 @@ def test_an_address_means_the_picture_of_its_member(model_id: str, live: Models)
 
 
 class TestMeans:
-    def test_elements_hold_several_pictures_of_one(self, live: Models) -> None:
+    def test_elements_hold_several_pictures_of_one(self, live: ModelList) -> None:
         body = made(live["kling-video-o3-omni"], [member("Mira", 6), member("Ben")]).body
         assert body["elements"] == [
             {
@@ -189,7 +189,7 @@ class TestMeans:
             "Mira (@Element1) waits at the harbour. Ben (@Element2) runs up to Mira (@Element1)"
         )
 
-    def test_real_faces_go_where_they_belong_and_are_numbered_first(self, live: Models) -> None:
+    def test_real_faces_go_where_they_belong_and_are_numbered_first(self, live: ModelList) -> None:
         known = live["bytedance-seedance-2-0-reference-to-video"]
         cast = [member("Mira"), member("Ben", real_face=True), member("Rex")]
         translation = made(known, cast, input_image=["https://media.example/harbour.png"])
@@ -204,20 +204,20 @@ class TestMeans:
         ]
         assert any("real_face: true" in text and "Mira and Rex" in text for text in translation.warnings)
 
-    def test_ones_own_pictures_keep_their_numbers(self, live: Models) -> None:
+    def test_ones_own_pictures_keep_their_numbers(self, live: ModelList) -> None:
         known = live["happyhorse-1.1-r2v"]
         asked = {"prompt": "@Image1 behind Mira", "input_image": ["https://media.example/plate.png"]}
         body = made(known, cast_of(1), **asked).body
         assert body["prompt"] == "@Image1 behind Mira (@Image2)"
 
-    def test_a_still_and_references_together(self, live: Models) -> None:
+    def test_a_still_and_references_together(self, live: ModelList) -> None:
         for model_id in ("gemini-omni-flash-preview", "luma-ray-v3-2-image-to-video", "wan-v2-7-reference-to-video"):
             translation = made(live[model_id], cast_of(2), start_image="https://media.example/still.png")
             assert {one.held_by for one in translation.held} == {"reference pictures"}
             assert translation.media[0].reference != translation.media[-1].reference
             assert len(translation.media) == 3
 
-    def test_a_still_instead_of_references(self, live: Models) -> None:
+    def test_a_still_instead_of_references(self, live: ModelList) -> None:
         for model_id in ("minimax-h3", "kling-video-v2-6-pro-image-to-video"):
             translation = made(live[model_id], cast_of(2), start_image="https://media.example/still.png")
             assert {one.held_by for one in translation.held} == {"first frame"}
@@ -225,18 +225,18 @@ class TestMeans:
             assert "Mira (woman of 40, grey coat)" in translation.body["prompt"]
             assert not [text for text in translation.warnings if "words alone" in text]
 
-    def test_without_an_address_the_look_says_who_it_is(self, live: Models) -> None:
+    def test_without_an_address_the_look_says_who_it_is(self, live: ModelList) -> None:
         translation = made(live["minimax-h3"], cast_of(2))
         assert translation.body["input_images"] == [f"https://media.example/{one}-1.png" for one in ("mira", "ben")]
         assert translation.body["prompt"].startswith("Mira (woman of 40, grey coat) waits")
 
-    def test_words_alone_names_what_would_be_better(self, live: Models) -> None:
+    def test_words_alone_names_what_would_be_better(self, live: ModelList) -> None:
         translation = made(live["kling-video-v2-6-pro-text-to-video"], cast_of(1), live)
         (warning,) = [text for text in translation.warnings if "words alone" in text]
         assert "takes no pictures" in warning
         assert "would hold it by pictures" in warning
 
-    def test_who_does_not_fit_is_named(self, live: Models) -> None:
+    def test_who_does_not_fit_is_named(self, live: ModelList) -> None:
         people = [member(name, 3, look="a face") for name in ("Ann", "Bob", "Cid", "Dan", "Eve", "Fay")]
         asked = ask(live["wan-v2-7-reference-to-video"], prompt="Ann, Bob, Cid, Dan, Eve and Fay at a table.")
         translation = translate(asked, live["wan-v2-7-reference-to-video"], models=live, cast=people)
@@ -245,7 +245,7 @@ class TestMeans:
         assert any("Fay is held by words alone" in text and "no room" in text for text in translation.warnings)
         assert translation.problems == []
 
-    def test_a_video_leaves_less_room(self, live: Models) -> None:
+    def test_a_video_leaves_less_room(self, live: ModelList) -> None:
         known = live["kling-video-o3-omni"]
         assert (holding(known).most_in_all, holding(known, with_video=True).most_in_all) == (7, 4)
         people = [member(name) for name in ("Ann", "Bob", "Cid", "Dan", "Eve")]
@@ -253,7 +253,7 @@ class TestMeans:
         asked = ask(known, prompt=prompt, input_video="https://media.example/source.mp4")
         assert len(translate(asked, known, cast=people).body["elements"]) == 4
 
-    def test_a_required_picture_is_that_of_a_member(self, live: Models) -> None:
+    def test_a_required_picture_is_that_of_a_member(self, live: ModelList) -> None:
         body = made(live["kling-video-v3-pro-motion-control"], cast_of(1)).body
         assert body["input_image"] == "https://media.example/mira-1.png"
         assert body["elements"] == [{"frontal_image_url": "https://media.example/mira-1.png"}]
@@ -261,17 +261,17 @@ class TestMeans:
         assert translation.body["input_image"] == "https://media.example/mira-1.png"
         assert any("stills=true" in text for text in translation.warnings)
 
-    def test_who_is_not_named_is_not_sent(self, live: Models) -> None:
+    def test_who_is_not_named_is_not_sent(self, live: ModelList) -> None:
         translation = made(live["happyhorse-1.1-r2v"], cast_of(3), prompt="Ben alone in the rain.")
         assert translation.body["reference_images"] == ["https://media.example/ben-1.png"]
         assert [one.name for one in translation.held] == ["Ben"]
 
-    def test_what_the_live_model_says_of_addresses_wins(self, live: Models) -> None:
+    def test_what_the_live_model_says_of_addresses_wins(self, live: ModelList) -> None:
         raw = dict(live["happyhorse-1.1-r2v"].model.raw)
         schema = raw["request_schema"]
         prompt = schema["properties"]["prompt"] | {"x-media-references": {"pattern": "[Image {n}]"}}
         raw["request_schema"] = schema | {"properties": schema["properties"] | {"prompt": prompt}}
-        known = Models.of([VideoModel.parse(raw)])[str(raw["id"])]
+        known = ModelList.of([VideoModel.parse(raw)])[str(raw["id"])]
         assert made(known, cast_of(1)).body["prompt"].startswith("Mira ([Image 1]) waits")
 
     def test_a_model_that_nobody_has_seen(self) -> None:
@@ -287,12 +287,12 @@ class TestMeans:
                 },
             },
         }
-        known = Models.of([VideoModel.parse(raw)])["new"]
+        known = ModelList.of([VideoModel.parse(raw)])["new"]
         assert holding(known) == Holding(holding(known).means, None, True)
         body = made(known, cast_of(2)).body
         assert body["prompt"].startswith("Mira (<image1>) waits at the harbour. Ben (<image2>)")
 
-    def test_several_shots_in_one_job(self, live: Models) -> None:
+    def test_several_shots_in_one_job(self, live: ModelList) -> None:
         shots = [{"prompt": "Mira waits.", "duration": 3}, {"prompt": "Ben runs to Mira.", "duration": 4}]
         request = VideoRequest(model=O3, multi_prompt=shots)
         body = translate(request, live[O3], cast=cast_of(2)).body
@@ -312,16 +312,16 @@ class TestWords:
             ("Mira, Mira", "Mira (@Image1), Mira (@Image1)"),
         ],
     )
-    def test_where_a_name_stands(self, prompt: str, written: str, live: Models) -> None:
+    def test_where_a_name_stands(self, prompt: str, written: str, live: ModelList) -> None:
         body = made(live["happyhorse-1.1-r2v"], cast_of(1), prompt=prompt).body
         assert body["prompt"] == written
 
-    def test_names_of_two_words_and_other_letters(self, live: Models) -> None:
+    def test_names_of_two_words_and_other_letters(self, live: ModelList) -> None:
         cast = [member("Zoë Müller", look="a baker"), member("李明", look="a driver")]
         body = made(live["happyhorse-1.1-r2v"], cast, prompt="Zoë Müller waves to 李明 .").body
         assert body["prompt"] == "Zoë Müller (@Image1) waves to 李明 (@Image2) ."
 
-    def test_a_prompt_stays_within_its_limit(self, live: Models) -> None:
+    def test_a_prompt_stays_within_its_limit(self, live: ModelList) -> None:
         cast = [member("Mira", 0, look="x" * 300)]
         prompt = "Mira " + "walks on and on. " * 20
         body = made(live["wan-v2-7-text-to-video"], cast, prompt=prompt).body

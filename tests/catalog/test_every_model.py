@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from oxen_video_tools.catalog.dialect import translate
-from oxen_video_tools.catalog.known import Known
-from oxen_video_tools.catalog.models import Models
-from oxen_video_tools.catalog.words import MEDIA, NOT_A_PARAMETER, has_place, slots_for
+from oxen_video_tools.catalog.catalog import ModelList
+from oxen_video_tools.catalog.model_info import MEDIA, NOT_A_PARAMETER, ModelInfo, has_place, slots_for
+from oxen_video_tools.catalog.translate import translate
 from oxen_video_tools.request import VideoRequest
 
 from .conftest import IDS
@@ -19,7 +18,7 @@ LINK = "https://media.example/{}"
 COMMON = (*VideoRequest.model_fields, "model")
 
 
-def everything(known: Known) -> dict[str, Any]:
+def everything(known: ModelInfo) -> dict[str, Any]:
     """All that the common words can say to this model at once, its rules kept."""
     words: dict[str, Any] = {"model": known.id}
     if known.takes("text"):
@@ -48,14 +47,14 @@ def everything(known: Known) -> dict[str, Any]:
     return words
 
 
-def valid(body: dict[str, Any], known: Known) -> list[str]:
+def valid(body: dict[str, Any], known: ModelInfo) -> list[str]:
     """What `jsonschema` has against a body."""
     own = {name: value for name, value in body.items() if name != "model"}
     return [error.message for error in Draft202012Validator(known.model.request_schema or {}).iter_errors(own)]
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_common_words_become_a_valid_body(model_id: str, live: Models) -> None:
+def test_common_words_become_a_valid_body(model_id: str, live: ModelList) -> None:
     known = live[model_id]
     request = VideoRequest(**everything(known))
     said = translate(request, known, models=live)
@@ -64,7 +63,7 @@ def test_common_words_become_a_valid_body(model_id: str, live: Models) -> None:
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_nothing_that_was_asked_for_is_lost(model_id: str, live: Models) -> None:
+def test_nothing_that_was_asked_for_is_lost(model_id: str, live: ModelList) -> None:
     known = live[model_id]
     request = VideoRequest(**everything(known))
     said = translate(request, known, models=live)
@@ -79,7 +78,7 @@ def test_nothing_that_was_asked_for_is_lost(model_id: str, live: Models) -> None
         assert said.body["prompt"] == request.prompt
 
 
-def example(known: Known, *, with_basics: bool) -> dict[str, Any]:
+def example(known: ModelInfo, *, with_basics: bool) -> dict[str, Any]:
     """The example body of a page: what is required, what has a default and, in one of its tabs, what is basic."""
     schema = known.model.request_schema or {}
     basics = schema.get("basic", []) if with_basics else []
@@ -94,7 +93,7 @@ def example(known: Known, *, with_basics: bool) -> dict[str, Any]:
     return body
 
 
-def _example_value(known: Known, name: str) -> Any:
+def _example_value(known: ModelInfo, name: str) -> Any:
     slot = next((slot for slot in known.slots if slot.name == name), None)
     link = LINK.format(name)
     if slot is None:
@@ -104,7 +103,7 @@ def _example_value(known: Known, name: str) -> Any:
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_a_body_copied_from_a_page_passes_unchanged(model_id: str, live: Models) -> None:
+def test_a_body_copied_from_a_page_passes_unchanged(model_id: str, live: ModelList) -> None:
     """Whoever copies a page's example word by word: what is no common word goes into model_parameters."""
     known = live[model_id]
     body = example(known, with_basics=True)
@@ -118,7 +117,7 @@ def test_a_body_copied_from_a_page_passes_unchanged(model_id: str, live: Models)
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_the_bundled_list_never_stops_a_request(model_id: str, bundled: Models) -> None:
+def test_the_bundled_list_never_stops_a_request(model_id: str, bundled: ModelList) -> None:
     """Only what is certain is a problem, and the bundled schemas are not."""
     known = bundled[model_id]
     request = VideoRequest(
@@ -141,7 +140,7 @@ def test_the_bundled_list_never_stops_a_request(model_id: str, bundled: Models) 
     assert said.warnings
 
 
-def test_model_parameters_are_never_a_way_to_pay_differently(live: Models) -> None:
+def test_model_parameters_are_never_a_way_to_pay_differently(live: ModelList) -> None:
     known = live["google-veo-3-1"]
     for name in NOT_A_PARAMETER:
         said = translate(VideoRequest(prompt="x", model_parameters={name: "other"}), known)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.catalog.models import Models, snapshot
+from oxen_video_tools.catalog.catalog import ModelList, snapshot
 from oxen_video_tools.errors import InvalidRequest
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import VideoRequest
@@ -20,9 +20,9 @@ T2V, I2V = "kling-video-v2-6-pro-text-to-video", "kling-video-v2-6-pro-image-to-
 
 
 @pytest.fixture(scope="module")
-def live() -> Models:
+def live() -> ModelList:
     rate = {"method": "per_video_output_second", "cost_per_second": "0.10"}
-    return Models.of(
+    return ModelList.of(
         [
             *(VideoModel.parse(dict(one.raw) | {"pricing": rate}) for one in snapshot().values()),
             VideoModel.parse(O3_RECORD),
@@ -30,7 +30,7 @@ def live() -> Models:
     )
 
 
-def plan(models: Models, settings: Settings | None = None, **words: Any) -> Plan:
+def plan(models: ModelList, settings: Settings | None = None, **words: Any) -> Plan:
     return make_plan(ask(**words), models, settings or Settings())
 
 
@@ -39,7 +39,7 @@ def shots(*seconds: float) -> list[dict[str, Any]]:
 
 
 class TestOneJob:
-    def test_what_would_be_sent(self, live: Models) -> None:
+    def test_what_would_be_sent(self, live: ModelList) -> None:
         made = plan(live, duration=5)
         assert made.ok
         assert made.film is None
@@ -48,7 +48,7 @@ class TestOneJob:
         assert made.jobs[0].seconds == 5
         assert made.reason == "chosen for text alone; it makes 5 s"
 
-    def test_problems_stop_it(self, live: Models) -> None:
+    def test_problems_stop_it(self, live: ModelList) -> None:
         made = plan(live, model=T2V, duration=7, start_image="s.png")
         assert not made.ok
         with pytest.raises(InvalidRequest) as caught:
@@ -57,7 +57,7 @@ class TestOneJob:
         assert len(made.problems) == 2
         plan(live).raise_for_problems()
 
-    def test_native_shots(self, live: Models) -> None:
+    def test_native_shots(self, live: ModelList) -> None:
         made = plan(live, multi_prompt=shots(5, 5))
         assert made.model == O3
         assert made.film is None
@@ -65,45 +65,45 @@ class TestOneJob:
         assert made.jobs[0].seconds == 10
         assert made.price.usd == Decimal("2.24")
 
-    def test_a_length_left_to_the_model_is_not_certain(self, live: Models) -> None:
+    def test_a_length_left_to_the_model_is_not_certain(self, live: ModelList) -> None:
         made = plan(live, model="bytedance-seedance-2-0-text-to-video")
         assert made.jobs[0].seconds is None
         assert made.price.usd == Decimal("1.5")
         assert made.price.text.startswith("at most")
 
     def test_without_the_live_list(self) -> None:
-        made = plan(Models.bundled(), duration=5)
+        made = plan(ModelList.bundled(), duration=5)
         assert made.ok
         assert "could not be read" in made.warnings[0]
         assert made.price.usd is None
 
-    def test_a_model_that_is_not_listed(self, live: Models) -> None:
+    def test_a_model_that_is_not_listed(self, live: ModelList) -> None:
         made = plan(live, model="kling-video-v2-6-text-to-video", duration=5)
         assert made.ok
         assert T2V in made.warnings[0]
-        gone = plan(Models.bundled(), model=O3)
+        gone = plan(ModelList.bundled(), model=O3)
         assert "left the list of models in 2026-07" in gone.warnings[0]
 
 
 class TestNamespace:
-    def test_the_settings_own(self, live: Models) -> None:
+    def test_the_settings_own(self, live: ModelList) -> None:
         made = plan(live, Settings(namespace="studio"))
         assert made.jobs[0].body["target_namespace"] == "studio"
         assert made.request.target_namespace is None, "the request stays what was asked"
 
-    def test_one_that_is_allowed(self, live: Models) -> None:
+    def test_one_that_is_allowed(self, live: ModelList) -> None:
         settings = Settings(namespace="studio", namespaces=("films",))
         assert plan(live, settings, target_namespace="films").jobs[0].body["target_namespace"] == "films"
         assert plan(live, settings, target_namespace="rich").problems == (
             "target_namespace=rich: use films or studio.",
         )
 
-    def test_where_nothing_is_settled(self, live: Models) -> None:
+    def test_where_nothing_is_settled(self, live: ModelList) -> None:
         assert plan(live, target_namespace="mine").jobs[0].body["target_namespace"] == "mine"
 
 
 class TestFilms:
-    def test_a_job_for_each_shot(self, live: Models) -> None:
+    def test_a_job_for_each_shot(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5, 10, 5), aspect_ratio="9:16")
         assert made.ok
         assert made.film == "side by side"
@@ -115,7 +115,7 @@ class TestFilms:
         assert made.price.text == "$2.00 for 3 jobs"
         assert f"3 shots in 3 jobs, side by side, joined at the end: {T2V} takes one prompt a job" in made.reason
 
-    def test_chained_where_a_first_frame_is_taken(self, live: Models) -> None:
+    def test_chained_where_a_first_frame_is_taken(self, live: ModelList) -> None:
         made = plan(live, model=I2V, multi_prompt=shots(5, 5, 5), start_image="s.png")
         assert made.film == "chained"
         assert made.jobs[0].body["input_image"] == "s.png"
@@ -127,7 +127,7 @@ class TestFilms:
             assert job.filled({}, "https://hub/last.png")["input_image"] == "https://hub/last.png"
         assert "each begins with the last frame of the one before" in made.reason
 
-    def test_chained_through_keyframes(self, live: Models) -> None:
+    def test_chained_through_keyframes(self, live: ModelList) -> None:
         made = plan(live, model="flux-3-video", multi_prompt=shots(5, 5), end_image="e.png")
         job = made.jobs[1]
         assert made.film == "chained"
@@ -137,27 +137,27 @@ class TestFilms:
         sent = job.filled({("input_images", 0): "https://hub/e.png"}, "https://hub/last.png")
         assert sent["input_images"] == ["https://hub/last.png", "https://hub/e.png"]
 
-    def test_frames_at_both_ends_of_the_film(self, live: Models) -> None:
+    def test_frames_at_both_ends_of_the_film(self, live: ModelList) -> None:
         model_id = "bytedance-seedance-2-0-image-to-video"
         made = plan(live, model=model_id, multi_prompt=shots(5, 5, 5), start_image="s.png", end_image="e.png")
         assert made.ok
         assert [job.body.get("input_image") for job in made.jobs] == ["s.png", None, None]
         assert [job.body.get("tail_image_url") for job in made.jobs] == [None, None, "e.png"]
 
-    def test_references_go_to_every_job(self, live: Models) -> None:
+    def test_references_go_to_every_job(self, live: ModelList) -> None:
         model_id = "happyhorse-1.0-r2v"
         made = plan(live, model=model_id, multi_prompt=shots(5, 5), input_image=["a.png"])
         assert made.film == "side by side"
         assert all(job.body["reference_images"] == ["a.png"] for job in made.jobs)
         assert all(len(job.media) == 1 for job in made.jobs)
 
-    def test_side_by_side_where_references_and_frames_exclude_each_other(self, live: Models) -> None:
+    def test_side_by_side_where_references_and_frames_exclude_each_other(self, live: ModelList) -> None:
         made = plan(live, model="minimax-h3", multi_prompt=shots(5, 5), input_image=["a.png"])
         assert made.ok
         assert made.film == "side by side"
         assert plan(live, model="minimax-h3", multi_prompt=shots(5, 5)).film == "chained"
 
-    def test_groups_where_shots_fit_together(self, live: Models) -> None:
+    def test_groups_where_shots_fit_together(self, live: ModelList) -> None:
         made = plan(live, model=O3, multi_prompt=shots(5, 5, 5, 5, 8))
         assert made.ok
         assert [job.shots for job in made.jobs] in ([(0, 1, 2), (3, 4)], [(0, 1), (2, 3, 4)])
@@ -165,74 +165,74 @@ class TestFilms:
         assert made.film == "chained"
         assert "makes 15 s at most in one job" in made.reason
 
-    def test_no_group_is_too_short(self, live: Models) -> None:
+    def test_no_group_is_too_short(self, live: ModelList) -> None:
         made = plan(live, model=O3, multi_prompt=shots(5, 5, 5, 1))
         assert made.ok
         assert [sum(shot["duration"] for shot in job.body["multi_prompt"]) for job in made.jobs] in ([10, 6], [5, 11])
 
-    def test_a_shot_that_fits_nowhere_is_a_problem(self, live: Models) -> None:
+    def test_a_shot_that_fits_nowhere_is_a_problem(self, live: ModelList) -> None:
         made = plan(live, model=O3, multi_prompt=shots(16, 5))
         assert not made.ok
         assert any("Shot 1: duration=16: Input should be" in problem for problem in made.problems)
 
-    def test_a_length_that_is_not_offered_names_its_shot(self, live: Models) -> None:
+    def test_a_length_that_is_not_offered_names_its_shot(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5, 7, 5))
         assert made.problems == ("Shot 2: duration=7: use 5 or 10.",)
 
-    def test_what_is_wrong_with_all_of_them_is_said_once(self, live: Models) -> None:
+    def test_what_is_wrong_with_all_of_them_is_said_once(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5, 5), resolution="4k")
         assert len(made.problems) == 1
         assert not made.problems[0].startswith("Shot")
 
-    def test_shots_without_a_length(self, live: Models) -> None:
+    def test_shots_without_a_length(self, live: ModelList) -> None:
         told = [{"prompt": "a"}, {"prompt": "b"}]
         assert [job.body["duration"] for job in plan(live, model=T2V, multi_prompt=told).jobs] == [5, 5]
         veo = plan(live, model="google-veo-3", multi_prompt=told)
         assert [job.body["duration"] for job in veo.jobs] == [8, 8], "5 s are not offered: its own default"
 
-    def test_one_shot_is_no_film(self, live: Models) -> None:
+    def test_one_shot_is_no_film(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(10))
         assert made.film is None
         assert made.jobs[0].body == {"model": T2V, "prompt": "shot 1", "duration": 10}
 
-    def test_several_versions_of_one_shot(self, live: Models) -> None:
+    def test_several_versions_of_one_shot(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5), num_generations=3)
         assert made.ok
         assert made.jobs[0].body["num_generations"] == 3
         assert made.price.usd == Decimal("1.5")
 
-    def test_a_film_is_made_once_a_call(self, live: Models) -> None:
+    def test_a_film_is_made_once_a_call(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(5, 5), num_generations=2)
         assert "call again with take=2" in made.problems[0]
         assert all("num_generations" not in job.body for job in made.jobs)
 
-    def test_the_sum_beside_it(self, live: Models) -> None:
+    def test_the_sum_beside_it(self, live: ModelList) -> None:
         assert plan(live, model=T2V, multi_prompt=shots(5, 5), duration=10).ok
         assert (
             "the shots are 10 s long in all" in plan(live, model=T2V, multi_prompt=shots(5, 5), duration=20).problems[0]
         )
 
-    def test_no_film_without_an_end(self, live: Models) -> None:
+    def test_no_film_without_an_end(self, live: ModelList) -> None:
         made = plan(live, model=T2V, multi_prompt=shots(*[5] * 101))
         assert "a film has at most 100" in made.problems[0]
 
-    def test_both_prompts_are_no_film(self, live: Models) -> None:
+    def test_both_prompts_are_no_film(self, live: ModelList) -> None:
         made = plan(live, model=T2V, prompt="x", multi_prompt=shots(5, 5))
         assert any("Cannot provide both" in problem for problem in made.problems)
 
-    def test_a_model_that_nobody_knows_gets_the_shots(self, live: Models) -> None:
+    def test_a_model_that_nobody_knows_gets_the_shots(self, live: ModelList) -> None:
         made = plan(live, model="brand-new-model", multi_prompt=shots(5, 20))
         assert made.film is None
         assert made.ok
         assert len(made.jobs[0].body["multi_prompt"]) == 2
 
     def test_offline_it_is_a_film_too(self) -> None:
-        made = make_plan(VideoRequest(model=T2V, multi_prompt=shots(5, 5)), Models.bundled(), Settings())
+        made = make_plan(VideoRequest(model=T2V, multi_prompt=shots(5, 5)), ModelList.bundled(), Settings())
         assert made.film == "side by side"
         assert made.ok
 
 
-def test_the_blocking_route(live: Models) -> None:
+def test_the_blocking_route(live: ModelList) -> None:
     made = plan(live, Settings(route="sync"), response_format="b64_json")
     assert made.jobs[0].body["response_format"] == "b64_json"
     assert "response_format" not in plan(live, response_format="b64_json").jobs[0].body

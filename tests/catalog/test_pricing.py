@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.catalog.known import Known
-from oxen_video_tools.catalog.models import Models
+from oxen_video_tools.catalog.catalog import ModelList
+from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.pricing import Price, dollars, estimate, per_second, total
 
 from .conftest import model
@@ -18,12 +18,12 @@ RESOLUTION = {"type": "string", "enum": ["720p", "1080P", "4k"], "default": "720
 SOUND = {"type": "boolean", "default": False}
 
 
-def priced(pricing: object, description: str = "", **properties: Any) -> Known:
+def priced(pricing: object, description: str = "", **properties: Any) -> ModelInfo:
     made = model(pricing=pricing, description=description, prompt={"type": "string"}, **properties)
-    return Models.of([made])[made.id]
+    return ModelList.of([made])[made.id]
 
 
-def usd(known: Known, **body: Any) -> str | None:
+def usd(known: ModelInfo, **body: Any) -> str | None:
     amount = estimate({"prompt": "x", **body}, known).usd
     return None if amount is None else f"{amount.normalize():f}"
 
@@ -135,12 +135,12 @@ def test_a_length_that_nothing_bounds() -> None:
     assert price == Price(None, ("the length of the result",), "unknown: $0.10/s, and nothing says how long it will be")
 
 
-def test_a_length_that_a_rule_ignores(live: Models) -> None:
+def test_a_length_that_a_rule_ignores(live: ModelList) -> None:
     omni = live["kling-video-o3-omni"]
     record = dict(omni.model.raw) | {"pricing": {"cost_per_second": 1}, "request_schema": omni.model.request_schema}
     from oxen_video_tools.hub.records import VideoModel
 
-    known = Models.of([VideoModel.parse(record)])[omni.id]
+    known = ModelList.of([VideoModel.parse(record)])[omni.id]
     assert usd(known, duration=3) == "3"
     assert usd(known, duration=3, input_video="v.mp4") is None, "an edit is as long as its input"
     assert usd(known, duration=3, input_video="v.mp4", video_mode="reference") == "3"
@@ -175,7 +175,7 @@ def test_per_image() -> None:
     assert usd(known, num_generations=2) == "0.8"
 
 
-def test_no_price_is_ever_invented(bundled: Models) -> None:
+def test_no_price_is_ever_invented(bundled: ModelList) -> None:
     for known in bundled.values():
         price = estimate({"prompt": "x", "duration": 5}, known)
         assert price.usd is None

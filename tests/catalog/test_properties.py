@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from oxen_video_tools.catalog.checks import check
-from oxen_video_tools.catalog.dialect import translate
-from oxen_video_tools.catalog.models import Models, snapshot
+from oxen_video_tools.catalog.catalog import ModelList, snapshot
 from oxen_video_tools.catalog.pricing import estimate
+from oxen_video_tools.catalog.translate import translate
+from oxen_video_tools.catalog.validate import check
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.settings import Settings
@@ -21,8 +21,8 @@ from oxen_video_tools.studio.plan import make_plan
 from . import requests
 from .conftest import IDS, O3_RECORD
 
-LIVE = Models.of([*snapshot().values(), VideoModel.parse(O3_RECORD)])
-BUNDLED = Models.bundled()
+LIVE = ModelList.of([*snapshot().values(), VideoModel.parse(O3_RECORD)])
+BUNDLED = ModelList.bundled()
 WORDS = st.text(max_size=12) | st.sampled_from(requests.ASPECTS + requests.RESOLUTIONS)
 LINKS = st.sampled_from(
     ["https://media.example/a.png", "/home/me/b.png", "0f9c1d4e-1111-4222-8333-444455556666", "data:x"]
@@ -119,7 +119,7 @@ def test_no_schema_makes_it_fall_over(model_id: str, words: dict[str, Any], data
         data.draw(st.sampled_from(["required", "rules", "basic"])): data.draw(JSON),
     }
     record = {"id": model_id, "request_schema": changed, "pricing": data.draw(JSON), "endpoint": "/videos/generate"}
-    models = Models.of([VideoModel.parse(record)])
+    models = ModelList.of([VideoModel.parse(record)])
     plan = make_plan(VideoRequest(**words, model=model_id), models, Settings())
     assert plan.model == model_id
     known = models[model_id]

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.catalog.checks import check
-from oxen_video_tools.catalog.dialect import translate
-from oxen_video_tools.catalog.limits import unfit
-from oxen_video_tools.catalog.models import Models
+from oxen_video_tools.catalog.catalog import ModelList
+from oxen_video_tools.catalog.translate import translate
+from oxen_video_tools.catalog.validate import check, unsuitable_media
 from oxen_video_tools.request import VideoRequest
 
 from .conftest import ask, model
@@ -166,7 +165,7 @@ RULES: list[tuple[str, dict[str, Any], dict[str, Any], bool, str]] = [
 NAMED = [f"{model_id}-{words}" for model_id, *_, words in RULES]
 
 
-def test_all_of_them_are_here(bundled: Models) -> None:
+def test_all_of_them_are_here(bundled: ModelList) -> None:
     stated = sorted(name for name, known in bundled.items() for rule in known.rules if "source" not in rule.told)
     assert len(stated) == 24
     assert sorted(model_id for model_id, *_ in RULES) == stated
@@ -174,7 +173,13 @@ def test_all_of_them_are_here(bundled: Models) -> None:
 
 @pytest.mark.parametrize(("model_id", "breaks", "keeps", "sure", "words"), RULES, ids=NAMED)
 def test_breaking_it_is_told(
-    live: Models, bundled: Models, model_id: str, breaks: dict[str, Any], keeps: dict[str, Any], sure: bool, words: str
+    live: ModelList,
+    bundled: ModelList,
+    model_id: str,
+    breaks: dict[str, Any],
+    keeps: dict[str, Any],
+    sure: bool,
+    words: str,
 ) -> None:
     broken, kept = {"prompt": "x", **breaks}, {"prompt": "x", **keeps}
     found = check(broken, live[model_id])
@@ -187,7 +192,7 @@ def test_breaking_it_is_told(
 
 @pytest.mark.parametrize(("model_id", "breaks", "keeps", "sure", "words"), RULES, ids=NAMED)
 def test_by_way_of_model_parameters_it_is_told_too(
-    live: Models, model_id: str, breaks: dict[str, Any], keeps: dict[str, Any], sure: bool, words: str
+    live: ModelList, model_id: str, breaks: dict[str, Any], keeps: dict[str, Any], sure: bool, words: str
 ) -> None:
     """It passes then, or what nobody asked for is changed so that the rule is kept; either way it is said."""
     given = {name: value for name, value in breaks.items() if name != "prompt"}
@@ -200,7 +205,7 @@ def test_by_way_of_model_parameters_it_is_told_too(
 class TestFollowed:
     """A rule that can be kept without touching what was asked for is kept, and that is said."""
 
-    def test_a_default_gives_way(self, live: Models) -> None:
+    def test_a_default_gives_way(self, live: ModelList) -> None:
         said = translate(ask(duration=4), live["google-veo-3-1"])
         assert said.body["resolution"] == "720p"
         assert said.problems == []
@@ -208,25 +213,25 @@ class TestFollowed:
             "resolution=720p is sent: with 1080p, the default, google-veo-3-1 does not make duration=4."
         ]
 
-    def test_on_the_other_side_too(self, live: Models) -> None:
+    def test_on_the_other_side_too(self, live: ModelList) -> None:
         said = translate(ask(input_video=V, model_parameters={"hdr": True}), live["luma-ray-v3-2-video-to-video"])
         assert said.body["resolution"] == "720p"
         assert said.problems == []
         said = translate(ask(resolution="4k", duration=8), live["google-veo-3-1"])
         assert said.warnings == []
 
-    def test_what_was_asked_for_never_gives_way(self, live: Models) -> None:
+    def test_what_was_asked_for_never_gives_way(self, live: ModelList) -> None:
         said = translate(ask(duration=4, resolution="4k"), live["google-veo-3-1"])
         assert (said.body["duration"], said.body["resolution"]) == (4, "4k")
         assert said.problems == ["resolution=4k needs duration=8, and duration=4 is not."]
 
-    def test_what_a_page_wants_left_out_is(self, live: Models) -> None:
+    def test_what_a_page_wants_left_out_is(self, live: ModelList) -> None:
         said = translate(ask(start_image=P, aspect_ratio="16:9"), live["kling-video-o3-omni"])
         assert "aspect_ratio" not in said.body
         assert "left out" in said.warnings[0]
 
 
-def test_rules_speak_the_words_of_the_request(live: Models) -> None:
+def test_rules_speak_the_words_of_the_request(live: ModelList) -> None:
     said = translate(ask(end_image=P), live["kling-video-o3-omni"])
     assert said.problems == ["end_image (tail_image_url) needs start_image_url."]
 
@@ -245,7 +250,7 @@ def test_rules_speak_the_words_of_the_request(live: Models) -> None:
 def test_a_rule_of_another_shape_is_left_alone(rule: object) -> None:
     made = model(prompt={"type": "string"})
     made.request_schema["rules"] = [rule]  # type: ignore[index]
-    assert translate(ask(), Models.of([made])[made.id]).problems == []
+    assert translate(ask(), ModelList.of([made])[made.id]).problems == []
 
 
 class TestNumbersInProse:
@@ -269,17 +274,19 @@ class TestNumbersInProse:
             ("flux-3-video", {"input_images": []}, "input_images has 0 items: use at least 1, or leave it out."),
         ],
     )
-    def test_over_it(self, live: Models, bundled: Models, model_id: str, body: dict[str, Any], words: str) -> None:
+    def test_over_it(
+        self, live: ModelList, bundled: ModelList, model_id: str, body: dict[str, Any], words: str
+    ) -> None:
         body = {"prompt": "x", **body}
         assert any(words in problem for problem in check(body, live[model_id]).problems)
         offline = check(body, bundled[model_id])
         assert offline.problems == []
         assert any(words in warning for warning in offline.warnings)
 
-    def test_of_a_file(self, live: Models) -> None:
+    def test_of_a_file(self, live: ModelList) -> None:
         limits = live["happyhorse-1.0-video-edit"].parameters["input_video"].limits
-        assert unfit(limits, size=50_000_000, width=1280, height=720, seconds=10, fps=24) == []
-        assert unfit(limits, size=150_000_000, width=4000, height=200, seconds=2, fps=8) == [
+        assert unsuitable_media(limits, size=50_000_000, width=1280, height=720, seconds=10, fps=24) == []
+        assert unsuitable_media(limits, size=150_000_000, width=4000, height=200, seconds=2, fps=8) == [
             "150.0 MB: at most 100 MB",
             "2 s: at least 3 s",
             "200 pixels: at least 320 pixels",
@@ -287,11 +294,13 @@ class TestNumbersInProse:
             "4000x200: an aspect ratio from 1:2.5 to 2.5:1",
             "8 frames per second: more than 8",
         ]
-        assert unfit(limits) == []
+        assert unsuitable_media(limits) == []
 
-    def test_of_a_picture(self, live: Models) -> None:
+    def test_of_a_picture(self, live: ModelList) -> None:
         sora = live["openai-sora-2-pro"].parameters["input_image"].limits
-        assert unfit(sora, width=1280, height=720) == []
-        assert "exactly 720x1280" in unfit(sora, width=1920, height=1080)[0]
-        assert unfit(live["happyhorse-1.0-r2v"].parameters["reference_images"].limits, width=400, height=800)
-        assert unfit(live["lightricks-ltx-2-retake"].parameters["input_video"].limits, width=1280, height=720)
+        assert unsuitable_media(sora, width=1280, height=720) == []
+        assert "exactly 720x1280" in unsuitable_media(sora, width=1920, height=1080)[0]
+        assert unsuitable_media(live["happyhorse-1.0-r2v"].parameters["reference_images"].limits, width=400, height=800)
+        assert unsuitable_media(
+            live["lightricks-ltx-2-retake"].parameters["input_video"].limits, width=1280, height=720
+        )

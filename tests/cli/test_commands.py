@@ -240,7 +240,7 @@ def test_nothing_found_is_said(oxen: Run) -> None:
 
 
 def test_the_version_and_the_exit_statuses_are_told(oxen: Run) -> None:
-    from oxen_video_tools.cli.exits import MEANINGS
+    from oxen_video_tools.cli.app import MEANINGS
 
     assert oxen("--version").stdout.startswith("oxen-video ")
     told = " ".join(oxen("--help").stdout.split())

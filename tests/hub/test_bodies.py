@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable, InsufficientCredits, SubmissionUnclear, Unauthenticated
-from oxen_video_tools.hub.values import MOST_VALUES, parsed
+from oxen_video_tools.hub.records import MOST_VALUES, parse_json
 
 from .test_events import event, first, sent
 from .wire import MP4, Asked, Says
@@ -149,5 +149,5 @@ async def test_millions_of_values_are_not_made(hub_on: HubOn) -> None:
     with pytest.raises(HubUnavailable, match="larger"):
         hub, _ = await hub_on(Says(200, b"[" + b" " * (9 * MB) + b"]"))
         await hub.list()
-    assert parsed("[" + "0," * (MOST_VALUES - 2) + "0]") is not ...
-    assert parsed("[" + "0," * MOST_VALUES + "0]") is ...
+    assert parse_json("[" + "0," * (MOST_VALUES - 2) + "0]") is not ...
+    assert parse_json("[" + "0," * MOST_VALUES + "0]") is ...

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable
-from oxen_video_tools.hub import HubClient, pools
+from oxen_video_tools.hub import HubClient, transport
 from oxen_video_tools.hub.transport import AT_ONCE
 
 
@@ -58,17 +58,17 @@ async def test_requests_spread_over_small_pools_and_few_share_the_first() -> Non
         made.append(httpx.AsyncClient(limits=limits))
         return made[-1]
 
-    several = pools.Pools(make, kept=1.0)
+    several = transport.Pools(make, kept=1.0)
     with several.client() as first:
         pass
     with several.client() as second:  # free again: the connection is warm
         assert second is first
     with ExitStack() as busy:
-        clients = [busy.enter_context(several.client()) for _ in range(pools.SMALL * pools.MOST)]
-        assert {clients.count(one) for one in made} == {pools.SMALL}
-        assert len(made) == pools.MOST
+        clients = [busy.enter_context(several.client()) for _ in range(transport.SMALL * transport.MOST)]
+        assert {clients.count(one) for one in made} == {transport.SMALL}
+        assert len(made) == transport.MOST
         busy.enter_context(several.client())  # more than fit: no further pool, and nobody is turned away
-        assert len(made) == pools.MOST
+        assert len(made) == transport.MOST
     await several.close()
     assert all(one.is_closed for one in made)
     with several.client() as anew:

@@ -25,7 +25,7 @@ def loaded_by(statement: str) -> set[str]:
         "import oxen_video_tools.hub",
         "import oxen_video_tools.hub.records",
         "from oxen_video_tools.hub import Generation, VideoModel, Answer, Completion, HistoryPage, Pricing",
-        "import oxen_video_tools.hub.refusals, oxen_video_tools.hub.signatures",
+        "import oxen_video_tools.hub.error_mapping, oxen_video_tools.files",
     ],
 )
 def test_data_is_light(statement: str) -> None:

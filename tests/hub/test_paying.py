@@ -25,10 +25,10 @@ from oxen_video_tools.errors import (
     Unauthenticated,
 )
 from oxen_video_tools.hub import HubClient
+from tests.hub.test_error_mapping import BOTH, HTML, MODERATION, NEITHER
 
 from ..clocks import FakeClock
 from .conftest import KEY
-from .test_refusals import BOTH, HTML, MODERATION, NEITHER
 from .wire import DROP, HANG, MP4, Says, Wire
 
 HubOn = Callable[..., Any]

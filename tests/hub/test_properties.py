@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.errors import OxenError, SubmissionUnclear
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.hub.models import media_models
-from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, Listing, VideoModel, listing
-from oxen_video_tools.hub.refusals import Reply, after_paying, refusal
+from oxen_video_tools.hub.error_mapping import Reply, after_paying, to_error
+from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, Listing, VideoModel, listing, media_models
 
 from ..clocks import FakeClock
 from .conftest import KEY
@@ -89,7 +88,7 @@ def test_any_json_is_read_or_is_an_oxen_error(parse: Callable[[Any], Any], raw: 
 @given(st.integers(100, 999), JSON.map(json.dumps) | st.text(max_size=200) | st.sampled_from(ODD))
 def test_any_error_body_is_mapped(status: int, body: str) -> None:
     reply = Reply(status, body.encode("utf-8", "surrogatepass"), {"retry-after": body[:30]})
-    error = refusal(reply, "do a thing", now=0.0)
+    error = to_error(reply, "do a thing", now=0.0)
     assert isinstance(error, OxenError)
     assert json.loads(error.words)["error"] == error.kind
     assert len(error.message) < 1000

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable
-from oxen_video_tools.hub.models import media_models
-from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, VideoModel, generations, listing
+from oxen_video_tools.hub.records import Answer, Generation, HistoryPage, VideoModel, generations, listing, media_models
 
 HUB = "https://hub.oxen.ai"
 RECORD = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.errors import InvalidRequest, OxenError, SubmissionUnclear
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.hub.wirelog import discreet
+from oxen_video_tools.hub.transport import redacted_logging
 from oxen_video_tools.redaction import HIDDEN, redact, unsigned
 
 from ..clocks import FakeClock, growth
@@ -239,7 +239,7 @@ def test_the_client_shows_no_key() -> None:
 def test_other_libraries_keep_their_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="httpx")
     url = "https://somebody.example/search?q=balloon"
-    with discreet(KEY):
+    with redacted_logging(KEY):
         logging.getLogger("httpx").info("HTTP Request: %s %s", "GET", url)
     logging.getLogger("httpx").info("HTTP Request: %s %s", "GET", url)
     ours, theirs = (record.getMessage() for record in caplog.records)
@@ -249,7 +249,7 @@ def test_other_libraries_keep_their_logs(caplog: pytest.LogCaptureFixture) -> No
 
 def test_the_filter_is_set_once() -> None:
     for _ in range(3):
-        with discreet(None):
+        with redacted_logging(None):
             pass
     assert sum("Redacting" in type(one).__name__ for one in logging.getLogger("httpx").filters) == 1
 

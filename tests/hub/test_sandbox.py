@@ -23,8 +23,8 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
+from oxen_video_tools.files import media_kind
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.hub.signatures import sniffed
 from oxen_video_tools.sandbox import Sandbox
 
 from ..clocks import HUNG, FakeClock
@@ -80,7 +80,7 @@ async def test_enqueue_get_download_history(hub: HubClient, tmp_path: Path) -> N
     assert job.parameters["duration"] == 5
     assert job.enqueued_at <= job.completed_at
     file = await hub.download(job.url, tmp_path / "clip.mp4")
-    assert sniffed(file.read_bytes()[:64]) == ("video", "video/mp4")
+    assert media_kind(file.read_bytes()[:64]) == ("video", "video/mp4")
     listed = await hub.list(status="succeeded", model=KLING)
     assert job.generation_id in [one.generation_id for one in listed]
     page = await hub.history(page_size=200)
@@ -96,7 +96,7 @@ async def test_generate_answers_a_link_or_the_bytes(hub: HubClient, tmp_path: Pa
     by_link = (await hub.download(video.url, tmp_path / "a.mp4")).read_bytes()
     (inline,) = (await hub.generate(BODY | {"response_format": "b64_json"})).videos
     assert inline.data is not None
-    assert sniffed(inline.data) == sniffed(by_link) == ("video", "video/mp4")
+    assert media_kind(inline.data) == media_kind(by_link) == ("video", "video/mp4")
 
 
 async def test_pictures_by_both_routes_and_in_the_queue(hub: HubClient, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_pictures_by_both_routes_and_in_the_queue(hub: HubClient, tmp_path
     (drawn,) = (await hub.generate_image(body)).images
     assert drawn.url is not None
     fox = (await hub.download(drawn.url, tmp_path / "fox.png")).read_bytes()
-    assert sniffed(fox) == ("image", "image/png")
+    assert media_kind(fox) == ("image", "image/png")
     link = "https://example.com/fox.png"
     edited = await hub.edit_image(body | {"input_image": [link], "response_format": "b64_json"})
     assert edited.videos == ()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable
-from oxen_video_tools.hub import HubClient, addresses
+from oxen_video_tools.hub import HubClient, url_guard
 
 from ..clocks import FakeClock
 from .wire import MP4, Says, Wire
@@ -60,7 +60,7 @@ async def served(wire: Wire, pem: Path) -> AsyncIterator[int]:
 
 @pytest.fixture
 def this_machine_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "is_public", lambda _address: True)
+    monkeypatch.setattr(url_guard, "is_public", lambda _address: True)
     monkeypatch.setattr("oxen_video_tools.hub.downloads.getproxies", dict)
 
 

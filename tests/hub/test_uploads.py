@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError, RateLimited
-from oxen_video_tools.hub.signatures import sniffed
-from oxen_video_tools.hub.uploads import read
+from oxen_video_tools.files import media_kind
+from oxen_video_tools.hub.uploads import read_local_file
 
 from .wire import DROP, MP4, PNG, Asked, Says, routed
 
@@ -230,11 +230,11 @@ def test_limits_by_kind(tmp_path: Path, start: bytes, kind: str, megabytes: int)
     path = tmp_path / "file"
     limit = megabytes * 1_000_000
     path.write_bytes(start + bytes(limit - len(start)))
-    assert read(path).kind == kind
+    assert read_local_file(path).kind == kind
     with path.open("ab") as file:
         file.write(b"x")
     with pytest.raises(InputUnreadable, match=f"{megabytes} MB"):
-        read(path)
+        read_local_file(path)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -242,14 +242,14 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     for path in (tmp_path, tmp_path / "missing.png", tmp_path / "text.mp4", tmp_path / "empty.png"):
         with pytest.raises(InputUnreadable):
-            read(path)
+            read_local_file(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_does_not_hold_it_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(InputUnreadable, match="regular"):
-        read(tmp_path / "pipe.png")
+        read_local_file(tmp_path / "pipe.png")
 
 
 async def test_nothing_is_sent_of_a_file_that_is_refused(hub_on: HubOn, tmp_path: Path) -> None:
@@ -284,14 +284,14 @@ async def test_nothing_is_sent_of_a_file_that_is_refused(hub_on: HubOn, tmp_path
     ],
 )
 def test_media_by_their_first_bytes(start: bytes, media_type: str) -> None:
-    found = sniffed(start + bytes(64))
+    found = media_kind(start + bytes(64))
     assert found is not None
     assert found[1] == media_type
 
 
 @pytest.mark.parametrize("start", [b"", b"RIFF\0\0\0\0EVIL", b"\xff\xfe", b"%PDF-1.7", b"PK\x03\x04", b"MZ"])
 def test_what_is_no_media(start: bytes) -> None:
-    assert sniffed(start + bytes(60)) is None
+    assert media_kind(start + bytes(60)) is None
 
 
 async def test_the_error_of_a_hub_that_takes_it_and_says_nothing(hub_on: HubOn, face: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable, OxenError
+from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio
-from oxen_video_tools.studio.ledger.steps import in_state
 
 from ..studio.swift import Swift
 from .conftest import Open
@@ -25,8 +25,8 @@ STATES = ["planned", "sending", "running", "succeeded", "failed", "cancelled", "
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:
-    stage = studio._stage
-    jobs = await stage.ledger.run(in_state, await stage.scope(), STATES)  # type: ignore[arg-type]
+    session = studio._session
+    jobs = await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
     return Counter(job.state for job in jobs)
 
 
@@ -47,7 +47,7 @@ def around(
     after: Callable[[], None] = lambda: None,
 ) -> None:
     """Do something right before, or right after, each transaction of this name."""
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     real = ledger.run
 
     async def run(steps: Any, *args: Any, **kwargs: Any) -> Any:
@@ -93,7 +93,7 @@ async def test_a_file_that_is_locked_at_the_mark_for_longer_than_the_call_has(
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
     studio = opened()
     await studio.list()
-    (await studio._stage.hub()).transport.deadline = 0.3
+    (await studio._session.hub()).transport.deadline = 0.3
 
     def lock() -> None:
         other.execute("begin immediate")

@@ -19,9 +19,9 @@ from oxen_video_tools.errors import (
     OxenError,
     SubmissionUnclear,
 )
-from oxen_video_tools.studio import AsyncStudio, reconcile, submit
-from oxen_video_tools.studio.ledger.records import Job
-from oxen_video_tools.studio.ledger.steps import in_state
+from oxen_video_tools.ledger.records import Job
+from oxen_video_tools.ledger.transactions import in_state
+from oxen_video_tools.studio import AsyncStudio, reconcile, submission
 
 from ..studio.swift import Swift
 from .conftest import Open
@@ -33,12 +33,12 @@ STATES = ["planned", "sending", "running", "succeeded", "failed", "cancelled", "
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "LOOKS", (0.1, 0.2))
+    monkeypatch.setattr(submission, "LOOKS", (0.1, 0.2))
 
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
-    stage = studio._stage
-    return await stage.ledger.run(in_state, await stage.scope(), STATES)  # type: ignore[arg-type]
+    session = studio._session
+    return await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:

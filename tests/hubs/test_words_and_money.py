@@ -23,7 +23,7 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
-from oxen_video_tools.studio import AsyncStudio, making, reading
+from oxen_video_tools.studio import AsyncStudio, generate, queries
 from oxen_video_tools.tools import TABLE, Call
 
 from .conftest import Open
@@ -134,7 +134,7 @@ async def test_the_blocking_route_reads_the_same(hub: HandmadeHub, opened: Open,
 
 def failing(monkeypatch: pytest.MonkeyPatch, hub: HandmadeHub, studio: AsyncStudio, *, after: int = 1) -> None:
     """A disk that is full from the moment the hub has taken the request: every transaction fails."""
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     real = ledger.run
 
     async def run(steps: Any, *args: Any, **kwargs: Any) -> Any:
@@ -155,7 +155,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_what_is_paid(
     assert video.generation_id == hub.made[0].generation_id and video.cost == Decimal("0.35")
     assert any("disk is full" in words for words in video.warnings)
     for _ in range(100):  # and what could not be written down then is written as soon as that can be
-        known = await studio._stage.ledger.run(reading.clips, await studio._stage.scope(), [video.generation_id])
+        known = await studio._session.ledger.run(queries.clips, await studio._session.scope(), [video.generation_id])
         if known and known[video.generation_id].job:
             break
         await asyncio.sleep(0.02)
@@ -273,7 +273,7 @@ async def test_an_unforeseen_fault_after_paying_carries_the_id(
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(making, "watched", broken)
+    monkeypatch.setattr(generate, "watch", broken)
     row, studio = TABLE["generate_video"], opened()
     request = row.arguments.model_validate(ASKED)
     told = (await _raised(row.run, studio, request, Call(5, 5))).answer()
@@ -287,7 +287,7 @@ async def test_an_unforeseen_fault_before_paying_says_that_nothing_was_spent(
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(making, "marked", broken)
+    monkeypatch.setattr(generate, "with_marker_seed", broken)
     row, studio = TABLE["generate_video"], opened()
     request = row.arguments.model_validate(ASKED)
     told = (await _raised(row.run, studio, request, Call(5, 5))).answer()

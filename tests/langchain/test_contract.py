@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool
 
 from oxen_video_tools.errors import OxenError
 from oxen_video_tools.langchain import GenerateVideo, OxenVideoToolkit
-from oxen_video_tools.langchain.tools import TOOLS
+from oxen_video_tools.langchain.toolkit import TOOLS
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 from tests.clocks import FakeClock

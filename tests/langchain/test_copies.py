@@ -17,8 +17,8 @@ from langchain_core.load import dumpd, dumps
 from langchain_core.tracers import BaseTracer
 
 from oxen_video_tools.langchain import GenerateVideo, GetVideo, OxenVideoToolkit
-from oxen_video_tools.langchain.source import Opening
-from oxen_video_tools.langchain.tools import TOOLS
+from oxen_video_tools.langchain.tool import Opening
+from oxen_video_tools.langchain.toolkit import TOOLS
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -67,7 +67,7 @@ def test_a_toolkit_pickles_without_the_key() -> None:
 
 
 def test_a_portal_pickles_without_the_key(hub: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oxen_video_tools.langchain.source import portal_to
+    from oxen_video_tools.langchain.tool import portal_to
 
     ledger = f"postgresql://me:{KEY}@db/x"
     portal = portal_to(Settings(api_key=KEY, base_url=hub.base_url, ledger=ledger, model="m"))

@@ -15,7 +15,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
-from oxen_video_tools.langchain.receipts import PLACE
+from oxen_video_tools.langchain.langgraph import PLACE
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 from tests.clocks import HUNG

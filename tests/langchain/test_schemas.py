@@ -10,7 +10,7 @@ import pytest
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from oxen_video_tools.langchain import OxenVideoToolkit
-from oxen_video_tools.langchain.tools import TOOLS
+from oxen_video_tools.langchain.toolkit import TOOLS
 from oxen_video_tools.tools import TABLE
 
 NAMES = list(TABLE)

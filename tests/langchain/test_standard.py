@@ -12,7 +12,7 @@ from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
 from oxen_video_tools import langchain as window
-from oxen_video_tools.langchain.tools import TOOLS
+from oxen_video_tools.langchain.toolkit import TOOLS
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
 from .serving import Connection, over_http, over_stdio
 
 KEY = "test-key-of-nobody"
-QUIET = Options(log_level="ERROR", poll=0.05)
+QUIET = ServerSettings(log_level="ERROR", poll=0.05)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from mcp.types import (
 )
 
 from oxen_video_tools.mcp.http import http_app
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.mcp.tasks import Generations, Tasks
 from oxen_video_tools.settings import Settings
 
@@ -222,7 +222,7 @@ def judged_app(folder: str, *, plain: bool = False) -> Any:
     """The ASGI app, as `--http` serves it."""
     jobs = Jobs(Generations())
     settings = Settings(sandbox=True, ledger="memory:", output_dir=None)
-    options = Options(log_level="ERROR", rate=100_000, own_key=True)
+    options = ServerSettings(log_level="ERROR", rate=100_000, own_key=True)
     if plain:
         return http_app(settings, options)
     tasks = Tasks(jobs, {"generate_video", *SLOW}, only=ONLY, poll=0.2)

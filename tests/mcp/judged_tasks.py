@@ -13,8 +13,8 @@ from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from oxen_video_tools.mcp.rows import as_task
 from oxen_video_tools.mcp.tasks import Work
+from oxen_video_tools.mcp.tools import as_task
 
 SLOW = ("slow_compute", "failing_job", "protocol_error_job", "confirm_delete", "multi_input", "test_tool_with_task")
 ONLY = ("failing_job",)

@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
 from oxen_video_tools.mcp.http import http_app
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.settings import Settings
 from tests.clocks import HUNG
 
@@ -39,9 +39,11 @@ def over_stdio(environment: dict[str, str]) -> StdioServerParameters:
 
 
 @contextmanager
-def over_http(settings: Settings, options: Options | None = None, *, here: bool = True, **app: Any) -> Iterator[str]:
+def over_http(
+    settings: Settings, options: ServerSettings | None = None, *, here: bool = True, **app: Any
+) -> Iterator[str]:
     """The server on a free loopback port; its address without `/mcp`. here: it has a token, which is TOKEN."""
-    options = options or Options(log_level="ERROR")
+    options = options or ServerSettings(log_level="ERROR")
     with asgi(http_app(settings, replace(options, token=TOKEN) if here else options, **app)) as address:
         yield address
 

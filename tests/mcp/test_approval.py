@@ -14,7 +14,7 @@ from mcp.types import ElicitResult, InputRequiredResult
 
 from oxen_video_tools.mcp import build_server
 from oxen_video_tools.mcp.approval import QUESTION_LASTS, SingleUse, sealed_questions
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -94,7 +94,7 @@ async def test_without_sessions_old_clients_are_told_the_price(settings: Setting
     async def ask(_: Any, params: Any) -> ElicitResult:
         raise AssertionError("no question can arrive")
 
-    stateless = Options(log_level="ERROR", stateless=True)
+    stateless = ServerSettings(log_level="ERROR", stateless=True)
     with over_http(replace(settings, approve_above=LIMIT), stateless) as address:
         async with client_with(address, mode="legacy", elicitation_callback=ask) as client:
             assert words(await client.call_tool("generate_video", DEAR))["error"] == "needs_approval"
@@ -137,7 +137,7 @@ async def test_an_approval_that_is_played_again_is_refused(settings: Settings, h
 async def test_an_approval_played_again_at_another_process_pays_nothing(settings: Settings, hub: Sandbox) -> None:
     """Processes share the keys of questions and the ledger, not the memory of what was answered."""
     wanted = replace(settings, approve_above=LIMIT)
-    fleet = Options(log_level="ERROR", secrets=("s" * 32,))
+    fleet = ServerSettings(log_level="ERROR", secrets=("s" * 32,))
     ids = set()
     one, two = (build_server(settings=wanted, options=fleet) for _ in range(2))
     async with Client(one, elicitation_callback=lambda *_: None) as client:  # type: ignore[arg-type]  # never called

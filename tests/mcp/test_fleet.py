@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from oxen_video_tools.sandbox import Sandbox
 from tests.clocks import HUNG
-from tests.studio import postgres
+from tests.ledger import postgres
 
 from .conformance import await_port, free_port
 from .serving import PYTHON, ROOT, asgi, bearer, words

@@ -14,10 +14,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from oxen_video_tools.errors import RateLimited
-from oxen_video_tools.mcp.callers import LOCAL, Caller, Studios, caller_of
-from oxen_video_tools.mcp.gate import Pace
+from oxen_video_tools.mcp.auth import RateLimiter
+from oxen_video_tools.mcp.callers import LOCAL, Caller, CallerStudios, caller_of
 from oxen_video_tools.mcp.http import http_app, is_loopback
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
@@ -100,7 +100,7 @@ def test_without_a_key_nobody_gets_the_servers(settings: Settings, hub: Sandbox,
 
 
 def test_hosts_and_pages_are_always_checked(settings: Settings) -> None:
-    options = Options(log_level="ERROR", hosts=("video.example.com",), origins=("https://app.example.com",))
+    options = ServerSettings(log_level="ERROR", hosts=("video.example.com",), origins=("https://app.example.com",))
     with over_http(settings, options) as address:
         assert hello(address, **OWNER, Host="evil.example").status_code == 421
         assert hello(address, **OWNER, Origin="https://evil.example").status_code == 403
@@ -113,12 +113,12 @@ def test_hosts_and_pages_are_always_checked(settings: Settings) -> None:
             headers={"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"},
         )
         assert asked.headers["access-control-allow-origin"] == "https://app.example.com"
-    with over_http(settings, Options(log_level="ERROR")) as address:  # nothing set: loopback alone
+    with over_http(settings, ServerSettings(log_level="ERROR")) as address:  # nothing set: loopback alone
         assert hello(address, **OWNER, Host="video.example.com").status_code == 421
 
 
 def test_bodies_and_sessions_have_limits(settings: Settings) -> None:
-    with over_http(settings, Options(log_level="ERROR", body=2048, sessions=2)) as address:
+    with over_http(settings, ServerSettings(log_level="ERROR", body=2048, sessions=2)) as address:
         big = httpx.post(f"{address}/mcp", content=b" " * 3000, headers=JSON | OWNER)
         assert big.status_code == 413
         assert [hello(address, **OWNER).status_code for _ in range(3)] == [200, 200, 503]
@@ -135,7 +135,7 @@ def test_a_session_belongs_to_the_key_that_opened_it(settings: Settings) -> None
 
 
 def test_each_key_has_a_pace_of_its_own(settings: Settings) -> None:
-    with over_http(settings, Options(log_level="ERROR", rate=2)) as address:
+    with over_http(settings, ServerSettings(log_level="ERROR", rate=2)) as address:
         alice = [hello(address, **bearer("alice-key")) for _ in range(3)]
         bob = hello(address, **bearer("bob-key"))
     assert [answer.status_code for answer in alice] == [200, 200, 429] and bob.status_code == 200
@@ -144,7 +144,7 @@ def test_each_key_has_a_pace_of_its_own(settings: Settings) -> None:
 
 def test_the_pace_comes_back_with_time() -> None:
     now = FakeClock(auto=False)
-    pace = Pace(60, now)
+    pace = RateLimiter(60, now)
     for _ in range(60):
         pace.count("a")
     with pytest.raises(RateLimited) as refused:
@@ -162,7 +162,7 @@ def test_health_says_nothing_and_needs_nothing(settings: Settings) -> None:
 
 
 async def test_it_can_be_mounted_in_an_application(settings: Settings) -> None:
-    inner = http_app(settings, Options(log_level="ERROR"))
+    inner = http_app(settings, ServerSettings(log_level="ERROR"))
     outer = Starlette(routes=[Mount("/video", inner)], lifespan=lambda _: inner.router.lifespan_context(inner))
     with asgi(outer) as address:
         async with client_with(f"{address}/video", headers=bearer(KEY)) as client:
@@ -173,7 +173,9 @@ async def test_the_plain_app_of_the_sdk_does_not_lend_the_key_either(settings: S
     """Whoever serves `build_server` without the gate gets the callers' keys, or a refusal."""
     from oxen_video_tools.mcp import build_server
 
-    with asgi(build_server(settings=settings, options=Options(log_level="ERROR")).streamable_http_app()) as address:
+    with asgi(
+        build_server(settings=settings, options=ServerSettings(log_level="ERROR")).streamable_http_app()
+    ) as address:
         async with client_with(address) as client:
             refused = await client.call_tool("generate_video", {"prompt": "a fox"})
         assert words(refused)["error"] == "unauthenticated"
@@ -196,7 +198,7 @@ async def test_callers_from_afar_read_no_file_of_the_server(settings: Settings, 
 
 def test_no_key_reaches_the_log(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with over_http(settings, Options(log_level="ERROR")) as address:
+    with over_http(settings, ServerSettings(log_level="ERROR")) as address:
         hello(address, **bearer("alice-very-secret-key"))
         hello(address, **bearer(TOKEN))
         hello(address, **{"X-Oxen-Api-Key": "bob-very-secret-key"})
@@ -229,7 +231,7 @@ async def test_studios_are_few_and_those_at_work_stay_open() -> None:
         async def __aexit__(self, *_: object) -> None:
             closed.append(self.name)
 
-    studios = Studios(Door, most=2)  # type: ignore[arg-type]  # a door that only counts
+    studios = CallerStudios(Door, most=2)  # type: ignore[arg-type]  # a door that only counts
     async with studios.of(Caller("a")), studios.of(Caller("b")):
         with pytest.raises(RateLimited):
             async with studios.of(Caller("c")):

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest
-from oxen_video_tools.mcp.clients import CLIENTS, KEY, Launch, block
-from oxen_video_tools.mcp.options import VARIABLES, Options
+from oxen_video_tools.mcp.client_config import CLIENTS, KEY, Launch, block
+from oxen_video_tools.mcp.settings import VARIABLES, ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import _VARIABLES as SETTINGS
 from oxen_video_tools.settings import Settings
@@ -136,7 +136,7 @@ def test_the_example_of_a_client_runs(transport: str, settings: Settings, hub: S
         return done.stdout
 
     if transport == "http":
-        with over_http(settings, Options(log_level="ERROR"), here=False) as address:
+        with over_http(settings, ServerSettings(log_level="ERROR"), here=False) as address:
             said = run(f"{address}/mcp")
     else:
         said = run()

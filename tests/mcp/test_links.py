@@ -16,9 +16,9 @@ from starlette.applications import Starlette
 from oxen_video_tools.errors import InvalidRequest, NotFound
 from oxen_video_tools.mcp.callers import LOCAL, Caller
 from oxen_video_tools.mcp.http import http_app
-from oxen_video_tools.mcp.links import Links
-from oxen_video_tools.mcp.options import Options
 from oxen_video_tools.mcp.server import serving
+from oxen_video_tools.mcp.settings import ServerSettings
+from oxen_video_tools.mcp.share_links import ShareLinks
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -28,13 +28,13 @@ from .serving import asgi, bearer, client_with, words
 SECRET = "a-secret-of-32-characters-or-more"
 
 
-def lasting(**changes: object) -> Options:
+def lasting(**changes: object) -> ServerSettings:
     given = {"log_level": "ERROR", "public_url": "https://video.example.com", "secrets": (SECRET,)}
-    return Options(**given | changes)  # type: ignore[arg-type]
+    return ServerSettings(**given | changes)  # type: ignore[arg-type]
 
 
 @contextmanager
-def served(settings: Settings, options: Options) -> Iterator[str]:
+def served(settings: Settings, options: ServerSettings) -> Iterator[str]:
     app: Starlette = http_app(settings, options)
     with asgi(app) as address:
         yield address
@@ -89,7 +89,7 @@ async def test_a_film_that_was_joined_here_has_a_link_too(settings: Settings, hu
 
 
 async def test_without_links_a_film_says_how_it_can_be_had(settings: Settings, hub: Sandbox) -> None:
-    with served(settings, Options(log_level="ERROR")) as address:
+    with served(settings, ServerSettings(log_level="ERROR")) as address:
         async with client_with(address, headers=bearer(KEY)) as client:
             film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
             shot = words(await client.call_tool("get_video", {"generation_ids": [film["shots"][1]["generation_id"]]}))
@@ -138,7 +138,7 @@ async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Setti
     assert (waiting.status_code, stopped.status_code) == (202, 410) and "refresh" in waiting.headers
 
 
-def links(settings: Settings, **options: object) -> Links:
+def links(settings: Settings, **options: object) -> ShareLinks:
     found = serving(settings=settings, options=lasting(**options)).links
     assert found is not None
     return found
@@ -162,7 +162,7 @@ async def test_secrets_can_be_turned(settings: Settings) -> None:
 
 def test_an_address_without_a_secret_is_refused_at_the_start(settings: Settings) -> None:
     with pytest.raises(InvalidRequest, match="OXEN_VIDEO_MCP_SECRETS"):
-        http_app(settings, Options(public_url="https://video.example.com"))
+        http_app(settings, ServerSettings(public_url="https://video.example.com"))
 
 
 async def test_without_an_address_links_stay_the_hubs(settings: Settings, hub: Sandbox) -> None:

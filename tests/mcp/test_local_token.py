@@ -17,9 +17,9 @@ from mcp.types import CallToolResult
 
 from oxen_video_tools.errors import InvalidRequest, Unauthenticated
 from oxen_video_tools.mcp.callers import GUEST, LOCAL, Caller, caller_in
-from oxen_video_tools.mcp.clients import http_block
+from oxen_video_tools.mcp.client_config import http_block
 from oxen_video_tools.mcp.local_token import is_token, kept_token
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -28,7 +28,7 @@ from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, over_http, words
 from .test_http import hello
 from .test_process import serving_http
 
-QUIET = Options(log_level="ERROR")
+QUIET = ServerSettings(log_level="ERROR")
 PICTURE = {"prompt": "a", "model": "kling-video-v2-6-pro-image-to-video"}
 
 
@@ -216,9 +216,9 @@ def test_a_server_without_a_token_has_no_pages(settings: Settings) -> None:
 @pytest.mark.parametrize("value", ["secret", "oxv_short", "oxv_" + "é" * 40])
 def test_a_token_that_can_be_guessed_is_refused_without_being_repeated(value: str) -> None:
     with pytest.raises(InvalidRequest, match="OXEN_VIDEO_MCP_TOKEN") as refusal:
-        Options.read({"OXEN_VIDEO_MCP_TOKEN": value})
+        ServerSettings.read({"OXEN_VIDEO_MCP_TOKEN": value})
     assert value not in refusal.value.words
-    assert TOKEN not in repr(Options.read({"OXEN_VIDEO_MCP_TOKEN": TOKEN}))
+    assert TOKEN not in repr(ServerSettings.read({"OXEN_VIDEO_MCP_TOKEN": TOKEN}))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")

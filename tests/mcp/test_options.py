@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 
 
 def test_everything_can_come_from_the_environment() -> None:
-    options = Options.read(
+    options = ServerSettings.read(
         {
             "OXEN_VIDEO_MCP_HOSTS": "a.example, b.example",
             "OXEN_VIDEO_MCP_PUBLIC_URL": "https://a.example/",
@@ -29,17 +29,17 @@ def test_everything_can_come_from_the_environment() -> None:
 
 
 def test_what_is_given_wins() -> None:
-    assert Options.read({"OXEN_VIDEO_MCP_RATE": "30"}, rate=7).rate == 7
-    assert Options.read({"OXEN_VIDEO_MCP_RATE": " "}).rate == Options().rate
+    assert ServerSettings.read({"OXEN_VIDEO_MCP_RATE": "30"}, rate=7).rate == 7
+    assert ServerSettings.read({"OXEN_VIDEO_MCP_RATE": " "}).rate == ServerSettings().rate
 
 
 @pytest.mark.parametrize("value", ["nan", "0", "fast", "-1"])
 def test_a_pace_that_can_not_be_is_refused(value: str) -> None:
     with pytest.raises(InvalidRequest, match="OXEN_VIDEO_MCP_RATE"):
-        Options.read({"OXEN_VIDEO_MCP_RATE": value})
+        ServerSettings.read({"OXEN_VIDEO_MCP_RATE": value})
 
 
 def test_a_short_secret_is_refused_without_being_repeated() -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        Options.read({"OXEN_VIDEO_MCP_SECRETS": "hunter2"})
+        ServerSettings.read({"OXEN_VIDEO_MCP_SECRETS": "hunter2"})
     assert "hunter2" not in refusal.value.words

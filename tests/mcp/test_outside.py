@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.mcp.options import Options
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
@@ -36,7 +36,7 @@ def target(request: pytest.FixtureRequest, asks: Settings) -> Iterator[Target]:
     if request.param == "stdio":
         yield {"command": PYTHON, "args": [str(ROOT / "mcp_server.py")], "env": environment(asks)}
         return
-    with over_http(asks, Options(log_level="ERROR"), here=False) as address:
+    with over_http(asks, ServerSettings(log_level="ERROR"), here=False) as address:
         yield {"url": f"{address}/mcp", "headers": bearer(KEY)}
 
 
@@ -85,7 +85,7 @@ def test_langchain_with_its_own_mcp(target: Target, ask: Any, hub: Sandbox) -> N
 def test_the_official_typescript_client_with_tasks(asks: Settings) -> None:
     with (
         Sandbox(picture_height=96, speed=150) as hub,
-        over_http(replace(asks, base_url=hub.base_url), Options(log_level="ERROR", poll=0.2)) as address,
+        over_http(replace(asks, base_url=hub.base_url), ServerSettings(log_level="ERROR", poll=0.2)) as address,
     ):
         seen = json.loads(node("tasks_client.mjs", f"{address}/mcp", KEY))
     assert seen["version"] == "2026-07-28" and seen["outcome"] == "completed"
@@ -115,7 +115,7 @@ def test_the_inspector(asks: Settings, transport: str) -> None:
         assert lost.returncode == 5 and "not_found" in lost.stdout + lost.stderr
 
     if transport == "http":
-        with over_http(asks, Options(log_level="ERROR"), here=False) as address:
+        with over_http(asks, ServerSettings(log_level="ERROR"), here=False) as address:
             judge([f"{address}/mcp", "--transport", "http", "--header", f"Authorization: Bearer {KEY}"])
     else:
         pairs = [part for name, value in environment(asks).items() for part in ("-e", f"{name}={value}")]

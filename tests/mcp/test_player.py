@@ -19,8 +19,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.options import Options
-from oxen_video_tools.mcp.player import PLAYER, media_hosts
+from oxen_video_tools.mcp.resources import PLAYER, media_hosts
+from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -168,10 +168,12 @@ async def test_it_says_why_a_video_failed(settings: Settings, hub: Sandbox, host
 
 
 def test_every_host_of_a_redirect_is_declared(settings: Settings) -> None:
-    options = Options(media_hosts=("*.r2.example", "https://cdn.example:8443"), public_url="https://v.example.com/x")
+    options = ServerSettings(
+        media_hosts=("*.r2.example", "https://cdn.example:8443"), public_url="https://v.example.com/x"
+    )
     hosts = media_hosts(options, replace(settings, base_url="https://hub.oxen.ai"))
     assert hosts == ["https://hub.oxen.ai", "https://v.example.com", "https://*.r2.example", "https://cdn.example:8443"]
-    assert media_hosts(Options(), Settings(sandbox=True)) == ["http://127.0.0.1:*"]
+    assert media_hosts(ServerSettings(), Settings(sandbox=True)) == ["http://127.0.0.1:*"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

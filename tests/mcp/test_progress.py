@@ -12,12 +12,11 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.progress import SILENCE, Reporter, reporting
-from oxen_video_tools.mcp.rows import LONGEST, WAIT, limits, project
 from oxen_video_tools.mcp.server import serving
+from oxen_video_tools.mcp.tools import LONGEST, SILENCE, WAIT, Reporter, limits, project_tools, reporting
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio.answers import Progress
+from oxen_video_tools.studio.results import Progress
 from oxen_video_tools.tools import TABLE
 from tests.clocks import FakeClock
 
@@ -115,7 +114,7 @@ async def test_an_agent_cannot_ask_for_a_longer_wait_than_clients_have(settings:
     async def lifespan(_: Any) -> Any:
         yield service
 
-    server: MCPServer[Service] = MCPServer("x", tools=[project(row)], lifespan=lifespan, log_level="ERROR")
+    server: MCPServer[Service] = MCPServer("x", tools=[project_tools(row)], lifespan=lifespan, log_level="ERROR")
     async with Client(server) as client:
         for wait in (600, 10, None):
             arguments = {"generation_ids": ["g1"], **({"wait_seconds": wait} if wait else {})}

@@ -14,7 +14,7 @@ from mcp.types import PromptReference, ResourceTemplateReference, ResourceUpdate
 
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.completions import matching
+from oxen_video_tools.mcp.prompts import matching
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 

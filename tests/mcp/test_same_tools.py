@@ -17,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from oxen_video_tools.langchain import GenerateVideo, OxenVideoToolkit
 from oxen_video_tools.mcp import build_server
-from oxen_video_tools.mcp.rows import project
 from oxen_video_tools.mcp.server import serving
+from oxen_video_tools.mcp.tools import project_tools
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE, Call
 
@@ -120,7 +120,7 @@ async def test_a_crash_reads_the_same_and_says_nothing(
         yield service
         await service.close()
 
-    async with Client(MCPServer("x", tools=[project(row)], lifespan=lifespan, log_level="CRITICAL")) as client:
+    async with Client(MCPServer("x", tools=[project_tools(row)], lifespan=lifespan, log_level="CRITICAL")) as client:
         answer = await client.call_tool("generate_video", {"prompt": "a"})
     monkeypatch.setattr(GenerateVideo, "row", row)
     call = {"type": "tool_call", "id": "1", "name": "generate_video", "args": {"prompt": "a"}}

@@ -9,7 +9,7 @@ import sys
 
 import uvicorn
 
-from oxen_video_tools.studio.ledger import Ledger
+from oxen_video_tools.ledger import Ledger
 
 if __name__ == "__main__":
     port, lease = int(sys.argv[1]), float(sys.argv[2])

@@ -10,6 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from oxen_video_tools.media.animatic.glide import AMOUNTS as GLIDES
+from oxen_video_tools.media.animatic.places import PLACES
+from oxen_video_tools.media.animatic.shapes import CASTS
+from oxen_video_tools.media.animatic.stage import Stage
+from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
 from PIL import Image
 
 from oxen_video_tools.errors import InputUnreadable, InvalidRequest
@@ -18,14 +23,9 @@ from oxen_video_tools.media.animatic import Segment, render, zoom
 from oxen_video_tools.media.animatic.canvas import Canvas
 from oxen_video_tools.media.animatic.direction import Direction, direct, direct_all
 from oxen_video_tools.media.animatic.film import Film
-from oxen_video_tools.media.animatic.glide import AMOUNTS as GLIDES
-from oxen_video_tools.media.animatic.places import PLACES
-from oxen_video_tools.media.animatic.shapes import CASTS
 from oxen_video_tools.media.animatic.slate import Slate
-from oxen_video_tools.media.animatic.stage import Stage
-from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
+from oxen_video_tools.media.decode import rgb, scale_picture
 from oxen_video_tools.media.inspect import inspect
-from oxen_video_tools.media.pictures import rgb, scaled
 from oxen_video_tools.media.probe import probe
 
 from .clips import decoded
@@ -226,7 +226,7 @@ def test_where_machine_code_may_not_be_written_zooms_are_drawn_all_the_same(monk
     def forbidding(scaler: object, frame: object, width: int, height: int, smooth: str = "BILINEAR") -> object:
         if smooth == "FAST_BILINEAR":
             raise av.error.PermissionError(13, "mprotect failed")
-        return scaled(scaler, frame, width, height, smooth)
+        return scale_picture(scaler, frame, width, height, smooth)
 
     words, quick, plain = direct("Wide shot of a castle at dawn, push in"), Canvas(640, 360), Canvas(640, 360)
     Stage((640, 360), words, None, 48, 24).draw(quick, 30)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from oxen_video_tools.media.animatic.direction import direct, direct_all
 from oxen_video_tools.media.animatic.glide import AMOUNTS as GLIDES
 from oxen_video_tools.media.animatic.palette import PALETTES
 from oxen_video_tools.media.animatic.places import PLACES
 from oxen_video_tools.media.animatic.plate import HORIZONS
 from oxen_video_tools.media.animatic.shapes import CASTS
+from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
+
+from oxen_video_tools.media.animatic.direction import direct, direct_all
 from oxen_video_tools.media.animatic.vocabulary import MOVES, SIZES, SUBJECTS, TIMES
 from oxen_video_tools.media.animatic.vocabulary import PLACES as PLACE_WORDS
-from oxen_video_tools.media.animatic.zoom import AMOUNTS as ZOOMS
 from tests.clocks import growth
 
 

@@ -12,9 +12,8 @@ import pytest
 
 from oxen_video_tools.errors import InputUnreadable, Internal, InvalidRequest
 from oxen_video_tools.media import mp4
-from oxen_video_tools.media.join import join
+from oxen_video_tools.media.join import join, trim
 from oxen_video_tools.media.probe import probe
-from oxen_video_tools.media.trim import trim
 
 from .clips import clip, decoded, sound_seconds
 

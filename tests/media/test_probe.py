@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import InputUnreadable, NotInstalled
+from oxen_video_tools.files import content_type
 from oxen_video_tools.media import mp4
 from oxen_video_tools.media.probe import probe
-from oxen_video_tools.media.sniff import content_type
 from tests.clocks import HUNG
 
 from .clips import clip
@@ -127,7 +127,7 @@ def test_content_types(head: bytes, kind: str | None) -> None:
 
 
 def test_without_the_extra_the_words_that_install_it(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name == "oxen_video_tools.media.container"]:
+    for name in [name for name in sys.modules if name == "oxen_video_tools.media.probe"]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
 

@@ -15,11 +15,11 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from oxen_video_tools.errors import InvalidRequest
-from oxen_video_tools.mcp.clients import CLIENTS, Launch, block
+from oxen_video_tools.ledger import data_folder, sqlite_path
+from oxen_video_tools.mcp.client_config import CLIENTS, Launch, block
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio.delivery import checked_name, slug
-from oxen_video_tools.studio.inputs import is_url
-from oxen_video_tools.studio.ledger import data_folder, sqlite_path
+from oxen_video_tools.studio.media_inputs import is_url
+from oxen_video_tools.studio.result_files import checked_name, slug
 
 On = Callable[[str], None]
 

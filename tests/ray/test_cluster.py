@@ -11,7 +11,7 @@ import pytest
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import batch, batch_ray
-from tests.studio import postgres
+from tests.ledger import postgres
 
 ray = pytest.importorskip("ray", reason="pip install 'oxen-video-tools[ray]'")
 pytestmark = [pytest.mark.full, pytest.mark.timeout(420), pytest.mark.filterwarnings("ignore::ResourceWarning")]

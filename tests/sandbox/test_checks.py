@@ -6,13 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oxen_video_tools.sandbox.checks import problem
-from oxen_video_tools.sandbox.limits import limit_problem
-from oxen_video_tools.sandbox.models import all_models
-from oxen_video_tools.sandbox.prices import cost, pricing
-from oxen_video_tools.sandbox.rules import rule_problem
-from oxen_video_tools.sandbox.shotlist import length, shot_list, size
-from oxen_video_tools.sandbox.words import PREFIX
+from oxen_video_tools.sandbox.models import all_models, cost, pricing
+from oxen_video_tools.sandbox.render import length, shot_list, size
+from oxen_video_tools.sandbox.validate import PREFIX, limit_problem, problem, rule_problem
 
 from .conftest import KLING, SHOTS
 

@@ -14,8 +14,8 @@ import pytest
 
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.sandbox.checks import problem
 from oxen_video_tools.sandbox.models import Model, all_models
+from oxen_video_tools.sandbox.validate import problem
 from tests.clocks import HUNG
 
 from . import pages

@@ -245,15 +245,15 @@ async def test_nor_is_it_looked_at(use: Use, home: Path, at: int, monkeypatch: p
 async def test_a_file_that_changed_since_it_was_planned_is_not_sent(
     use: Use, hub: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oxen_video_tools.studio import inputs
+    from oxen_video_tools.studio import media_inputs
 
-    really = inputs._taken
+    really = media_inputs._taken
 
     def late(*arguments: Any) -> Any:
         (home / "media/fox.png").write_bytes(SECRET_PNG)
         return really(*arguments)
 
-    monkeypatch.setattr(inputs, "_taken", late)
+    monkeypatch.setattr(media_inputs, "_taken", late)
     with pytest.raises(OxenError, match="changed while"):
         await use("generate_video", prompt="a fox", start_image=str(home / "media/fox.png"))
     assert uploads(hub) == [] and leaked(hub) == []
@@ -273,7 +273,7 @@ async def test_a_pipe_holds_nobody_up(use: Use, home: Path) -> None:
 async def test_a_saved_film_that_is_another_file_by_now_is_not_sent(
     use: Use, hub: Sandbox, home: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oxen_video_tools.studio.stage import Stage
+    from oxen_video_tools.studio.session import Session
 
     from ..media.clips import clip
 
@@ -281,10 +281,10 @@ async def test_a_saved_film_that_is_another_file_by_now_is_not_sent(
     film.parent.mkdir()
     film.symlink_to(private) if way == "link" else film.write_bytes(private.read_bytes())
 
-    async def saved(_stage: Stage, _generation_id: str) -> tuple[Path, str]:
+    async def saved(_session: Session, _generation_id: str) -> tuple[Path, str]:
         return film, "0" * 64
 
-    monkeypatch.setattr(Stage, "saved", saved)
+    monkeypatch.setattr(Session, "saved", saved)
     with pytest.raises(OxenError, match="another by now"):
         await use("generate_video", prompt="a fox", input_video="film-00000000-0000-4000-8000-000000000000")
     assert uploads(hub) == [] and leaked(hub) == []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxen_video_tools import storyboard
-from oxen_video_tools.cli import words
+from oxen_video_tools.cli import request_options
 from oxen_video_tools.cli.batch import _lines
 from oxen_video_tools.errors import InputUnreadable, InvalidRequest, OxenError
 from oxen_video_tools.studio import batch
@@ -238,11 +238,11 @@ def test_a_board_in_bytes(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(written), encoding="ascii"))
     given = "-" if way == "piped" else str(named)
     if isinstance(read, str):
-        found = words._read(given)
+        found = request_options._read(given)
         assert (found.get("model"), found["prompt"]) == ("kling", read)
     else:
         with pytest.raises(read):
-            words._read(given)
+            request_options._read(given)
 
 
 def test_a_batch_as_windows_writes_it_and_with_a_line_separator_in_a_prompt(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
+from tests.ledger import postgres
 
-from . import postgres
 from .swift import HubClock
 
 _numbers = count()

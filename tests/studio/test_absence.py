@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.catalog.models import Models
+from oxen_video_tools.catalog.catalog import ModelList
 from oxen_video_tools.errors import SubmissionUnclear
-from oxen_video_tools.studio import AsyncStudio, reconcile, submit
-from oxen_video_tools.studio.ledger.records import Job
-from oxen_video_tools.studio.ledger.steps import in_state
-from oxen_video_tools.studio.making import marked
+from oxen_video_tools.ledger.records import Job
+from oxen_video_tools.ledger.transactions import in_state
+from oxen_video_tools.studio import AsyncStudio, reconcile, submission
+from oxen_video_tools.studio.generate import with_marker_seed
 from tests.hubs.echoing import EchoingHub, echoing
 
 from .swift import Swift
@@ -31,7 +31,7 @@ MARKED: dict[str, Any] = ASKED | {"model": VEO, "duration": 4}
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "LOOKS", (0.5,))
+    monkeypatch.setattr(submission, "LOOKS", (0.5,))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def opened(hub: EchoingHub, tmp_path: Path) -> AsyncIterator[Open]:
 
 
 async def unclear(studio: AsyncStudio) -> list[Job]:
-    return await studio._stage.ledger.run(in_state, await studio._stage.scope(), ["sending"])
+    return await studio._session.ledger.run(in_state, await studio._session.scope(), ["sending"])
 
 
 async def lost(hub: EchoingHub, studio: AsyncStudio, *, arrives: bool = True, **more: Any) -> Job:
@@ -69,20 +69,20 @@ async def lost(hub: EchoingHub, studio: AsyncStudio, *, arrives: bool = True, **
 
     async def died(*_: Any) -> None: ...
 
-    looking, submit.reconcile = submit.reconcile, died
+    looking, submission.reconcile = submission.reconcile, died
     try:
         with pytest.raises(SubmissionUnclear):
             await studio.generate(**ASKED | {"take": 1} | more, wait_seconds=0)
     finally:
-        submit.reconcile = looking
+        submission.reconcile = looking
     return (await unclear(studio))[-1]
 
 
 async def looked_for(studio: AsyncStudio, after: float = 120.0) -> list[str | None]:
     """What the ledger notes of every unclear job, long after the POST."""
-    clock: Any = studio._stage.clock
+    clock: Any = studio._session.clock
     clock.ahead += after
-    await reconcile.reconcile(studio._stage)
+    await reconcile.reconcile(studio._session)
     return [job.note for job in await unclear(studio)]
 
 
@@ -238,7 +238,7 @@ async def test_the_first_answer_of_a_hub_is_asked_for_before_the_first_post(
     """Else nobody knew what time it was there, when that POST's answer is lost."""
     await opened().generate(prompt="x", model=KLING, take=1, wait_seconds=0)  # its account is known from now on
     studio = opened()
-    monkeypatch.setattr(studio._stage, "_models", _unread)
+    monkeypatch.setattr(studio._session, "_models", _unread)
     job = await lost(hub, studio)
     assert job.hub_sent is not None and abs(job.hub_sent - hub.clock()) < 60
 
@@ -286,8 +286,8 @@ async def test_a_folder_that_the_caller_named_stays_and_none_is_sent_unasked(hub
 
 
 def test_the_page_names_every_model_whose_lost_jobs_nothing_marks() -> None:
-    models = Models.bundled()
-    markless = sorted(one for one in models if "seed" not in marked({}, models[one]))
+    models = ModelList.bundled()
+    markless = sorted(one for one in models if "seed" not in with_marker_seed({}, models[one]))
     page = (Path(__file__).parents[2] / "docs" / "concepts" / "paid-once.md").read_text("utf-8")
     section = page.partition("## Models that take no seed")[2].partition("\n## ")[0]
     assert sorted(re.findall(r"`([a-zA-Z0-9.-]+-[a-zA-Z0-9.-]+)`", section)) == markless

@@ -11,10 +11,10 @@ import pytest
 
 from oxen_video_tools.errors import NotFound, Unauthenticated
 from oxen_video_tools.hub import HubClient
+from oxen_video_tools.ledger.records import GenerationRow
+from oxen_video_tools.ledger.transactions import clips
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio, reading
-from oxen_video_tools.studio.ledger.records import Clip
-from oxen_video_tools.studio.ledger.steps import clips
+from oxen_video_tools.studio import AsyncStudio, queries
 
 from .swift import Swift
 
@@ -45,9 +45,9 @@ async def enqueued(at: Sandbox, **more: str) -> str:
     return made.generation_id
 
 
-async def known(studio: AsyncStudio, generation_id: str) -> Clip | None:
-    stage = studio._stage
-    return (await stage.ledger.run(clips, await stage.scope(), [generation_id])).get(generation_id)
+async def known(studio: AsyncStudio, generation_id: str) -> GenerationRow | None:
+    session = studio._session
+    return (await session.ledger.run(clips, await session.scope(), [generation_id])).get(generation_id)
 
 
 # ---- whoever made it -------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ async def test_without_the_key_nothing_is_told(opened: Open) -> None:
 async def test_an_id_that_another_client_reads_first_still_becomes_ours_when_found(hub: Sandbox, opened: Open) -> None:
     """Listed by one process before the process that paid for it has written it down."""
     studio, other = opened(), opened()
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     run = ledger.run
 
     async def listed_just_now(steps: Any, *args: Any, **kwargs: Any) -> Any:
@@ -215,7 +215,7 @@ async def test_a_cost_that_the_hub_does_not_tell_is_not_made_up(slow: Sandbox, o
 async def test_a_history_that_is_slow_does_not_hold_a_cancel_up(
     slow: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SETTLING", 0.1)
+    monkeypatch.setattr(queries, "SETTLING", 0.1)
     studio = opened(base_url=slow.base_url)
     video = await studio.generate(**ASKED, wait_seconds=0)
     slow.faults.add("late=1@*/history")

@@ -9,7 +9,7 @@ import pytest
 
 from oxen_video_tools.errors import SubmissionUnclear
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio, blocking, reconcile, submit
+from oxen_video_tools.studio import AsyncStudio, reconcile, submission
 
 from .test_paid_once import ASKED, Shifted, accepted, jobs
 
@@ -19,8 +19,8 @@ SEEDLESS = {**ASKED, "model": "kling-video-v2-6-pro-text-to-video"}  # two takes
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "PAUSES", ())  # as where the history shows it only after all looks
-    monkeypatch.setattr(submit, "LOOKS", (0.05, 0.1))
+    monkeypatch.setattr(submission, "PAUSES", ())  # as where the history shows it only after all looks
+    monkeypatch.setattr(submission, "LOOKS", (0.05, 0.1))
     monkeypatch.setattr(reconcile, "GRACE", 0.0)
 
 
@@ -52,7 +52,7 @@ async def test_a_result_gets_the_hubs_id_and_its_real_cost_when_the_history_show
 async def test_an_unclear_twin_does_not_get_its_record(
     hub: Sandbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "settle_soon", lambda stage: None)  # the first must not have its name yet
+    monkeypatch.setattr(submission, "settle_soon", lambda session: None)  # the first must not have its name yet
     studio = opened(route="sync", clock=Shifted())
     await nameless(studio)
     hub.faults.add("drop_request/generate")

@@ -21,10 +21,10 @@ from oxen_video_tools.errors import (
     TimedOut,
     Unauthenticated,
 )
+from oxen_video_tools.ledger.records import Job
+from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio, making, reconcile, submit
-from oxen_video_tools.studio.ledger.records import Job
-from oxen_video_tools.studio.ledger.steps import in_state
+from oxen_video_tools.studio import AsyncStudio, generate, reconcile, submission
 
 Open = Callable[..., AsyncStudio]
 ASKED: dict[str, Any] = {"prompt": "A red balloon rises", "duration": 5}
@@ -49,8 +49,8 @@ class Shifted(SystemClock):
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same looks for what was lost, sooner one after the other."""
-    monkeypatch.setattr(submit, "LOOKS", (0.05, 0.1, 0.3, 0.6))
-    monkeypatch.setattr(submit, "WRITES", (0.01, 0.01))
+    monkeypatch.setattr(submission, "LOOKS", (0.05, 0.1, 0.3, 0.6))
+    monkeypatch.setattr(submission, "WRITES", (0.01, 0.01))
     monkeypatch.setattr(reconcile, "GRACE", 1.5)
 
 
@@ -65,8 +65,8 @@ def posts(hub: Sandbox) -> int:
 
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
-    stage = studio._stage
-    return await stage.ledger.run(in_state, await stage.scope(), STATES)  # type: ignore[arg-type]
+    session = studio._session
+    return await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:
@@ -257,7 +257,7 @@ async def test_another_process_finds_what_one_left_unclear(
 
     hub.faults.add("drop_answer/enqueue")
     with monkeypatch.context() as dying, pytest.raises(SubmissionUnclear):
-        dying.setattr(submit, "reconcile", died)
+        dying.setattr(submission, "reconcile", died)
         await opened().generate(**ASKED, take=1)
     next_one = opened()
     assert (await next_one.list())[0].status in ("succeeded", "queued", "processing")
@@ -371,7 +371,7 @@ async def test_the_time_that_runs_out_while_posting_leads_back_to_the_job(
     studio = opened()
     await studio.list()
     await studio.find_models()
-    monkeypatch.setattr(making, "SHORTEST", 0.4)
+    monkeypatch.setattr(generate, "SHORTEST", 0.4)
     hub.faults.add("late=1.2/enqueue")
     with pytest.raises(TimedOut) as caught:
         await studio.generate(**ASKED, take=1, wait_seconds=0)
@@ -385,7 +385,7 @@ async def test_a_machine_that_slept_before_the_first_byte_sends_nothing_and_begi
 ) -> None:
     clock = Shifted()
     studio = opened(clock=clock)
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     run, naps = ledger.run, iter((600.0,))
 
     async def sleepy(steps: Any, *args: Any, **kwargs: Any) -> Any:
@@ -402,7 +402,7 @@ async def test_a_machine_that_slept_before_the_first_byte_sends_nothing_and_begi
 
 async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sandbox, opened: Open) -> None:
     studio = opened(clock=Shifted())
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     run = ledger.run
 
     async def broken(steps: Any, *args: Any, **kwargs: Any) -> Any:

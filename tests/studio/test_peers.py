@@ -15,7 +15,7 @@ import pytest
 
 from oxen_video_tools.errors import OxenError, SubmissionUnclear
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio, Studio, submit
+from oxen_video_tools.studio import AsyncStudio, Studio, submission
 
 from .swift import Swift
 
@@ -25,7 +25,7 @@ ASKED: dict[str, Any] = {"prompt": "A red balloon rises", "duration": 5, "take":
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "LOOKS", (0.5, 5.0))
+    monkeypatch.setattr(submission, "LOOKS", (0.5, 5.0))
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ import pytest
 
 from oxen_video_tools.clock import DatabaseClock
 from oxen_video_tools.errors import OxenError
+from oxen_video_tools.ledger import Ledger, jobs, transactions
+from oxen_video_tools.ledger.postgres import Limits, PostgresLedger
+from oxen_video_tools.ledger.records import Intent
+from oxen_video_tools.ledger.transactions import Steps
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
-from oxen_video_tools.studio.ledger import Ledger, booking, steps
-from oxen_video_tools.studio.ledger.postgres import Limits, PostgresLedger
-from oxen_video_tools.studio.ledger.records import Intent
-from oxen_video_tools.studio.ledger.steps import Steps
+from tests.ledger import postgres
 
-from . import postgres
 from .swift import Swift
 
 NOW = 1_790_000_000.0
@@ -50,14 +50,14 @@ def intent(request: str = "r") -> Intent:
 
 
 async def booked(ledger: Ledger, request: str = "r") -> bool:
-    [found] = await ledger.run(booking.reserve, [intent(request)], ledger.owner, NOW, 60.0)
+    [found] = await ledger.run(jobs.reserve, [intent(request)], ledger.owner, NOW, 60.0)
     return found.mine
 
 
 STOPS = """
 import asyncio, os, signal, sys
-from oxen_video_tools.studio.ledger import Ledger, booking
-from oxen_video_tools.studio.ledger.postgres import Limits, PostgresLedger
+from oxen_video_tools.ledger import Ledger, booking
+from oxen_video_tools.ledger.postgres import Limits, PostgresLedger
 
 tries = []
 
@@ -158,7 +158,7 @@ async def test_a_host_that_vanishes_inside_a_transaction_stops_nobody(database: 
     far = ledger_of(database, LONG)
 
     def cut_off() -> Steps[None]:
-        yield from booking.lock_account("hub|me")
+        yield from jobs.lock_account("hub|me")
         tunnel.vanish()
         yield "select 1", ()
 
@@ -195,7 +195,7 @@ async def test_idle_connections_that_were_cut_off_hold_nobody_up_one_after_the_o
 @pytest.mark.skipif(sys.platform == "win32", reason="the server listens on a Unix socket")
 async def test_a_studio_closes_although_its_database_vanished(tunnel: Tunnel, hub: Sandbox) -> None:
     studio = AsyncStudio(base_url=hub.base_url, api_key="key", ledger=await tunnel.open(), clock=Swift())
-    studio._stage.ledger._engine._limits = SHORT  # type: ignore[attr-defined]  # else it takes its twenty seconds
+    studio._session.ledger._engine._limits = SHORT  # type: ignore[attr-defined]  # else it takes its twenty seconds
     await studio.list()
     tunnel.vanish()
     call = asyncio.ensure_future(studio.generate(prompt="A red balloon", take=1, wait_seconds=0))
@@ -229,7 +229,7 @@ async def test_a_lost_commit_is_not_tried_again(database: str, tunnel: Tunnel) -
         yield "select 1", ()
         tunnel.vanish()
 
-    await ledger.run(steps.is_paused)
+    await ledger.run(transactions.is_paused)
     async with asyncio.timeout(SLOW):
         with pytest.raises(OxenError):
             await ledger.run(once)
@@ -250,18 +250,18 @@ async def test_leases_and_times_are_the_databases(database: str, hub: Sandbox, w
         for inner in (off, Swift())
     ]
     try:
-        stages = [studio._stage for studio in studios]
+        stages = [studio._session for studio in studios]
         scope = await stages[0].scope()
         assert scope == await stages[1].scope()
         [ours] = await stages[0].ledger.run(
-            booking.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "us", stages[0].clock.time(), 60.0
+            jobs.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "us", stages[0].clock.time(), 60.0
         )
         [theirs] = await stages[1].ledger.run(
-            booking.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "them", stages[1].clock.time(), 60.0
+            jobs.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "them", stages[1].clock.time(), 60.0
         )
         assert theirs.job.job == ours.job.job and not theirs.mine and theirs.job.is_live(stages[1].clock.time())
         video = await studios[0].generate(prompt="A red balloon", duration=5, take=1, wait_seconds=0)
-        job = await stages[1].ledger.run(steps.job_of_clip, scope, video.generation_id)
+        job = await stages[1].ledger.run(transactions.job_of_clip, scope, video.generation_id)
         assert job is not None and job.sent is not None and abs(job.sent - time.time()) < 60
     finally:
         for studio in studios:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oxen_video_tools.hub import Generation
-from oxen_video_tools.studio.ledger.records import Job
-from oxen_video_tools.studio.likeness import (
+from oxen_video_tools.ledger.records import Job
+from oxen_video_tools.studio.reconcile import (
     TOLERANCE,
-    assigned,
+    assign_records,
     is_its_record,
     is_marked,
     may_be_its_record,
@@ -116,44 +116,44 @@ def ids(found: dict[str, list[Generation]]) -> dict[str, list[str]]:
 
 
 def test_one_job_and_one_record_belong_together() -> None:
-    assert ids(assigned([job()], [], [record(), record("x", prompt="other")])) == {"j": ["g"]}
+    assert ids(assign_records([job()], [], [record(), record("x", prompt="other")])) == {"j": ["g"]}
 
 
 def test_nothing_is_adopted_where_the_numbers_differ() -> None:
-    assert assigned([job()], [], []) == {}
-    assert assigned([job()], [], [record("a"), record("b")]) == {}
-    assert assigned([job(seed=None)], [], [record("a", seed=None), record("b", seed=None, duration=8)]) == {}
-    assert assigned([job(expects=2)], [], [record("a")]) == {}
+    assert assign_records([job()], [], []) == {}
+    assert assign_records([job()], [], [record("a"), record("b")]) == {}
+    assert assign_records([job(seed=None)], [], [record("a", seed=None), record("b", seed=None, duration=8)]) == {}
+    assert assign_records([job(expects=2)], [], [record("a")]) == {}
 
 
 def test_several_of_one_post_are_adopted_together() -> None:
-    assert ids(assigned([job(expects=2)], [], [record("a"), record("b", SENT + 1)])) == {"j": ["a", "b"]}
+    assert ids(assign_records([job(expects=2)], [], [record("a"), record("b", SENT + 1)])) == {"j": ["a", "b"]}
 
 
 def test_equal_jobs_without_a_mark_are_not_told_apart() -> None:
     jobs = [job("late", SENT + 60, seed=None), job("early", seed=None)]
     records = [record("second", SENT + 61), record("first", SENT + 1)]
-    assert assigned(jobs, [], records) == {}
+    assert assign_records(jobs, [], records) == {}
 
 
 def test_equal_jobs_are_told_apart_by_their_marks() -> None:
     jobs = [job("late", SENT + 60, seed=1), job("early", seed=2)]
     records = [record("second", SENT + 61, seed=1), record("first", SENT + 1, seed=2), record("x", seed=None)]
-    assert ids(assigned(jobs, [], records)) == {"early": ["first"], "late": ["second"]}
+    assert ids(assign_records(jobs, [], records)) == {"early": ["first"], "late": ["second"]}
 
 
 def test_equal_jobs_with_too_few_records_get_none() -> None:
-    assert assigned([job("a"), job("b", SENT + 60)], [], [record("g", SENT + 61)]) == {}
+    assert assign_records([job("a"), job("b", SENT + 60)], [], [record("g", SENT + 61)]) == {}
 
 
 def test_a_record_that_a_job_in_flight_may_claim_is_left_alone() -> None:
-    assert assigned([job("lost")], [job("flying", SENT + 1)], [record()]) == {}
-    assert ids(assigned([job("lost")], [job("flying", seed=7)], [record()])) == {"lost": ["g"]}
+    assert assign_records([job("lost")], [job("flying", SENT + 1)], [record()]) == {}
+    assert ids(assign_records([job("lost")], [job("flying", seed=7)], [record()])) == {"lost": ["g"]}
 
 
 def test_an_order_that_does_not_fit_gives_nothing() -> None:
     jobs = [job("a"), job("b", SENT + 100)]
-    assert assigned(jobs, [], [record("x", SENT + 1), record("y", SENT + 2)]) == {}
+    assert assign_records(jobs, [], [record("x", SENT + 1), record("y", SENT + 2)]) == {}
 
 
 bodies = st.fixed_dictionaries({"prompt": st.sampled_from("pq"), "seed": st.sampled_from([1, 2, None])})
@@ -173,7 +173,7 @@ def test_whatever_is_assigned_is_given_once_by_a_mark_or_by_a_single_likeness(jo
     unclear = [one for one, (_, _, flying, *_) in zip(made, jobs, strict=True) if not flying]
     flying = [one for one, (_, _, is_flying, *_) in zip(made, jobs, strict=True) if is_flying]
     shown = [record(f"g{n}", SENT + at, **body) for n, (body, at) in enumerate(records)]
-    found = assigned(unclear, flying, shown)
+    found = assign_records(unclear, flying, shown)
     given_away = [one.generation_id for some in found.values() for one in some]
     assert len(given_away) == len(set(given_away))
     for one in unclear:

@@ -156,7 +156,7 @@ async def test_where_the_hub_tells_no_account_the_key_stands_for_it(hub: Sandbox
     again = await take(opened(), **ASKED)
     assert again.reused and again.generation_id == first.generation_id, "it does not change between two equal calls"
     assert accepted(hub) == 2
-    [scope] = {await studio._stage.scope() for studio in (opened(), opened())}
+    [scope] = {await studio._session.scope() for studio in (opened(), opened())}
     assert scope.startswith(f"{hub.base_url}|key:") and not scope.endswith("key:key"), "its hash, not itself"
 
 

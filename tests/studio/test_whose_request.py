@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oxen_video_tools.errors import HubUnavailable
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.studio import AsyncStudio
-from oxen_video_tools.studio.identity import asked, link_name, request_key
+from oxen_video_tools.studio.identifiers import canonical_request, link_name, request_key
 from tests.hubs.echoing import EchoingHub, echoing
 
 from .swift import Swift
@@ -122,7 +122,7 @@ def test_a_part_of_a_video_is_not_another_part_of_it() -> None:
     ],
 )
 def test_a_text_is_what_it_says(one: dict[str, Any], same: dict[str, Any]) -> None:
-    keys = {request_key(asked(VideoRequest(**words), None, {})) for words in (one, same)}
+    keys = {request_key(canonical_request(VideoRequest(**words), None, {})) for words in (one, same)}
     assert len(keys) == 1
 
 
@@ -161,13 +161,13 @@ async def test_a_key_whose_account_the_hub_does_not_tell_becomes_the_accounts_ow
     hub.me = (404, {"error": {"type": "resource_not_found"}})
     alone = opened()
     first = await paid(alone, **WORDS)
-    assert "|key:" in await alone._stage.scope()
+    assert "|key:" in await alone._session.scope()
     hub.me = (200, {"user": {"username": "me"}})
     for studio in (opened(), opened(api_key="another")):
         again = await paid(studio, **WORDS)
         assert again.reused and again.generation_id == first.generation_id
         assert [day.jobs for day in (await studio.spend()).days] == [1]
-    clock: Any = alone._stage.clock
+    clock: Any = alone._session.clock
     clock.ahead += 120
-    assert (await paid(alone, **WORDS)).reused and "|account:me" in await alone._stage.scope()
+    assert (await paid(alone, **WORDS)).reused and "|account:me" in await alone._session.scope()
     assert hub.charged == 1

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxen_video_tools.errors import GenerationFailed
-from oxen_video_tools.studio.answers import Video
-from oxen_video_tools.tools.answers import LARGEST, fitted, weight
-from oxen_video_tools.tools.table import Reply
-from oxen_video_tools.tools.words import after, ago, answered
+from oxen_video_tools.studio.results import Video
+from oxen_video_tools.tools.answers import LARGEST, after, ago, fitted, to_answer, weight
+from oxen_video_tools.tools.tool import Reply
 
 URL = "https://hub.oxen.ai/v/gen_1.mp4?oxen_expires=1790000000&oxen_signature=" + "a" * 64
 
@@ -26,7 +25,7 @@ def video(status: Any = "succeeded", **facts: Any) -> Video:
 
 def test_a_finished_video() -> None:
     done = video(url=URL, model="m", duration=10.0, cost=Decimal("0.70"), cost_is="estimate")
-    assert Reply(answered(done)).structured == {
+    assert Reply(to_answer(done)).structured == {
         "status": "succeeded",
         "generation_id": "gen_1",
         "url": URL,
@@ -38,11 +37,11 @@ def test_a_finished_video() -> None:
         "warnings": [],
         "next": "The link expires; get_video gives a fresh one, save_video keeps the file.",
     }
-    assert '"duration":10,' in Reply(answered(done)).text
+    assert '"duration":10,' in Reply(to_answer(done)).text
 
 
 def test_a_wait_that_ran_out_is_an_answer_and_names_the_call_to_come_back_with() -> None:
-    told = answered(video("processing"))
+    told = to_answer(video("processing"))
     assert told.status == "processing"
     assert told.next == 'Call get_video with generation_ids=["gen_1"]. Do not generate it again.'
 
@@ -61,13 +60,13 @@ def test_ago(seconds: float, words: str) -> None:
 
 def test_takes_are_all_there_and_all_named() -> None:
     both = (video("processing"), Video("processing", "gen_2"))
-    told = answered(video("processing", takes=both))
+    told = to_answer(video("processing", takes=both))
     assert [take.generation_id for take in told.takes] == ["gen_1", "gen_2"]
     assert '["gen_1", "gen_2"]' in told.next
 
 
 def test_an_unfinished_film_goes_on_with_the_same_call() -> None:
-    told = answered(Video("processing", "film_1", shots=(video(url=URL), Video("queued", "gen_2"))))
+    told = to_answer(Video("processing", "film_1", shots=(video(url=URL), Video("queued", "gen_2"))))
     assert [shot.status for shot in told.shots] == ["succeeded", "queued"]
     assert "generate_video with the same arguments goes on where it stopped" in told.next
 
@@ -78,7 +77,7 @@ def test_an_unfinished_film_goes_on_with_the_same_call() -> None:
 )
 def test_a_failure_says_why_and_whether_it_cost(cost: Decimal, cost_is: Any, charged: str) -> None:
     with pytest.raises(GenerationFailed) as failed:
-        answered(video("failed", error="NSFW at https://a/b?key=secret", cost=cost, cost_is=cost_is))
+        to_answer(video("failed", error="NSFW at https://a/b?key=secret", cost=cost, cost_is=cost_is))
     told = failed.value.answer()
     assert (told["error"], told["generation_id"], told["charged"]) == ("generation_failed", "gen_1", charged)
     assert "secret" not in json.dumps(told)
@@ -86,7 +85,7 @@ def test_a_failure_says_why_and_whether_it_cost(cost: Decimal, cost_is: Any, cha
 
 def test_a_failed_shot_of_a_film_is_made_again_alone() -> None:
     with pytest.raises(GenerationFailed) as failed:
-        answered(
+        to_answer(
             Video("failed", "film_1", shots=(video(), Video("failed", "gen_2", error="no")), error="shot 2 failed")
         )
     assert "same arguments" in (failed.value.fix or "")
@@ -103,7 +102,7 @@ def test_a_link_that_cannot_be_renewed_says_so() -> None:
 )
 def test_an_answer_stays_below_a_kilobyte(warnings: list[str], status: Any, reused: bool) -> None:
     told = fitted(
-        answered(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=1.0))
+        to_answer(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=1.0))
     )
     assert weight(told) <= LARGEST
     assert told.url == URL
@@ -111,14 +110,14 @@ def test_an_answer_stays_below_a_kilobyte(warnings: list[str], status: Any, reus
 
 
 def test_warnings_that_give_way_are_counted() -> None:
-    told = fitted(answered(video(url=URL, warnings=tuple(f"{n}: {'x' * 150}" for n in range(9)))))
+    told = fitted(to_answer(video(url=URL, warnings=tuple(f"{n}: {'x' * 150}" for n in range(9)))))
     assert told.warnings[0].startswith("0: ")
     assert told.warnings[-1] == f"… and {9 - (len(told.warnings) - 1)} more"
 
 
 def test_many_takes_do_not_push_a_warning_out() -> None:
     takes = tuple(Video("succeeded", f"gen_{n}", url=URL) for n in range(20))
-    told = fitted(answered(video(url=URL, takes=takes, warnings=("mind this",))))
+    told = fitted(to_answer(video(url=URL, takes=takes, warnings=("mind this",))))
     assert told.warnings == ["mind this"]
     assert len(told.takes) == 20
 
@@ -129,17 +128,17 @@ def shots(count: int) -> tuple[Video, ...]:
 
 @pytest.mark.parametrize(("status", "file"), [("succeeded", Path("/v/film.mp4")), ("processing", None)])
 def test_the_shots_of_a_long_film_are_named_and_no_more(status: Any, file: Path | None) -> None:
-    told = fitted(answered(Video(status, "film-1", file=file, shots=shots(6), warnings=("mind this",))))
+    told = fitted(to_answer(Video(status, "film-1", file=file, shots=shots(6), warnings=("mind this",))))
     assert len(Reply(told).text.encode()) <= LARGEST
     assert [shot.generation_id for shot in told.shots] == [f"gen_{n}" for n in range(6)]
     assert told.warnings == ["mind this"]
 
 
 def test_shots_that_were_delivered_one_by_one_keep_their_links() -> None:
-    told = fitted(answered(Video("succeeded", "film-1", shots=shots(9))))
+    told = fitted(to_answer(Video("succeeded", "film-1", shots=shots(9))))
     assert [shot.url for shot in told.shots] == [URL] * 9
 
 
 def test_nothing_but_url_carries_a_signature() -> None:
-    told = answered(video(url=URL, warnings=(f"see {URL}",)))
+    told = to_answer(video(url=URL, warnings=(f"see {URL}",)))
     assert "oxen_signature" not in json.dumps(told.model_dump(mode="json", exclude={"url"}))

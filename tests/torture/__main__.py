@@ -15,7 +15,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from tests.studio import postgres
+from tests.ledger import postgres
 
 from . import crashes, life, oddities
 from .crowd import WORKERS, Crowd, Share

@@ -13,10 +13,10 @@ from threading import Timer
 from typing import Any
 
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.studio import delivery, submit
-from oxen_video_tools.studio.films import cutting
-from oxen_video_tools.studio.ledger import Ledger
-from oxen_video_tools.studio.waiting import Waiter
+from oxen_video_tools.ledger import Ledger
+from oxen_video_tools.studio import result_files, submission
+from oxen_video_tools.studio.films import assembly
+from oxen_video_tools.studio.waiter import Waiter
 
 # In the order of a request's life. Everything from "marked" on happens after the job is `sending`.
 STEPS = (
@@ -92,9 +92,9 @@ def install(doom: Doom) -> None:
     """Put the hooks around the code of this process."""
     _around_ledger(doom)
     _around_hub(doom)
-    delivery.settled = _after(delivery.settled, lambda: doom.reached("renamed"))
-    cutting._spliced = _before(cutting._spliced, lambda: doom.soon("joining", 0.1))
-    submit.arrived = _inside(submit.arrived, doom)
+    result_files.settled = _after(result_files.settled, lambda: doom.reached("renamed"))
+    assembly._spliced = _before(assembly._spliced, lambda: doom.soon("joining", 0.1))
+    submission.record_submission = _inside(submission.record_submission, doom)
 
 
 def _was_done(name: str, result: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from oxen_video_tools.errors import OverBudget, OxenError, SubmissionUnclear
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio import AsyncStudio, blocking, delivery, reconcile, submit
+from oxen_video_tools.studio import AsyncStudio, reconcile, result_files, submission
 
 Kind = Literal["queue", "sync", "side by side", "chained"]
 KINDS: tuple[Kind, ...] = ("queue", "queue", "sync", "queue", "side by side", "queue", "queue", "chained")
@@ -93,9 +93,9 @@ class Round:
 def hurry() -> None:
     """Leases and graces of seconds instead of minutes; the rules are the same."""
     reconcile.GRACE = GRACE
-    blocking.LONGEST = reconcile.LONGEST = 10.0
-    submit.LOOKS = (0.3, 1.0)
-    delivery.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
+    submission.LONGEST = reconcile.LONGEST = 10.0
+    submission.LOOKS = (0.3, 1.0)
+    result_files.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
     for name in ("oxen_video_tools", "stamina"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

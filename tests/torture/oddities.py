@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from oxen_video_tools.errors import OxenError, SubmissionUnclear
-from oxen_video_tools.studio import AsyncStudio, submit
+from oxen_video_tools.studio import AsyncStudio, submission
+from tests.ledger import postgres
 
 from ..hubs.handmade import SEEDED, SEEDLESS, Answer, HandmadeHub, Made
-from ..studio import postgres
 from ..studio.swift import Swift
 
 STUDIOS = 3
@@ -172,7 +172,7 @@ async def _faults(odd: Odd, studio: AsyncStudio, there: list[bool]) -> list[str]
         rows = yield "select generation_id from clips where job is not null", ()
         return {row[0] for row in rows}
 
-    lost = set(made) - await studio._stage.ledger.run(known)
+    lost = set(made) - await studio._session.ledger.run(known)
     twice = _twice(list(made.values()))
     stuck = [number for number, is_there in enumerate(there) if not is_there]
     wrong = (
@@ -233,7 +233,7 @@ ROUNDS = ("normalises", "late", "words", "restarts", "steps")
 
 def run(ledger: str, requests: int) -> list[str]:
     """Every oddity on one kind of ledger. What was wrong."""
-    submit.LOOKS = (0.3, 1.0)
+    submission.LOOKS = (0.3, 1.0)
     faults: list[str] = []
     for name in ROUNDS:
         began = time.monotonic()

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from oxen_video_tools.studio.ledger import Ledger
+from oxen_video_tools.ledger import Ledger
 
 from . import life
 

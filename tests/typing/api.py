@@ -19,7 +19,7 @@ from oxen_video_tools.mcp import build_server
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import Progress, Question, Saved, Spend, Video
 from oxen_video_tools.studio.plan import Plan, PlannedJob
-from oxen_video_tools.studio.synchronous import StudioVideo
+from oxen_video_tools.studio.sync import StudioVideo
 
 
 def plain_python() -> None:

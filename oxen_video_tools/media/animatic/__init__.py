@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InvalidRequest
-from ..extra import media_extra
+from ..probe import require_media_extra
 
 MOST_SECONDS = 900.0
 MOST_SHOTS = 120
@@ -60,7 +60,7 @@ def render(
     Raises InvalidRequest for what is out of bounds, InputUnreadable for an image that can't be read, NotInstalled.
     """
     _bounded(shots, size, fps)
-    with media_extra():
+    with require_media_extra():
         from .film import Film
     width, height = (max(2, round(side / 2) * 2) for side in size)
     film = Film(tuple(shots), width, height, fps, seed, audio, mark)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from ..pictures import Bytes, mix_planes, plane_of
+from ..decode import Bytes, mix_planes, plane_of
 
 Planes = tuple[Bytes, Bytes, Bytes]
 Rect = tuple[int, int, int, int]  # left, top, right, bottom; even pixels

@@ -140,7 +140,13 @@ class Card:
         x = self.size[0] / 2 - self.side * third * self.size[0] * (1 if len(shown) < 3 else 0.2)
         found = []
         for n, pictogram in enumerate(shown):
-            share, aside, up = ((1.0, 0.0, 0.0), (0.62, 1.0, 0.02), (0.5, -1.0, 0.06), (0.4, 1.75, 0.2), (0.4, -1.7, 0.2))[n]
+            share, aside, up = (
+                (1.0, 0.0, 0.0),
+                (0.62, 1.0, 0.02),
+                (0.5, -1.0, 0.06),
+                (0.4, 1.75, 0.2),
+                (0.4, -1.7, 0.2),
+            )[n]
             pixels = tall * share
             middle = (top + bottom) / 2 + height * 0.02
             at = x + self.side * aside * (tall * 0.5 + tall * 0.34)

@@ -37,7 +37,7 @@ _NOT_THERE = re.compile(  # negation, and what is only compared with
     r"|没有.{1,3}|\w{1,4}の(?:い)?ない|\S+ 없는",
     re.I,
 )
-_SPOKEN = re.compile("“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*」|『[^』]*』|\"[^\"]*\"")
+_SPOKEN = re.compile('“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*」|『[^』]*』|"[^"]*"')
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import av
 import numpy as np
 
 from ...errors import Internal
-from ..output import mp4_output, written
+from ..clips import mp4_output, write_output
 from . import Segment
 from .canvas import Canvas
 from .card import Card
@@ -64,7 +64,7 @@ class Film:
         ]
 
     def write(self, path: Path, on_progress: Callable[[float], None]) -> Path:
-        with written(path) as unfinished:
+        with write_output(path) as unfinished:
             _Rendering(self, unfinished).run(on_progress)
         return path
 

@@ -68,9 +68,7 @@ _TAILS = {
     "tr": re.compile(
         r"(?:l[ae]r)?(?:[ıiuü]?m[ıiuü]z|s?[ıiuü]n?)?(?:d[ae]n?|t[ae]n?|y?[ae]|n[ae]|n?[ıiuü]n|y?[ıiuü]|y?l[ae])?(?:ki)?"
     ),
-    "ko": re.compile(
-        r"(?:들)?(?:이|가|은|는|을|를|의|에|에서|에게|와|과|도|로|으로|한테|처럼|만|이랑|랑)?"
-    ),
+    "ko": re.compile(r"(?:들)?(?:이|가|은|는|을|를|의|에|에서|에게|와|과|도|로|으로|한테|처럼|만|이랑|랑)?"),
 }
 _SOFT = {"ğ": "k", "b": "p", "c": "ç", "d": "t"}  # Turkish: how a word's end sounds before an ending
 _SLAVIC = re.compile(

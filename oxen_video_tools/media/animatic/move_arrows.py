@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..pictures import Bytes
+from ..decode import Bytes
 
 Room = tuple[int, int, int, int]  # left, top, right, bottom
 Stroke = tuple[int, int, Bytes]  # x, y and a mask

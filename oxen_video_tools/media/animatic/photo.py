@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import InputUnreadable
-from ..pictures import Bytes, plane_of
+from ..decode import Bytes, plane_of
 from .camera import eased
 from .canvas import Canvas
 from .direction import Direction

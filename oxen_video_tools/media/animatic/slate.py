@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from ..pictures import Bytes
+from ..decode import Bytes
 from . import text
 from .canvas import Planes, Rect, blend
 from .direction import Direction

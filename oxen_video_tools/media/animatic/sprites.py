@@ -13,7 +13,7 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from ..pictures import Bytes, plane_of, scaled
+from ..decode import Bytes, plane_of, scale_picture
 from .canvas import Canvas, Rect, blend, even
 from .pictograms import Pictogram, read
 
@@ -73,10 +73,10 @@ class Plane:
         """By the quick scaler, which writes machine code for some widths; where a system forbids that, by the other."""
         if self.quick:
             try:
-                return scaled(self.scaler, part, width, height, "FAST_BILINEAR")
+                return scale_picture(self.scaler, part, width, height, "FAST_BILINEAR")
             except (av.error.FFmpegError, MemoryError):
                 self.quick = False
-        return scaled(self.scaler, part, width, height)
+        return scale_picture(self.scaler, part, width, height)
 
 
 def _aligned(start: float, scale: float, length: int, high: int) -> tuple[int, int, int, int]:

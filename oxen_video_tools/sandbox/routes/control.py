@@ -8,18 +8,18 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..answers import typed
-from ..backlot import Backlot
 from ..faults import KINDS, Fault
+from ..http import json_body, model_not_found, typed
+from ..hub import SimulatedHub
+from ..models import Model, search
 from ..store import ACTIVE, Job
-from ..wire import json_body
 
 
-async def ledger(lot: Backlot, _: Request) -> Response:
+async def ledger(lot: SimulatedHub, _: Request) -> Response:
     return JSONResponse(read_ledger(lot))
 
 
-def read_ledger(lot: Backlot) -> dict[str, Any]:
+def read_ledger(lot: SimulatedHub) -> dict[str, Any]:
     """What was charged. Money is in US dollars, as decimal strings; the prices are invented.
 
     charged: for what succeeded.  committed: that, and what is still running.  accepted: how many generations were
@@ -61,12 +61,12 @@ def _line(job: Job) -> dict[str, Any]:
     }
 
 
-async def faults(lot: Backlot, _: Request) -> Response:
+async def faults(lot: SimulatedHub, _: Request) -> Response:
     kinds = {name: kind.words for name, kind in KINDS.items()}
     return JSONResponse({"faults": lot.faults.told(), "kinds": kinds})
 
 
-async def add_faults(lot: Backlot, request: Request) -> Response:
+async def add_faults(lot: SimulatedHub, request: Request) -> Response:
     """`{"fault": "late=3@2"}` or `{"faults": […]}`. All of them, or none."""
     body = await json_body(request)
     asked = body.get("faults", [body["fault"]] if "fault" in body else None)
@@ -81,7 +81,7 @@ async def add_faults(lot: Backlot, request: Request) -> Response:
     return await faults(lot, request)
 
 
-async def clear_faults(lot: Backlot, request: Request) -> Response:
+async def clear_faults(lot: SimulatedHub, request: Request) -> Response:
     """`?fault=late`, or all."""
     name = request.query_params.get("fault")
     if name is None:
@@ -89,3 +89,57 @@ async def clear_faults(lot: Backlot, request: Request) -> Response:
     else:
         lot.faults.remove(name)
     return await faults(lot, request)
+
+
+# `/api/ai/models` and `/api/users/me` (Oxen docs, models overview). The list needs no key.
+
+
+async def listing(lot: SimulatedHub, request: Request) -> Response:
+    developer = request.query_params.get("developer_name", "").lower()
+    return _shown(
+        [model for model in lot.models.values() if developer in ("", model.listed["developer"]["name"].lower())]
+    )
+
+
+async def found(lot: SimulatedHub, request: Request) -> Response:
+    words = request.query_params.get("search")
+    if not words:
+        raise typed(400, "invalid_params", "search is required")
+    return _shown(search(lot.models, words))
+
+
+async def one(lot: SimulatedHub, request: Request) -> Response:
+    return JSONResponse(_asked_for(lot, request).listed)
+
+
+async def activate(lot: SimulatedHub, request: Request) -> Response:
+    return _switched(lot, request, "active")
+
+
+async def deactivate(lot: SimulatedHub, request: Request) -> Response:
+    return _switched(lot, request, "inactive")
+
+
+async def me(lot: SimulatedHub, _: Request) -> Response:
+    user = {"username": lot.options.username, "name": "Sandbox", "email": "sandbox@example.com"}
+    return JSONResponse({"status": "success", "status_message": "resource_found", "user": user})
+
+
+def _shown(models: list[Model]) -> Response:
+    return JSONResponse({"object": "list", "data": [model.listed for model in models]})
+
+
+def _asked_for(lot: SimulatedHub, request: Request) -> Model:
+    name = request.path_params["model"]
+    model = lot.models.get(name)
+    if model is None:
+        raise model_not_found(name)
+    return model
+
+
+def _switched(lot: SimulatedHub, request: Request, status: str) -> Response:
+    """Base models are always active and have no deployments."""
+    model = _asked_for(lot, request)
+    for deployment in model.listed["deployments"]:
+        deployment["status"] = status
+    return JSONResponse(model.listed)

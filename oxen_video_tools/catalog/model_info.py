@@ -1,0 +1,213 @@
+"""One model as this package knows it: the hub's record, what Oxen's pages add to it, and what follows from both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import schema
+from .dimensions import Frame, Length, MultiShot, frame, length, multi_shot
+from .media_parameters import MediaParameter, media_parameter
+from .schema import Parameter, Rule, merge_schemas, rules
+
+if TYPE_CHECKING:
+    from ..hub.records import Pricing, VideoModel
+    from .media_parameters import MediaParameter
+
+
+_SOUNDS = re.compile(
+    r"(?<!optional )\b(native|synchroni[sz]ed|synced|matching) (\w+[ -]){0,2}audio\b"
+    r"|\bwith audio\b|\bgenerates? audio\b",
+    re.I,
+)
+_LINK = re.compile(r"https?://\S+")
+ABOUT = 60  # characters: a description shorter than that is but a title
+_AUDIO_FLAGS = ("generate_audio", "enable_audio", "with_audio", "audio", "sound")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model and its facts, each worked out when first asked for.
+
+    listed: whether it stands in the list at hand.  live: whether that list is the hub's own, read lately.
+    bundled: its schema in the snapshot, for what the live record leaves out.
+    """
+
+    model: VideoModel
+    listed: bool = True
+    live: bool = False
+    bundled: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.model.id
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        return self.model.name
+
+    @cached_property
+    def page(self) -> Mapping[str, Any]:
+        """What Oxen's pages say about it and its schema leaves out."""
+        return schema.page(self.id)
+
+    @property
+    def schema_is_live(self) -> bool:
+        """Whether its parameters are the hub's own words, so that a misfit is certain."""
+        return self.live and self.model.request_schema is not None
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """By name, in the order of the schema."""
+        return merge_schemas(self.model.request_schema, self.bundled, self.page, live=self.live)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rules between parameters."""
+        return rules(self.model.request_schema, self.bundled, self.page, live=self.live)
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether anything is known about its parameters."""
+        return bool(self.parameters)
+
+    @cached_property
+    def about(self) -> str:
+        """What it is, in Oxen's words."""
+        told = _LINK.sub("", self.model.description or "").strip()
+        page: str = self.page.get("about", "")
+        return page if page and (not self.live or len(told) < ABOUT) else told or page
+
+    @cached_property
+    def slots(self) -> tuple[MediaParameter, ...]:
+        """The parameters that take media, in order."""
+        items = self.page.get("items", {})
+        found = (media_parameter(parameter, items) for parameter in self.parameters.values())
+        return tuple(one for one in found if one is not None)
+
+    def slot(self, kind: str, *roles: str) -> MediaParameter | None:
+        """The first slot of this kind with one of these roles, the first role first."""
+        return next((one for role in roles for one in self.slots if one.kind == kind and one.role == role), None)
+
+    @cached_property
+    def length(self) -> Length | None:
+        """How it is told the length; None where it has no say."""
+        fps = self.page.get("fps", {}).get("value")
+        return length(self.parameters, f"{self.about} {self.model.description or ''}", fps)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """How it is told the picture's shape and size."""
+        return frame(self.parameters)
+
+    @cached_property
+    def audio_flag(self) -> Parameter | None:
+        """The parameter that switches sound on and off."""
+        return next(
+            (
+                self.parameters[name]
+                for name in _AUDIO_FLAGS
+                if name in self.parameters and self.parameters[name].is_flag
+            ),
+            None,
+        )
+
+    @cached_property
+    def sound(self) -> Literal["always", "on request"] | None:
+        """Whether it makes sound; None where nothing says that it does."""
+        if self.audio_flag is not None:
+            return "on request"
+        told = f"{self.about} {self.model.description or ''}"
+        return "always" if "audio" in self.model.outputs or _SOUNDS.search(told) else None
+
+    @cached_property
+    def multi_shot(self) -> MultiShot | None:
+        """How it takes several shots in one job; None where neither its schema nor a page says that it does."""
+        return multi_shot(self.parameters)
+
+    @cached_property
+    def needs_prompt(self) -> bool:
+        """Whether it does nothing without words."""
+        prompt = self.parameters.get("prompt")
+        return (prompt is not None and prompt.required) or self.multi_shot is not None or not self.has_schema
+
+    @property
+    def pricing(self) -> Pricing | None:
+        """Its rates; only the live list is believed."""
+        return self.model.pricing if self.live else None
+
+    def takes(self, kind: str) -> bool:
+        """Whether it takes "text", "image", "video" or "audio"."""
+        if kind == "text":
+            return "prompt" in self.parameters or not self.has_schema
+        return any(one.kind == kind for one in self.slots)
+
+    @property
+    def line(self) -> str:
+        """Price and limits in one line of at most 120 characters."""
+        from .describe import describe_line
+
+        return describe_line(self)
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """Everything an agent needs to call it."""
+        from .describe import describe_model
+
+        return describe_model(self)
+
+
+# The words of the common request (`request.py`), and where each has its place in a model.
+
+# Every model takes these beside its own parameters (Oxen docs, video generation and async queue: Request Parameters).
+OF_THE_HUB = ("model", "response_format", "num_generations", "target_namespace", "target_repo", "target_directory")
+# These say who pays, for what and how often: never by way of `model_parameters`, where nobody looks.
+NOT_A_PARAMETER = ("model", "prompt", "multi_prompt", "num_generations", "target_namespace", "response_format")
+
+# Which slots a medium may go to, the best first.
+ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "start_image": ("image", ("first_frame", "keyframes")),
+    "end_image": ("image", ("last_frame", "keyframes")),
+    "input_image": ("image", ("reference", "keyframes", "first_frame", "elements", "reference_face")),
+    "input_video": ("video", ("source", "reference", "reference_face")),
+    "input_audio": ("audio", ("driving_audio", "reference")),
+}
+MEDIA = tuple(ROLES)
+
+# What the hub calls a word in models nobody here knows: names that its own pages and most models use.
+AT_THE_HUB = {"start_image": "input_image", "end_image": "tail_image_url"}
+BESIDE_PICTURES = "start_image_url"  # the first frame, where `input_image` holds references
+
+
+def slots_for(info: ModelInfo, word: str) -> list[MediaParameter]:
+    """Where this medium may go, the best first."""
+    kind, roles = ROLES[word]
+    return [one for role in roles for one in info.slots if one.kind == kind and one.role == role]
+
+
+def has_place(info: ModelInfo, word: str) -> bool:
+    """Whether the model has a counterpart for a word of the request."""
+    if word in ROLES:
+        return bool(slots_for(info, word))
+    frame = info.frame
+    places: dict[str, Any] = {
+        "prompt": info.takes("text"),
+        "multi_prompt": info.multi_shot,
+        "duration": info.length,
+        "aspect_ratio": frame.aspect or frame.sizes or frame.in_pixels,
+        "resolution": frame.resolution or frame.in_pixels,
+        "generate_audio": info.sound,
+    }
+    return bool(places[word]) if word in places else word in info.parameters
+
+
+def word_for(slot: MediaParameter) -> str:
+    """The word of the request that fills this slot; its own name where none does."""
+    for word, (kind, roles) in ROLES.items():
+        if slot.kind == kind and slot.role in roles and slot.role != "keyframes":
+            return word
+    return "input_image" if slot.role == "keyframes" else slot.name

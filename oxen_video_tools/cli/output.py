@@ -1,0 +1,290 @@
+"""How answers look in a terminal: bars while waiting, tables for lists, plain lines for pipes.
+
+Where the output is not a terminal, a URL or a path stands alone on its line, unwrapped, so that a script can take it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Column, Table
+
+from ..studio import results
+
+if TYPE_CHECKING:
+    from ..studio.plan import Plan
+
+
+# What agents are told, in the words of the command line: its commands and options instead of tools and arguments.
+
+COMMANDS = {
+    "plan_video": "plan",
+    "generate_video": "generate",
+    "get_video": "get",
+    "list_videos": "list",
+    "cancel_video": "cancel",
+    "find_video_models": "models",
+    "inspect_video": "inspect",
+    "save_video": "save",
+}
+SENTENCES = {
+    "Correct the arguments and call again.": "Correct it and run the command again.",
+    "Ask the user to add credits at oxen.ai; do not retry before.": "Add credits at oxen.ai.",
+    "or ask the user for a higher limit": "or raise the limit",
+    "The hub did not answer. Try again in a minute.": "Try again in a minute.",
+    "Spending is paused. A person allows it again with `oxen-video resume`.": "Allow it again: oxen-video resume",
+    "Do not submit it again unless the user asks for it.": "",
+}
+_TOOL = re.compile(r"\b(" + "|".join(COMMANDS) + r")\b")
+
+
+def in_command_words(text: str) -> str:
+    """The same, as somebody at a terminal can do it."""
+    for said, meant in SENTENCES.items():
+        text = text.replace(said, meant)
+    text = _TOOL.sub(lambda found: f"oxen-video {COMMANDS[found[1]]}", text)
+    text = re.sub(r"\btake=(\d+)", r"--take \1", text)
+    return re.sub(r"\bmax_cost_usd(?:=(?=\d))?", "--max-cost ", text).replace("--max-cost  ", "--max-cost ").strip()
+
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+def say(text: str = "") -> None:
+    """A line for a person, on the standard output."""
+    out.print(text)
+
+
+def line(text: object) -> None:
+    """A value for a person or a script: alone on its line, never wrapped, never styled."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `oxen-video list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def as_json(value: Any) -> None:
+    """A value for a program."""
+    line(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return None  # a picture: shown, not printed
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def dollars(amount: Decimal | float | None) -> str:
+    """US dollars, with as many digits as they need."""
+    if amount is None:
+        return "unknown"
+    amount = Decimal(str(amount))
+    return f"${amount:.2f}" if amount >= Decimal("0.01") or amount == 0 else f"${amount:.4f}"
+
+
+def cost(video: results.Video) -> str:
+    """What a video cost, and whether that is an estimate."""
+    return dollars(video.cost) + (" (estimate)" if video.cost_is == "estimate" else "")
+
+
+def show_video(video: results.Video) -> None:
+    """One video: what it is, then its link and file, each on a line of its own."""
+    colour = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(video.status, "cyan")
+    say(f"[{colour}]{video.status}[/] {escape(video.generation_id)}  {escape(video.model or '')}  {cost(video)}")
+    if video.reused:
+        say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
+    for warning in video.warnings:
+        say(f"[yellow]note[/] {escape(in_command_words(warning))}")
+    if video.error:
+        say(f"[red]{escape(video.error)}[/]")
+    for part in (*video.shots, *video.takes):
+        say(f"  {part.status} {escape(part.generation_id)}")
+    if video.url:
+        line(video.url)
+    if video.file:
+        line(video.file)
+
+
+def show_videos(videos: Sequence[results.Video]) -> None:
+    """A table, newest first; tab-separated lines where nobody looks."""
+    if not out.is_terminal:
+        for video in videos:
+            line("\t".join([video.generation_id, video.status, video.model or "", video.url or ""]))
+        return
+    table = Table(Column("id", no_wrap=True, min_width=36), "status", Column("model", overflow="fold"), "cost", "asked")
+    for video in videos:
+        asked = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
+        table.add_row(video.generation_id, video.status, escape(video.model or ""), cost(video), asked)
+    out.print(table)
+
+
+def show_plan(plan: Plan) -> None:
+    """What would be sent, in how many jobs, for how much, and what is wrong."""
+    say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
+    for number, job in enumerate(plan.jobs, 1):
+        say(f"job {number}: {job.seconds or '?'} s  {escape(json.dumps(job.body, ensure_ascii=False))}")
+    say(f"price: {escape(plan.price.text)}")
+    for warning in plan.warnings:
+        say(f"[yellow]note[/] {escape(warning)}")
+    for problem in plan.problems:
+        say(f"[red]problem[/] {escape(problem)}")
+
+
+def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
+    """The plan, its animatic's contact sheet and, alone on the last line, its path."""
+    preview = getattr(plan, "preview", None)
+    if as_json_too:
+        as_json(plan_as_json(plan) | {"preview": plain(preview)})
+        return
+    show_plan(plan)
+    if preview is not None:
+        show_picture(getattr(plan, "sheet", None))
+        line(preview)
+
+
+def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool = False) -> None:
+    """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
+    if as_json_too:
+        as_json(plain(seen) | {"sheet": plain(sheet)})
+        return
+    sound = seen.audio_codec or "no sound"
+    say(f"[bold]length[/]  {seconds(seen.duration)}")
+    rate = f"{seen.fps:g} frames a second, " if seen.fps else ""
+    say(f"[bold]picture[/]  {seen.width}x{seen.height}, {rate}{seen.video_codec}, {sound}")
+    say(f"[bold]file[/]  {seen.size / 1e6:.1f} MB, {'whole' if seen.complete else 'cut short'}")
+    if seen.loudness is not None:
+        say(f"[bold]loudness[/]  {seen.loudness:.1f} LUFS")
+    if seen.cuts:
+        say(f"[bold]cuts at[/]  {', '.join(map(seconds, seen.cuts))}")
+    for name in ("black", "frozen"):
+        for begin, end in getattr(seen, name):
+            say(f"[bold]{name}[/]  {seconds(begin)} to {seconds(end)}")
+    for warning in seen.warnings:
+        say(f"[yellow]note[/] {escape(in_command_words(warning))}")
+    show_picture(seen.sheet)
+    if sheet is not None:
+        line(sheet)
+
+
+def seconds(value: float | None) -> str:
+    """A length or a moment."""
+    return "unknown" if value is None else f"{value:.1f} s"
+
+
+def show_picture(jpeg: bytes | None, columns: int = 96) -> None:
+    """A JPEG drawn with half blocks in a terminal that has colours; nothing elsewhere."""
+    if not jpeg or not out.is_terminal or out.color_system not in ("256", "truecolor"):
+        return
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        return
+    from io import BytesIO
+
+    from rich.color import Color
+    from rich.style import Style
+    from rich.text import Text
+
+    picture = Image.open(BytesIO(jpeg)).convert("RGB")
+    width = min(columns, out.width)
+    height = max(2, round(picture.height * width / picture.width / 2) * 2)
+    pixels: Any = picture.resize((width, height)).load()
+    text = Text()
+    for y in range(0, height, 2):
+        for x in range(width):
+            upper, lower = (Color.from_rgb(*pixels[x, row]) for row in (y, y + 1))
+            text.append("▀", Style(color=upper, bgcolor=lower))
+        text.append("\n")
+    out.print(text)
+
+
+def show_saved(saved: results.Saved) -> None:
+    """A file on disk, as probed; its path alone on the last line."""
+    size = f"{saved.width}x{saved.height}" if saved.width else ""
+    length = f"{saved.duration:.1f} s" if saved.duration is not None else ""
+    say(f"saved {length} {size} {saved.codec or ''} {saved.size / 1e6:.1f} MB".replace("  ", " "))
+    for warning in saved.warnings:
+        say(f"[yellow]note[/] {escape(warning)}")
+    line(saved.file)
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """A plan for a program."""
+    jobs = [{"model": job.model, "body": job.body, "seconds": job.seconds} for job in plan.jobs]
+    return {
+        "model": plan.model,
+        "reason": plan.reason,
+        "film": plan.film,
+        "jobs": jobs,
+        "price_usd": plan.price.usd,
+        "price": plan.price.text,
+        "problems": plan.problems,
+        "warnings": plan.warnings,
+    }
+
+
+@contextmanager
+def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]:
+    """A bar for each video, or for each shot of a film; short lines on stderr where there is no terminal."""
+    if quiet or not err.is_terminal:
+        yield (lambda _: None) if quiet else _lines()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+    with Progress(*columns, console=err, transient=True) as progress:
+        tasks: dict[object, TaskID] = {}
+
+        def report(news: results.Progress) -> None:
+            key = news.shot or news.generation_id
+            if key not in tasks:
+                name = f"shot {news.shot}" if news.shot else short(news.generation_id)
+                tasks[key] = progress.add_task(name, total=1.0, words="")
+            done = news.fraction if news.shot_fraction is None else news.shot_fraction
+            words = news.text.removeprefix(f"shot {news.shot}/{news.shots} ")
+            progress.update(tasks[key], completed=done, words=escape(words))
+
+        yield report
+
+
+def short(name: str) -> str:
+    """The beginning of an id; the name of a file or a link as it is."""
+    return name[:8] if re.fullmatch(r"[\w-]{20,}", name) else re.split(r"[/\\]", name.partition("?")[0])[-1]
+
+
+def _lines() -> Callable[[results.Progress], None]:
+    """A line at each change of status, and otherwise one in ten seconds."""
+    last: dict[object, tuple[str, float]] = {}
+
+    def report(news: results.Progress) -> None:
+        key, now = news.shot or news.generation_id, time.monotonic()
+        status, when = last.get(key, ("", 0.0))
+        if news.status != status or now - when >= 10:
+            last[key] = (news.status, now)
+            err.print(f"{short(news.generation_id)} {news.text}", markup=False)
+
+    return report

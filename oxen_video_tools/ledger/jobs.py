@@ -1,0 +1,449 @@
+"""From an intent to the hub's answer: what is written before, right before and right after the paid POST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, replace
+from uuid import uuid4
+
+from ..errors import InvalidRequest, OverBudget, Paused
+from .records import (
+    FREED,
+    INSERT_CLIP,
+    JOB_COLUMNS,
+    LOCAL,
+    UNPAID,
+    Booking,
+    GenerationRow,
+    Intent,
+    Job,
+    State,
+    dollars,
+    said,
+    to_json,
+)
+from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, soon, whole
+
+DAY = 86_400.0  # seconds; the window of the budget
+AGAIN = "a person has it sent again"
+FIRST = "sent again as {}"  # the note of a first sending
+# What the hub billed for a job, once it has billed every clip. A video that was paid and whose id nobody told counts
+# with its share of what was reserved.
+BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
+    + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
+    from clips where clips.job = jobs.job)"""
+# What turns out to be paid holds its take again, whatever was believed meanwhile, unless somebody has it by now.
+HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
+    and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
+    and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
+
+
+def reserve(
+    intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
+) -> Steps[list[Booking]]:
+    """Look up and, where there is none, write down: one transaction under the unique index.
+
+    A planned job whose owner is gone was never sent: it is taken over, with today's body and price. Either all new
+    intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    """
+    yield from lock_account(intents[0].scope)
+    bookings: list[Booking | None] = []
+    for intent in intents:
+        found = None
+        if intent.take is not None:
+            found = yield from job_for_take(intent.scope, intent.request, intent.take, intent.part)
+        if found is not None and found.state == "planned" and not found.is_live(now):
+            gone = yield from drop(found.job, now, "its owner went away before sending it")
+            found = None if gone else (yield from job_named(found.job))  # it has just been sent after all
+        bookings.append(None if found is None else Booking(found, mine=False))
+    new = [intent for intent, booking in zip(intents, bookings, strict=True) if booking is None]
+    if new:
+        yield from check_budget(intents[0].scope, sum(intent.reserved for intent in new), now, budget)
+    written = []
+    for intent, booking in zip(intents, bookings, strict=True):
+        written.append(booking or Booking((yield from _insert(intent, owner, now, lease)), mine=True))
+    return written
+
+
+def lock_account(scope: str) -> Steps[None]:
+    """One reservation at a time for an account: sums and limits are read and written as one."""
+    yield "insert into accounts (scope) values (?) on conflict do nothing", (scope,)
+    yield "select scope from accounts where scope = ? {locked}", (scope,)
+
+
+def lock_account_of(job: str) -> Steps[str]:
+    """The scope of a job, locked: who owns which generation is decided by one at a time."""
+    rows = yield "select scope from jobs where job = ?", (job,)
+    if not rows:
+        raise InvalidRequest(f"The ledger has no job {job}.", fix="`oxen-video recover` lists what is unclear.")
+    yield from lock_account(rows[0][0])
+    return str(rows[0][0])
+
+
+def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
+    if (yield from is_paused()):
+        raise Paused("All spending is paused; nothing was sent.")
+    if budget is None:
+        return
+    spent = yield from committed_spend(scope, now)
+    if spent + amount > budget:
+        left = dollars(max(0, budget - spent))
+        raise OverBudget(
+            f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
+            f"{said(left)} is left."
+        )
+
+
+def committed_spend(scope: str, now: float) -> Steps[int]:
+    """Micro-dollars that count against the budget: 24 h from each POST, and whatever is not settled yet.
+
+    A reservation counts while its owner may still send it, and an unclear job until it is resolved.
+    """
+    rows = yield (
+        """select coalesce(sum(coalesce(cost, reserved)), 0) from jobs where scope = ? and (
+            (state = 'planned' and lease > ?) or state = 'sending'
+            or (state not in ('planned', 'sending', 'refused', 'dropped') and sent > ?))""",
+        (scope, now, now - DAY),
+    )
+    return int(rows[0][0])
+
+
+def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
+    job = str(uuid4())
+    yield (
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 25)})",
+        (
+            *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
+            *(intent.model, intent.namespace, to_json(intent.body), to_json(intent.asked), intent.expects),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, 1, now),
+        ),
+    )
+    written = yield from job_named(job)
+    assert written is not None
+    return written
+
+
+def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float | None = None) -> Steps[bool]:
+    """Right before the first byte of each try: the last moment at which nothing is spent. False: it is not the
+    caller's to send. owner: the booking's. Raises Paused.
+    """
+    if (yield from is_paused()):
+        raise Paused("All spending is paused; nothing was sent.")
+    rows = yield (
+        "select note from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
+        (job, owner, now),
+    )
+    if not rows or (yield from _has_clips(job)):
+        return False
+    if rows[0][0] == AGAIN:
+        yield from _remember_the_first(job, now)
+    yield (
+        "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
+        (now, hub_now, now + lease, job),
+    )
+    return True
+
+
+def _remember_the_first(job: str, now: float) -> Steps[None]:
+    """The sending that a person took for lost, as a job of its own: it is looked for and counted beside the second."""
+    words = FIRST.format(job)
+    if (yield "select job from jobs where note = ?", (words,)):
+        return
+    own = {"job": "?", "state": "'written off'", "owner": "null", "lease": "0", "ended": "?", "note": "?"}
+    columns = ", ".join(own.get(name, name) for name in JOB_COLUMNS.split(", "))
+    yield (
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) select {columns}, 0, walked from jobs where job = ?",
+        (str(uuid4()), now, words, job),
+    )
+    yield "update jobs set hub_sent = null where job = ?", (job,)
+
+
+def _forget_the_second(job: str, now: float) -> Steps[None]:
+    """Only the first sending may have arrived: the job is that one again."""
+    rows = yield "select job, sent, hub_sent from jobs where note = ?", (FIRST.format(job),)
+    for first, sent, hub_sent in rows:
+        yield "update jobs set sent = ?, hub_sent = ? where job = ?", (sent, hub_sent, job)
+        yield from end(first, "dropped", now, "it was not sent again after all")
+
+
+def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
+    """The owner is still at it. A lease that ran out is not taken back."""
+    yield (
+        "update jobs set lease = ? where job = ? and owner = ? and lease > ? and state in ('planned', 'sending')",
+        (now + lease, job, owner, now),
+    )
+
+
+def _has_clips(job: str) -> Steps[bool]:
+    rows = yield "select count(*) from clips where job = ?", (job,)
+    return bool(rows[0][0])
+
+
+def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[bool]:
+    """The hub refused it, or it was given up before the first byte: nothing is spent and its take is free.
+
+    Where it was sent a second time, that says nothing about the first: it is unclear as before.
+    """
+    assert state in UNPAID
+    rows = yield (
+        "select note from jobs where job = ? and owner = ? and state in ('planned', 'sending') {locked}",
+        (job, owner),
+    )
+    if not rows or (yield from _has_clips(job)):
+        return False
+    if rows[0][0] == AGAIN:
+        yield from _forget_the_second(job, now)
+        yield from unclear(job, owner, f"it could not be sent again: {note}")
+    else:
+        yield from end(job, state, now, note)
+    return True
+
+
+def unbooked(owner: str, now: float) -> Steps[None]:
+    """Take back what was booked under this owner and never marked: the word of its commit was lost."""
+    rows = yield "select job from jobs where owner = ? and state = 'planned'", (owner,)
+    for (job,) in rows:
+        yield from drop(job, now, "nobody learned that it was booked")
+
+
+def drop(job: str, now: float, note: str) -> Steps[bool]:
+    """Free a job that was never sent. False: it is being sent, or was; where transactions run side by side its owner
+    may have marked it since it was looked up.
+    """
+    rows = yield "select job from jobs where job = ? and state = 'planned' {locked}", (job,)
+    if rows:
+        yield from end(job, "dropped", now, note)
+    return bool(rows)
+
+
+def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:
+    yield (
+        """update jobs set state = ?, holds = case when ? = 1 then 0 else holds end,
+            reserved = case when ? = 1 then 0 else reserved end,
+            owner = null, lease = 0, ended = ?, note = ? where job = ?""",
+        (state, int(state in FREED), int(state in UNPAID), now, note, job),
+    )
+
+
+def unclear(job: str, owner: str, note: str) -> Steps[None]:
+    """Nobody knows whether it arrived: anybody may look for it now, nobody may send it again."""
+    yield (
+        "update jobs set owner = null, lease = 0, note = ? where job = ? and owner = ? and state = 'sending'",
+        (note, job, owner),
+    )
+
+
+def record_submission(job: str, found: Sequence[GenerationRow], now: float) -> Steps[Job]:
+    """The hub's answer to the POST: the truth about its ids, whatever was believed before. The job, with its ids."""
+    scope = yield from lock_account_of(job)
+    yield "select job from jobs where job = ? {locked}", (job,)
+    ids = [clip.generation_id for clip in found]
+    marks = ", ".join("?" * len(ids))
+    yield f"update clips set job = null where job = ? and generation_id not in ({marks})", (job, *ids)
+    others = yield (
+        f"select distinct job from clips where scope = ? and job <> ? and generation_id in ({marks})",
+        (scope, job, *ids),
+    )
+    for position, clip in enumerate(found):
+        yield from _attach(scope, job, position, clip)
+    for (other,) in others:
+        yield from _unassign(other)
+    yield (
+        f"""update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null,
+            {HELD} where job = ?""",
+        (job,),
+    )
+    yield from finish_if_all_done(job, now)
+    written = yield from job_named(job)
+    assert written is not None
+    return written
+
+
+def _unassign(job: str) -> Steps[None]:
+    """Its clips were another's: what was adopted for it is taken back, and it is unclear again. It holds its take
+    again, unless somebody has it by now.
+    """
+    if (yield from _has_clips(job)):
+        return
+    yield (
+        f"""update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
+            {HELD} where job = ?""",
+        (job,),
+    )
+
+
+def _attach(scope: str, job: str, position: int, clip: GenerationRow) -> Steps[None]:
+    yield (
+        f"""{INSERT_CLIP} on conflict (scope, generation_id) do update set
+            job = excluded.job, position = excluded.position""",
+        astuple(replace(clip, scope=scope, job=job, position=position)),
+    )
+
+
+def finish_if_all_done(job: str, now: float) -> Steps[bool]:
+    """A job has ended when all of its clips have. One good clip makes it a success: its take stays taken."""
+    yield "select job from jobs where job = ? {locked}", (job,)  # two clips may end in two processes at once
+    rows = yield "select status from clips where job = ?", (job,)
+    states = {row[0] for row in rows}
+    if not states or not states <= {"succeeded", "failed", "cancelled"}:
+        return False
+    state: State = "succeeded" if "succeeded" in states else "failed" if "failed" in states else "cancelled"
+    yield from end(job, state, now, None)
+    yield f"update jobs set {BILLED} where job = ?", (job,)
+    return True
+
+
+soon(
+    reserve,  # nothing leaves before `mark_sending` is on the disk, and this with it
+    renew,  # a machine without power renews nothing
+)
+
+
+# Jobs in the ledger whose ids nobody told: given what was found for them, sent again or written off by a person.
+
+
+def adopt(
+    finds: Mapping[str, Sequence[GenerationRow]],
+    considered: Sequence[str],
+    rivals: Callable[[Job], bool],
+    now: float,
+) -> Steps[bool]:
+    """Give unclear and nameless jobs the generations that were found for them; all or none.
+
+    considered: the jobs that were counted when the finds were made.  rivals: whether a job that came up since might
+    claim one of them too; then the counting has to be done again. False: nothing was written.
+    """
+    jobs = []
+    scope = yield from lock_account_of(next(iter(finds)))
+    for job in finds:
+        rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
+        jobs.append((yield from whole(rows[0])))
+    if not all(job.is_nameless or (job.is_unclear and not job.generation_ids) for job in jobs):
+        return False
+    taken = yield from clips(scope, [clip.generation_id for found in finds.values() for clip in found])
+    if any(clip.job is not None for clip in taken.values()):
+        return False
+    if any(job.is_nameless and len(job.generation_ids) != len(finds[job.job]) for job in jobs):
+        return False  # the answer held more, or fewer, videos than were asked for
+    others = yield from idless(scope, now)
+    if any(rivals(other) for other in others if other.job not in considered):
+        return False
+    for one in jobs:
+        if one.is_nameless:
+            yield from _named(one, [clip.generation_id for clip in finds[one.job]])
+        else:
+            yield from record_submission(one.job, finds[one.job], now)
+    return True
+
+
+def idless(scope: str, now: float) -> Steps[list[Job]]:
+    """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
+    jobs = yield from in_state(scope, ["sending"])
+    rows = yield (
+        "select distinct job from clips where scope = ? and generation_id like ? and job is not null and created > ?",
+        (scope, f"{LOCAL}%", now - DAY),
+    )
+    for (job,) in rows:
+        found = yield from job_named(job)
+        if found is not None:
+            jobs.append(found)
+    return [job for job in jobs if job.sent is not None]
+
+
+def sought(scope: str, now: float) -> Steps[list[Job]]:
+    """Jobs of the last 24 h that may have made more videos than the ledger knows: given up or sent again by a person,
+    or answered with fewer ids than videos. They are looked for, although nobody waits for them.
+    """
+    rows = yield (
+        f"""select {JOB_COLUMNS} from jobs where scope = ? and sent > ?
+            and (state = 'written off' or (expects > 1 and state in ('running', 'succeeded', 'failed', 'cancelled')))
+            and (select count(*) from clips where clips.job = jobs.job) < expects order by sent, job""",
+        (scope, now - DAY),
+    )
+    jobs = []
+    for row in rows:
+        job = yield from whole(row)
+        if not job.is_nameless and not (job.state == "written off" and job.generation_ids):
+            jobs.append(job)
+    return jobs
+
+
+def add_found(job: str, found: Sequence[GenerationRow], now: float) -> Steps[bool]:
+    """More generations of a job that is `sought`. False: somebody else has one of them by now."""
+    scope = yield from lock_account_of(job)
+    taken = yield from clips(scope, [clip.generation_id for clip in found])
+    if any(clip.job is not None for clip in taken.values()):
+        return False
+    yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
+    return True
+
+
+def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
+    """Its clips get the hub's ids, and keep their files."""
+    for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
+        yield "delete from clips where scope = ? and generation_id = ?", (job.scope, generation_id)
+        yield (
+            "update clips set generation_id = ? where scope = ? and generation_id = ?",
+            (generation_id, job.scope, clip.generation_id),
+        )
+
+
+def adopt_by_hand(job: str, found: Sequence[GenerationRow], now: float) -> Steps[Job]:
+    """A person says that these generations are it."""
+    unclear = yield from _unclear_one(job, now)
+    taken = yield from clips(unclear.scope, [clip.generation_id for clip in found])
+    for clip in taken.values():
+        if clip.job is not None:
+            raise InvalidRequest(f"{clip.generation_id} belongs to job {clip.job}.", fix="Name another generation.")
+    yield from record_submission(job, found, now)
+    adopted = yield from job_named(job)
+    assert adopted is not None
+    return adopted
+
+
+def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
+    """A person decided to send an unclear job again: its reservation is checked anew. It is no `planned` one, for it
+    may have been sent: whoever finds it after a crash finds it unclear.
+    """
+    found = yield from _unclear_one(job, now)
+    yield "update jobs set state = 'planned', lease = 0, owner = null where job = ?", (job,)
+    yield from check_budget(found.scope, found.reserved, now, budget)
+    yield (
+        "update jobs set state = 'sending', owner = ?, lease = ?, note = ? where job = ?",
+        (owner, now + lease, AGAIN, job),
+    )
+    again = yield from job_named(job)
+    assert again is not None
+    return again
+
+
+def write_off(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
+    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing.
+
+    forgotten: it has ids, and the hub does not know them any more.
+    """
+    found = yield from _unclear_one(job, now, forgotten=forgotten)
+    yield from end(job, "written off", now, "written off by hand")
+    return found
+
+
+def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
+    yield from lock_account_of(job)
+    rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
+    found = yield from whole(rows[0])
+    if forgotten and found.state == "running":
+        return found
+    if not found.is_unclear or found.is_live(now):
+        raise InvalidRequest(f"Job {job} is {found.state}, not unclear.", fix="`oxen-video recover` lists what is.")
+    return found
+
+
+def note(job: str, words: str, now: float) -> Steps[None]:
+    """Why it could not be found, for whoever asks next. Whoever was sending it again and lost its lease has no say
+    in it any more: a refusal of the second sending says nothing of the first.
+    """
+    yield (
+        """update jobs set owner = case when note = ? then null else owner end, note = ?
+            where job = ? and state = 'sending' and lease <= ?""",
+        (AGAIN, words, job, now),
+    )

@@ -1,0 +1,164 @@
+"""A job on its way to its end, and after it: status, real cost, file; and what everything came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+
+from .jobs import BILLED, drop, finish_if_all_done
+from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
+from .transactions import Steps, clips, job_named, read, soon
+
+
+def record_status(scope: str, seen: Sequence[GenerationRow], now: float) -> Steps[list[str]]:
+    """What the hub says of generations. Those that the ledger does not know are adopted: they belong to nobody's
+    intent and to no budget. Answers the jobs that ended by it.
+    """
+    known = yield from clips(scope, [clip.generation_id for clip in seen])
+    changed: set[str] = set()
+    for clip in seen:
+        before = known.get(clip.generation_id)
+        if before is None:
+            adopted = replace(clip, scope=scope, job=None, file=None, sha256=None, size=None)
+            yield f"{INSERT_CLIP} on conflict do nothing", astuple(adopted)
+        elif before.status != clip.status and not before.is_terminal:
+            yield (
+                """update clips set status = ?, error = ?, model = coalesce(model, ?), created = coalesce(?, created),
+                    ended = ? where scope = ? and generation_id = ?""",
+                (
+                    *(clip.status, clip.error, clip.model, clip.created),
+                    *((clip.ended or now) if clip.is_terminal else None, scope, clip.generation_id),
+                ),
+            )
+            if before.job is not None:
+                changed.add(before.job)
+    ended = []
+    for job in sorted(changed):
+        if (yield from finish_if_all_done(job, now)):
+            ended.append(job)
+    return ended
+
+
+def record_cost(scope: str, costs: Mapping[str, int]) -> Steps[None]:
+    """The real cost of generations, in micro-dollars, as the hub billed it."""
+    for generation_id, cost in costs.items():
+        yield (
+            "update clips set cost = ? where scope = ? and generation_id = ? and (cost is null or cost <> ?)",
+            (cost, scope, generation_id, cost),
+        )
+        rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
+        if rows and rows[0][0]:
+            yield (
+                f"update jobs set {BILLED} where job = ? and state in ('succeeded', 'failed', 'cancelled')",
+                (rows[0][0],),
+            )
+
+
+def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[GenerationRow]]:
+    """Ended generations of ours whose real cost is not known yet. since: Unix seconds of their POST."""
+    columns = ", ".join(f"clips.{column}" for column in CLIP_COLUMNS.split(", "))
+    rows = yield (
+        f"""select {columns} from clips join jobs on jobs.job = clips.job
+            where clips.scope = ? and clips.cost is null and jobs.sent > ?
+            and clips.status in ('succeeded', 'failed', 'cancelled') order by jobs.sent limit ?""",
+        (scope, since, most),
+    )
+    return [GenerationRow(*row) for row in rows]
+
+
+def payers(scope: str, since: float) -> Steps[dict[str, str]]:
+    """The namespaces of those of them that are kept and billed in another than the account's own."""
+    rows = yield (
+        """select clips.generation_id, jobs.namespace from clips join jobs on jobs.job = clips.job
+            where clips.scope = ? and clips.cost is null and jobs.namespace is not null and jobs.sent > ?""",
+        (scope, since),
+    )
+    return dict(rows)
+
+
+def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:
+    """Where a result lies."""
+    kept = GenerationRow(scope, generation_id, status="succeeded", file=file, sha256=sha256, size=size)
+    yield (
+        f"""{INSERT_CLIP} on conflict (scope, generation_id) do update set
+            file = excluded.file, sha256 = excluded.sha256, size = excluded.size""",
+        astuple(kept),
+    )
+
+
+def undelivered(scope: str, since: float, most: int = 200) -> Steps[list[str]]:
+    """Good results of ours that were never saved. since: Unix seconds of their POST."""
+    rows = yield (
+        """select clips.generation_id from clips join jobs on jobs.job = clips.job where clips.scope = ?
+            and clips.status = 'succeeded' and clips.file is null and jobs.sent > ? order by jobs.sent limit ?""",
+        (scope, since, most),
+    )
+    return [row[0] for row in rows]
+
+
+def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
+    """Seconds that this model took in the middle of its last results."""
+    rows = yield (
+        """select ended - created from clips where scope = ? and model = ? and status = 'succeeded'
+            and ended > created order by ended desc limit ?""",
+        (scope, model, most),
+    )
+    lengths = sorted(row[0] for row in rows)
+    return float(lengths[len(lengths) // 2]) if lengths else None
+
+
+def claim_unfinished(scope: str, now: float, most: int = 50) -> Steps[list[Job]]:
+    """Unfinished jobs that nobody has walked since `now`; several walkers never get the same one."""
+    rows = yield (
+        """select job from jobs where scope = ? and walked < ? and (
+            (state in ('planned', 'sending') and lease <= ?) or state = 'running')
+            order by walked, job limit ? {skipping}""",
+        (scope, now, now, most),
+    )
+    jobs = []
+    for (job,) in rows:
+        yield "update jobs set walked = ? where job = ?", (now, job)
+        found = yield from job_named(job)
+        if found is not None:
+            jobs.append(found)
+    return jobs
+
+
+def abandon(job: str, now: float) -> Steps[bool]:
+    """A planned job whose owner is gone: it was never sent."""
+    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
+    if rows:
+        yield from drop(job, now, "its owner went away before sending it")
+    return bool(rows)
+
+
+def set_paused(paused: bool, now: float) -> Steps[None]:
+    """Stop all spending through this ledger, or allow it again."""
+    if paused:
+        yield "insert into switches (name, since) values ('paused', ?) on conflict do nothing", (now,)
+    else:
+        yield "delete from switches where name = 'paused'", ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job came to. sent: Unix seconds.  amount: micro-dollars, real or reserved; None where nobody knows."""
+
+    sent: float
+    model: str
+    amount: int | None
+
+
+def spent(scope: str) -> Steps[list[Cost]]:
+    """Everything that may have cost something, in the order of its POST."""
+    rows = yield (
+        """select sent, model, coalesce(cost, case when estimate is null and reserved = 0 then null else reserved end)
+            from jobs where scope = ? and sent is not null and state not in ('planned', 'refused', 'dropped')
+            order by sent, job""",
+        (scope,),
+    )
+    return [Cost(*row) for row in rows]
+
+
+soon(record_status, record_cost)  # the hub says it again
+read(typical)

@@ -1,0 +1,208 @@
+"""What stands in the ledger: intents, the jobs they become, and the clips that the hub makes of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Literal
+
+from ..errors import InvalidRequest
+
+State = Literal[
+    "planned",  # written down, never sent
+    "sending",  # the POST may have left; without an id nobody knows whether it arrived
+    "running",  # the hub has it
+    "succeeded",
+    "failed",
+    "cancelled",
+    "refused",  # the hub said no: nothing was spent
+    "dropped",  # given up before the first byte: nothing was spent
+    "written off",  # a person gave up looking for it
+]
+LOCAL = "sync-"  # ids that the blocking route's results get where the hub tells none
+UNPAID = ("refused", "dropped")
+FREED = ("failed", "cancelled", "refused", "dropped", "written off")  # these give their take free
+FINAL = ("succeeded", *FREED)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A job before it exists.
+
+    scope: hub and account.  request: key of what was asked (see `identity`).  take: None is a new job each time.
+    part: which job of a film, from 0.  expects: how many generations the POST makes.
+    estimate, reserved: micro-dollars.
+    """
+
+    scope: str
+    request: str
+    take: int | None
+    body: Mapping[str, Any] = field(repr=False)
+    asked: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    part: int = 0
+    film: str | None = None
+    route: Literal["queue", "sync"] = "queue"
+    expects: int = 1
+    estimate: int | None = None
+    reserved: int = 0
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        return str(self.body.get("model", ""))
+
+    @property
+    def namespace(self) -> str | None:
+        """Who pays, where it is not the account itself."""
+        named = self.body.get("target_namespace")
+        return str(named) if named else None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One paid POST. Times are Unix seconds of the ledger's clock; sent: right before the first byte; lease: until when
+    the owner may act on it. hub_sent: what time it was then at the hub, at the earliest, for records of the hub are
+    told by its own time. cost: micro-dollars, once the hub has billed every clip.
+    """
+
+    job: str
+    scope: str
+    request: str
+    take: int | None
+    part: int
+    film: str | None
+    state: State
+    route: Literal["queue", "sync"]
+    model: str
+    namespace: str | None
+    body: dict[str, Any] = field(repr=False)
+    asked: dict[str, Any] = field(repr=False)
+    expects: int
+    estimate: int | None
+    reserved: int
+    cost: int | None
+    owner: str | None
+    lease: float
+    created: float
+    sent: float | None
+    ended: float | None
+    note: str | None
+    hub_sent: float | None = None
+    generation_ids: tuple[str, ...] = ()
+
+    def is_live(self, now: float) -> bool:
+        """Whether somebody is at work on sending it."""
+        return self.owner is not None and self.lease > now
+
+    @property
+    def is_unclear(self) -> bool:
+        """Sent, or perhaps sent, and no id came back."""
+        return self.state == "sending"
+
+    @property
+    def is_nameless(self) -> bool:
+        """Made by the blocking route, which tells no id: it has one of the ledger's own until the hub's is found."""
+        return any(one.startswith(LOCAL) for one in self.generation_ids)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the hub named fewer generations than were paid for."""
+        return 0 < len(self.generation_ids) < self.expects
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in FINAL
+
+
+JOB_COLUMNS = (
+    "job, scope, request, take, part, film, state, route, model, namespace, body, asked, expects, estimate, reserved, "
+    "cost, owner, lease, created, sent, ended, note, hub_sent"
+)
+_BODY, _ASKED = 10, 11
+
+
+def job_of(row: tuple[Any, ...], generation_ids: tuple[str, ...] = ()) -> Job:
+    """A row of `jobs`, in the order of JOB_COLUMNS."""
+    values = list(row)
+    values[_BODY], values[_ASKED] = json.loads(values[_BODY]), json.loads(values[_ASKED])
+    return Job(*values, *[generation_ids])
+
+
+@dataclass(frozen=True)
+class GenerationRow:
+    """One generation. job: None for one that the ledger did not pay for. file: where it was saved. size: bytes.
+
+    url: kept only where the hub can't be asked for it again (a result of the blocking route).
+    """
+
+    scope: str
+    generation_id: str
+    job: str | None = None
+    position: int = 0
+    status: str = "queued"
+    model: str | None = None
+    cost: int | None = None
+    error: str | None = None
+    created: float | None = None
+    ended: float | None = None
+    file: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    url: str | None = field(default=None, repr=False)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ("succeeded", "failed", "cancelled")
+
+
+CLIP_COLUMNS = (
+    "scope, generation_id, job, position, status, model, cost, error, created, ended, file, sha256, size, url"
+)
+
+
+INSERT_CLIP = f"insert into clips ({CLIP_COLUMNS}) values ({', '.join('?' * len(CLIP_COLUMNS.split(',')))})"
+
+
+@dataclass(frozen=True)
+class Booking:
+    """What `reserve` found or wrote. mine: the caller holds the lease and may send."""
+
+    job: Job
+    mine: bool
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """JSON with a fixed order."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+# Money in the ledger is whole micro-dollars, so that sums are exact in every database. Outside it is `Decimal`
+# USD.
+
+MICRO = Decimal(1_000_000)
+LARGEST = Decimal(10) ** 9  # US dollars
+
+
+def micros(dollars: Decimal) -> int:
+    """US dollars → micro-dollars, rounded up: a reservation never falls short of what it covers.
+
+    Raises InvalidRequest for more than anybody pays, which no database could add up.
+    """
+    if not dollars < LARGEST:
+        raise InvalidRequest(f"${dollars:.3g} is no amount: at most $1,000,000,000 is.", fix="Name a smaller sum.")
+    return int((dollars * MICRO).to_integral_value(ROUND_CEILING))
+
+
+def dollars(micro: int) -> Decimal:
+    """Micro-dollars → US dollars."""
+    return Decimal(micro) / MICRO
+
+
+def said(amount: Decimal) -> str:
+    """As a person reads it: whole cents, more digits only where they matter, never rounded down to nothing."""
+    cents = amount.quantize(Decimal("0.01"), ROUND_CEILING)
+    return f"${cents:.2f}" if amount == cents or amount >= 1 else f"${amount.normalize():f}"

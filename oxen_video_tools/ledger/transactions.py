@@ -1,0 +1,120 @@
+"""The ledger's transactions, written once for every database; this file has what they share, and the plain readings.
+
+Each is a generator that yields statements and is sent their rows: what runs them (a thread for SQLite, psycopg for
+PostgreSQL) opens the transaction before the first statement and commits it when the generator returns. An exception
+rolls everything back. `{locked}` becomes FOR UPDATE and `{skipping}` FOR UPDATE SKIP LOCKED where the database has
+them; SQLite's transactions have the file to themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal, TypeVar
+
+from .records import CLIP_COLUMNS, JOB_COLUMNS, GenerationRow, Job, State, job_of
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
+Steps = Generator[Statement, list[Row], T]
+# now: on the disk before the caller goes on.  soon: written, and on the disk with the next "now" at the latest; what a
+# power failure could take with it is harmless.  read: writes nothing, and waits for no other process's writing.
+Durability = Literal["now", "soon", "read"]
+_HASTE: dict[Callable[..., Any], Durability] = {}
+
+
+def soon(*steps: Callable[..., Steps[Any]]) -> None:
+    """Marks transactions whose loss, should the power fail, costs nothing: it is found out or done again."""
+    _HASTE.update(dict.fromkeys(steps, "soon"))
+
+
+def read(*steps: Callable[..., Steps[Any]]) -> None:
+    """Marks transactions that write nothing. No decorator, nor is `soon`: mutation testing leaves out what has one."""
+    _HASTE.update(dict.fromkeys(steps, "read"))
+
+
+def durability_of(steps: Callable[..., Any]) -> Durability:
+    """How a transaction is marked; "now" where it is not."""
+    return _HASTE.get(steps, "now")
+
+
+def job_named(job: str) -> Steps[Job | None]:
+    """The job of this id, its generation ids with it."""
+    rows = yield f"select {JOB_COLUMNS} from jobs where job = ?", (job,)
+    return (yield from whole(rows[0])) if rows else None
+
+
+def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
+    """The job that made a generation."""
+    rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
+    return (yield from job_named(rows[0][0])) if rows and rows[0][0] else None
+
+
+def job_for_take(scope: str, request: str, take: int, part: int = 0) -> Steps[Job | None]:
+    """The job that holds this take of this request."""
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where scope = ? and request = ? and take = ? and part = ? and holds = 1",
+        (scope, request, take, part),
+    )
+    return (yield from whole(rows[0])) if rows else None
+
+
+def whole(row: Row) -> Steps[Job]:
+    clips = yield "select generation_id from clips where job = ? order by position, generation_id", (row[0],)
+    return job_of(row, tuple(clip[0] for clip in clips))
+
+
+def clip_and_job(scope: str, generation_id: str) -> Steps[tuple[GenerationRow | None, Job | None]]:
+    """What is known of one generation, and the job that made it."""
+    clip = (yield from clips(scope, [generation_id])).get(generation_id)
+    return clip, (yield from job_named(clip.job)) if clip and clip.job else None
+
+
+def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, GenerationRow]]:
+    """What is known of these generations."""
+    found: dict[str, GenerationRow] = {}
+    for begin in range(0, len(generation_ids), 500):
+        some = generation_ids[begin : begin + 500]
+        marks = ", ".join("?" * len(some))
+        rows = yield (
+            f"select {CLIP_COLUMNS} from clips where scope = ? and generation_id in ({marks})",
+            (scope, *some),
+        )
+        found |= {row[1]: GenerationRow(*row) for row in rows}
+    return found
+
+
+def clips_of(job: str) -> Steps[list[GenerationRow]]:
+    """The generations of one job, in order."""
+    rows = yield f"select {CLIP_COLUMNS} from clips where job = ? order by position, generation_id", (job,)
+    return [GenerationRow(*row) for row in rows]
+
+
+def in_state(scope: str, states: Sequence[State]) -> Steps[list[Job]]:
+    """Every job in one of these states, oldest first."""
+    marks = ", ".join("?" * len(states))
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where scope = ? and state in ({marks}) order by created, job",
+        (scope, *states),
+    )
+    jobs = []
+    for row in rows:
+        jobs.append((yield from whole(row)))
+    return jobs
+
+
+def is_paused() -> Steps[bool]:
+    """Whether all spending is stopped."""
+    rows = yield "select since from switches where name = 'paused'", ()
+    return bool(rows)
+
+
+def claim_interval(name: str, now: float, rest: float) -> Steps[bool]:
+    """Whether it is the caller's turn at something that is done once in `rest` seconds by all processes together."""
+    yield "insert into switches (name, since) values (?, ?) on conflict do nothing", (name, now - rest - 1)
+    rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
+    yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)
+    return bool(rows)
+
+
+read(job_named, job_for_take, clip_and_job, clips, clips_of, is_paused)

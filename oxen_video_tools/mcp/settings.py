@@ -1,0 +1,156 @@
+"""What is set for the server alone: OXEN_VIDEO_MCP_* variables. Keys, budgets and folders are `Settings`."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ..errors import InvalidRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+DAY = 86_400.0  # seconds
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Everything that can be set for the server.
+
+    hosts: names under which it is reached over HTTP; any other `Host` header is refused. Loopback always is allowed.
+    origins: web pages that may call it, such as `https://app.example.com`; pages of this machine always may.
+    public_url: its address as others write it. Given, answers carry links that last (`/v/{id}?k=…`).
+    secrets: the first seals questions and links, all of them open; shared by every process of one service.
+    token: `oxv_…`; who sends it as bearer is the owner of this process: its key pays, and files of this machine may be
+        named. `--http` on loopback makes one and keeps it in a file.
+    own_key: callers without any credential use the process's own key, and no file of this machine.
+    rate: calls a minute for each caller.  unproven: calls a minute from each address that bring no key yet which the
+        hub has proven.  calls: most that are answered at once for a caller.
+    body: largest request in bytes.  sessions: most open at once; caller_sessions: for one caller.
+    connections: most at once; address_connections: from one address.
+    proxies: networks whose `X-Forwarded-For` is believed when callers are counted by address.
+    quota: bytes that each caller's saved files may take on this machine; keep: seconds that such a file is kept.
+    stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
+        sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
+    media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
+    log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
+        over HTTP, a line for each call, and WARNING over stdio.
+    poll: seconds between two looks at a task that a client is told to keep.
+    """
+
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    token: str | None = field(default=None, repr=False)
+    own_key: bool = False
+    rate: float = 120.0
+    unproven: float = 30.0
+    calls: int = 64
+    body: int = 1024 * 1024
+    sessions: int = 1000
+    caller_sessions: int = 50
+    connections: int = 1000
+    address_connections: int = 200
+    proxies: tuple[Network, ...] = ()
+    quota: int = 10 * 1000**3
+    keep: float = 30 * DAY
+    stateless: bool = False
+    media_hosts: tuple[str, ...] = ()
+    log: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+    poll: float = 3.0
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> ServerSettings:
+        """Arguments that are not None win over the environment. Raises InvalidRequest, naming the variable."""
+        environment = os.environ if environment is None else environment
+        found: dict[str, Any] = {}
+        for name, (variable, convert) in VARIABLES.items():
+            if text := environment.get(variable, "").strip():
+                try:
+                    found[name] = convert(text)
+                except ValueError as error:
+                    raise InvalidRequest(f"{variable} can't be used: {error}", fix=f"Correct {variable}.") from None
+        options = cls(**found | {name: value for name, value in given.items() if value is not None})
+        return replace(options, public_url=options.public_url.rstrip("/")) if options.public_url else options
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(name, strict=False) for name in _names(text))
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    secrets = _names(text)
+    if any(len(secret) < 32 for secret in secrets):
+        raise ValueError("a secret needs 32 characters or more")
+    return secrets
+
+
+def _token(text: str) -> str:
+    from .local_token import is_token
+
+    if not is_token(text):
+        raise ValueError("it must be oxv_ and 24 or more letters, digits, - or _")
+    return text
+
+
+def _above(least: float, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = convert(text)
+        if not value >= least:
+            raise ValueError(f"it must be {least:g} or more")
+        return value
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        for word in words:
+            if word.lower() == text.lower():
+                return word
+        raise ValueError(f"it must be one of {', '.join(words)}")
+
+    return read
+
+
+def _yes(text: str) -> bool:
+    return _one_of("1", "true", "yes", "on", "0", "false", "no", "off")(text) in ("1", "true", "yes", "on")
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("it must be an http or https address")
+    return text
+
+
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "hosts": ("OXEN_VIDEO_MCP_HOSTS", _names),
+    "origins": ("OXEN_VIDEO_MCP_ORIGINS", _names),
+    "public_url": ("OXEN_VIDEO_MCP_PUBLIC_URL", _url),
+    "secrets": ("OXEN_VIDEO_MCP_SECRETS", _secrets),
+    "token": ("OXEN_VIDEO_MCP_TOKEN", _token),
+    "own_key": ("OXEN_VIDEO_MCP_OWN_KEY", _yes),
+    "rate": ("OXEN_VIDEO_MCP_RATE", _above(1, float)),
+    "body": ("OXEN_VIDEO_MCP_BODY", _above(1024, int)),
+    "sessions": ("OXEN_VIDEO_MCP_SESSIONS", _above(1, int)),
+    "unproven": ("OXEN_VIDEO_MCP_UNPROVEN", _above(1, float)),
+    "calls": ("OXEN_VIDEO_MCP_CALLS", _above(1, int)),
+    "caller_sessions": ("OXEN_VIDEO_MCP_CALLER_SESSIONS", _above(1, int)),
+    "connections": ("OXEN_VIDEO_MCP_CONNECTIONS", _above(1, int)),
+    "address_connections": ("OXEN_VIDEO_MCP_ADDRESS_CONNECTIONS", _above(1, int)),
+    "proxies": ("OXEN_VIDEO_MCP_PROXIES", _networks),
+    "quota": ("OXEN_VIDEO_MCP_QUOTA", lambda text: round(_above(0.001, float)(text) * 1000**3)),
+    "keep": ("OXEN_VIDEO_MCP_KEEP_DAYS", lambda text: _above(0, float)(text) * DAY),
+    "stateless": ("OXEN_VIDEO_MCP_STATELESS", _yes),
+    "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", _names),
+    "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),
+    "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),
+}

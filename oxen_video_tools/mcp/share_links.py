@@ -1,0 +1,197 @@
+"""Links that last: `/v/{id}?k=…` plays tomorrow what an agent wrote into a document today.
+
+`k` names the caller by a digest and proves, by the server's secret, that this server made the link; it holds no key.
+The caller's key stays in the ledger, sealed under the same secret, so that any process of the service can ask the hub
+for a fresh URL. Without OXEN_VIDEO_MCP_PUBLIC_URL no such link is made, and no key is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
+from ..tools.answers import FILE, KEEP
+from .approval import stretched
+from .auth import RateLimiter
+from .callers import GUEST, LOCAL, Caller, as_seen_from_afar
+
+if TYPE_CHECKING:
+    from ..ledger import Ledger
+    from ..ledger.transactions import Steps
+    from ..settings import Settings
+    from ..studio.results import Video
+    from .service import Service
+
+
+LASTS = "The link lasts and may be passed on; save_video keeps the file."
+PROOF = 16  # bytes: 128 bits can't be guessed
+
+
+class ShareLinks:
+    """The links of one service. Raises InvalidRequest where there is an address but no secret."""
+
+    def __init__(self, service: Service) -> None:
+        options = service.options
+        if not options.secrets:
+            raise InvalidRequest(
+                "OXEN_VIDEO_MCP_PUBLIC_URL needs OXEN_VIDEO_MCP_SECRETS: links are sealed with it, today and tomorrow.",
+                fix='Set it to the same long random text for every process: python -c "import secrets; '
+                'print(secrets.token_hex(32))"',
+            )
+        self._service = service
+        self._secrets = [stretched(secret, "links") for secret in options.secrets]
+        self._codec = AESGCMRequestStateCodec([stretched(secret, "keys") for secret in options.secrets])
+        self._place = service.settings.ledger
+        self._ledger: Ledger | None = None
+        self._kept: set[str] = set()
+
+    async def lasting(self, answer: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """The answer with links that last in the place of those that expire."""
+        changed: dict[str, Any] = self._linked(answer, caller)
+        if changed != answer:
+            await self._keep(caller)
+            if isinstance(changed.get("next"), str):
+                changed["next"] = changed["next"].replace(KEEP, LASTS).replace(FILE, LASTS)
+        return changed
+
+    def _linked(self, value: Any, caller: Caller) -> Any:
+        if isinstance(value, list):
+            return [self._linked(item, caller) for item in value]
+        if not isinstance(value, dict):
+            return value
+        changed = {name: self._linked(item, caller) for name, item in value.items()}
+        named = str(changed.get("generation_id") or "")
+        joined = named.startswith("film-") and changed.get("file")  # the hub has its shots, this machine the film
+        if joined or (named and changed.get("url") and not named.startswith("sync-")):
+            changed["url"] = self.link(named, caller)
+        return changed
+
+    def link(self, generation_id: str, caller: Caller) -> str:
+        """The link for one video of this caller."""
+        proof = _proof(self._secrets[0], caller.name, generation_id)
+        return f"{self._service.options.public_url}/v/{quote(generation_id, safe='')}?k={caller.name}.{proof}"
+
+    async def caller(self, generation_id: str, k: str) -> Caller:
+        """Whose video it is. Raises NotFound for a link that this service never made."""
+        name, _, proof = k.partition(".")
+        made = any(
+            hmac.compare_digest(_proof(secret, name, generation_id).encode(), proof.encode("utf-8", "replace"))
+            for secret in self._secrets
+        )
+        if not made:
+            raise NotFound("There is no such link.")
+        if name in (LOCAL.name, GUEST.name):
+            return LOCAL if name == LOCAL.name else GUEST
+        sealed = await self._opened().run(_read, name)
+        if sealed is None:
+            raise NotFound("There is no such link any more.")
+        try:
+            return Caller(self._codec.unseal(sealed).decode())
+        except InvalidRequestState:
+            raise NotFound("There is no such link any more.") from None
+
+    async def _keep(self, caller: Caller) -> None:
+        if caller.key is None or caller.name in self._kept:
+            return
+        sealed = self._codec.seal(caller.key.encode())
+        await self._opened().run(_write, caller.name, sealed, self._service.clock.time())
+        self._kept.add(caller.name)
+
+    def _opened(self) -> Ledger:
+        if self._ledger is None:
+            from ..ledger import Ledger
+
+            self._ledger = Ledger.at(self._place)
+        return self._ledger
+
+    async def close(self) -> None:
+        """Close the ledger, if it was opened."""
+        if self._ledger is not None:
+            await self._ledger.close()
+
+
+def _proof(secret: bytes, caller: str, generation_id: str) -> str:
+    said = json.dumps([caller, generation_id]).encode()
+    digest = hmac.new(secret, said, hashlib.sha256).digest()[:PROOF]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _read(caller: str) -> Steps[str | None]:
+    rows = yield "select sealed from link_keys where caller = ?", (caller,)
+    return rows[0][0] if rows else None
+
+
+def _write(caller: str, sealed: str, now: float) -> Steps[None]:
+    yield (
+        "insert into link_keys (caller, sealed, seen) values (?, ?, ?)"
+        " on conflict (caller) do update set sealed = excluded.sealed, seen = excluded.seen",
+        (caller, sealed, now),
+    )
+
+
+# `GET /v/{id}?k=…`: to the saved file where this machine has it, else to a fresh URL of the hub's.
+
+QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+PAGE = "<!doctype html><meta charset=utf-8><title>Video</title><p>{}</p>"
+
+
+class Playing:
+    """The route. A link is asked for as often as a caller may call."""
+
+    def __init__(self, service: Service, links: ShareLinks) -> None:
+        self._service = service
+        self._links = links
+        self._pace = RateLimiter(service.options.rate, service.clock)
+
+    async def __call__(self, request: Request) -> Response:
+        generation_id = request.path_params["id"]
+        try:
+            caller = await self._links.caller(generation_id, request.query_params.get("k", ""))
+            self._pace.count(f"{caller.name} {generation_id}")
+            async with self._service.studios.of(caller) as studio:
+                video = await studio.get(generation_id)
+        except RateLimited as error:
+            return page("Too many requests.", 429, {"Retry-After": str(round(error.retry_after or 60))})
+        except HubUnavailable:
+            return page("The video can't be fetched right now.", 503, {"Retry-After": "60"})
+        except OxenError:
+            return page("There is no such video.", 404)
+        return answer(video, caller, self._service.settings)
+
+
+def answer(video: Video, caller: Caller, settings: Settings) -> Response:
+    """The video as it stands."""
+    if video.status == "succeeded":
+        file = own_file(video, caller, settings)
+        if file is not None:
+            return FileResponse(file, media_type="video/mp4", headers=QUIET)
+        if video.url and video.url.startswith(("https://", "http://")):
+            return RedirectResponse(video.url, 302, headers=QUIET)
+        return page("The video has no link.", 404)
+    if not video.is_terminal:
+        return page("The video is still being made. This page looks again by itself.", 202, {"Refresh": "10"})
+    return page(f"The video is {video.status}.", 410)
+
+
+def own_file(video: Video, caller: Caller, settings: Settings) -> Path | None:
+    """The saved file, if it lies here in the caller's own folder."""
+    if video.file is None:
+        return None
+    folder = settings.videos_folder if caller.local else as_seen_from_afar(settings, caller).videos_folder
+    file = Path(video.file).resolve()
+    return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
+
+
+def page(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A line for whoever opened the link."""
+    return HTMLResponse(PAGE.format(text), status, {**QUIET, **(headers or {})})

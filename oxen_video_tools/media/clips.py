@@ -1,0 +1,254 @@
+"""Which clips may be put together without touching their pictures or their sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Internal
+from .decode import AAC_FRAME, RATE, Samples, decoded_sound
+from .probe import LIMITS, Limits, audio_of, open_container, rotation_of, seconds_of, unreadable_error, video_of
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What joining has to know of a file. width, height: as shown.  rate: frames a second.  seconds: of its video.
+
+    video_key, audio_key: equal keys may stand behind one another in one stream. drift: seconds by which the sound ends
+    after the picture. since, until: seconds between which it is wanted.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rate: Fraction
+    seconds: float
+    rotation: int
+    video_key: tuple[Any, ...]
+    audio_key: tuple[Any, ...] | None
+    drift: float
+    since: float = 0.0
+    until: float | None = None
+
+    @property
+    def has_sound(self) -> bool:
+        return self.audio_key is not None
+
+
+def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
+    """Raises InputUnreadable."""
+    with open_container(path, limits, decoding=False) as container:
+        video, audio = video_of(container, limits), audio_of(container)
+        context = video.codec_context
+        rotation = rotation_of(path)
+        size = (context.width, context.height)
+        shown = size[::-1] if rotation in (90, 270) else size
+        seconds = seconds_of(container, video, limits)
+        if not seconds:
+            raise unreadable_error(path, "it does not say how long it is")
+        aspect = getattr(context, "sample_aspect_ratio", None)
+        # not `pix_fmt`: no decoder is open to tell it, and PyAV before 18 crashes when it is asked
+        key = (context.name, *size, rotation, str(aspect), context.profile)
+        return ClipInfo(
+            path,
+            *shown,
+            _rate(video),
+            seconds,
+            rotation,
+            (*key, bytes(context.extradata or b"")),
+            _audio_key(audio),
+            _end(audio) - _end(video) if audio is not None else 0.0,
+        )
+
+
+def _rate(video: Any) -> Fraction:
+    """Frames a second: what the file says, where that is sensible."""
+    rate = Fraction(video.average_rate or video.guessed_rate or 24).limit_denominator(1001)
+    return rate if 1 <= rate <= 240 else Fraction(24)
+
+
+def _audio_key(audio: Any) -> tuple[Any, ...] | None:
+    if audio is None:
+        return None
+    context = audio.codec_context
+    return (context.name, context.sample_rate, context.layout.name, bytes(context.extradata or b""))
+
+
+def _end(stream: Any) -> float:
+    return float(((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base)
+
+
+def why_not_copied(clips: Sequence[ClipInfo]) -> str | None:
+    """Why the pictures can't be copied into one stream, or None where they can."""
+    first = clips[0]
+    if first.video_key[0] not in ("h264", "hevc", "av1", "mpeg4"):
+        return f"{first.video_key[0]} does not belong into an MP4 that plays everywhere"
+    for clip in clips[1:]:
+        if (clip.width, clip.height) != (first.width, first.height):
+            return f"sizes differ: {first.width} × {first.height} and {clip.width} × {clip.height}"
+        if clip.video_key[:-1] != first.video_key[:-1]:
+            return "codecs differ"
+        if clip.video_key[-1] != first.video_key[-1]:  # in-band parameter sets play in browsers, not in QuickTime
+            return "parameter sets (SPS/PPS) differ"
+    return None
+
+
+def sound_copies(clips: Sequence[ClipInfo]) -> bool:
+    """Whether the sound may be copied: one kind of AAC that ends within one AAC frame of each clip's picture."""
+    first = clips[0].audio_key
+    if first is None or first[0] != "aac":
+        return False
+    slack = AAC_FRAME / first[1]
+    return all(clip.audio_key == first and abs(clip.drift) <= slack for clip in clips)
+
+
+# A music bed under a film: repeated where it is too short, faded at both ends.
+
+FADE_IN, FADE_OUT = 0.3, 1.5  # seconds
+UNDER_SOUND, ALONE = 0.25, 0.8  # gain: the clips' own sound stays in front
+
+
+class MusicBed:
+    """Music mixed under samples that come in order. seconds: of the film."""
+
+    def __init__(self, path: Path, seconds: float, alone: bool, limits: Limits = LIMITS) -> None:
+        self.path, self.limits = path, limits
+        self.length = round(seconds * RATE)
+        self.gain = ALONE if alone else UNDER_SOUND
+        self._parts = self._endless()
+        self._held: Samples = np.zeros((2, 0), np.float32)
+
+    def under(self, part: Samples, at: int) -> Samples:
+        """`part`, which begins at sample `at`, with the music under it."""
+        count = part.shape[1]
+        while self._held.shape[1] < count:
+            self._held = np.concatenate((self._held, next(self._parts)), 1)
+        music, self._held = self._held[:, :count], self._held[:, count:]
+        places = np.arange(at, at + count, dtype=np.float32)
+        rise = np.clip(places / (FADE_IN * RATE), 0, 1)
+        fall = np.clip((self.length - places) / (FADE_OUT * RATE), 0, 1)
+        mixed: Samples = np.clip(part + music * (self.gain * rise * fall), -1, 1).astype(np.float32)
+        return mixed
+
+    def _endless(self) -> Iterator[Samples]:
+        while True:
+            some = False
+            with open_container(self.path, self.limits) as container:
+                stream = audio_of(container)
+                if stream is None:
+                    raise unreadable_error(self.path, "it holds no sound")
+                for part in decoded_sound(container, stream, self.limits.seconds):
+                    some = some or part.shape[1] > 0
+                    yield part
+            if not some:
+                raise unreadable_error(self.path, "its sound can't be decoded")
+
+
+# How loud a programme is, in LUFS (ITU-R BS.1770-4: K-weighting, 400 ms blocks, two gates).
+
+STEP = RATE // 10  # a block of 400 ms begins every 100 ms
+SILENCE = -70.0  # LUFS: the absolute gate
+
+
+def loudness(parts: Iterable[Samples]) -> float | None:
+    """Integrated loudness in LUFS of stereo samples at 48 kHz; None for silence or less than 400 ms."""
+    steps = _step_powers(parts)
+    if len(steps) < 4:
+        return None
+    blocks = np.convolve(steps, np.full(4, 0.25), "valid")
+    audible = blocks[blocks > _power(SILENCE)]
+    if not len(audible):
+        return None
+    gate = max(SILENCE, _lufs(float(audible.mean())) - 10)
+    return round(_lufs(float(audible[audible > _power(gate)].mean())), 1)
+
+
+def _step_powers(parts: Iterable[Samples]) -> npt.NDArray[np.float64]:
+    """The weighted power of both channels together, for every 100 ms."""
+    powers: list[float] = []
+    held = np.zeros((2, 0), np.float32)
+    for part in parts:
+        held = np.concatenate((held, part), 1)
+        whole = held.shape[1] // STEP
+        if whole:
+            powers += _weighted(held[:, : whole * STEP].reshape(2, whole, STEP))
+            held = held[:, whole * STEP :]
+    return np.asarray(powers)
+
+
+def _weighted(steps: npt.NDArray[np.float32]) -> list[float]:
+    """Filtered where filtering is a product: in the spectrum (Parseval gives the power)."""
+    spectrum = np.abs(np.fft.rfft(steps, axis=2)) ** 2 * _k_weighting()
+    spectrum[..., 1:-1] *= 2
+    found: list[float] = (spectrum.sum(axis=(0, 2)) / STEP**2).tolist()
+    return found
+
+
+@cache
+def _k_weighting() -> npt.NDArray[np.float64]:
+    """The squared gain of the two filters at each frequency of a step (coefficients for 48 kHz, BS.1770-4)."""
+    z = np.exp(-2j * np.pi * np.arange(STEP // 2 + 1) / STEP)
+    shelf = _gain(z, (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
+    high_pass = _gain(z, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
+    return np.asarray(np.abs(shelf * high_pass) ** 2)
+
+
+def _gain(z: Any, b: tuple[float, float, float], a: tuple[float, float]) -> Any:
+    return (b[0] + b[1] * z + b[2] * z**2) / (1 + a[0] * z + a[1] * z**2)
+
+
+def _lufs(power: float) -> float:
+    return -0.691 + 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs + 0.691) / 10))
+
+
+# Writing a film: whole or not at all.
+
+
+@contextmanager
+def write_output(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; it becomes `path` at the end, or vanishes. Raises Internal for a full disk."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise Internal(
+            f"{path.name} can't be written: {error.strerror or error}.",
+            fix="Make room, or choose another folder.",
+            charged="no",
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def mp4_output(path: Path) -> Iterator[Any]:
+    """An MP4 with its index first, so that it plays while it loads.
+
+    What FFmpeg refuses becomes InputUnreadable, for it comes from what was put in; a file that can't be written stays
+    an OSError.
+    """
+    import av
+
+    from .probe import unreadable_error
+
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+            yield out
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise unreadable_error(path, error) from error

@@ -1,0 +1,123 @@
+"""The whole video as one small JPEG that a language model can look at: up to 9 frames, each with its time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .probe import LIMITS, Limits, require_media_extra, rotation_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST_FRAMES = 9
+LONGEST_SIDE = 1152  # pixels of the sheet
+LEAST_CELL = 48  # pixels
+
+
+def contact_sheet(path: Path | str, *, frames: int = 9, max_bytes: int = 100_000, limits: Limits = LIMITS) -> bytes:
+    """A JPEG of at most `max_bytes` with up to `frames` (1 to 9) pictures at even times, each stamped with its own.
+
+    Raises InputUnreadable, NotInstalled.
+    """
+    with require_media_extra():
+        from .decode import picture_at, rgb
+        from .probe import open_container, seconds_of, unreadable_error, video_of
+    count, turn = max(1, min(frames, MOST_FRAMES)), rotation_of(Path(path))
+    with open_container(path, limits) as container:
+        stream = video_of(container, limits)
+        duration = seconds_of(container, stream, limits)
+        cell = cell_size(*_upright(stream, turn), count)
+        found: list[tuple[float, Any]] = []
+        for n in range(count):
+            frame = picture_at(container, stream, duration * (n + 0.5) / count)
+            if frame is None:
+                continue
+            at = frame.pts * float(frame.time_base) if frame.pts is not None else duration * (n + 0.5) / count
+            if not found or at > found[-1][0]:
+                found.append((at, rgb(frame, *(cell[::-1] if turn in (90, 270) else cell), turn=turn)))
+    if not found:
+        raise unreadable_error(path, "it holds no picture that can be decoded")
+    return sheet_of(found, max_bytes)
+
+
+def _upright(stream: Any, turn: int) -> tuple[int, int]:
+    size = stream.codec_context.width, stream.codec_context.height
+    return size[::-1] if turn in (90, 270) else size
+
+
+def columns_for(width: int, height: int, count: int) -> int:
+    """How many columns make a sheet of a shape that is easy to look at."""
+
+    def odd(columns: int) -> float:
+        rows = -(-count // columns)
+        shape, empty = columns * width / (rows * height), columns * rows - count
+        return max(shape / 1.6, 1.6 / shape) * (1 + 0.15 * empty)
+
+    return min(range(1, count + 1), key=odd)
+
+
+def cell_size(width: int, height: int, count: int) -> tuple[int, int]:
+    """Pixels of one picture on the sheet."""
+    columns = columns_for(width, height, count)
+    rows = -(-count // columns)
+    scale = min(LONGEST_SIDE / (columns * width), LONGEST_SIDE / (rows * height), 1.0)
+    return max(LEAST_CELL, round(width * scale)), max(LEAST_CELL, round(height * scale))
+
+
+def sheet_of(pictures: Sequence[tuple[float, Any]], max_bytes: int) -> bytes:
+    """The JPEG of pictures of one size, each with its time in seconds."""
+    sheet = _laid_out(pictures)
+    for scale in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12, 0.05):
+        size = (max(16, round(sheet.width * scale)), max(16, round(sheet.height * scale)))
+        smaller = sheet if scale == 1.0 else sheet.resize(size)
+        for quality in (82, 74, 66, 56):
+            out = BytesIO()
+            smaller.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
+            if out.tell() <= max_bytes:
+                return out.getvalue()
+    return out.getvalue()
+
+
+def _laid_out(pictures: Sequence[tuple[float, Any]]) -> Image.Image:
+    from PIL import Image
+
+    height, width = pictures[0][1].shape[:2]
+    columns = columns_for(width, height, len(pictures))
+    gap = 2
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), (24, 24, 24))
+    for n, (seconds, picture) in enumerate(pictures):
+        at = (n % columns * (width + gap), n // columns * (height + gap))
+        image = Image.fromarray(picture)
+        _stamp(image, time_text(seconds))
+        sheet.paste(image, at)
+    return sheet
+
+
+def time_text(seconds: float) -> str:
+    """ "7.5 s", "1:07.5", "1:02:07.5": as people write times."""
+    tenths = round(seconds * 10)
+    hours, minutes, rest = tenths // 36000, tenths // 600 % 60, tenths % 600 / 10
+    if hours:
+        return f"{hours}:{minutes:02d}:{rest:04.1f}"
+    return f"{minutes}:{rest:04.1f}" if minutes else f"{rest:.1f} s"
+
+
+def _stamp(image: Image.Image, words: str) -> None:
+    """The time, light on dark, at the lower right: captions begin at the left."""
+    from PIL import ImageDraw
+
+    from .animatic.text import MONO, face
+
+    size = max(10, min(18, image.height // 9))
+    font = face(MONO, size)
+    wide = round(font.getlength(words))
+    if wide + 8 > image.width:
+        return
+    draw = ImageDraw.Draw(image)
+    top = image.height - size - 8
+    draw.rectangle((image.width - wide - 9, top, image.width, image.height), fill=(12, 12, 12))
+    draw.text((image.width - 5, image.height - 4 - size * 0.16), words, font=font, fill=(245, 245, 245), anchor="rs")

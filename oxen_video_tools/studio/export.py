@@ -1,0 +1,311 @@
+"""`save`: one or more clips to one verified file."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputNotAllowed, InvalidRequest, OxenError
+from ..media.probe import require_media_extra
+from ..request import DEFAULT_SECONDS
+from .local_files import Files, allowed, snapshot
+from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
+from .plan import Plan
+from .prepare import identify
+from .result_files import (
+    copy_verified,
+    described,
+    fetch_into,
+    keep_file,
+    keep_link,
+    make_writable,
+    place_of,
+    settled,
+    slug,
+)
+from .results import Progress, Report, Saved
+
+if TYPE_CHECKING:
+    from ..media.animatic import Segment
+    from ..media.inspect import Inspection
+    from .session import Session
+
+
+FETCHED = 0.5  # how much of the work is done, for a person who watches, when every clip is here
+
+
+async def save(
+    session: Session,
+    videos: str | Path | Sequence[str | Path],
+    *,
+    filename: str | Path | None = None,
+    transition: str | None = None,
+    music: str | Path | None = None,
+    trim: tuple[float, float] | None = None,
+    on_progress: Report | None = None,
+    files: Files = "anywhere",
+) -> Saved:
+    """Each clip fetched, where it is not there yet; several are joined. Costs nothing at the hub."""
+    named = one_of(videos)
+    place = place_of(session, filename)
+    _check_transition(transition)
+    if len(named) == 1 and music is None and trim is None:
+        return await _one(session, named[0], filename, files)
+    with ExitStack() as held:
+        bed = None if music is None else await _sound(session, music, files, held)
+        clips = []
+        for done, video in enumerate(named, 1):
+            clips.append(await _clip(session, video, files, held))
+            await _tell(on_progress, video, "saving", FETCHED * done / len(named))
+        return await _joined(session, clips, place, JoinOptions(transition, bed, trim), on_progress)
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """How clips become one. music: a file that is laid under all of it.  trim: from, to, seconds of the whole."""
+
+    transition: str | None = None
+    music: Path | None = None
+    trim: tuple[float, float] | None = None
+
+    def make(self, clips: Sequence[Path], out: Path, told: Callable[[float], None]) -> None:
+        """Written to `out`; what there is to do twice goes by way of a second file beside it."""
+        from ..media.join import join, trim
+
+        how = {"fade": "crossfade"}.get(self.transition or "", self.transition)
+        if self.trim is None:
+            join(clips, out, transition=how, music=self.music, on_progress=told)
+            return
+        if len(clips) == 1 and self.music is None:
+            trim(clips[0], out, *self.trim)
+            return
+        whole = out.with_suffix(".whole.mp4")
+        try:
+            join(clips, whole, transition=how, music=self.music, on_progress=told)
+            trim(whole, out, *self.trim)
+        finally:
+            whole.unlink(missing_ok=True)
+
+
+async def _sound(session: Session, music: str | Path, files: Files, held: ExitStack) -> Path:
+    """A file of music: one that lies here, or the sound of a video."""
+    if is_path(music):
+        return held.enter_context(snapshot(music, session.settings, files))
+    return (await _clip(session, str(music), files, held)).file
+
+
+async def _one(session: Session, video: str, filename: str | Path | None, files: Files) -> Saved:
+    """A single video under the name that was asked for. What lies here already and is to get no other name stays."""
+    if not is_path(video) or is_url(video):
+        return await _fetched(session, video, filename)
+    path = allowed(video, session.settings, files)
+    place = place_of(session, filename)
+    with snapshot(video, session.settings, files) as held:
+        if place is not None and place != path:
+            return await asyncio.to_thread(copy_verified, held, place, replacing=isinstance(filename, Path))
+        return replace(described(held, await asyncio.to_thread(content_hash, held)), file=path)
+
+
+async def _clip(session: Session, video: str, files: Files, held: ExitStack) -> Saved:
+    """One of several, to be joined."""
+    if not is_path(video) or is_url(video):
+        return await _fetched(session, video, None)
+    path = held.enter_context(snapshot(video, session.settings, files))
+    return described(path, await asyncio.to_thread(content_hash, path))
+
+
+async def _fetched(session: Session, video: str, filename: str | Path | None) -> Saved:
+    if is_url(video):
+        if not video.startswith(("https://", "http://")):
+            raise InputNotAllowed("A video is named by id, https URL or path.", fix="Give an https URL.")
+        return await keep_link(
+            session, video, place_of(session, filename) or session.settings.videos_folder / _name_in(video)
+        )
+    if is_film(video):
+        from .films.assembly import keep_film
+
+        return await keep_film(session, video.strip(), filename)
+    return await keep_file(session, video, filename=filename)
+
+
+def _check_transition(transition: str | None) -> None:
+    from ..media.join import FADES, TRANSITIONS
+
+    if (transition or "cut").strip().lower() not in {*TRANSITIONS, *FADES}:
+        raise InvalidRequest(f"transition={transition!r} is not known.", fix='Use "cut" or "fade".')
+
+
+def _name_in(url: str) -> str:
+    path = Path(url.partition("?")[0].rpartition("/")[2])
+    return slug(path.stem)
+
+
+async def _joined(
+    session: Session, clips: Sequence[Saved], place: Path | None, cut: JoinOptions, on_progress: Report | None
+) -> Saved:
+    rest = f"and-{len(clips) - 1}-more" if len(clips) > 1 else "cut"
+    place = place or session.settings.videos_folder / f"{clips[0].file.stem}-{rest}"
+    await asyncio.to_thread(make_writable, place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
+    loop = asyncio.get_running_loop()
+
+    def told(fraction: float) -> None:
+        asyncio.run_coroutine_threadsafe(
+            _tell(on_progress, clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction), loop
+        )
+
+    def work() -> Saved:
+        cut.make([clip.file for clip in clips], part, _rising(told))
+        return settled(part, place)
+
+    try:
+        saved = await asyncio.to_thread(work)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return replace(saved, warnings=tuple(word for clip in clips for word in clip.warnings))
+
+
+def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
+    last = -1.0
+
+    def tell(fraction: float) -> None:
+        nonlocal last
+        if fraction > last + 0.01 or fraction >= 1.0 > last:
+            last = fraction
+            told(fraction)
+
+    return tell
+
+
+async def _tell(on_progress: Report | None, video: str, status: str, fraction: float) -> None:
+    if on_progress is not None:
+        told = on_progress(Progress(video, status, fraction))
+        if inspect.isawaitable(told):
+            await told
+
+
+# Seeing: what a video looks like, and a free preview of what a plan would make.
+
+LINES = {"480p": 480, "540p": 540, "720p": 720, "1080p": 1080}  # of the shorter side; 720 for any other
+LONGEST_SIDE = 1920
+
+
+async def inspect_video(session: Session, video: str | Path, files: Files) -> Inspection:
+    """Length, sizes, cuts, loudness and a contact sheet. Free. Raises InputUnreadable, InputNotAllowed, NotFound,
+    GenerationFailed for a job without a result, NotInstalled, TimedOut.
+
+    What a model or a stranger names is decoded in a process of its own, with limits.
+    """
+    async with _local(session, video, files) as path:
+        return await asyncio.to_thread(_looked_at, path, files)
+
+
+def _looked_at(path: Path, files: Files) -> Inspection:
+    if files == "anywhere":
+        from ..media.inspect import inspect as look
+
+        return look(path)
+    with require_media_extra():
+        from ..media.child_process import run_in_child
+    return run_in_child("inspect", path)
+
+
+@asynccontextmanager
+async def _local(session: Session, video: str | Path, files: Files) -> AsyncIterator[Path]:
+    """The video as a file here: the one that was saved, the one that was named, or one that is gone afterwards."""
+    named = str(video)
+    if is_path(video):
+        with snapshot(video, session.settings, files) as path:
+            yield path
+        return
+    kept = None if is_url(named) else await session.saved_file(named)
+    if kept is not None:
+        yield kept
+        return
+    if is_film(named):
+        from .films.assembly import keep_film
+
+        yield (await keep_film(session, named.strip())).file
+        return
+    with tempfile.TemporaryDirectory(prefix="oxen-video-") as folder:
+        path = Path(folder) / "video"
+        if is_url(named):
+            hub = await session.hub()
+            await hub.download(await hub.fetchable(named), path)
+        else:
+            await fetch_into(session, named, path)
+        yield path
+
+
+@dataclass(frozen=True)
+class Preview(Plan):
+    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames."""
+
+    preview: Path | None = None
+    sheet: bytes | None = field(default=None, repr=False)
+
+
+async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
+    """Render what the plan would make, as an animatic in the folder for videos. Raises NotInstalled, InvalidRequest."""
+    key, _ = await identify(session, plan.request, files)
+    first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
+    path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
+    with ExitStack() as held:
+        segments = _segments(session, plan, files, held)
+        sheet = await asyncio.to_thread(_rendered, segments, path, plan)
+    info = {one.name: getattr(plan, one.name) for one in fields(Plan)}
+    return Preview(**info, preview=path, sheet=sheet)
+
+
+def _segments(session: Session, plan: Plan, files: Files, held: ExitStack) -> list[Segment]:
+    from ..media.animatic import Segment
+
+    request = plan.request
+    image = _image(session, request.start_image or next(iter(request.input_image), None), files, held)
+    if request.multi_prompt:
+        return [
+            Segment(shot.prompt, shot.seconds, image if number == 0 else None)
+            for number, shot in enumerate(request.multi_prompt)
+        ]
+    seconds = float(request.duration or sum(job.seconds or 0 for job in plan.jobs) or DEFAULT_SECONDS)
+    return [Segment(request.prompt or "", seconds, image)]
+
+
+def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
+    """A local picture is shown; links and ids are left to the model."""
+    if not reference or is_url(reference) or is_generation(reference):
+        return None
+    return held.enter_context(snapshot(reference, session.settings, files))
+
+
+def _rendered(segments: list[Segment], path: Path, plan: Plan) -> bytes | None:
+    from ..media.animatic import render
+    from ..media.contact_sheet import contact_sheet
+
+    make_writable(path.parent)
+    render(segments, path, size=frame(plan), seed=plan.request.seed or 0, audio=bool(plan.request.generate_audio))
+    try:
+        return contact_sheet(path)
+    except OxenError:
+        return None
+
+
+def frame(plan: Plan) -> tuple[int, int]:
+    """Width and height in pixels."""
+    short = LINES.get((plan.request.resolution or "").lower(), 720)
+    try:
+        wide, high = (float(side) for side in (plan.request.aspect_ratio or "16:9").split(":"))
+        ratio = min(4.0, max(0.25, wide / high))
+    except (ValueError, ZeroDivisionError):
+        ratio = 16 / 9
+    size = (short * ratio, short) if ratio >= 1 else (short, short / ratio)
+    shrink = min(1.0, LONGEST_SIDE / max(size))
+    return round(size[0] * shrink / 2) * 2, round(size[1] * shrink / 2) * 2

@@ -1,0 +1,249 @@
+"""Making a film: each shot booked, sent and waited for, side by side or one after the other, and at last joined.
+
+It runs in a task of the studio. Whatever ends it, nothing is lost: the ledger knows what is paid, and whoever calls
+`generate` with the same arguments goes on from there. A shot that failed is not made again by itself: that is paid, and
+takes another call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ...errors import GenerationFailed, Internal, OxenError, TimedOut
+from ...ledger.films import FilmPart, fill_part, film_named, hold_film, part_of, rebook_film, release_film
+from ...ledger.records import Job, micros
+from ...ledger.transactions import clips, job_named
+from ..generate import with_marker_seed
+from ..local_files import Files
+from ..media_inputs import to_public_url
+from ..queries import watch
+from ..settlement import record_observed
+from ..submission import TRIES, GaveUpError, resume_submission, send
+from .assembly import deliver, fetch_shot, last_frame_of
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .record import Film
+
+PATIENCE = 3600.0  # seconds that one shot may take; after them another call goes on
+log = logging.getLogger(__name__)
+
+
+class StoppedError(Exception):
+    """It is not this process's to go on with: cancelled, taken over, or the studio closes."""
+
+
+class FilmRunner:
+    """One film, made by this process. done: the task that makes it, once begun.
+
+    media: where each medium lies, by what it is.
+    under_way: set when the first shot is with the hub, or when nothing more will come.
+    error: what stopped it, where something did.  joined: how much of the joining is done, 0 to 1.
+    """
+
+    def __init__(self, session: Session, film: Film, media: Mapping[str, str], files: Files) -> None:
+        self._session, self.film, self._media, self._files = session, film, media, files
+        self.under_way = asyncio.Event()
+        self.error: OxenError | None = None
+        self.joined = 0.0
+        self.done: asyncio.Task[None] | None = None
+
+    def begin(self) -> FilmRunner:
+        """Start it. It may be given up when the studio closes."""
+        self._session.films[self.film.film] = self
+        self.done = self._session.errand(self._run())
+        return self
+
+    async def _run(self) -> None:
+        work = asyncio.ensure_future(self._made())
+        holding = asyncio.ensure_future(self._held())
+        try:
+            await asyncio.wait({work, holding}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        except StoppedError:
+            pass
+        except OxenError as error:
+            self.error = error
+        except Exception:
+            log.exception("Making %s failed", self.film.film)
+            self.error = Internal("Making the film failed.", fix="Call generate_video again with the same arguments.")
+        finally:
+            work.cancel()
+            holding.cancel()
+            await asyncio.gather(work, holding, return_exceptions=True)
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        session = self._session
+        note = self.error.message if self.error else None
+        try:
+            await session.ledger.run(release_film, self.film, session.ledger.owner, session.clock.time(), note)
+        except OxenError as error:  # its lease runs out by itself
+            log.warning("%s could not be let go: %s", self.film.film, error)
+        finally:
+            session.films.pop(self.film.film, None)
+            self.under_way.set()
+
+    async def _held(self) -> None:
+        """Hold on to it; returns when it is somebody else's."""
+        ledger, clock = self._session.ledger, self._session.clock
+        while True:
+            await clock.sleep(ledger.lease / 3)
+            try:
+                if not await ledger.run(hold_film, self.film.film, ledger.owner, clock.time(), ledger.lease):
+                    return
+            except OxenError as error:
+                log.warning("%s could not be held: %s", self.film.film, error)
+
+    async def _made(self) -> None:
+        numbers = range(len(self.film.jobs))
+        async with (await self._session.waiter()).listening():
+            if self.film.way == "chained":
+                for number in numbers:
+                    await self._shot(number)
+            else:
+                ends = await asyncio.gather(*map(self._shot, numbers), return_exceptions=True)
+                _raise_first([end for end in ends if isinstance(end, BaseException)])
+        joining = self._session.own(deliver(self._session, self.film.film, self._heard))
+        await asyncio.wait({joining})
+        joining.result()
+
+    def _heard(self, fraction: float) -> None:
+        self.joined = fraction
+
+    # -- one shot ------------------------------------------------------------------------------------------------------
+
+    async def _shot(self, number: int) -> None:
+        """Until it is there. Raises GenerationFailed, and whatever keeps it from being sent."""
+        job = await self._with_the_hub(number)
+        self.under_way.set()
+        if not job.is_final:
+            job = await self._ended(job)
+        if job.state != "succeeded":
+            part = await self._part(number)
+            why = (part.clip.error if part.clip else None) or job.note or ""
+            words = f"{self.film.called(number)} of {len(self.film.jobs)} {'was ' * (job.state != 'failed')}{job.state}"
+            raise GenerationFailed(f"{words}: {why}" if why else f"{words}.", generation_id=self.film.film)
+        part = await self._part(number)
+        if part.clip is not None:
+            with suppress(OxenError):  # it is looked at again when it is needed
+                await fetch_shot(self._session, self.film, part.clip)
+
+    async def _ended(self, job: Job) -> Job:
+        session, [generation_id] = self._session, job.generation_ids[:1]
+        info = await session.ledger.run(clips, job.scope, [generation_id])
+        record = await watch(session, generation_id, PATIENCE, None, info.get(generation_id))
+        await record_observed(session, [record], info)
+        if not record.is_terminal:
+            raise StoppedError
+        return await session.ledger.run(job_named, job.job) or job
+
+    async def _with_the_hub(self, number: int) -> Job:
+        """The job of one shot, once the hub has it: there already, or sent now. Raises SubmissionUnclear, a refusal."""
+        session, mine = self._session, False
+        until = session.clock.monotonic() + PATIENCE
+        for _ in range(2 * TRIES):
+            job = (await self._part(number)).job
+            if job is None or job.state == "dropped" or (job.state == "planned" and self._is_abandoned(job)):
+                await self._booked(number)
+                continue
+            if job.state == "planned" and job.owner == session.ledger.owner:
+                sent = await self._sent(number, job)
+                if sent is None:
+                    continue
+                job, mine = sent, True
+            paid = await resume_submission(session, job, until, mine=mine)
+            if paid is not None:
+                return paid.job
+            if (await self._part(number)).state == "failed":
+                return job
+        raise TimedOut(f"{self.film.called(number)} could not be sent: the machine stood still again and again.")
+
+    def _is_abandoned(self, job: Job) -> bool:
+        return not job.is_live(self._session.clock.time())
+
+    async def _booked(self, number: int) -> None:
+        session = self._session
+        budget = session.settings.budget
+        booking = await session.ledger.run(
+            rebook_film,
+            self.film.intent(number, session.settings.route),
+            session.ledger.owner,
+            session.clock.time(),
+            session.ledger.lease,
+            None if budget is None else micros(budget),
+        )
+        if booking is None:
+            raise StoppedError
+
+    async def _sent(self, number: int, job: Job) -> Job | None:
+        """Sent in a task of the studio's own; None where it was given up before the first byte."""
+        body = await self._body(number)
+        if self._session.closing:
+            raise StoppedError
+        sending = self._session.own(self._hand_over(job, body))
+        await asyncio.wait({sending})
+        return sending.result()
+
+    async def _hand_over(self, job: Job, body: dict[str, object]) -> Job | None:
+        session = self._session
+        ledger = session.ledger
+        ready = await ledger.run(
+            fill_part, job, ledger.owner, body, session.clock.time(), ledger.lease, ledger.booking_owner()
+        )
+        if ready is None:
+            return None
+        try:
+            sent = await send(session, ready)
+        except GaveUpError as why:
+            log.warning("Not sent: %s", why)
+            return None
+        with suppress(OxenError):  # whatever fails here, it is paid and on its way
+            film = await ledger.run(film_named, self.film.film)
+            if film is not None and film.state == "cancelled":  # while it was on its way
+                for generation_id in sent.generation_ids:
+                    await (await session.hub()).cancel(generation_id)
+        return sent
+
+    async def _body(self, number: int) -> dict[str, object]:
+        """As it is sent: media and the first frame as links, and a mark."""
+        session, job = self._session, self.film.jobs[number]
+        urls = {
+            one.path: await to_public_url(
+                session, self._media.get(one.reference, one.reference), self._files, known_as=one.reference
+            )
+            for one in job.media
+        }
+        frame = None
+        if job.first_frame is not None:
+            before = (await self._part(number - 1)).clip
+            assert before is not None
+            frame = await last_frame_of(session, self.film, before)
+        return with_marker_seed(
+            job.filled(urls, frame), (await session.catalog().models()).known(job.model), session.settings.mark
+        )
+
+    async def _part(self, number: int) -> FilmPart:
+        return await self._session.ledger.run(part_of, self.film.film, number)
+
+
+def _raise_first(errors: list[BaseException]) -> None:
+    """What several shots ended with, as one error: anything unforeseen first, then what kept shots from being sent."""
+    foreseen = [error for error in errors if isinstance(error, OxenError)]
+    failed = [error for error in foreseen if isinstance(error, GenerationFailed)]
+    for error in errors:
+        if not isinstance(error, (OxenError, StoppedError)):
+            raise error
+    for error in foreseen:
+        if not isinstance(error, GenerationFailed):
+            raise error
+    if failed:
+        words = " ".join(error.message.rstrip(".") + "." for error in failed)
+        raise GenerationFailed(words, generation_id=failed[0].generation_id)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,242 @@
+"""Media that a request names → what they are (for the request's key), and URLs that the hub can read (for its body).
+
+A medium is an https URL, a local file, or the id of an earlier generation. Where a tool's words come from a language
+model, local files must lie inside the allowed folders, after every symbolic link has been followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..catalog.validate import unsuitable_media
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
+from ..ledger.records import LOCAL
+from ..redaction import redact, unsigned
+from .identifiers import link_name
+from .local_files import MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
+
+if TYPE_CHECKING:
+    from ..catalog.body_builder import MediaPlace
+    from ..hub.uploads import LocalFile
+    from ..media.probe import Measures
+    from ..settings import Settings
+    from .plan import Plan
+    from .session import Session
+
+__all__ = [
+    "MEBI",
+    "Files",
+    "allowed",
+    "content_hash",
+    "fingerprint",
+    "fingerprints",
+    "is_film",
+    "is_generation",
+    "is_path",
+    "is_url",
+    "one_of",
+    "to_public_url",
+    "roots",
+]
+
+
+_ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
+
+
+def is_url(reference: str) -> bool:
+    """Whether it is some URL (a Windows drive is none)."""
+    return bool(_URL.match(reference)) and not re.match(r"[a-z]:", reference, re.I)
+
+
+def is_generation(reference: str) -> bool:
+    """Whether it looks like the id of a generation."""
+    return bool(_ID.fullmatch(reference.strip()))
+
+
+def is_film(reference: str | Path) -> bool:
+    """Whether it looks like the id of a film."""
+    return is_generation(str(reference)) and str(reference).strip().startswith("film-")
+
+
+def is_path(reference: str | Path) -> bool:
+    """Whether it names a file here: it has a folder or a suffix, as no id has."""
+    named = str(reference)
+    if isinstance(reference, Path):
+        return True
+    return not (is_url(named) or is_generation(named)) and ("/" in named or "\\" in named or bool(Path(named).suffix))
+
+
+async def fingerprint(session: Session, reference: str, files: Files) -> str:
+    """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
+    if is_generation(reference):
+        return f"generation:{reference.strip().lower()}"
+    if is_url(reference):
+        return f"url:{link_name(_allowed_url(reference, session.settings.base_url))}"
+    return await asyncio.to_thread(fingerprint_of, reference, session.settings, files)
+
+
+async def fingerprints(session: Session, references: Sequence[str], files: Files) -> dict[str, str]:
+    """What each of several media is. Raises InputNotAllowed, InputUnreadable."""
+    return {one: await fingerprint(session, one, files) for one in references}
+
+
+async def to_public_url(session: Session, reference: str, files: Files, *, known_as: str | None = None) -> str:
+    """A URL that the hub can read: the link itself, an earlier result's, or that of a file just uploaded.
+
+    known_as: the fingerprint under which it was planned; a file that has another by now is not sent.
+
+    Raises InputNotAllowed, InputUnreadable, NotFound, HubUnavailable.
+    """
+    hub = await session.hub()
+    if is_generation(reference):
+        return await _result(session, reference.strip())
+    if is_url(reference):
+        return await hub.fetchable(_allowed_url(reference, hub.base_url))
+    file = await asyncio.to_thread(_taken, reference, session.settings, files)
+    if known_as is not None and known_as != f"sha256:{file.sha256}":
+        raise InputUnreadable(
+            f"{reference} changed while the video was prepared; nothing was sent.",
+            fix="Call again: then the file as it is now is used.",
+            charged="no",
+        )
+    return str(await hub.upload(file))
+
+
+def _taken(reference: str | Path, settings: Settings, files: Files) -> LocalFile:
+    from ..hub.uploads import local_file
+
+    with opened(reference, settings, files) as found:
+        return local_file(found.path.name, found.content())
+
+
+async def _result(session: Session, generation_id: str) -> str:
+    hub = await session.hub()
+    if generation_id.startswith(LOCAL) or is_film(generation_id):
+        kept = await session.saved(generation_id)
+        if kept is None:
+            raise InputUnreadable(f"Of {generation_id} no file was kept.", fix="Give a file or an https URL.")
+        file = await asyncio.to_thread(_taken, kept[0], session.settings, "anywhere")
+        if kept[1] is not None and kept[1] != file.sha256:
+            raise InputUnreadable(f"The file of {generation_id} is another by now.", fix="Give a file or an https URL.")
+        return str(await hub.upload(file))
+    generation = await hub.get(generation_id)
+    if not generation.url:
+        raise InputUnreadable(
+            f"{generation_id} is {generation.status}: it has no picture yet.",
+            fix=f"Wait for it with get_video(generation_ids=[{generation_id!r}]).",
+        )
+    return generation.url
+
+
+def _allowed_url(reference: str, base_url: str) -> str:
+    try:
+        parts, home = urlsplit(reference), urlsplit(base_url)
+        same = (parts.scheme, parts.netloc) == (home.scheme, home.netloc)
+    except ValueError:
+        raise InputNotAllowed(f"{redact(reference)[:200]} is no URL.", fix="Give an https URL.") from None
+    if parts.scheme == "data":
+        raise InputNotAllowed("Inline data is not taken for videos.", fix="Save it as a file and give its path.")
+    if parts.scheme != "https" and not same:
+        raise InputNotAllowed(f"{unsigned(reference)[:200]} is no https URL.", fix="Give an https URL.")
+    return reference
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal. Never follows a link that took the file's place meanwhile."""
+    whole = hashlib.sha256()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            while chunk := file.read(MEBI):
+                whole.update(chunk)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return whole.hexdigest()
+
+
+def one_of(videos: str | Path | Sequence[str | Path]) -> list[str]:
+    """One video or several, as a list. Raises InvalidRequest for none."""
+    found = [str(videos)] if isinstance(videos, (str, Path)) else [str(one) for one in videos]
+    if not found:
+        raise InvalidRequest("No video was named.", fix="Give at least one generation id.")
+    return found
+
+
+# Local media held against what the model wants of them, before anything is uploaded or paid.
+
+
+async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Plan:
+    """The plan, with a warning for what its local files are too much or too little of.
+
+    What can't be read is left to whoever uploads it.
+    """
+    places = [place for job in plan.jobs for place in job.media if place.limits and _is_local(place.reference)]
+    if not places:
+        return plan
+    warnings = await asyncio.to_thread(_held, places, settings, files)
+    return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+async def check_links(plan: Plan, settings: Settings, files: Files) -> Plan:
+    """The plan, with a problem for each local file that the paid call would refuse to read."""
+    named = dict.fromkeys(place.reference for job in plan.jobs for place in job.media if _is_local(place.reference))
+    problems = await asyncio.to_thread(_refused, list(named), settings, files)
+    return replace(plan, problems=(*plan.problems, *problems)) if problems else plan
+
+
+def _refused(references: list[str], settings: Settings, files: Files) -> list[str]:
+    found = []
+    for reference in references:
+        try:
+            allowed(reference, settings, files)
+        except (InputNotAllowed, InputUnreadable) as error:
+            found.append(f"{error.message} {error.fix or ''}".strip())
+    return found
+
+
+def _is_local(reference: str) -> bool:
+    return not is_url(reference) and not is_generation(reference)
+
+
+def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[str]:
+    found: dict[str, None] = {}
+    measured: dict[str, Measures | None] = {}
+    for place in places:
+        if place.reference not in measured:
+            measured[place.reference] = _measures(place.reference, settings, files)
+        facts = measured[place.reference]
+        if facts is not None:
+            found.update(dict.fromkeys(_words(place, facts)))
+    return list(found)
+
+
+def _measures(reference: str, settings: Settings, files: Files) -> Measures | None:
+    from ..media.probe import measure
+
+    try:
+        with snapshot(reference, settings, files) as path:
+            return measure(path)
+    except (InputNotAllowed, InputUnreadable, OSError):
+        return None
+
+
+def _words(place: MediaPlace, facts: Measures) -> Iterator[str]:
+    found = unsuitable_media(
+        place.limits,
+        size=facts.size,
+        width=facts.width,
+        height=facts.height,
+        seconds=facts.seconds,
+        fps=facts.fps,
+    )
+    for misfit in found:
+        yield f"{place.path[0]} {place.reference}: {misfit}."

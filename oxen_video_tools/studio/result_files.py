@@ -1,0 +1,321 @@
+"""A result becomes a verified file. Nothing here can cost anything: a link that died is read again, never made again.
+
+Streamed to a temporary file and resumed by range (`HubClient.download`), its length and container checked, hashed,
+renamed into place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import secrets
+import shutil
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
+from ..ledger.outcomes import delivered
+from ..ledger.records import LOCAL, GenerationRow
+from ..ledger.transactions import clips, job_named
+from .media_inputs import content_hash
+from .results import Saved
+
+if TYPE_CHECKING:
+    from ..hub import Generation, ResultVideo
+    from .session import Session
+
+RENEWALS = (0.0, 1.0, 3.0, 8.0)  # seconds before each reading of the record for a link that works
+ENDINGS = {"video/webm": ".webm", "video/quicktime": ".mov", "video/x-msvideo": ".avi"}
+OnBytes = Callable[[int, "int | None"], None]
+
+
+async def keep_file(
+    session: Session, generation_id: str, *, filename: str | Path | None = None, on_bytes: OnBytes | None = None
+) -> Saved:
+    """The file of one generation, fetched unless it is there already.
+
+    filename: a plain name in the folder for videos, or a Path to anywhere, where an older file gives way.
+    Raises GenerationFailed where there is nothing to fetch, NotFound, InputUnreadable for a result that is damaged at
+    the hub or a folder that can't be written, HubUnavailable.
+    """
+    from .queries import about_a_job
+
+    try:
+        return await _kept(session, generation_id, filename, on_bytes)
+    except GenerationFailed:
+        raise
+    except OxenError as error:
+        raise await about_a_job(session, generation_id, error) from error.__cause__
+
+
+async def _kept(session: Session, generation_id: str, filename: str | Path | None, on_bytes: OnBytes | None) -> Saved:
+    scope = await session.scope()
+    clip = (await session.ledger.run(clips, scope, [generation_id])).get(generation_id)
+    target = place_of(session, filename)
+    folder = target.parent if target else session.settings.videos_folder
+    there = None if clip is None else await asyncio.to_thread(is_still_there, clip.file, clip.sha256, clip.size)
+    if there is not None and target in (None, there.file):
+        return there
+    async with _part_in(folder) as part:
+        if there is not None:
+            await asyncio.to_thread(_copied, there.file, part)
+        else:
+            await fetch_into(session, generation_id, part, clip, on_bytes)
+        name = target or folder / await _name(session, generation_id, clip)
+        saved = await asyncio.to_thread(settled, part, name, replacing=isinstance(filename, Path))
+    await session.ledger.run(delivered, scope, generation_id, str(saved.file), saved.sha256, saved.size)
+    return saved
+
+
+async def keep_result(session: Session, clip: GenerationRow, result: ResultVideo) -> Saved:
+    """What the blocking route answered, whether it was the bytes or a link."""
+    folder = session.settings.videos_folder
+    async with _part_in(folder) as part:
+        if result.data is not None:
+            await asyncio.to_thread(_written, part, result.data)
+        elif result.url is not None:
+            await (await session.hub()).download(result.url, part)
+        await asyncio.to_thread(_verify, part)
+        return await asyncio.to_thread(settled, part, folder / await _name(session, clip.generation_id, clip))
+
+
+async def keep_link(session: Session, url: str, place: Path) -> Saved:
+    """A clip from elsewhere. Raises InputNotAllowed for a link into this machine's network."""
+    hub = await session.hub()
+    async with _part_in(place.parent) as part:
+        await hub.download(await hub.fetchable(url), part)
+        await asyncio.to_thread(_verify, part)
+        return await asyncio.to_thread(settled, part, place)
+
+
+@asynccontextmanager
+async def _part_in(folder: Path) -> AsyncIterator[Path]:
+    """A name for a file on its way; what is left of it goes at the end."""
+    await asyncio.to_thread(make_writable, folder)
+    part = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _written(part: Path, data: bytes) -> None:
+    try:
+        part.write_bytes(data)
+    except OSError as error:
+        raise _disk(part.parent, error) from None
+
+
+def _copied(file: Path, part: Path) -> None:
+    try:
+        shutil.copyfile(file, part)
+    except OSError as error:
+        raise _disk(part.parent, error) from None
+
+
+def copy_verified(file: Path, place: Path, *, replacing: bool) -> Saved:
+    """A video that lies here already, under another name. Raises InputUnreadable."""
+    make_writable(place.parent)
+    part = place.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        _copied(file, part)
+        return settled(part, place, replacing=replacing)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def is_still_there(name: str | None, sha256: str | None, size: int | None) -> Saved | None:
+    """The file that was saved before, if it is still what was saved."""
+    if not name or not sha256:
+        return None
+    file = Path(name)
+    with suppress(OSError, OxenError):
+        if file.stat().st_size == size and content_hash(file) == sha256:
+            return described(file, sha256)
+    return None
+
+
+async def fetch_into(
+    session: Session, generation_id: str, part: Path, clip: GenerationRow | None = None, on_bytes: OnBytes | None = None
+) -> None:
+    """The result in `part`, whole. A link that died or a file that is damaged makes the record be read again."""
+    hub = await session.hub()
+    last: OxenError | None = None
+    for pause in RENEWALS:
+        await session.clock.sleep(pause)
+        link = await _link(session, generation_id, clip)
+        if link is None:
+            last = InputUnreadable(f"The hub shows no link for {generation_id} yet.", retry=True, charged="yes")
+            continue
+        try:
+            await hub.download(link, part, on_bytes=on_bytes)
+            await asyncio.to_thread(_verify, part)
+        except NotFound as error:
+            last = error
+        except InputUnreadable as error:
+            if isinstance(error.__context__, OSError):  # a disk that is full is no damaged result
+                raise _disk(part.parent, error.__context__) from None
+            last = error
+        else:
+            return
+    assert last is not None
+    last.generation_id = generation_id
+    raise last
+
+
+async def _link(session: Session, generation_id: str, clip: GenerationRow | None) -> str | None:
+    if generation_id.startswith(LOCAL):
+        if clip is None or clip.url is None:
+            raise NotFound(f"The link of {generation_id} can't be renewed, and its file is gone.", charged="yes")
+        return clip.url
+    generation: Generation = await (await session.hub()).get(generation_id)
+    if generation.status != "succeeded":
+        raise GenerationFailed(
+            f"{generation_id} is {generation.status}: there is nothing to save.",
+            charged="no",
+            generation_id=generation_id,
+            fix="Wait for it with get_video." if generation.is_active else None,
+        )
+    return generation.url
+
+
+def _verify(part: Path) -> None:
+    """Whole, by its boxes and, where the `media` extra is there, by its decoder's reading. Raises InputUnreadable."""
+    from ..files import content_type_of
+    from ..media.mp4 import check
+
+    kind = content_type_of(part)
+    if kind in ("video/mp4", "video/quicktime"):
+        check(part)
+    elif kind is None or not kind.startswith("video/"):
+        raise InputUnreadable("The result is no video.", charged="yes")
+    described(part, "")
+
+
+def described(file: Path, sha256: str) -> Saved:
+    """A file as it is on disk, with what a probe says where the `media` extra is installed."""
+    from ..errors import NotInstalled
+    from ..media.probe import probe
+
+    size = file.stat().st_size
+    try:
+        seen = probe(file)
+    except NotInstalled:
+        from ..media.mp4 import structure
+
+        return Saved(file=file, size=size, sha256=sha256, duration=structure(file).duration)
+    return Saved(file, size, sha256, seen.duration, seen.width, seen.height, seen.video_codec)
+
+
+def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:
+    """Rename into place. The same bytes under that name are the same file; a name that is taken gets a number."""
+    from ..files import content_type_of
+
+    sha256 = content_hash(part)
+    if not name.suffix:
+        name = name.with_name(name.name + ENDINGS.get(content_type_of(part) or "", ".mp4"))
+    try:
+        place = next(one for one in _names(name) if replacing or not one.exists() or _same(one, sha256))
+        _sync(part)
+        part.replace(place)
+    except OSError as error:
+        raise _disk(name.parent, error) from None
+    return described(place, sha256)
+
+
+def _names(name: Path) -> Iterator[Path]:
+    yield name
+    for number in count(2):
+        yield name.with_stem(f"{name.stem}-{number}")
+
+
+def _same(place: Path, sha256: str) -> bool:
+    try:
+        return content_hash(place) == sha256
+    except OxenError:
+        return False
+
+
+def _sync(part: Path) -> None:
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+async def _name(session: Session, generation_id: str, clip: GenerationRow | None) -> str:
+    """Readable and unique: the first words of the prompt, and the beginning of the id."""
+    job = await session.ledger.run(job_named, clip.job) if clip and clip.job else None
+    asked = job.asked if job else {}
+    shots = asked.get("multi_prompt") or [{}]
+    words = str(asked.get("prompt") or shots[0].get("prompt") or (clip.model if clip else None) or "video")
+    return f"{slug(words)}-{_short(generation_id)}"
+
+
+def _short(generation_id: str) -> str:
+    return re.sub(r"[^0-9A-Za-z-]", "", generation_id.removeprefix(LOCAL))[:13].strip("-") or secrets.token_hex(6)
+
+
+def slug(words: str, longest: int = 48) -> str:
+    """Words as a file's name on every platform: letters of any script, digits and hyphens."""
+    plain = unicodedata.normalize("NFKC", words).lower()
+    text = re.sub(r"[\W_]+", "-", plain).strip("-")[: longest + 1]
+    if len(text) > longest:
+        text = text[:longest].rpartition("-")[0] or text[:longest]
+    while len(text.encode()) > 120:  # most file systems count bytes
+        text = text[:-1]
+    return text.strip("-") or "video"
+
+
+def place_of(session: Session, filename: str | Path | None) -> Path | None:
+    """Where a file of this name belongs. Raises InvalidRequest."""
+    if filename is None or filename == "":
+        return None
+    if isinstance(filename, Path):
+        return Path.cwd() / filename.expanduser()
+    return session.settings.videos_folder / checked_name(filename)
+
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.I)  # what Windows takes for no file
+
+
+def checked_name(filename: str) -> str:
+    """A name, and only a name: it can't leave the folder. Raises InvalidRequest."""
+    name = filename.strip()
+    bad = not name or name in (".", "..") or set(name) & set('/\\:*?"<>|\0') or any(ord(one) < 32 for one in name)
+    if bad or name.startswith(".") or name.endswith(".") or len(name.encode()) > 200 or _DEVICE.fullmatch(name):
+        raise InvalidRequest(
+            f"filename={filename[:100]!r} is no plain file name.",
+            fix='Give a name without folders, such as "clip.mp4".',
+        )
+    return name
+
+
+def make_writable(folder: Path) -> None:
+    """Raises InputUnreadable, with what to do, where nothing can be written into `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".{secrets.token_hex(8)}.trial"
+        with trial.open("xb") as file:
+            file.write(b"\0" * 4096)
+        trial.unlink()
+    except OSError as error:
+        with suppress(OSError, UnboundLocalError):
+            trial.unlink(missing_ok=True)
+        raise _disk(folder, error) from None
+
+
+def _disk(folder: Path, error: OSError) -> InputUnreadable:
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    why = "the disk is full" if full else error.strerror or str(error)
+    return InputUnreadable(
+        f"{folder} can't be written: {why}. The video is not lost.",
+        fix="Make room, or set OXEN_VIDEO_OUTPUT_DIR to another folder; then call save_video again. It costs nothing.",
+        charged="no",
+    )

@@ -1,0 +1,395 @@
+"""Spend once: write the intent, mark it right before the first byte, POST, write the id. Never sent again by itself.
+
+Everything between the intent and the id runs in a task that the studio owns: a caller's time-out, cancellation or
+disconnect does not cut it, and `AsyncStudio.close` waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from ..clock import Clock
+from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..ledger.jobs import mark_sending, record_submission, renew, reserve, unbooked, unclear, unsent
+from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
+from ..ledger.transactions import Steps, clips, job_named
+from .reconcile import LONGEST, clip_of, reconcile, unclear_error
+from .settlement import settle_soon
+
+if TYPE_CHECKING:
+    from ..hub import Answer, HubClient
+    from .session import Session
+
+
+# The blocking route, `videos/generate`: a paid POST that answers with the video and without a generation's id.
+#
+# The result is kept at once, for nobody can renew its link; the id is looked up in the account's history, and
+# where it is not there the ledger gives it one of its own.
+
+PAUSES = (0.0, 1.0, 3.0)  # seconds between looks for the id
+log = logging.getLogger(__name__)
+
+
+async def post_and_wait(
+    session: Session, hub: HubClient, job: Job, gate: Callable[[], Awaitable[None]]
+) -> list[GenerationRow]:
+    """Make a video and wait for it. Raises as `HubClient.generate` does."""
+    answer = await hub.generate(job.body, timeout=LONGEST, before_send=gate)
+    ids = await _ids(session, hub, job, len(answer.videos))
+    now = session.clock.time()
+    made = [
+        GenerationRow(job.scope, one, job.job, place, "succeeded", job.model, created=job.created, ended=now)
+        for place, one in enumerate(ids)
+    ]
+    return [await _kept(session, answer, clip) for clip in made]
+
+
+async def _ids(session: Session, hub: HubClient, job: Job, count: int) -> list[str]:
+    """The hub's own ids, where its history shows them soon; else ids of ours."""
+    for pause in PAUSES:
+        await session.clock.sleep(pause)
+        try:
+            found = await _in_history(session, hub, job)
+        except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one
+            log.warning("The ids of %s could not be looked up: %s", job.job, type(error).__name__, exc_info=True)
+            continue
+        if len(found) == count:
+            return found
+    return [f"{LOCAL}{job.job}" + (f"-{place}" if place else "") for place in range(count)]
+
+
+async def _in_history(session: Session, hub: HubClient, job: Job) -> list[str]:
+    from .reconcile import is_its_record, read_account, since
+
+    current = await session.ledger.run(job_named, job.job) or job
+    reading = await read_account(hub, job.namespace, since(current) or 0.0)
+    candidates = [one for one in reading.generations if is_its_record(current, one)]
+    held = await session.ledger.run(clips, job.scope, [one.generation_id for one in candidates])
+    taken = {one for one, clip in held.items() if clip.job is not None}
+    return [one.generation_id for one in candidates if one.generation_id not in taken] if reading.complete else []
+
+
+async def _kept(session: Session, answer: Answer, clip: GenerationRow) -> GenerationRow:
+    """The clip with its file. A disk that is full, or whatever else goes wrong, costs the file, never the id."""
+    from .result_files import keep_result
+
+    result = answer.videos[clip.position]
+    clip = replace(clip, url=result.url)
+    try:
+        saved = await keep_result(session, clip, result)
+    except OxenError as error:
+        log.warning("The result of %s could not be kept: %s", clip.generation_id, error)
+        return clip
+    except Exception as error:  # of a kind without redacted words
+        log.warning("The result of %s could not be kept: %s", clip.generation_id, type(error).__name__)
+        return clip
+    return replace(clip, file=str(saved.file), sha256=saved.sha256, size=saved.size)
+
+
+def local_id(job: Job) -> str:
+    """What a job of the blocking route is called until, or unless, the hub tells its id."""
+    return f"{LOCAL}{job.job}"
+
+
+def job_of_local(generation_id: str) -> str | None:
+    """The job in such a name."""
+    return generation_id[len(LOCAL) :][:36] if generation_id.startswith(LOCAL) else None
+
+
+T = TypeVar("T")
+P = ParamSpec("P")
+LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
+TRIES = 4  # of an intent that was given up before its first byte
+LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
+REST = 3  # of them, for ids that an answer left out
+GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
+WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write down what became of a paid request
+LOST = "its answer was lost"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that the hub has, or is being handed. reused: it was there before this call."""
+
+    job: Job
+    reused: bool
+
+
+class GaveUpError(TimedOut):
+    """Nothing was sent: the lease was lost, or too much time passed since the mark."""
+
+
+class SendGuard:
+    """Stands right before the first byte of each try. open: whether the last try was let through."""
+
+    def __init__(self, session: Session, job: Job) -> None:
+        self._session, self._job = session, job
+        self.open = False
+
+    async def __call__(self) -> None:
+        self.open = False
+        clock, ledger = self._session.clock, self._session.ledger
+        wall, steady = clock.time(), clock.monotonic()
+        there = (await self._session.hub()).hub_time()
+        owner = self._job.owner or ""
+        if not await ledger.run(mark_sending, self._job.job, owner, wall, ledger.lease, there):
+            raise GaveUpError("Somebody else has taken this job over.", charged="no")
+        if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
+            raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
+        self.open = True
+
+
+@dataclass
+class Attempt:
+    """One way from an intent to the hub. job: as the ledger has it, once booked.  mine: this process may send it.
+
+    gave_up: nothing was sent, and the intent may be written again.
+    """
+
+    intent: Intent
+    budget: int | None
+    job: Job | None = None
+    mine: bool = False
+    gave_up: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the call notes until the job itself is booked."""
+        return f"attempt {id(self)}"
+
+    async def run(self, session: Session) -> None:
+        """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
+        try:
+            [booking] = await self._booked(session)
+            self.job, self.mine = booking.job, booking.mine
+            if booking.mine:
+                try:
+                    self.job = await send(session, booking.job)
+                except GaveUpError as why:
+                    log.warning("Not sent: %s", why)
+                    self.gave_up = True
+        finally:
+            expense().sent_nothing(self.name)  # by now the job itself is noted
+
+    async def _booked(self, session: Session) -> list[Booking]:
+        ledger = session.ledger
+        owner = ledger.booking_owner()
+        try:
+            return await ledger.run(reserve, [self.intent], owner, session.clock.time(), ledger.lease, self.budget)
+        except SpendingRefused:
+            raise
+        except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
+            session.errand(_noted(session, unbooked, owner, session.clock.time()))
+            raise
+
+
+async def pay_once(session: Session, intent: Intent, *, budget: int | None, until: float) -> Submission:
+    """The job of an intent: the one that exists, or one sent now. until: `clock.monotonic()` that bounds the waiting.
+
+    Raises a refusal's own kind, Paused, OverBudget, SubmissionUnclear, TimedOut.
+    """
+    for _ in range(TRIES):
+        attempt = Attempt(intent, budget)
+        expense().sends(attempt.name)  # the task goes on when this call's time is up
+        sending = session.own(attempt.run(session))
+        if not await ended(sending, session.clock, until):
+            return _on_its_way(attempt.job, mine=attempt.mine)
+        await sending
+        if attempt.gave_up or attempt.job is None:
+            continue
+        paid = await _followed(session, attempt.job, until, mine=attempt.mine)
+        if paid is not None:
+            return await _with_the_rest(session, paid, until) if attempt.mine else paid
+    raise TimedOut("The request could not be sent: the machine stood still again and again.")
+
+
+async def _with_the_rest(session: Session, paid: Submission, until: float) -> Submission:
+    """The hub named fewer generations than were paid for: the others are looked for, for a moment."""
+    job = paid.job
+    for pause in LOOKS[:REST]:
+        if not job.is_short or session.clock.monotonic() + pause > until:
+            break
+        try:
+            await reconcile(session)
+            job = await _now(session, job)
+        except Exception:  # it is paid, and has ids
+            log.warning("The rest of job %s could not be looked for", job.job, exc_info=True)
+            break
+        if job.is_short:
+            await session.clock.sleep(pause)
+    return Submission(job, paid.reused)
+
+
+async def _followed(session: Session, job: Job, until: float, *, mine: bool) -> Submission | None:
+    """As `resumed`. A job of this call that may have been sent is unclear, whatever keeps it from being looked for."""
+    try:
+        return await resume_submission(session, job, until, mine=mine)
+    except (SubmissionUnclear, TimedOut):
+        raise
+    except Exception as error:
+        if not (mine and job.is_unclear):
+            raise
+        log.warning("Job %s could not be looked for", job.job, exc_info=True)
+        raise unclear_error(job) from error
+
+
+async def resume_submission(session: Session, job: Job, until: float, *, mine: bool = False) -> Submission | None:
+    """The job of an equal request, followed until the hub has it; None where it turned out to be free to be sent.
+
+    Raises SubmissionUnclear, TimedOut.
+    """
+    if not mine and job.state in ("planned", "sending") and job.is_live(session.clock.time()):
+        job = await _of_another(session, job, until)
+    if job.state == "sending" and not job.is_live(session.clock.time()):
+        job = await found(session, job, until)
+    if job.state == "planned" and not job.is_live(session.clock.time()):
+        return None
+    if job.state in ("planned", "sending"):
+        return _on_its_way(job, mine=mine)
+    return None if job.state in FREED and not job.generation_ids else Submission(job, reused=not mine)
+
+
+async def ended(task: asyncio.Task[Any], clock: Clock, until: float) -> bool:
+    """Whether a task ends in time. Giving up the waiting, or being cancelled here, leaves it running."""
+    alarm = asyncio.ensure_future(clock.sleep(max(0.0, until - clock.monotonic())))
+    try:
+        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        alarm.cancel()
+    return task.done()
+
+
+def _on_its_way(job: Job | None, *, mine: bool) -> Submission:
+    """The time is up while the request is being handed over. The blocking route's jobs have an id of ours by then."""
+    if job is not None and job.route == "sync":
+        return Submission(job, reused=not mine)
+    raise TimedOut(
+        "The time ran out while the request was being handed to the hub.",
+        charged="unknown",
+        fix="Call again with the same arguments: the same request is paid once.",
+    )
+
+
+async def send(session: Session, job: Job) -> Job:
+    """POST a booked job, once. Answers it as the ledger then has it: with ids, or unclear.
+
+    Raises GaveUpError where nothing was sent, and the hub's refusal.
+    """
+    hub, gate = await session.hub(), SendGuard(session, job)
+    if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
+        with suppress(OxenError):
+            await hub.me()
+    beating = asyncio.ensure_future(_beat(session, job))
+    expense().sends(job.job)
+    try:
+        if job.route == "sync":
+            clips = await post_and_wait(session, hub, job, gate)
+        else:
+            async with session.handing_over:  # a mark that then waits for a connection would soon be too old
+                made = await hub.enqueue(job.body, before_send=gate)
+            clips = [clip_of(one, job.scope, job.model) for one in made]
+    except Exception as error:
+        return await _unanswered(session, job, gate, error)
+    finally:
+        beating.cancel()
+    expense().pays(job.job, [clip.generation_id for clip in clips])
+    return await _written(session, job, clips)
+
+
+async def _beat(session: Session, job: Job) -> None:
+    """As long as this process lives and waits for the answer, the lease is its own."""
+    ledger = session.ledger
+    while True:
+        await session.clock.sleep(ledger.lease / 3)
+        with suppress(OxenError):
+            await ledger.run(renew, job.job, job.owner or "", session.clock.time(), ledger.lease)
+
+
+async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Exception) -> Job:
+    """No ids came. A ledger that fails now changes nothing about what was sent: the answer is still the hub's."""
+    owner, now = job.owner or "", session.clock.time()
+    refused = isinstance(error, OxenError) and error.charged == "no"
+    if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
+        state: State = "refused" if gate.open else "dropped"
+        words = error.message if isinstance(error, OxenError) else type(error).__name__
+        await _noted(session, unsent, job.job, owner, state, now, words)
+        session.meter.unanswered(job, state)
+        expense().sent_nothing(job.job)
+        raise error
+    log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
+    await _noted(session, unclear, job.job, owner, LOST)
+    session.meter.unanswered(job, "unclear")
+    with suppress(Exception):
+        return await _now(session, job)
+    return replace(job, state="sending", sent=now, owner=None, lease=0.0, note=LOST)
+
+
+async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -> Job:
+    """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
+    ids = tuple(clip.generation_id for clip in clips)
+    session.meter.accepted(job, ids, session.clock.time())
+    written = await _noted(session, record_submission, job.job, clips, session.clock.time())
+    if written is None:
+        log.error("The ids %s could not be written down yet", ids)
+        return replace(job, state="running", generation_ids=ids)
+    if job.route == "sync":  # it has ended with its answer
+        settle_soon(session)
+    return written
+
+
+async def _noted(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out.
+
+    A database that restarts takes longer than a caller waits: a task goes on trying for as long as the studio is open.
+    """
+    for pause in (*WRITES, None):
+        try:
+            return await session.ledger.run(steps, *args, **kwargs)
+        except Exception as error:
+            log.warning("The ledger could not take down what became of a job: %s", type(error).__name__, exc_info=True)
+        if pause is not None:
+            await session.clock.sleep(pause)
+    session.errand(_noted_late(session, steps, *args, **kwargs))
+    return None
+
+
+async def _noted_late(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    while True:
+        await session.clock.sleep(WRITES[-1])
+        with suppress(Exception):
+            return await session.ledger.run(steps, *args, **kwargs)
+
+
+async def _now(session: Session, job: Job) -> Job:
+    return await session.ledger.run(job_named, job.job) or job
+
+
+async def _of_another(session: Session, job: Job, until: float) -> Job:
+    """Another call is handing it over: wait until it did, or went away."""
+    pause, longest = GLANCES
+    while job.state in ("planned", "sending") and job.is_live(session.clock.time()):
+        if session.clock.monotonic() + pause > until:
+            break
+        await session.clock.sleep(pause)
+        pause = min(pause * 1.5, longest)
+        job = await _now(session, job)
+    return job
+
+
+async def found(session: Session, job: Job, until: float) -> Job:
+    """An unclear job, looked for until it is found or the time is up. Raises SubmissionUnclear."""
+    for pause in (0.0, *LOOKS):
+        if pause and session.clock.monotonic() + pause > until:
+            break
+        await session.clock.sleep(pause)
+        await reconcile(session)
+        job = await _now(session, job)
+        if not job.is_unclear:
+            session.meter.resolved(job, session.clock.time())
+            return job
+    raise unclear_error(job)

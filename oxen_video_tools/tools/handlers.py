@@ -1,0 +1,271 @@
+"""plan_video and generate_video."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequest
+from .answers import (
+    GetAnswer,
+    InspectAnswer,
+    Job,
+    ListAnswer,
+    Listed,
+    ModelsAnswer,
+    Part,
+    PlanAnswer,
+    SaveAnswer,
+    VideoAnswer,
+    after,
+    all_said,
+    facts,
+    failure,
+    ids,
+    number,
+    said,
+    to_answer,
+)
+from .arguments import (
+    CancelArguments,
+    FindArguments,
+    GenerateArguments,
+    GetArguments,
+    InspectArguments,
+    ListArguments,
+    PlanArguments,
+    SaveArguments,
+    VideoArguments,
+)
+from .tool import Call, Files, Reply, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..media.inspect import Stretch
+    from ..studio import AsyncStudio
+    from ..studio.plan import Plan
+    from ..studio.results import Question, Video
+
+
+@tool(read_only=False, answer=PlanAnswer)
+async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) -> Reply:
+    """Check a video before paying, free: whether the model accepts the request, what would be sent in how many jobs,
+    what it may cost, and every problem with the values to use instead. animatic=true also renders a free preview."""
+    _check_namespace(studio, request)
+    plan = await studio.plan(request.video, animatic=bool(request.animatic), files=call.files)
+    sheet = getattr(plan, "sheet", None)
+    return Reply(_planned(plan), (sheet,) if sheet else ())
+
+
+def _planned(plan: Plan) -> PlanAnswer:
+    preview = getattr(plan, "preview", None)
+    return PlanAnswer(
+        ok=plan.ok,
+        model=plan.model,
+        why=plan.reason if not plan.request.model else None,
+        film=plan.film,
+        price_usd=number(plan.price.usd),
+        price=plan.price.text,
+        problems=all_said(plan.problems),
+        warnings=all_said(plan.warnings),
+        jobs=[
+            Job(model=job.model, body=_shown(job.body), price_usd=number(job.price.usd), seconds=number(job.seconds))
+            for job in plan.jobs
+        ],
+        preview=str(preview) if preview else None,
+        next="Call generate_video with the same arguments." if plan.ok else "Correct the problems and plan it again.",
+    )
+
+
+def _shown(value: Any) -> Any:
+    """A body without the signatures of the links in it."""
+    if isinstance(value, str):
+        return said(value, 2000)
+    if isinstance(value, dict):
+        return {name: _shown(item) for name, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
+    """An agent spends in the namespaces that were named to it, in no other."""
+    chosen, settings = request.chose_namespace, studio.settings
+    allowed = settings.namespaces if settings.namespace is None else (settings.namespace,)
+    if chosen is not None and chosen not in allowed:
+        named = ", ".join(allowed)
+        raise InvalidRequest(
+            f"target_namespace={chosen!r} is not allowed here.",
+            fix=f"Use one of: {named}." if named else "Leave target_namespace out.",
+        )
+
+
+async def _price(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Question | None:
+    _check_namespace(studio, request)
+    take = request.take or 1
+    return await studio.question(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
+
+
+@tool(read_only=False, shows_video=True, asks=_price)
+async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: Call) -> VideoAnswer:
+    """Make a video with prompt, or with multi_prompt for several shots. Costs money and takes 1 to 15 minutes. Answers
+    with the URL, or, when wait_seconds ran out, with a generation_id for get_video. The same request is paid once: a
+    repeated call answers with the same video; another version is take=2. After a lost answer call list_videos. Media
+    are https URLs, allowed local paths or earlier generation ids."""
+    _check_namespace(studio, request)
+    take = request.take or 1
+    video = await studio.generate(
+        request.video,
+        take=take,
+        max_cost_usd=request.max_cost_usd,
+        wait_seconds=call.seconds(request.wait_seconds),
+        approved=call.approved,
+        on_progress=call.report,
+        files=call.files,
+    )
+    answer = to_answer(video, take=take)
+    return answer.model_copy(update={"why": await _why(studio, request, answer)})
+
+
+async def _why(studio: AsyncStudio, request: GenerateArguments, answer: VideoAnswer) -> str | None:
+    """Why this model, where the agent left the choice to us. A job that was there before has its own reasons."""
+    if request.model or answer.reused:
+        return None
+    plan = await studio.plan(request.video)
+    return plan.reason if plan.model == answer.model else None
+
+
+# get_video, list_videos and cancel_video: jobs that exist, whoever made them. None of these spends.
+
+
+@tool(shows_video=True)
+async def get_video(studio: AsyncStudio, request: GetArguments, call: Call) -> GetAnswer:
+    """How one or several videos stand, with a fresh URL for each that is finished. Waits up to wait_seconds for those
+    that are not. Free, and only reads."""
+    wait = call.seconds(request.wait_seconds)
+    if len(request.generation_ids) == 1:
+        video = await studio.get(request.generation_ids[0], wait_seconds=wait, on_progress=call.report)
+        if video.status == "failed":
+            raise failure(video)
+        return GetAnswer(**facts(video))
+    videos = await studio.get_many(request.generation_ids, wait_seconds=wait, on_progress=call.report)
+    return GetAnswer(videos=[Part.of(video) for video in videos], next=_after_many(videos))
+
+
+def _after_many(videos: Sequence[Video]) -> str:
+    active = [video for video in videos if not video.is_terminal]
+    if active:
+        return f"Call get_video with generation_ids={ids(active)}. Do not generate them again."
+    return "save_video joins them to one file." if len(videos) > 1 else after(videos[0])
+
+
+@tool()
+async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> ListAnswer:
+    """What is running or finished, newest first: the way back after a lost answer. Never generate again to find out
+    what became of a video."""
+    videos = await studio.list(status=request.status, model=request.model, limit=request.limit or 10)
+    active = [video for video in videos if not video.is_terminal]
+    if active:
+        follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
+    elif videos:
+        follow = "get_video gives a fresh link to any of these."
+    else:
+        follow = "Nothing is there; generate_video makes a video."
+    return ListAnswer(videos=[_line(video) for video in videos], next=follow)
+
+
+def _line(video: Video) -> Listed:
+    return Listed(
+        status=video.status,
+        generation_id=video.generation_id,
+        model=video.model,
+        file=str(video.file) if video.file else None,
+        duration=Part.of(video).duration,
+        created=_date(video.created),
+        error=said(video.error),
+    )
+
+
+def _date(created: float | None) -> str | None:
+    return datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
+
+
+@tool(read_only=False, destructive=True)
+async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> VideoAnswer:
+    """Stop a queued or running video for good. What was already charged stays charged. A finished video stays as it
+    is."""
+    return to_answer(await studio.cancel(request.generation_id))
+
+
+# find_video_models.
+
+SHOWN = 12  # lines: the first screen of a list that an agent has to read whole
+
+
+@tool()
+async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call) -> ModelsAnswer:
+    """Find a model by words and by what it must take or make, best first, with price and limits. With one exact id as
+    model: all its parameters, allowed values and price. Free."""
+    found: list[Any] = list(await studio.find_models(request.query, request.needs, request.model))
+    if request.model is not None:
+        return ModelsAnswer(model=found[0].detail, next=f'Call plan_video with model="{request.model}".')
+    follow = "Call find_video_models with one id as model for its parameters."
+    if not found:
+        follow = "Nothing fits: ask with fewer needs or other words."
+    return ModelsAnswer(models=[known.line for known in found[:SHOWN]], more=max(0, len(found) - SHOWN), next=follow)
+
+
+# inspect_video and save_video: what a video looks like, and keeping it.
+
+LONGEST_LIST = 20  # cuts or stretches
+
+
+@tool(answer=InspectAnswer)
+async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Call) -> Reply:
+    """Look at a video: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet of up to 9
+    frames as one small JPEG. Free."""
+    seen = await studio.inspect(request.video, files=call.files)
+    answer = InspectAnswer(
+        duration=number(seen.duration),
+        width=seen.width,
+        height=seen.height,
+        fps=number(seen.fps),
+        size_bytes=seen.size,
+        video_codec=seen.video_codec,
+        audio_codec=seen.audio_codec,
+        loudness_lufs=number(seen.loudness),
+        complete=seen.complete,
+        cuts=[round(cut, 2) for cut in seen.cuts[:LONGEST_LIST]],
+        black=_stretches(seen.black),
+        frozen=_stretches(seen.frozen),
+        warnings=all_said(seen.warnings),
+        next="save_video keeps it; for another version call generate_video with the next take.",
+    )
+    return Reply(answer, (seen.sheet,) if seen.sheet else ())
+
+
+def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
+    return [[round(start, 2), round(end, 2)] for start, end in stretches[:LONGEST_LIST]]
+
+
+@tool(read_only=False)
+async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) -> SaveAnswer:
+    """Save one or more videos, in the given order, as one verified MP4 file. Copies the streams where it can. Costs
+    nothing at the hub."""
+    saved = await studio.save(
+        request.videos,
+        filename=request.filename,
+        transition=request.transition,
+        on_progress=call.report,
+        files=call.files,
+    )
+    return SaveAnswer(
+        file=str(saved.file),
+        size_bytes=saved.size,
+        sha256=saved.sha256,
+        duration=number(saved.duration),
+        width=saved.width,
+        height=saved.height,
+        codec=saved.codec,
+        warnings=all_said(saved.warnings),
+        next="Tell the user where the file is; inspect_video looks at it.",
+    )

@@ -1,0 +1,174 @@
+"""What a row of the table is made of. The windows (`langchain`, `mcp`) project rows and define nothing.
+
+A row is one function: its name is the tool's name, its docstring the description, its annotations the argument and
+answer models, its body the handler. The rows stand in the files beside this one; `tools.TABLE` holds them in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+
+from pydantic import BaseModel
+
+from ..errors import only_oxen_errors
+from ..request import plain
+from .answers import VideoAnswer, fitted
+from .arguments import without
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from ..studio import AsyncStudio
+    from ..studio.results import Progress, Question
+
+
+SANDBOX = "This is the sandbox: pictures and prices are invented, nothing is charged."
+
+Files = Literal["roots", "nowhere"]
+
+
+async def _unheard(_: Progress) -> None: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """The window's side of one call.
+
+    wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
+    report: where progress goes.
+    approved: a person has agreed to what `Tool.ask` asked, or the question was waived; the handler does not ask again.
+    files: where local inputs may lie: in the settings' "roots", or "nowhere" for a caller on another machine.
+    """
+
+    wait: float
+    longest: float
+    report: Callable[[Progress], Awaitable[None]] = _unheard
+    approved: bool = False
+    files: Files = "roots"
+
+    def seconds(self, asked: float | None) -> float:
+        """How long to wait."""
+        return min(self.wait if asked is None else asked, self.longest)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a tool answers. images: JPEG bytes that a model can look at; each window shows them in its own way."""
+
+    answer: BaseModel
+    images: tuple[bytes, ...] = ()
+
+    @cached_property
+    def structured(self) -> dict[str, Any]:
+        """The answer as plain JSON values: MCP's structured content, LangChain's artifact."""
+        return self.answer.model_dump(mode="json")
+
+    @cached_property
+    def text(self) -> str:
+        """The same as compact JSON text, which the model reads."""
+        return json.dumps(self.structured, ensure_ascii=False, separators=(",", ":"))
+
+
+Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
+Asks = Callable[["AsyncStudio", Any, Files], Awaitable["Question | None"]]
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One row.
+
+    arguments, answer: pydantic models.  read_only, destructive, idempotent, open_world: the four hints of MCP.
+    shows_video: the answer holds a video that a player can show.
+    """
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    answer: type[BaseModel]
+    handler: Handler
+    asks: Asks | None = None
+    read_only: bool = True
+    destructive: bool = False
+    idempotent: bool = True
+    open_world: bool = True
+    shows_video: bool = False
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The arguments as a language model sees them: no `$ref`, no titles, no defaults."""
+        return _heading_less(plain(self.arguments.model_json_schema()))
+
+    @property
+    def answer_schema(self) -> dict[str, Any]:
+        """The shape of the answer, without titles and defaults."""
+        return _heading_less(plain(self.answer.model_json_schema(mode="serialization")))
+
+    def without(self, hidden: Collection[str] = (), settled: Mapping[str, Any] | None = None) -> ToolSpec:
+        """The same tool less some arguments: those with a settled value always have it, hidden ones are never given.
+
+        Raises TypeError for an argument that it has not, and pydantic's ValidationError for a value that does not fit.
+        """
+        values = dict(settled or {})
+        gone = set(hidden) & self.arguments.model_fields.keys()
+        if not (gone or values):
+            return self
+        arguments, filled = without(self.arguments, values, gone)
+
+        async def handler(studio: AsyncStudio, request: Any, call: Call) -> BaseModel | Reply:
+            return await self.handler(studio, filled(request), call)
+
+        async def asks(studio: AsyncStudio, request: Any, files: Files) -> Question | None:
+            return await self.asks(studio, filled(request), files) if self.asks else None
+
+        return replace(self, arguments=arguments, handler=handler, asks=asks if self.asks else None)
+
+    async def ask(self, studio: AsyncStudio, request: Any, files: Files = "roots") -> Question | None:
+        """What to ask a person first, if anything. Raises nothing but OxenError."""
+        with only_oxen_errors():
+            return await self.asks(studio, request, files) if self.asks else None
+
+    async def run(self, studio: AsyncStudio, request: Any, call: Call) -> Reply:
+        """The answer. Raises nothing but OxenError."""
+        with only_oxen_errors():
+            made = await self.handler(studio, request, call)
+            reply = made if isinstance(made, Reply) else Reply(made)
+            reply = replace(reply, answer=_finished(reply.answer, sandbox=studio.settings.sandbox))
+            _ = reply.text  # an answer that can't be written is a fault of the handler's
+            return reply
+
+
+def _finished(answer: BaseModel, *, sandbox: bool) -> BaseModel:
+    """The sandbox says that it is one; an answer about one video stays small."""
+    if sandbox and "warnings" in type(answer).model_fields:
+        answer = answer.model_copy(update={"warnings": [SANDBOX, *answer.warnings]})  # type: ignore[attr-defined]  # seen
+    return fitted(answer) if isinstance(answer, VideoAnswer) else answer
+
+
+def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without the model's own docstring: the tool's description stands beside the schema."""
+    return {key: value for key, value in schema.items() if key != "description"}
+
+
+def hidden(settings: Settings) -> frozenset[str]:
+    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set."""
+    return frozenset({"target_namespace"} if settings.namespace else ())
+
+
+def tool(*, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], ToolSpec]:
+    """Make a row of a handler."""
+
+    def enter(handler: Any) -> ToolSpec:
+        hints = get_type_hints(handler, localns={"AsyncStudio": Any})
+        return ToolSpec(
+            name=handler.__name__,
+            description=" ".join(handler.__doc__.split()),
+            arguments=hints["request"],
+            answer=answer or hints["return"],
+            handler=handler,
+            **facts,
+        )
+
+    return enter

@@ -1,0 +1,1 @@
+"""The ledger: what was asked, sent, paid and delivered."""

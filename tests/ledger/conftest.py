@@ -1,0 +1,3 @@
+"""The ledger's tests run on both databases."""
+
+from tests.studio.conftest import hub, opened, place, postgres_url  # noqa: F401  # fixtures
