@@ -1,7 +1,8 @@
 """Every benchmark, one table: `make bench`, or `python -m benchmarks [ROOM …]` for some.
 
-Each room is measured in an interpreter of its own, so that none inherits another's memory and modules. Only a whole run
-is kept in RESULTS.md and results.json.
+Each room is measured in an interpreter of its own, so that none inherits another's memory and modules. What became
+slower by more than a tenth since the stored run, that of the commit before, is named. Only a whole run is kept in
+RESULTS.md and results.json.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.table import Row, machine, shown, write
+from benchmarks.table import Row, machine, shown, slower, stored, write
 
 ROOMS = ("starting", "paying", "waiting", "agents", "others", "animatic", "join")
 LIMIT = 600  # seconds for one room
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> None:
         print(f"measuring {room} …", file=sys.stderr, flush=True)
         table += measured(room)
     print("\n".join(about), "", shown(table), sep="\n")
+    worse = slower(table, stored())
+    print("", *(worse or ["Nothing became slower by more than a tenth since the stored run."]), sep="\n")
     if tuple(rooms) == ROOMS:
         write(table, about)
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.animatic [--runs 3] [--size 1280x720]
 
-Goals: at least 10 × real time on two cores and at most 250 MB, on each. Every run is a process of its own, so that its
-peak is its own; loading the libraries does not count. "bound" is the speed that two undisturbed cores could reach at
-most with the CPU time used. Where other programs took part of the cores in every run, the wall time says little
-and the bound is what is judged; the row then says so.
+Goals: at most so many times the CPU time of the encoder alone, and at most 250 MB, on each. Every run is a process of
+its own, so that its peak is its own; loading the libraries does not count. "by CPU time" is the speed that two
+undisturbed cores could reach at most with the CPU time used; where other programs took part of the cores in every run,
+the wall time says little, and is not shown.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.floors import encode
 from benchmarks.table import Row
 
-GOAL_SPEED, GOAL_MEMORY = 10.0, 250.0
+GOAL_ENCODER, GOAL_MEMORY = 4.0, 250.0  # times the CPU time of the encoder alone; MB
 CORES = 2
 RUNS = 4
 DISTURBED = 0.1  # cores that others kept busy: more, and a wall time is not counted
@@ -77,7 +78,8 @@ def one(name: str, size: tuple[int, int]) -> dict[str, float]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * (1024 if sys.platform == "darwin" else 1))
         seconds = sum(shot.seconds for shot in shots)
         found = {"wall": wall, "cpu": cpu, "peak": peak, "seconds": seconds, "megabytes": path.stat().st_size / 1e6}
-        return found | {"others": max(0.0, busy - cpu) / wall}
+        alone = encode(size, round(seconds * 24), 24, Path(folder) / "alone.mp4")
+        return found | {"others": max(0.0, busy - cpu) / wall, "encoder": alone}
 
 
 def busy_seconds() -> float:
@@ -92,7 +94,9 @@ def busy_seconds() -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """One content, of several runs. wall, cpu: the best, s.  wall: None where others disturbed every run."""
+    """One content, of several runs. wall, cpu: the best, s.  wall: None where others disturbed every run.
+    encoder: CPU seconds of the encoder alone, in the same processes.
+    """
 
     name: str
     seconds: float
@@ -100,6 +104,7 @@ class Measured:
     cpu: float
     peak: float
     megabytes: float
+    encoder: float
 
     @property
     def bound(self) -> float:
@@ -112,7 +117,7 @@ class Measured:
 
     @property
     def met(self) -> bool:
-        return self.speed >= GOAL_SPEED and self.peak <= GOAL_MEMORY
+        return self.cpu <= GOAL_ENCODER * self.encoder and self.peak <= GOAL_MEMORY
 
     @property
     def words(self) -> str:
@@ -127,8 +132,9 @@ def measured(name: str, runs: int, size: str = "1280x720") -> Measured:
     home = Path(__file__).parents[1]
     found = [json.loads(subprocess.run(command, check=True, capture_output=True, cwd=home).stdout) for _ in range(runs)]
     walls = [run["wall"] for run in found if run["others"] <= DISTURBED]
+    encoder = min(run["encoder"] for run in found)
     cpu, peak = min(run["cpu"] for run in found), max(run["peak"] for run in found)
-    return Measured(name, found[0]["seconds"], min(walls, default=None), cpu, peak, found[0]["megabytes"])
+    return Measured(name, found[0]["seconds"], min(walls, default=None), cpu, peak, found[0]["megabytes"], encoder)
 
 
 def rows() -> list[Row]:
@@ -137,9 +143,16 @@ def rows() -> list[Row]:
 
 
 def _row(found: Measured) -> Row:
-    goal = f"≥ {GOAL_SPEED:g} × real time, ≤ {GOAL_MEMORY:g} MB"
-    what = f"animatic, 1280 × 720 at 24, {found.seconds:g} s: {found.name}"
-    return Row(what, "real time", goal, found.words, found.met, ours=found.speed, unit="× real time")
+    return Row(
+        f"animatic, 1280 × 720 at 24, {found.seconds:g} s: {found.name}",
+        "the encoder alone",
+        f"≤ {GOAL_ENCODER:g} × its CPU time, ≤ {GOAL_MEMORY:g} MB",
+        f"{found.cpu / found.encoder:.2f} ×: {found.cpu:.2f} against {found.encoder:.2f} s; {found.words} real time",
+        found.met,
+        ours=found.cpu,
+        theirs=found.encoder,
+        unit="s of CPU",
+    )
 
 
 def main() -> int:

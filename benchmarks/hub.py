@@ -114,7 +114,7 @@ class Hub:
             while not left.done():
                 try:
                     content = await asyncio.wait_for(listener.get(), 15)
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     content = b": keep-alive\n\n"
                 await send({"type": "http.response.body", "body": content, "more_body": True})
         finally:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 FIGURES = Path(__file__).parent / "results.json"  # the same for programs, such as the one that draws the plots
+SLOWER = 1.10  # times as slow as before: what is named
 PACKAGES = ("anyio", "av", "httpx", "langchain-core", "mcp", "pydantic")
 
 
@@ -21,7 +22,8 @@ PACKAGES = ("anyio", "av", "httpx", "langchain-core", "mcp", "pydantic")
 class Row:
     """One measurement. met: None where there is no goal.  limit: where a goal is missed, what limits it.
 
-    ours, theirs: what was measured of either, in `unit`; theirs: None where there is nothing to compare with.
+    ours, theirs: what was measured of either, in `unit`; theirs: the floor, measured in the same run; None where what
+    was measured is no matter of speed (bytes, requests, virtual time).
     """
 
     what: str
@@ -44,10 +46,63 @@ class Row:
         """For the process that collects all rows, and for `results.json`."""
         return asdict(self) | {"ratio": self.ratio}
 
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a larger figure is the better one: speeds are, times are not."""
+        return self.unit.endswith(("a second", "/s", "real time"))
+
+    def slower_than(self, before: Row) -> float | None:
+        """How many times as slow as in that run, each against its own floor; None without one, or with another."""
+        if self.ratio is None or before.ratio is None or (self.unit, self.against) != (before.unit, before.against):
+            return None
+        return before.ratio / self.ratio if self.more_is_better else self.ratio / before.ratio
+
     @classmethod
     def of_json(cls, said: dict[str, Any], room: str) -> Row:
         """What `as_json` answered in the room's own process."""
-        return cls(**{name: value for name, value in said.items() if name != "ratio"} | {"room": room})
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in said.items() if name in known} | {"room": room})
+
+
+def against_floor(
+    what: str,
+    floor: str,
+    ours: float,
+    theirs: float,
+    *,
+    most: float = 0.0,
+    least: float = 0.0,
+    unit: str,
+    words: str,
+    limit: str = "",
+) -> Row:
+    """A row whose goal is a ratio to a floor of the same run: at most so many times it, or at least.
+
+    words: what else is worth saying of the figures.  limit: what limits it where the goal is missed.
+    """
+    ratio = ours / theirs
+    met = ratio <= most if most else ratio >= least
+    goal = f"{'≤' if most else '≥'} {most or least:g} ×"
+    result = f"{ratio:.2f} ×: {ours:.3g} against {theirs:.3g} {unit}; {words}".removesuffix("; ")
+    return Row(what, floor, goal, result, met, "" if met else limit, ours=ours, theirs=theirs, unit=unit)
+
+
+def slower(rows: Sequence[Row], before: Sequence[Row]) -> list[str]:
+    """What became slower by more than a tenth since a stored run, in words; each row against its own floor."""
+    stored = {(row.room, row.what): row for row in before}
+    found = []
+    for row in rows:
+        times = row.slower_than(stored[row.room, row.what]) if (row.room, row.what) in stored else None
+        if times is not None and times > SLOWER:
+            found.append(f"{row.what}: {times - 1:.0%} slower against {row.against} than in the stored run")
+    return found
+
+
+def stored() -> list[Row]:
+    """The rows of the run that is kept: that of the commit before, as long as nobody has measured anew."""
+    if not FIGURES.exists():
+        return []
+    return [Row.of_json(one, str(one["room"])) for one in json.loads(FIGURES.read_text("utf-8"))]
 
 
 def at_percent(values: Sequence[float], percent: float) -> float:
@@ -113,6 +168,11 @@ def shown(rows: Sequence[Row]) -> str:
 
 def write(rows: Sequence[Row], about: Sequence[str]) -> None:
     """Keep the table and the machine it was measured on; the same figures as JSON, a list with an object a row."""
-    head = ["# Results", "", "Written by `make bench`. Ratios are of runs that took turns within this one run.", ""]
+    head = [
+        "# Results",
+        "",
+        "Written by `make bench`. Goals are ratios to floors measured within this one run, in turns with ours.",
+        "",
+    ]
     RESULTS.write_text("\n".join([*head, *(f"* {line}" for line in about), "", shown(rows), ""]), "utf-8")
     FIGURES.write_text(json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -7,7 +7,6 @@ that it is filed under.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
@@ -182,11 +181,9 @@ _VARIABLES: dict[str, tuple[str, Any]] = {
 
 def _key_of_the_command_line(base_url: str, environment: Mapping[str, str]) -> str | None:
     """The token that the `oxen` command line keeps for exactly this host, if it keeps one."""
+    import tomllib  # rarely needed, and `import oxen_video_tools` is to be quick
+
     folder = environment.get("OXEN_CONFIG_DIR") or Path.home() / ".config" / "oxen"
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
         config = tomllib.loads((Path(folder) / "auth_config.toml").read_text("utf-8"))
     except (OSError, ValueError):

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from oxen_video_tools.clock import SystemClock
+
 #: Real seconds after which something counts as hung. Tests wait for other processes and threads, and a busy machine may
 #: be slow: no test fails because of that, so this is far above anything that ends.
 HUNG = 300.0
@@ -107,6 +109,21 @@ class FakeClock:
                 alarm.set_result(None)
 
 
+class Unhurried(SystemClock):
+    """The machine's clock, whose steady seconds last a minute: for crowds that must be served, however slowly.
+
+    Deadlines hardly ever pass by it: they are longer than `SHORT`. Shorter pauses, between two tries, are real.
+    """
+
+    SHORT = 8.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() / 60
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds if seconds <= self.SHORT else 60 * seconds)
+
+
 def _busy(loop: asyncio.AbstractEventLoop) -> bool:
     return bool(loop._ready)  # type: ignore[attr-defined]
 
@@ -117,6 +134,14 @@ def others_work() -> bool:
     Linux says so; elsewhere it is not known, and False.
     """
     return _works(Path("/proc/self/task"), threading.get_native_id())
+
+
+async def quiet() -> None:
+    """Until nobody else works, and what they sent has been read here."""
+    calm = 0
+    while calm < 2:
+        await asyncio.sleep(0.003)
+        calm = 0 if others_work() else calm + 1
 
 
 def _works(threads: Path, but: int = 0) -> bool:

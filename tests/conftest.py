@@ -7,7 +7,9 @@ wants a database takes a schema of the run's one server (`tests/ledger/postgres.
 from __future__ import annotations
 
 import os
+import random
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         postgres.end(Path(folder))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """`make check` has a minute: what has not begun by then is skipped, and said to be."""
+    if time.time() > float(os.environ.get("TESTS_UNTIL", "inf")):
+        pytest.skip("no time left: `make test` runs it")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the tests marked `long`, dealt out to the workers, so that no worker is left with one at the end."""
+    """In random order if TESTS_SEED says so; `long` tests first, dealt out to the workers, so that none ends late."""
+    if seed := os.environ.get("TESTS_SEED"):
+        items[:] = _shuffled(items, random.Random(seed))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0))
     if workers < 2:
         return
@@ -40,6 +51,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ordered += mine + rest[: max(0, share - len(mine))]
         rest = rest[max(0, share - len(mine)) :]
     items[:] = ordered + rest
+
+
+def _shuffled(items: list[pytest.Item], chance: random.Random) -> list[pytest.Item]:
+    """Files in any order, and the tests of each in any order: the same in every worker."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = chance.sample(sorted(files), len(files))
+    return [item for file in order for item in chance.sample(files[file], len(files[file]))]
 
 
 def _is_worker(config: pytest.Config) -> bool:

@@ -13,8 +13,8 @@ from .validate import check, unsuitable_media
 __all__ = [
     "Catalog",
     "Choice",
-    "ModelInfo",
     "MediaPlace",
+    "ModelInfo",
     "ModelList",
     "Price",
     "Translation",

@@ -146,20 +146,6 @@ class ModelInfo:
             return "prompt" in self.parameters or not self.has_schema
         return any(one.kind == kind for one in self.slots)
 
-    @property
-    def line(self) -> str:
-        """Price and limits in one line of at most 120 characters."""
-        from .describe import describe_line
-
-        return describe_line(self)
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """Everything an agent needs to call it."""
-        from .describe import describe_model
-
-        return describe_model(self)
-
 
 # The words of the common request (`request.py`), and where each has its place in a model.
 

@@ -228,9 +228,7 @@ async def _result(hub: Sandbox, answer: dict[str, Any]) -> dict[str, Any]:
 
     from ..studio import AsyncStudio
 
-    async with httpx.AsyncClient(
-        headers={"Accept-Encoding": "identity"}, timeout=120
-    ) as http:  # the sandbox draws it now
+    async with httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, timeout=120) as http:
         fetched = await http.get(answer["url"])
         fetched.raise_for_status()
     async with AsyncStudio.open() as studio:

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from ..catalog.describe import describe_line, describe_model
 from ..errors import InputUnreadable, OxenError
 from ..request import VideoRequest
 from ..studio import AsyncStudio
@@ -246,18 +247,20 @@ async def models(
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         found = await studio.find_models(query, need or (), id)
     if json:
-        output.as_json(found[0].detail if id else [{"id": model.id, "line": model.line} for model in found])
+        output.as_json(
+            describe_model(found[0]) if id else [{"id": model.id, "line": describe_line(model)} for model in found]
+        )
     elif id:
-        output.as_json(found[0].detail)
+        output.as_json(describe_model(found[0]))
     elif not found:
         output.err.print("No model fits. Ask with fewer words or needs: oxen-video models")
     elif not output.out.is_terminal:
         for model in found:
-            output.line(f"{model.id}\t{_rest(model.line)}")
+            output.line(f"{model.id}\t{_rest(describe_line(model))}")
     else:
         table = Table(Column("id", overflow="fold"), "limits and price")
         for model in found:
-            table.add_row(model.id, escape(_rest(model.line)))
+            table.add_row(model.id, escape(_rest(describe_line(model))))
         output.out.print(table)
 
 

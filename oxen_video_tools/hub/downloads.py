@@ -26,9 +26,10 @@ import httpx
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
 from ..files import ENOUGH, media_kind
 from ..redaction import unsigned
+from ..retries import retry
 from . import bodies
 from .error_mapping import retry_after
-from .transport import CONNECT, Transport, redacted_logging, retry
+from .transport import CONNECT, Transport, redacted_logging
 from .url_guard import PinnedAddress, check_url, trusted_with_key
 
 OnBytes = Callable[[int, "int | None"], None]

@@ -17,10 +17,11 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from ..errors import HubUnavailable, RateLimited
 from ..redaction import redact
+from ..retries import back_off, jitter
 from . import bodies, records
 from .error_mapping import Reply, to_error
 from .records import Completion, status
-from .transport import CONNECT, Transport, error_page, jitter, redacted_logging
+from .transport import CONNECT, Transport, error_page, redacted_logging
 
 COMPLETED = "media_generation_completed"
 SILENCE = 45.0  # seconds: three keep-alives missed
@@ -56,7 +57,7 @@ async def completions(
             on_break()
         if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
             failures = 0
-        pause = jitter(min(LONGEST, SHORTEST * 2 ** min(failures, 10)))
+        pause = jitter(back_off(failures + 1, shortest=SHORTEST, longest=LONGEST))
         failures += 1
         await transport.clock.sleep(max(pause, min(asked, LONGEST)))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -24,7 +23,6 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 import httpx
-import stamina
 
 from ..clock import Clock, SystemClock
 from ..errors import (
@@ -36,6 +34,7 @@ from ..errors import (
     Unauthenticated,
 )
 from ..redaction import redact
+from ..retries import retry
 from ..settings import HUB, LOOPBACK, Settings
 from . import bodies
 from .error_mapping import Reply, after_paying, carries_error, http_date, of_model, to_error
@@ -218,88 +217,21 @@ class _Redacting(logging.Filter):
         return True
 
 
-class _Dropping(logging.Filter):
-    """stamina's "retry_scheduled" at WARNING, for ours: `hub.patience` says more, at DEBUG."""
-
-    def filter(self, _record: logging.LogRecord) -> bool:
-        return _ours.get() is None
-
-
 _redacting = _Redacting()
-_dropping = _Dropping()
-_filtered = [(logging.getLogger(name), _redacting) for name in _LOGGERS] + [(logging.getLogger("stamina"), _dropping)]
+_loggers = [logging.getLogger(name) for name in _LOGGERS]
 
 
 @contextmanager
 def redacted_logging(key: str | None) -> Iterator[None]:
     """What is logged about requests made inside holds no key and no URL's query."""
-    for logger, ours in _filtered:
-        if ours not in logger.filters:  # somebody may have taken it away
-            logger.addFilter(ours)
+    for logger in _loggers:
+        if _redacting not in logger.filters:  # somebody may have taken it away
+            logger.addFilter(_redacting)
     token = _ours.set(key or "")
     try:
         yield
     finally:
         _ours.reset(token)
-
-
-# Trying again: stamina decides how often and how long, the injected clock waits, a total deadline ends it.
-
-log = logging.getLogger(__name__)
-
-
-async def retry(
-    attempt: Callable[[], Awaitable[T]],
-    *,
-    again: Callable[[OxenError], bool],
-    clock: Clock,
-    until: float,
-    attempts: int | None = 8,
-    shortest: float = 0.25,
-    longest: float = 8.0,
-) -> T:
-    """What `attempt` returns; after an error for which `again` holds it is tried once more.
-
-    until: `clock.monotonic()` after which no new try begins; a wait that would end later is not begun, so a
-    `Retry-After` beyond it raises at once.  shortest, longest: seconds between tries, doubling, with jitter.
-    """
-    pause = curve = 0.0
-    failed: BaseException | None = None
-
-    def decide(error: BaseException) -> bool | float:
-        nonlocal pause
-        if not isinstance(error, OxenError) or not again(error):
-            return False
-        pause = error.retry_after if error.retry_after is not None else jitter(curve)
-        if clock.monotonic() + pause >= until:
-            return False
-        log.debug("%s; again in %.1f s", error.kind, pause)
-        return 0.0  # stamina itself never sleeps
-
-    try:
-        return await attempt()
-    except OxenError as error:
-        if not again(error):
-            raise
-        failed = error  # only now is there anything to decide
-    tries = stamina.retry_context(
-        on=decide, attempts=attempts, timeout=None, wait_initial=shortest, wait_max=longest, wait_jitter=0
-    )
-    with redacted_logging(None):  # stamina warns of each new try without saying of what: `log` says it
-        async for one in tries:
-            if one.num > 1:
-                await clock.sleep(pause)
-            curve = one.next_wait
-            with one:
-                if failed is not None and one.num == 1:
-                    raise failed
-                return await attempt()
-    raise AssertionError("stamina ends by raising the last error")
-
-
-def jitter(seconds: float) -> float:
-    """Half of it to all of it: callers that failed together do not come back together."""
-    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 — spreads load, guards nothing
 
 
 T = TypeVar("T")
@@ -308,6 +240,7 @@ AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools ta
 LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
+log = logging.getLogger(__name__)
 
 
 def default_user_agent() -> str:

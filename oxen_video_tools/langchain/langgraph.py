@@ -131,7 +131,7 @@ def emit(progress: Progress) -> None:
 async def aemit(progress: Progress) -> None:
     """The same on an event loop."""
     event = stream_progress(progress)
-    with suppress(RuntimeError):  # on Python 3.10 a task of its own does not inherit the run
+    with suppress(RuntimeError):  # nobody listens
         await adispatch_custom_event(EVENT, event)
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from ..errors import Declined, NeedsApproval
 from .callers import caller_of, reach
 from .service import Service
+from .settings import derive_key
 
 if TYPE_CHECKING:
     from ..tools import ToolSpec
@@ -96,13 +97,8 @@ class SingleUse(AESGCMRequestStateCodec):
 def sealed_questions(keys: Sequence[str] = ()) -> RequestStateSecurity:
     """How a question travels through the client and back. `keys`: shared by all processes of one service."""
     return RequestStateSecurity(
-        codec=SingleUse([stretched(key, "questions") for key in keys] or [os.urandom(32)]),
+        codec=SingleUse([derive_key(key, "questions") for key in keys] or [os.urandom(32)]),
         ttl=QUESTION_LASTS,
         bind_principal=lambda ctx: caller_of(ctx.request).name,
         audience="oxen-video",
     )
-
-
-def stretched(secret: str, use: str) -> bytes:
-    """A secret of any length as the 32 bytes of a key for one use, and no other."""
-    return hashlib.sha256(f"oxen-video/{use}/{secret}".encode()).digest()

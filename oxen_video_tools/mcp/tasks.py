@@ -7,7 +7,7 @@ kept in memory.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp.server.context import CallNext, HandlerResult
@@ -152,6 +152,8 @@ class Generations:
 
     async def cancel(self, task_id: str, ctx: Request) -> None:
         service: Service = ctx.lifespan_context
+        if not any(row.name == "cancel_video" for row in service.options.shown()):
+            raise MCPError(code=INVALID_PARAMS, message="This server cancels nothing.")
         try:
             async with service.studio(ctx.request) as studio:
                 await studio.cancel(task_id)
@@ -178,4 +180,4 @@ async def task_fields(video: Video, service: Service, request: Any) -> dict[str,
 
 
 def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import CallNext, HandlerResult
@@ -57,9 +57,7 @@ class JsonLine(logging.Formatter):
 
 
 def _when(record: logging.LogRecord) -> str:
-    return (
-        datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

@@ -67,7 +67,7 @@ async def _keep_going(lot: SimulatedHub) -> None:
             wait = _GLANCE
         try:
             await asyncio.wait_for(lot.changed.wait(), wait)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             continue
 
 

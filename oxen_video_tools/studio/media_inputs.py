@@ -43,8 +43,8 @@ __all__ = [
     "is_path",
     "is_url",
     "one_of",
-    "to_public_url",
     "roots",
+    "to_public_url",
 ]
 
 

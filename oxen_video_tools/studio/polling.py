@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..clock import Clock, Wakeup
 from ..errors import NotFound, OxenError, RateLimited, Unauthenticated
+from ..retries import poll
 from . import waits
 from .waits import WatchedJob
 
@@ -99,9 +100,7 @@ class RecordReader:
 
     async def announced(self, job: WatchedJob) -> None:
         """Its end was announced: read until the record says so too, then leave it to the list."""
-        for pause in SETTLING:
-            if pause:
-                await self._clock.sleep(pause)
+        async for _ in poll(SETTLING, clock=self._clock):
             await self.read(job)
             if not job.awaited:
                 return

@@ -23,6 +23,7 @@ from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound
 from ..ledger.outcomes import delivered
 from ..ledger.records import LOCAL, GenerationRow
 from ..ledger.transactions import clips, job_named
+from ..retries import poll
 from .media_inputs import content_hash
 from .results import Saved
 
@@ -149,8 +150,7 @@ async def fetch_into(
     """The result in `part`, whole. A link that died or a file that is damaged makes the record be read again."""
     hub = await session.hub()
     last: OxenError | None = None
-    for pause in RENEWALS:
-        await session.clock.sleep(pause)
+    async for _ in poll(RENEWALS, clock=session.clock):
         link = await _link(session, generation_id, clip)
         if link is None:
             last = InputUnreadable(f"The hub shows no link for {generation_id} yet.", retry=True, charged="yes")

@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ..ledger.outcomes import Cost, payers, record_cost, record_status, set_paus
 from ..ledger.records import LOCAL, GenerationRow, dollars, micros
 from ..ledger.transactions import clips, in_state, is_paused
 from ..redaction import redact
+from ..retries import poll
 from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
 from .result_files import keep_file
 from .results import Spend, Spent
@@ -73,8 +74,7 @@ async def _settle_quietly(session: Session) -> int:
 
 
 async def _settle_patiently(session: Session) -> None:
-    for pause in PAUSES:
-        await session.clock.sleep(pause)
+    async for _ in poll(PAUSES, clock=session.clock):
         if not await _settle_quietly(session):
             return
 
@@ -182,7 +182,7 @@ async def spend(session: Session) -> Spend:
 def _by_day_and_model(lines: list[Cost]) -> tuple[Spent, ...]:
     groups: dict[tuple[str, str], list[Cost]] = defaultdict(list)
     for line in lines:
-        groups[datetime.fromtimestamp(line.sent, timezone.utc).strftime("%Y-%m-%d"), line.model].append(line)
+        groups[datetime.fromtimestamp(line.sent, UTC).strftime("%Y-%m-%d"), line.model].append(line)
     return tuple(
         Spent(
             day,

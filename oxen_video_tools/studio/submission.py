@@ -18,6 +18,7 @@ from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, ex
 from ..ledger.jobs import mark_sending, record_submission, renew, reserve, unbooked, unclear, unsent
 from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
 from ..ledger.transactions import Steps, clips, job_named
+from ..retries import poll
 from .reconcile import LONGEST, clip_of, reconcile, unclear_error
 from .settlement import settle_soon
 
@@ -51,8 +52,7 @@ async def post_and_wait(
 
 async def _ids(session: Session, hub: HubClient, job: Job, count: int) -> list[str]:
     """The hub's own ids, where its history shows them soon; else ids of ours."""
-    for pause in PAUSES:
-        await session.clock.sleep(pause)
+    async for _ in poll(PAUSES, clock=session.clock):
         try:
             found = await _in_history(session, hub, job)
         except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one
@@ -383,10 +383,7 @@ async def _of_another(session: Session, job: Job, until: float) -> Job:
 
 async def found(session: Session, job: Job, until: float) -> Job:
     """An unclear job, looked for until it is found or the time is up. Raises SubmissionUnclear."""
-    for pause in (0.0, *LOOKS):
-        if pause and session.clock.monotonic() + pause > until:
-            break
-        await session.clock.sleep(pause)
+    async for _ in poll((0.0, *LOOKS), clock=session.clock, until=until):
         await reconcile(session)
         job = await _now(session, job)
         if not job.is_unclear:

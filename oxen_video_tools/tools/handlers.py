@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest
 from .answers import (
     GetAnswer,
@@ -186,7 +187,7 @@ def _line(video: Video) -> Listed:
 
 
 def _date(created: float | None) -> str | None:
-    return datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
 
 
 @tool(read_only=False, destructive=True)
@@ -207,11 +208,12 @@ async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call
     model: all its parameters, allowed values and price. Free."""
     found: list[Any] = list(await studio.find_models(request.query, request.needs, request.model))
     if request.model is not None:
-        return ModelsAnswer(model=found[0].detail, next=f'Call plan_video with model="{request.model}".')
+        return ModelsAnswer(model=describe_model(found[0]), next=f'Call plan_video with model="{request.model}".')
     follow = "Call find_video_models with one id as model for its parameters."
     if not found:
         follow = "Nothing fits: ask with fewer needs or other words."
-    return ModelsAnswer(models=[known.line for known in found[:SHOWN]], more=max(0, len(found) - SHOWN), next=follow)
+    lines = [describe_line(model) for model in found[:SHOWN]]
+    return ModelsAnswer(models=lines, more=max(0, len(found) - SHOWN), next=follow)
 
 
 # inspect_video and save_video: what a video looks like, and keeping it.

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from oxen_video_tools.catalog.catalog import ModelList, image_snapshot, snapshot
+from oxen_video_tools.catalog.describe import describe_line, describe_model
 from oxen_video_tools.catalog.images import choose_image, image_route, picture_slot, translate_image
 from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.pricing import estimate
@@ -147,8 +148,8 @@ class TestWhatItCosts:
         assert estimate({"prompt": "x"}, images["qwen-image-2512"]).text.startswith("unknown: the list names no price")
 
     def test_lines_tell_the_lowest(self, images: ModelList) -> None:
-        assert images["gpt-image-2"].line.startswith("gpt-image-2: from $0.004 each")
-        assert "medium 2k $0.071" in images["gpt-image-2"].detail["price"]
+        assert describe_line(images["gpt-image-2"]).startswith("gpt-image-2: from $0.004 each")
+        assert "medium 2k $0.071" in describe_model(images["gpt-image-2"])["price"]
 
 
 class TestWords:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
+from oxen_video_tools.catalog.describe import describe_model
 from oxen_video_tools.catalog.media_parameters import meaning
 from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.schema import Parameter, pages
@@ -210,7 +211,7 @@ class TestKlingO3:
     def test_a_sister_is_not_taken_to_have_it_too(self, live: ModelList) -> None:
         omni = live["kling-video-o3-omni"]
         assert omni.multi_shot is None
-        assert "not confirmed" in omni.detail["multi_prompt"]
+        assert "not confirmed" in describe_model(omni)["multi_prompt"]
 
     def test_gone_from_the_list_it_is_still_known(self, bundled: ModelList) -> None:
         assert O3 not in bundled

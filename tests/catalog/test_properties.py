@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
+from oxen_video_tools.catalog.describe import describe_line, describe_model
 from oxen_video_tools.catalog.pricing import estimate
 from oxen_video_tools.catalog.translate import translate
 from oxen_video_tools.catalog.validate import check
@@ -123,7 +124,7 @@ def test_no_schema_makes_it_fall_over(model_id: str, words: dict[str, Any], data
     plan = make_plan(VideoRequest(**words, model=model_id), models, Settings())
     assert plan.model == model_id
     known = models[model_id]
-    assert len(known.line) <= 120 or len(known.id) > 120
-    assert known.detail["model"] == model_id
+    assert len(describe_line(known)) <= 120 or len(known.id) > 120
+    assert describe_model(known)["model"] == model_id
     assert estimate(plan.jobs[0].body, known).text
     models.search("kling", ["10 s", "start_image", "under $0.2/s", "9:16"])

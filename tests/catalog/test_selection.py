@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
-from oxen_video_tools.catalog.describe import describe_lengths
+from oxen_video_tools.catalog.describe import describe_lengths, describe_line, describe_model
 from oxen_video_tools.catalog.selection import choose
 from oxen_video_tools.catalog.translate import translate
 from oxen_video_tools.hub.records import VideoModel
@@ -165,21 +165,21 @@ class TestSaying:
     @pytest.mark.parametrize("model_id", IDS)
     def test_one_line(self, priced: ModelList, bundled: ModelList, model_id: str) -> None:
         for models in (priced, bundled):
-            line = models[model_id].line
+            line = describe_line(models[model_id])
             assert len(line) <= 120
             assert line.startswith(f"{model_id}: ")
             assert "\n" not in line
-        assert "/s" in priced[model_id].line
-        assert "price unknown" in bundled[model_id].line
+        assert "/s" in describe_line(priced[model_id])
+        assert "price unknown" in describe_line(bundled[model_id])
 
     def test_what_a_line_says(self, priced: ModelList) -> None:
-        assert priced[T2V].line == f"{T2V}: $0.34/s, text, 5/10 s, sound, 9:16 16:9 1:1"
-        assert "start_image!" in priced["kling-video-o1-image-to-video"].line, "what is required is marked"
+        assert describe_line(priced[T2V]) == f"{T2V}: $0.34/s, text, 5/10 s, sound, 9:16 16:9 1:1"
+        assert "start_image!" in describe_line(priced["kling-video-o1-image-to-video"]), "what is required is marked"
 
     @pytest.mark.parametrize("model_id", IDS)
     def test_in_full(self, bundled: ModelList, model_id: str) -> None:
         known = bundled[model_id]
-        told = known.detail
+        told = describe_model(known)
         text = json.dumps(told)
         assert len(text) < 6000
         for name in known.parameters:

@@ -472,7 +472,7 @@ async def test_new_tries_are_told_at_debug_and_not_at_warning(hub_on: HubOn, cap
     hub, _ = await hub_on((503, ""), JOB)
     await hub.get("g-1")
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
-    assert any(record.name == "oxen_video_tools.hub.transport" for record in caplog.records)
+    assert any(record.name == "oxen_video_tools.retries" for record in caplog.records)
 
 
 async def test_a_client_can_be_used_again_after_close(hub_on: HubOn) -> None:

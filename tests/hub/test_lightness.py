@@ -10,7 +10,7 @@ import pytest
 import oxen_video_tools.hub as hub
 from tests.clocks import HUNG
 
-HEAVY = ("httpx", "httpcore", "httpx_sse", "stamina", "tenacity", "anyio", "pydantic", "langchain_core", "mcp", "av")
+HEAVY = ("httpx", "httpcore", "httpx_sse", "tenacity", "anyio", "pydantic", "langchain_core", "mcp", "av")
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -36,8 +36,6 @@ def test_the_client_loads_what_it_needs_and_no_more() -> None:
     assert loaded_by("from oxen_video_tools.hub import HubClient") <= {
         "httpx",
         "httpcore",
-        "stamina",
-        "tenacity",
         "anyio",
     }
 

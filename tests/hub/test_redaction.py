@@ -137,7 +137,6 @@ def everything(caplog: pytest.LogCaptureFixture) -> Callable[..., str]:
         "httpcore.connection",
         "oxen_video_tools",
         "asyncio",
-        "stamina",
     ):
         caplog.set_level(logging.DEBUG, logger=name)
 

@@ -21,6 +21,7 @@ from oxen_video_tools.langchain.tool import Opening
 from oxen_video_tools.langchain.toolkit import TOOLS
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests.clocks import Unhurried
 
 from .agents import ASK, agent, answers
 from .calls import FOX, KLING, call
@@ -130,13 +131,13 @@ def threads() -> set[str]:
 
 
 @pytest.mark.long
-async def test_a_thousand_calls_at_once(portal: Any, hub: Sandbox) -> None:
+async def test_a_thousand_calls_at_once(open_portal: Any, hub: Sandbox) -> None:
     """On one toolkit: all answered, each with its own video, and no thread but the studio's few."""
-    generate = GenerateVideo(studio=portal, wait=0)
+    generate = GenerateVideo(studio=open_portal(hub, clock=Unhurried()), wait=0)
     before = len(threads())
     calls = [generate.ainvoke(call(**FOX, take=take)) for take in range(1, 1001)]
     messages = await asyncio.gather(*calls)
-    assert {message.status for message in messages} == {"success"}
+    assert not [message.content for message in messages if message.status != "success"]
     assert len({message.artifact["generation_id"] for message in messages}) == 1000
     assert hub.ledger()["accepted"] == 1000
     assert len(threads()) - before <= 45

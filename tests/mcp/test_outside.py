@@ -102,7 +102,7 @@ def test_the_inspector(asks: Settings, transport: str) -> None:
     script = f"{packages}/{next(iter(manifest['bin'].values()))}"
 
     def inspect(where: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [program, script, "--cli", *where, *arguments]
+        command = [program, script, "--cli", *where, "--connect-timeout", str(int(HUNG * 1000)), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=HUNG, cwd=NPM)
 
     def judge(where: list[str]) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,33 @@ def test_every_system_and_python_that_is_promised_is_in_the_matrix() -> None:
     assert {one.partition("-")[0] for one in matrix["os"]} == {"ubuntu", "macos", "windows"}
     promised = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text("utf-8"))
     assert matrix["python"] == promised
+
+
+# ---- what is promised of Python and of other packages ----------------------------------------------------------------
+
+
+def test_the_same_pythons_are_promised_tested_and_tried_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import test_pythons
+
+    matrix = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]["test"]["strategy"][
+        "matrix"
+    ]
+    promised = [one.rpartition(" ")[2] for one in project["project"]["classifiers"] if ":: Python :: 3." in one]
+    assert promised == list(test_pythons.SUPPORTED) == matrix["python"]
+    assert project["project"]["requires-python"] == f">={promised[0]}"
+    assert project["tool"]["mypy"]["python_version"] == promised[0]
+    assert project["tool"]["ruff"]["target-version"] == f"py{promised[0].replace('.', '')}"
+
+
+def test_every_dependency_has_a_reason_and_a_bound_above() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads(text)["project"]
+    every = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    lines = text.splitlines()
+    for one in every:
+        assert one.startswith("oxen-video-tools[") or re.search(r",<\d+$", one), f"{one} has no bound above"
+        assert any(re.search(rf'^ *"{re.escape(one)}", +# \w', line) for line in lines), (
+            f"{one} has no reason beside it"
+        )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from oxen_video_tools.clock import SystemClock
+from tests.clocks import quiet
 
 
 class Swift(SystemClock):
     """Sleeps a hundredth of what it is asked for, up to `longest` seconds; a time limit beyond them is a real one.
+
+    And then until no other thread works, so that on a slow machine too a second is enough for an answer to come.
 
     ahead: seconds by which it is put forward.  wrong: seconds by which the time of day is wrong.
     """
@@ -24,7 +27,12 @@ class Swift(SystemClock):
         return super().monotonic() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100 if seconds <= self.longest else seconds)
+        if seconds > self.longest:
+            await asyncio.sleep(seconds)
+            return
+        await asyncio.sleep(seconds / 100)
+        if seconds > 0:
+            await quiet()
 
 
 class HubClock(SystemClock):

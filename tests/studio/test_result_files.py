@@ -170,7 +170,7 @@ async def test_a_job_without_a_result_is_not_saved(
     hub: Sandbox, studio: AsyncStudio, wire: Listening, fault: str
 ) -> None:
     hub.faults.add(f"{fault}/enqueue")
-    video = await studio.generate(**ASKED, wait_seconds=1)
+    video = await studio.generate(**ASKED, wait_seconds=10)
     with pytest.raises(GenerationFailed, match="nothing to save") as caught:
         await studio.save(video.generation_id)
     assert caught.value.generation_id == video.generation_id

@@ -96,8 +96,7 @@ def hurry() -> None:
     submission.LONGEST = reconcile.LONGEST = 10.0
     submission.LOOKS = (0.3, 1.0)
     result_files.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
-    for name in ("oxen_video_tools", "stamina"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("oxen_video_tools").setLevel(logging.CRITICAL)
 
 
 async def live(one: Round, numbers: Iterable[int]) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, assert_type
 
 from langchain_core.tools import BaseTool
 from mcp.server import MCPServer
-from typing_extensions import assert_type
 
 import oxen_video_tools
 from oxen_video_tools import AsyncStudio, OxenError, Settings, Shot, Studio, VideoRequest

@@ -116,7 +116,7 @@ async def _make(lot: SimulatedHub, request: Request, body: Mapping[str, Any], ki
     )
     try:
         jobs = [await asyncio.wait_for(lot.finished(job), _LONGEST) for job in jobs]
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise typed(504, "upstream") from None
     for job in jobs:
         if job.status != "succeeded":
@@ -300,7 +300,7 @@ async def _written(lot: SimulatedHub, request: Request, listener: Listener) -> A
                 continue
             try:
                 payload = await listener.next(lot.options.keep_alive)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 yield ": keep-alive\n\n"
                 continue
             if payload is None:
@@ -318,7 +318,7 @@ async def _in_order(payload: Mapping[str, Any], listener: Listener, fired: Fired
     if "events_out_of_order" in fired:
         try:
             overtaking = await listener.next(_HELD)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             overtaking = None
         told = [overtaking, payload] if overtaking is not None else told
     return [one for one in told for _ in range(2 if "events_duplicated" in fired else 1)]

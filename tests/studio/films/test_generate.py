@@ -19,6 +19,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.results import Progress
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
+from tests.studio.swift import Swift
 
 
 async def test_three_shots_become_one_file(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ async def test_three_shots_become_one_file(hub: Sandbox, opened: Open, tmp_path:
 
 async def test_side_by_side_is_submitted_at_once(sandbox: Start, opened: Open) -> None:
     slow = sandbox(speed="real")
-    video = await opened(base_url=slow.base_url).generate(**film(), take=1, wait_seconds=3)
+    video = await opened(base_url=slow.base_url, clock=Swift()).generate(**film(), take=1, wait_seconds=10)
     assert video.status == "processing"
     assert sorted(prompts(slow)) == [1, 2, 3]
     assert all(one["status"] in ("queued", "processing") for one in accepted(slow))
@@ -85,7 +86,7 @@ async def _last_frame(url: str, path: Path) -> np.ndarray:
 
 async def test_chained_shots_are_paid_one_after_the_other(sandbox: Start, opened: Open) -> None:
     slow = sandbox(speed="real")
-    await opened(base_url=slow.base_url).generate(**film(CHAINED), take=1, wait_seconds=2)
+    await opened(base_url=slow.base_url, clock=Swift()).generate(**film(CHAINED), take=1, wait_seconds=10)
     assert prompts(slow) == [1]
 
 

@@ -16,13 +16,14 @@ from oxen_video_tools.studio.films import assembly
 from oxen_video_tools.tools import TABLE, Call
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
+from tests.studio.swift import Swift
 
 
 async def test_cancelling_stops_what_runs_and_the_rest(sandbox: Start, opened: Open) -> None:
     hub = sandbox(speed="real")
-    studio = opened(base_url=hub.base_url)
+    studio = opened(base_url=hub.base_url, clock=Swift())
     for model, sent in ((SIDE_BY_SIDE, 3), (CHAINED, 1)):
-        video = await studio.generate(**film(model), take=1, wait_seconds=2)
+        video = await studio.generate(**film(model), take=1, wait_seconds=10)
         cancelled = await studio.cancel(video.generation_id)
         assert (cancelled.status, cancelled.cost) == ("cancelled", 0)
         assert {shot.status for shot in cancelled.shots} == {"cancelled"}

@@ -7,7 +7,6 @@ import gc
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -244,7 +243,7 @@ async def wait_for(portal: Portal[Toy]) -> None:
 
 
 async def timeout(portal: Portal[Toy]) -> None:
-    async with asyncio.timeout(0.05):  # type: ignore[attr-defined,unused-ignore]
+    async with asyncio.timeout(0.05):
         await amake(portal)
 
 
@@ -255,7 +254,7 @@ async def cancel(portal: Portal[Toy]) -> None:
     await task
 
 
-@pytest.mark.parametrize("give_up", [wait_for, cancel, *([timeout] if sys.version_info >= (3, 11) else [])])
+@pytest.mark.parametrize("give_up", [wait_for, cancel, timeout])
 async def test_giving_up_ends_the_wait_at_once_but_not_the_post(
     portal: Portal[Toy], toy: Toy, give_up: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
