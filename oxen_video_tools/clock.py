@@ -34,6 +34,39 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class DatabaseClock:
+    """The time of day of a database, for ledgers that several machines share: whose clock is wrong plays no part.
+
+    It is set with every transaction; in between this machine only counts the seconds. inner: what counts them, and the
+    time of day before it was ever set.
+    """
+
+    def __init__(self, inner: Clock | None = None) -> None:
+        self._inner = inner or SystemClock()
+        self._told: tuple[float, float] | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the database has told its time."""
+        return self._told is not None
+
+    def set(self, now: float, *, ago: float = 0.0) -> None:
+        """The database's time, Unix seconds, as it was `ago` seconds before."""
+        self._told = now, self._inner.monotonic() - ago
+
+    def time(self) -> float:
+        if self._told is None:
+            return self._inner.time()
+        then, counted = self._told
+        return then + self._inner.monotonic() - counted
+
+    def monotonic(self) -> float:
+        return self._inner.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
 # A sleep that can be cut short, on the injected clock.
 
 

@@ -36,6 +36,8 @@ class Settings:
     ledger: `sqlite:////abs/path.db`, `postgresql://…` or `memory:`.
     max_cost: per call.  budget: over 24 hours.  approve_above: a person is asked above it.
     approval: "strict" takes no number from a model as consent.
+    mark: "directory" marks each request by a folder of its own (`target_directory`), so that a lost answer is found for
+    models that take no seed, too.
     sandbox: use a hub on this machine that needs no key and costs nothing.
     """
 
@@ -54,6 +56,7 @@ class Settings:
     budget: Decimal | None = None
     approve_above: Decimal | None = None
     approval: Literal["ask", "strict"] = "ask"
+    mark: Literal["seed", "directory"] = "seed"
     sandbox: bool = False
 
     def __post_init__(self) -> None:
@@ -171,6 +174,7 @@ _VARIABLES: dict[str, tuple[str, Any]] = {
     "budget": ("OXEN_VIDEO_BUDGET", _dollars),
     "approve_above": ("OXEN_VIDEO_APPROVE_ABOVE", _dollars),
     "approval": ("OXEN_VIDEO_APPROVAL", _one_of("ask", "strict")),
+    "mark": ("OXEN_VIDEO_MARK", _one_of("seed", "directory")),
     "sandbox": ("OXEN_VIDEO_SANDBOX", _yes),
 }
 

@@ -77,7 +77,7 @@ async def generate(
                 approved=yes,
                 on_progress=report,
             )
-        return await _finish(studio, video, output, json=json, paid=True)
+        return await _finish(studio, video, output, json=json)
 
 
 @command()
@@ -195,7 +195,7 @@ def _place(output: Path | None) -> Path | None:
     return None if output is None else output.expanduser().absolute()
 
 
-async def _kept(studio: AsyncStudio, video: Video, output: Path, *, quiet: bool, paid: bool) -> Saved:
+async def _kept(studio: AsyncStudio, video: Video, output: Path, *, quiet: bool) -> Saved:
     """The file asked for; where it can't be written, the video is shown, and what it cost is not denied."""
     try:
         return await studio.save(video.generation_id, filename=_place(output))
@@ -203,15 +203,12 @@ async def _kept(studio: AsyncStudio, video: Video, output: Path, *, quiet: bool,
         if not quiet:
             cli_output.show_video(video)
         error.generation_id = video.generation_id
-        error.charged = "yes" if paid and not video.reused else error.charged
         raise
 
 
-async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool, paid: bool = False) -> int:
+async def _finish(studio: AsyncStudio, video: Video, output: Path | None, *, json: bool) -> int:
     """Print what there is; save it where asked; let the exit status say how it ended."""
-    saved = (
-        await _kept(studio, video, output, quiet=json, paid=paid) if output and video.status == "succeeded" else None
-    )
+    saved = await _kept(studio, video, output, quiet=json) if output and video.status == "succeeded" else None
     if json:
         cli_output.as_json(cli_output.plain(video) | ({"file": str(saved.file)} if saved else {}))
     else:

@@ -275,6 +275,10 @@ class HubClient:
 
     # -- files ---------------------------------------------------------------------------------------------------
 
+    def hub_time(self, *, latest: bool = False) -> float | None:
+        """What time it is at the hub, Unix seconds; None before its first answer. See `Transport.hub_time`."""
+        return self.transport.hub_time(latest=latest)
+
     async def me(self) -> str:
         """The user name behind the key, which is also its namespace."""
         return (await account(self.transport)).username

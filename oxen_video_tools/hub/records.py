@@ -40,6 +40,7 @@ __all__ = [
 # JSON of unknown shape → plain values. None of these functions raises: what can't be read is None.
 
 MOST_VALUES = 500_000  # in one JSON text; a list of 8 MiB holds about half as many
+LARGEST = Decimal(10) ** 9  # US dollars: what is more is no price and no bill
 _MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
 
 
@@ -98,14 +99,14 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def money(value: Any) -> Decimal | None:
-    """US dollars, exactly: `0.07`, `"0.07"` and `"$0.07"` are the same."""
+    """US dollars, exactly: `0.07`, `"0.07"` and `"$0.07"` are the same; None for more than anybody pays."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         amount = Decimal(str(value).strip().lstrip("$"))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 and abs(amount.adjusted()) < 30 else None
+    return amount if amount.is_finite() and 0 <= amount < LARGEST and amount.adjusted() > -30 else None
 
 
 def moneys(value: Any) -> Mapping[str, Decimal]:

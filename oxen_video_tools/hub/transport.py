@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -46,7 +45,6 @@ from .url_guard import Resolve, resolve
 BeforeSend = Callable[[], Awaitable[None]]
 LARGEST_PAGE = 2**18  # bytes of an answer with an error that are read
 CONNECT = 10.0  # seconds for opening a connection
-STILL = 0.5  # seconds that `before_send` may take on a kept connection: beyond it the hub may have closed it meanwhile
 # httpx raises these before a byte of the request has left.
 _NEVER_OPENED = (
     httpx.ConnectError,
@@ -57,14 +55,9 @@ _NEVER_OPENED = (
 )
 
 
-class HeldTooLongError(Exception):
-    """`before_send` took so long that a kept connection can't be trusted any more. Nothing was sent."""
-
-
 @dataclass
 class Try:
     """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised.
-    opened: on a connection of its own, not on a kept one.
 
     traced: httpcore itself says when the first byte leaves; any other transport is taken to send at once.
     """
@@ -73,29 +66,22 @@ class Try:
     traced: bool = True
     begun: bool = False
     stopped: BaseException | None = None
-    opened: bool = False
 
     async def trace(self, event: str, details: Mapping[str, Any]) -> None:
         """httpcore's own account of what it does. A proxy's CONNECT comes before the request and is none of it."""
-        if event.endswith("send_request_headers.started"):
-            if details["request"].method != b"CONNECT":
-                await self.begin()
-        elif event.endswith("connect_tcp.started"):
-            self.opened = True
+        if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
+            await self.begin()
 
     async def begin(self) -> None:
         """Called where the next thing that happens is the first byte."""
         if self.begun:
             return
         if self.before_send is not None:
-            since = time.monotonic()  # httpcore's own clock
             try:
                 await self.before_send()
             except BaseException as error:
                 self.stopped = error
                 raise
-            if self.traced and not self.opened and time.monotonic() - since > STILL:
-                raise HeldTooLongError
         self.begun = True
 
 
@@ -124,8 +110,6 @@ async def exchange(
     with anyio.move_on_after(left):
         try:
             return await _whole(client, request, largest, usual)
-        except HeldTooLongError:
-            raise NoAnswerError("the connection was kept waiting for too long", begun=False) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
             if one.stopped is error:
                 raise
@@ -172,9 +156,12 @@ class Pool:
 
 
 class Pools:
-    """Hands out the client with room. kept: seconds that a connection may be idle before it is used again."""
+    """Hands out the client with room.
 
-    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float) -> None:
+    kept: seconds that a connection may be idle before it is used again; None: no connection is used twice.
+    """
+
+    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float | None) -> None:
         self._make, self._kept = make, kept
         self._pools: list[Pool] = []
 
@@ -194,7 +181,8 @@ class Pools:
                 return pool
         if len(self._pools) >= MOST:
             return min(self._pools, key=lambda pool: pool.busy)
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=SMALL, keepalive_expiry=self._kept)
+        kept = SMALL if self._kept else 0
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=kept, keepalive_expiry=self._kept)
         self._pools.append(Pool(self._make(limits)))
         return self._pools[-1]
 
@@ -248,7 +236,6 @@ def redacted_logging(key: str | None) -> Iterator[None]:
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
-KEPT = 1.0  # seconds that a connection may have been idle before a paid request: no server closes it so soon
 AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
 LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
@@ -282,7 +269,8 @@ class Transport:
     inner: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
     user_agent: str = field(default_factory=default_user_agent)
     resolve: Resolve = field(default=resolve, repr=False)
-    clock_offset: float | None = field(default=None, init=False)  # seconds the hub's clock is ahead, by its last answer
+    # The hub's time in its first answer and in its last, and what `clock.monotonic()` was then.
+    _told: list[tuple[float, float]] = field(default_factory=list, init=False, repr=False)
     _pools: dict[str, Pools] = field(default_factory=dict, init=False, repr=False)
     _fresh: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False, repr=False)
@@ -307,12 +295,11 @@ class Transport:
 
     @property
     def paying(self) -> Pools:
-        """For paid requests: on a new connection, or on one that paid a moment ago.
+        """For paid requests: each on a connection of its own.
 
-        A kept one that the hub is just closing would read as a lost answer. Servers close idle connections after two
-        seconds (gunicorn), five (uvicorn, Node, Apache) or a minute (Phoenix).
+        A kept one that the hub is just closing would read as a lost answer.
         """
-        return self._pools.setdefault("paying", Pools(self.client, kept=KEPT))
+        return self._pools.setdefault("paying", Pools(self.client, kept=None))
 
     @property
     def fresh(self) -> httpx.AsyncClient:
@@ -320,6 +307,17 @@ class Transport:
         if self._fresh is None:
             self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
         return self._fresh
+
+    def hub_time(self, *, latest: bool = False) -> float | None:
+        """What time it is at the hub: its last `Date` and the seconds since. None before its first answer.
+
+        Unix seconds of the hub's own clock: how this machine's is set, or moved, plays no part. A `Date` is the whole
+        second before, so this is the earliest that it can be. latest: where the first `Date` and all the seconds since
+        say more, that: the hub's clock was put back, or its machines disagree.
+        """
+        told = self._told[:1] + self._told[-1:] if latest else self._told[-1:]
+        now = self.clock.monotonic()
+        return max((date + now - then for date, then in told), default=None)
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         """A client without key and without cookies."""
@@ -483,7 +481,7 @@ class Transport:
             )
         told = http_date(reply.headers.get("date", ""))
         if told is not None:
-            self.clock_offset = told - self.clock.time()
+            self._told = [*self._told[:1], (told, self.clock.monotonic())]
         return reply
 
 

@@ -14,6 +14,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
+from ..clock import Clock
 from ..errors import InvalidRequest
 from .transactions import Durability, Steps, durability_of
 
@@ -44,9 +45,18 @@ class Ledger:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
     @classmethod
-    def at(cls, place: str | None, *, lease: float = LEASE) -> Ledger:
-        """place: `sqlite:////abs/path.db`, `postgresql://…`, `memory:` or None for the user's data folder."""
-        return cls(_engine(place), lease=lease)
+    def at(cls, place: str | None, *, lease: float = LEASE, clock: Clock | None = None) -> Ledger:
+        """place: `sqlite:////abs/path.db`, `postgresql://…`, `memory:` or None for the user's data folder.
+
+        clock: a `DatabaseClock` is set by PostgreSQL.
+        """
+        return cls(_engine(place, clock), lease=lease)
+
+    def booking_owner(self) -> str:
+        """Owns one booking and no other: whoever holds it can mark it, send it and take all of that back, while every
+        other call of this process is a stranger to it.
+        """
+        return f"{self.owner}/{uuid4().hex[:8]}"
 
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction of `steps`."""
@@ -57,11 +67,16 @@ class Ledger:
         await self._engine.close()
 
 
-def _engine(place: str | None) -> Engine:
-    if place and place.lower().startswith(("postgresql://", "postgres://")):
+def is_postgres(place: str | None) -> bool:
+    """Whether a ledger's place is a PostgreSQL database, which several machines may share."""
+    return bool(place) and str(place).lower().startswith(("postgresql://", "postgres://"))
+
+
+def _engine(place: str | None, clock: Clock | None) -> Engine:
+    if is_postgres(place):
         from .postgres import PostgresLedger
 
-        return PostgresLedger(place)
+        return PostgresLedger(str(place), clock=clock)
     from .sqlite import MEMORY, SqliteLedger
 
     path = sqlite_path(place)

@@ -217,9 +217,11 @@ def _is_owned(film: str, owner: str) -> Steps[bool]:
     return bool(rows)
 
 
-def fill_part(job: Job, owner: str, body: dict[str, Any], now: float, lease: float) -> Steps[Job | None]:
+def fill_part(
+    job: Job, owner: str, body: dict[str, Any], now: float, lease: float, sender: str | None = None
+) -> Steps[Job | None]:
     """The body as it is sent, in the place of the one that was planned. None: it is not the owner's to send, or what
-    was reserved for it has run out.
+    was reserved for it has run out. sender: who owns this one booking from here on.
     """
     if not (yield from _is_owned(str(job.film), owner)):
         return None
@@ -229,7 +231,10 @@ def fill_part(job: Job, owner: str, body: dict[str, Any], now: float, lease: flo
     )
     if not rows:
         return None
-    yield "update jobs set body = ?, lease = ? where job = ?", (to_json(body), now + lease, job.job)
+    yield (
+        "update jobs set body = ?, lease = ?, owner = ? where job = ?",
+        (to_json(body), now + lease, sender or owner, job.job),
+    )
     return (yield from job_named(job.job))
 
 

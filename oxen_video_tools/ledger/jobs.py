@@ -26,8 +26,12 @@ from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_t
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
-# What the hub billed for a job, once it has billed every clip.
-BILLED = "cost = (select case when count(*) = count(cost) then sum(cost) end from clips where clips.job = jobs.job)"
+FIRST = "sent again as {}"  # the note of a first sending
+# What the hub billed for a job, once it has billed every clip. A video that was paid and whose id nobody told counts
+# with its share of what was reserved.
+BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
+    + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
+    from clips where clips.job = jobs.job)"""
 # What turns out to be paid holds its take again, whatever was believed meanwhile, unless somebody has it by now.
 HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
@@ -107,11 +111,11 @@ def committed_spend(scope: str, now: float) -> Steps[int]:
 def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     job = str(uuid4())
     yield (
-        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 24)})",
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 25)})",
         (
             *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
             *(intent.model, intent.namespace, to_json(intent.body), to_json(intent.asked), intent.expects),
-            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, 1, now),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, 1, now),
         ),
     )
     written = yield from job_named(job)
@@ -119,23 +123,47 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     return written
 
 
-def mark_sending(job: str, owner: str, now: float, lease: float, before: float | None = None) -> Steps[bool]:
-    """Right before the first byte: the last moment at which nothing is spent. False: it is not the caller's to send.
-
-    before: when it was last marked, as far as the caller knows. Nobody passes by another's mark, not even within one
-    process. Raises Paused.
+def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float | None = None) -> Steps[bool]:
+    """Right before the first byte of each try: the last moment at which nothing is spent. False: it is not the
+    caller's to send. owner: the booking's. Raises Paused.
     """
     if (yield from is_paused()):
         raise Paused("All spending is paused; nothing was sent.")
     rows = yield (
-        "select state, sent from jobs where job = ? and owner = ? and lease > ? {locked}",
+        "select note from jobs where job = ? and owner = ? and lease > ? and state in ('planned', 'sending') {locked}",
         (job, owner, now),
     )
-    allowed = ("planned", rows[0][1] if rows else None) if before is None else ("sending", before)
-    if not rows or tuple(rows[0]) != allowed or (yield from _has_clips(job)):
+    if not rows or (yield from _has_clips(job)):
         return False
-    yield "update jobs set state = 'sending', sent = ?, lease = ? where job = ?", (now, now + lease, job)
+    if rows[0][0] == AGAIN:
+        yield from _remember_the_first(job, now)
+    yield (
+        "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
+        (now, hub_now, now + lease, job),
+    )
     return True
+
+
+def _remember_the_first(job: str, now: float) -> Steps[None]:
+    """The sending that a person took for lost, as a job of its own: it is looked for and counted beside the second."""
+    words = FIRST.format(job)
+    if (yield "select job from jobs where note = ?", (words,)):
+        return
+    own = {"job": "?", "state": "'written off'", "owner": "null", "lease": "0", "ended": "?", "note": "?"}
+    columns = ", ".join(own.get(name, name) for name in JOB_COLUMNS.split(", "))
+    yield (
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) select {columns}, 0, walked from jobs where job = ?",
+        (str(uuid4()), now, words, job),
+    )
+    yield "update jobs set hub_sent = null where job = ?", (job,)
+
+
+def _forget_the_second(job: str, now: float) -> Steps[None]:
+    """Only the first sending may have arrived: the job is that one again."""
+    rows = yield "select job, sent, hub_sent from jobs where note = ?", (FIRST.format(job),)
+    for first, sent, hub_sent in rows:
+        yield "update jobs set sent = ?, hub_sent = ? where job = ?", (sent, hub_sent, job)
+        yield from end(first, "dropped", now, "it was not sent again after all")
 
 
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
@@ -164,17 +192,18 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     if not rows or (yield from _has_clips(job)):
         return False
     if rows[0][0] == AGAIN:
+        yield from _forget_the_second(job, now)
         yield from unclear(job, owner, f"it could not be sent again: {note}")
     else:
         yield from end(job, state, now, note)
     return True
 
 
-def given_up(job: str, owner: str, now: float, note: str) -> Steps[None]:
-    """Never marked, so never sent: its take is free. One that is marked is another's, who may be sending it now."""
-    rows = yield "select job from jobs where job = ? and owner = ? and state = 'planned' {locked}", (job, owner)
-    if rows:
-        yield from unsent(job, owner, "dropped", now, note)
+def unbooked(owner: str, now: float) -> Steps[None]:
+    """Take back what was booked under this owner and never marked: the word of its commit was lost."""
+    rows = yield "select job from jobs where owner = ? and state = 'planned'", (owner,)
+    for (job,) in rows:
+        yield from drop(job, now, "nobody learned that it was booked")
 
 
 def drop(job: str, now: float, note: str) -> Steps[bool]:
@@ -321,6 +350,34 @@ def idless(scope: str, now: float) -> Steps[list[Job]]:
     return [job for job in jobs if job.sent is not None]
 
 
+def sought(scope: str, now: float) -> Steps[list[Job]]:
+    """Jobs of the last 24 h that may have made more videos than the ledger knows: given up or sent again by a person,
+    or answered with fewer ids than videos. They are looked for, although nobody waits for them.
+    """
+    rows = yield (
+        f"""select {JOB_COLUMNS} from jobs where scope = ? and sent > ?
+            and (state = 'written off' or (expects > 1 and state in ('running', 'succeeded', 'failed', 'cancelled')))
+            and (select count(*) from clips where clips.job = jobs.job) < expects order by sent, job""",
+        (scope, now - DAY),
+    )
+    jobs = []
+    for row in rows:
+        job = yield from whole(row)
+        if not job.is_nameless and not (job.state == "written off" and job.generation_ids):
+            jobs.append(job)
+    return jobs
+
+
+def add_found(job: str, found: Sequence[GenerationRow], now: float) -> Steps[bool]:
+    """More generations of a job that is `sought`. False: somebody else has one of them by now."""
+    scope = yield from lock_account_of(job)
+    taken = yield from clips(scope, [clip.generation_id for clip in found])
+    if any(clip.job is not None for clip in taken.values()):
+        return False
+    yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
+    return True
+
+
 def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
     """Its clips get the hub's ids, and keep their files."""
     for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
@@ -360,17 +417,22 @@ def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -
     return again
 
 
-def write_off(job: str, now: float) -> Steps[Job]:
-    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing."""
-    found = yield from _unclear_one(job, now)
+def write_off(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
+    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing.
+
+    forgotten: it has ids, and the hub does not know them any more.
+    """
+    found = yield from _unclear_one(job, now, forgotten=forgotten)
     yield from end(job, "written off", now, "written off by hand")
     return found
 
 
-def _unclear_one(job: str, now: float) -> Steps[Job]:
+def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
     yield from lock_account_of(job)
     rows = yield f"select {JOB_COLUMNS} from jobs where job = ? {{locked}}", (job,)
     found = yield from whole(rows[0])
+    if forgotten and found.state == "running":
+        return found
     if not found.is_unclear or found.is_live(now):
         raise InvalidRequest(f"Job {job} is {found.state}, not unclear.", fix="`oxen-video recover` lists what is.")
     return found

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import anyio
+
+from ..clock import Clock, DatabaseClock
 from ..errors import Internal, NotInstalled, OxenError
 from ..redaction import redact
 from .schema import MIGRATIONS, VERSION
@@ -17,13 +23,67 @@ from .transactions import Durability, Steps
 T = TypeVar("T")
 CONNECTIONS = 4
 TRIES = 5  # of a transaction that the database itself gave up: a deadlock, a lost connection before its commit
+SET_UNLESS_GIVEN = "select set_config(%s, %s, false) where current_setting(%s) in ('0', '0ms')"
 SCHEMA_LOCK = 0x6F78656E  # "oxen": one process at a time brings the tables forward
 
 
-class PostgresLedger:
-    """Runs steps in the database of a `postgresql://` URL."""
+@dataclass(frozen=True)
+class Limits:
+    """How long what may take, in seconds, so that a host that vanished, or a process that was stopped, stops nobody
+    else for longer. The server's own limits hold unless the URL's `options` set others.
 
-    def __init__(self, url: str) -> None:
+    connect: opening a connection.  alive: the answer of one that was idle.  idle: that the server waits for the next
+    statement of a transaction, before it gives the transaction up and frees its locks.  lock: for another's lock; more
+    than `idle`, so that a stopped owner's lock is waited for.  statement: one statement.  whole: a transaction, with
+    the waiting for a connection.
+    """
+
+    connect: float = 5.0
+    alive: float = 3.0
+    idle: float = 5.0
+    lock: float = 8.0
+    statement: float = 10.0
+    whole: float = 20.0
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the server is told at connecting."""
+        return {
+            "idle_in_transaction_session_timeout": f"{self.idle * 1000:.0f}ms",
+            "lock_timeout": f"{self.lock * 1000:.0f}ms",
+            "statement_timeout": f"{self.statement * 1000:.0f}ms",
+        }
+
+
+# A host that does not answer any more is found out by TCP itself, too: within about ten seconds.
+TCP = {
+    "keepalives": 1,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
+
+@dataclass
+class _Transaction:
+    """One try at one. committing: its statements are through; from here on nobody knows, should the answer be lost.
+
+    lost: the connection was.  cut: by us, for its time was up.
+    """
+
+    committing: bool = False
+    lost: bool = False
+    cut: bool = False
+
+
+class PostgresLedger:
+    """Runs steps in the database of a `postgresql://` URL.
+
+    clock: is set by the database's time with every transaction, where it is one that can be set.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
         try:
             import psycopg
         except ImportError as error:
@@ -33,6 +93,8 @@ class PostgresLedger:
         self._psycopg = psycopg
         self._url = url
         self._secrets = _passwords(url)
+        self._clock = clock if isinstance(clock, DatabaseClock) else None
+        self._limits = limits or Limits()
         self._idle: list[Any] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._preparing = asyncio.Lock()
@@ -48,56 +110,108 @@ class PostgresLedger:
             await self._idle.pop().close()
 
     async def _run(self, make: Callable[[], Steps[T]]) -> T:
-        async with self._preparing:
+        until = asyncio.get_running_loop().time() + self._limits.whole
+        try:
+            with anyio.fail_after(self._limits.whole):
+                await self._preparing.acquire()
+        except TimeoutError:
+            raise self._late() from None
+        try:
             if not self._prepared:
-                await self._attempt(_migrate)
+                await self._attempt(_migrate, until)
                 self._prepared = True
-        return await self._attempt(make)
+        finally:
+            self._preparing.release()
+        return await self._attempt(make, until)
 
-    async def _attempt(self, make: Callable[[], Steps[T]]) -> T:
+    async def _attempt(self, make: Callable[[], Steps[T]], until: float) -> T:
+        """Tried again where the database certainly did nothing: it gave the transaction up, or the connection was lost
+        before the commit. until: `loop.time()` that bounds all of it.
+        """
         for left in reversed(range(TRIES)):
+            one = _Transaction()
             try:
-                return await self._once(make)
+                return await self._once(make, until, one)
             except OxenError:
                 raise
-            except (self._psycopg.errors.DeadlockDetected, self._psycopg.errors.SerializationFailure) as error:
-                if not left:
-                    raise self._in_words(error) from error
-            except self._psycopg.Error as error:
-                said = redact(str(error), *self._secrets) == str(error)
-                raise self._in_words(error) from (error if said else None)
+            except TimeoutError:
+                raise self._late() from None
+            except (self._psycopg.Error, OSError) as error:
+                if one.cut:
+                    raise self._late() from None
+                if not left or not self._is_undone(error, one):
+                    said = redact(str(error), *self._secrets) == str(error)
+                    raise self._in_words(error) from (error if said else None)
         raise AssertionError("the last try returns or raises")
 
-    async def _once(self, make: Callable[[], Steps[T]]) -> T:
-        async with self._free:
-            connection = await self._connection()
+    def _is_undone(self, error: Exception, one: _Transaction) -> bool:
+        errors = self._psycopg.errors
+        if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure)):
+            return True
+        lost = (errors.IdleInTransactionSessionTimeout, errors.AdminShutdown, errors.CrashShutdown)
+        return not one.committing and (one.lost or isinstance(error, lost))
+
+    async def _once(self, make: Callable[[], Steps[T]], until: float, one: _Transaction) -> T:
+        loop = asyncio.get_running_loop()
+        with anyio.fail_after(max(0.0, until - loop.time())):
+            await self._free.acquire()
+        try:
+            connection = await self._connection(until)
             try:
-                async with connection.transaction():
-                    result = await _driven(connection, make())
+                with _bounded(connection, until - loop.time(), one):
+                    async with connection.transaction():
+                        result = await _driven(connection, make())
+                        one.committing = True
             except BaseException:
-                if connection.closed or connection.broken:
+                one.lost = connection.closed or connection.broken
+                if one.lost:
                     await connection.close()
                 else:
                     self._idle.append(connection)
                 raise
             self._idle.append(connection)
             return result
+        finally:
+            self._free.release()
 
-    async def _connection(self) -> Any:
+    async def _connection(self, until: float) -> Any:
         while self._idle:
             connection = self._idle.pop()
             if await self._is_alive(connection):
                 return connection
             await connection.close()
-        return await self._psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=10)
+            await self.close()  # what cut this one off has most likely cut off the others
+        left = until - asyncio.get_running_loop().time()
+        given = self._psycopg.conninfo.conninfo_to_dict(self._url)
+        more: dict[str, Any] = {name: value for name, value in TCP.items() if name not in given}
+        with anyio.fail_after(max(0.0, min(left, self._limits.connect))):
+            connection = await self._psycopg.AsyncConnection.connect(self._url, autocommit=True, **more)
+        if not await self._is_alive(connection, fresh=True):
+            await connection.close()
+            raise TimeoutError  # it was opened, and answers nothing
+        return connection
 
-    async def _is_alive(self, connection: Any) -> bool:
-        """A connection that the server closed meanwhile is found out before a transaction rests on it."""
-        try:
-            await connection.execute("select 1")
-        except self._psycopg.Error:
-            return False
+    async def _is_alive(self, connection: Any, *, fresh: bool = False) -> bool:
+        """A connection that the server closed meanwhile is found out before a transaction rests on it. Its answer is
+        the database's time.
+        """
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        with _bounded(connection, self._limits.alive, _Transaction()):
+            try:
+                if fresh:
+                    for name, value in self._limits.settings.items():
+                        await connection.execute(SET_UNLESS_GIVEN, (name, value, name))
+                cursor = await connection.execute("select extract(epoch from clock_timestamp())::float8")
+                told = (await cursor.fetchone())[0]
+            except self._psycopg.Error:
+                return False
+        if self._clock is not None:
+            self._clock.set(told, ago=(loop.time() - asked) / 2)
         return True
+
+    def _late(self) -> OxenError:
+        return unwritable("PostgreSQL", f"it gave no answer within {self._limits.whole:.0f} s")
 
     def _in_words(self, error: Exception) -> OxenError:
         words = redact(" ".join(str(error).split()), *self._secrets)
@@ -110,6 +224,28 @@ def _passwords(url: str) -> tuple[str, ...]:
     """The password of a URL, and the pieces of it that a parser repeats where it was not percent-encoded."""
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     return (password, unquote(password), *re.split(r"[@/?#:%\s]+", password))
+
+
+@contextmanager
+def _bounded(connection: Any, seconds: float, one: _Transaction) -> Iterator[None]:
+    """Within these seconds. Then the socket is shut, which ends whatever waits for it: a host that vanished answers
+    nothing, not even a request to cancel.
+    """
+
+    def cut() -> None:
+        one.cut = True
+        with suppress(OSError, ValueError):
+            end = socket.socket(fileno=connection.fileno())
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            finally:
+                end.detach()
+
+    alarm = asyncio.get_running_loop().call_later(max(0.0, seconds), cut)
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 async def _driven(connection: Any, steps: Steps[T]) -> T:

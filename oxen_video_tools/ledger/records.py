@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal
 
+from ..errors import InvalidRequest
+
 State = Literal[
     "planned",  # written down, never sent
     "sending",  # the POST may have left; without an id nobody knows whether it arrived
@@ -60,8 +62,9 @@ class Intent:
 
 @dataclass(frozen=True)
 class Job:
-    """One paid POST. Times are Unix seconds of this machine; sent: right before the first byte; lease: until when the
-    owner may act on it. cost: micro-dollars, once the hub has billed every clip.
+    """One paid POST. Times are Unix seconds of the ledger's clock; sent: right before the first byte; lease: until when
+    the owner may act on it. hub_sent: what time it was then at the hub, at the earliest, for records of the hub are
+    told by its own time. cost: micro-dollars, once the hub has billed every clip.
     """
 
     job: str
@@ -86,6 +89,7 @@ class Job:
     sent: float | None
     ended: float | None
     note: str | None
+    hub_sent: float | None = None
     generation_ids: tuple[str, ...] = ()
 
     def is_live(self, now: float) -> bool:
@@ -103,6 +107,11 @@ class Job:
         return any(one.startswith(LOCAL) for one in self.generation_ids)
 
     @property
+    def is_short(self) -> bool:
+        """Whether the hub named fewer generations than were paid for."""
+        return 0 < len(self.generation_ids) < self.expects
+
+    @property
     def is_final(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in FINAL
@@ -110,7 +119,7 @@ class Job:
 
 JOB_COLUMNS = (
     "job, scope, request, take, part, film, state, route, model, namespace, body, asked, expects, estimate, reserved, "
-    "cost, owner, lease, created, sent, ended, note"
+    "cost, owner, lease, created, sent, ended, note, hub_sent"
 )
 _BODY, _ASKED = 10, 11
 
@@ -175,10 +184,16 @@ def to_json(value: Mapping[str, Any]) -> str:
 # USD.
 
 MICRO = Decimal(1_000_000)
+LARGEST = Decimal(10) ** 9  # US dollars
 
 
 def micros(dollars: Decimal) -> int:
-    """US dollars → micro-dollars, rounded up: a reservation never falls short of what it covers."""
+    """US dollars → micro-dollars, rounded up: a reservation never falls short of what it covers.
+
+    Raises InvalidRequest for more than anybody pays, which no database could add up.
+    """
+    if not dollars < LARGEST:
+        raise InvalidRequest(f"${dollars:.3g} is no amount: at most $1,000,000,000 is.", fix="Name a smaller sum.")
     return int((dollars * MICRO).to_integral_value(ROUND_CEILING))
 
 

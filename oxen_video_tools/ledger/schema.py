@@ -84,5 +84,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create index films_by_time on films (scope, created)",
         "create index jobs_by_film on jobs (film)",
     ),
+    (
+        # What time it was at the hub when a job was sent. Of jobs that were sent before this it is not known.
+        "alter table jobs add column hub_sent double precision",
+    ),
 )
 VERSION = len(MIGRATIONS)

@@ -78,7 +78,7 @@ def commit_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> bo
             except sqlite3.Error:
                 raise
             except BaseException as error:
-                call.error = error
+                call.error = describe_error(error, "")  # SQLite's own are not among them
                 connection.execute("rollback to one")
             connection.execute("release one")
         connection.execute("commit")
@@ -142,7 +142,9 @@ def unwritable(place: str, why: str) -> InvalidRequest:
 
 
 def describe_error(error: BaseException, path: Path | str) -> BaseException:
-    """What SQLite says, for a person; any other error as it is."""
+    """What SQLite and its driver say, for a person; any other error as it is."""
+    if isinstance(error, OverflowError):
+        return Internal("A number is too large for the ledger.", charged="no")
     if not isinstance(error, sqlite3.Error):
         return error
     words = str(error)

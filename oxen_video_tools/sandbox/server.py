@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -28,6 +29,21 @@ _PATIENCE = 20.0  # seconds to start or to stop
 _GRACE = 1.0  # seconds for answers that are under way when it stops
 
 
+def _dated(app: Any, clock: Clock) -> Any:
+    """The app with a `Date` in every answer: the sandbox's own time, by which its records are dated, too."""
+
+    async def dated(scope: Any, receive: Any, send: Any) -> None:
+        async def told(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(clock.time(), usegmt=True).encode()
+                message = message | {"headers": [*message.get("headers", ()), (b"date", date)]}
+            await send(message)
+
+        await app(scope, receive, told)
+
+    return dated
+
+
 class PromptServer(uvicorn.Server):
     """uvicorn, but it leaves in milliseconds: a test suite starts hundreds of these."""
 
@@ -36,7 +52,7 @@ class PromptServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         seconds = 0
         while not self._leaving.is_set():
-            await self.on_tick(seconds * 10)  # it counts tenths of a second, and writes the date at each tenth
+            await self.on_tick(seconds * 10)  # it counts tenths of a second
             seconds += 1
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), 1.0)
@@ -154,7 +170,14 @@ class Sandbox:
 
         app = build_app(self._options, self.faults, base_url=self._base_url, on_open=on_open)
         config = uvicorn.Config(
-            app, http=DroppableProtocol, ws="none", loop="asyncio", log_level="warning", access_log=False, lifespan="on"
+            _dated(app, self._options.clock),
+            http=DroppableProtocol,
+            ws="none",
+            loop="asyncio",
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            date_header=False,
         )
         self._server = PromptServer(config)
         self._thread = threading.Thread(

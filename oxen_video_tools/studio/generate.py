@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import uuid4
 
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Intent, Job, dollars, micros
@@ -21,6 +22,7 @@ from .local_files import Files
 from .media_inputs import fingerprints, to_public_url
 from .prepare import Reservation, identify, plan_request, question_about, reserve_amount, stands
 from .queries import about_a_job, keep_soon, length, of_blocking, shown, timed, watch
+from .reconcile import FOLDER
 from .results import Question, Report, Status, Video
 from .submission import Submission, ended, pay_once, resume_submission
 
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Approve = Callable[[Question], "bool | Awaitable[bool]"]
 WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
+SHORT = (
+    "The hub named {} of {} videos. The others count as paid and are looked for: call again with the same arguments, "
+    "which costs nothing."
+)
 LARGEST_SEED = 2**31 - 1
 SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
 log = logging.getLogger(__name__)
@@ -81,6 +87,8 @@ async def generate(session: Session, request: VideoRequest, call: Call) -> Video
         trouble = await keep_soon(session, video.generation_id)
         file = await session.saved_file(video.generation_id)
         video = replace(video, file=file, warnings=(*video.warnings, *trouble))
+    if paid.job.is_short:
+        warnings = (*warnings, SHORT.format(len(paid.job.generation_ids), paid.job.expects))
     return replace(video, reused=paid.reused, warnings=(*warnings, *video.warnings))
 
 
@@ -119,7 +127,7 @@ async def _ordered(session: Session, request: VideoRequest, call: Call) -> Prepa
         scope=await session.scope(),
         request=key,
         take=call.take,
-        body=with_marker_seed(body, info),
+        body=with_marker_seed(body, info, session.settings.mark),
         asked=words,
         route=session.settings.route,
         expects=int(body.get("num_generations") or 1),
@@ -151,14 +159,19 @@ async def _with_urls(session: Session, plan: Plan, files: Files, prints: Mapping
     return put_urls(job.body, {place.path: links[place.reference] for place in job.media})
 
 
-def with_marker_seed(body: Mapping[str, Any], info: ModelInfo) -> dict[str, Any]:
-    """The body with a seed of our own, where the model takes one and none was given: the queue echoes it, so a job
-    whose answer is lost can be told from any other.
+def with_marker_seed(
+    body: Mapping[str, Any], info: ModelInfo, mark: Literal["seed", "directory"] = "seed"
+) -> dict[str, Any]:
+    """The body with a mark of our own, which the queue echoes, so that a job whose answer is lost can be told from any
+    other: a seed, where the model takes one and none was given; a `target_directory`, where the caller keeps results in
+    a repository or asked for it, and named none.
     """
-    if body.get("seed") is not None:
-        return dict(body)
-    bounds = _seed_bounds(info.parameters.get("seed"))
-    return dict(body) if bounds is None else {**body, "seed": random.SystemRandom().randint(*bounds)}
+    whole, bounds = dict(body), _seed_bounds(info.parameters.get("seed"))
+    if body.get("seed") is None and bounds is not None:
+        whole["seed"] = random.SystemRandom().randint(*bounds)
+    if body.get("target_directory") is None and (body.get("target_repo") or mark == "directory"):
+        whole["target_directory"] = f"{FOLDER}{uuid4().hex[:12]}"
+    return whole
 
 
 def _seed_bounds(seed: Parameter | None) -> tuple[int, int] | None:

@@ -122,6 +122,8 @@ async def shown(session: Session, record: Generation) -> Video:
     except OxenError as error:
         log.warning("The ledger said nothing of %s: %s", record.generation_id, error)
         warnings = (*warnings, f"What is known of it here could not be read: {error.message}")
+    if (odd := session.unreadable_bills.get(record.generation_id)) is not None:
+        warnings = (*warnings, odd)
     return timed(
         session, replace(video_of(record, clip, job), warnings=warnings), job.body if job else record.parameters
     )

@@ -1,23 +1,23 @@
 """Looking for what may have arrived: the queue echoes every parameter of a request, so a lost answer can be found.
 
-The hub has no idempotency key (Oxen docs, async queue). A record is an unclear job's own when it is not older than the
-POST, every value that it echoes is what was sent, and no other intent holds it. It is adopted only when such records
-number exactly what the unclear jobs expect; else nobody can tell them from another client's, and a person decides.
+The hub has no idempotency key (Oxen docs, async queue). What a record must say to be taken for a job's, and what it
+must not say for the job to be called absent, stands in `likeness`; no other intent may hold it.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OxenError, SubmissionUnclear
-from ..ledger.jobs import adopt, idless, note
+from ..ledger.jobs import add_found, adopt, idless, note, sought
 from ..ledger.records import GenerationRow, Job
 from ..ledger.transactions import claim_interval, clips, in_state
-from ..redaction import unsigned
-from .identifiers import DEFAULTS
+from .identifiers import DEFAULTS, link_name
 from .media_inputs import is_url
 
 if TYPE_CHECKING:
@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 
 
 # Which records of the hub may be what became of which jobs: pure rules over what was sent and what is echoed.
+#
+# Two questions, two rules. **Is it absent?** Only if nothing that the hub shows could be it: no record since the
+# POST, by the hub's own time, that has its model or its words, however they are spelled. **Is this it?** Only if
+# a mark of ours says so (a seed or a folder that nobody else has), or if exactly one record says all that was
+# sent and exactly one job of ours could have made it. Whatever lies between is ambiguous, and a person decides.
 
-TOLERANCE = 5.0  # seconds between our clock, put right by the hub's `Date`, and its `enqueued_at`
+TOLERANCE = 5.0  # seconds between the clocks of the hub's own machines; `Date` and `enqueued_at` may be whole seconds
+MISSET = 86_400.0  # seconds that this machine's clock may be wrong by, where the hub's time of the POST is not known
+FOLDER = "oxen-video/"  # a `target_directory` of ours begins with it and ends with a word that nobody else has
 # A record may name these although they were not sent: the API's defaults. Any other common word makes it another
 # request's record.
 _COMMON = frozenset(
@@ -49,25 +56,52 @@ _COMMON = frozenset(
     ]
 )
 _DEFAULT = {**DEFAULTS, "duration": 5}
+_NOT_COMPARED = ("model", "target_namespace", "response_format", "num_generations")
+_ID = re.compile(r"[A-Za-z0-9._]+(?:-[A-Za-z0-9._]+)+")  # "kling-video-v2-6-pro": an id, and no name for people
+_LENGTH = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(?:s|sec|seconds?)?", re.I)
+_PART = 12  # signs of a prompt that are enough to know it by, where the hub cut or lengthened it
 
 
-def is_its_record(job: Job, record: Generation, offset: float = 0.0) -> bool:
-    """Whether a record may be what became of a job. offset: seconds that the hub's clock is ahead of ours."""
-    if job.sent is None or record.enqueued_at is None:
-        return False
-    if record.enqueued_at < job.sent + offset - TOLERANCE:
+# ---- is this it? -----------------------------------------------------------------------------------------------------
+
+
+def is_its_record(job: Job, record: Generation) -> bool:
+    """Whether a record says all that was sent, since it was sent."""
+    if job.hub_sent is None or record.enqueued_at is None or record.enqueued_at < job.hub_sent - TOLERANCE:
         return False
     if record.model is not None and record.model != job.model:
         return False
+    return _echoes(job.body, _echoed(record))
+
+
+def is_marked(job: Job, record: Generation) -> bool:
+    """Whether a record carries a mark that only this job has."""
+    echoed, marks = _echoed(record), marks_of(job)
+    return any(_same(value, echoed.get(name)) for name, value in marks.items()) and may_be_its_record(job, record)
+
+
+def marks_of(job: Job) -> dict[str, Any]:
+    """What was put into a body only so that its record can be told from any other: never what the caller gave."""
+    given = {**job.asked, **(job.asked.get("model_parameters") or {})}
+    found = {}
+    if job.body.get("seed") is not None and given.get("seed") is None:
+        found["seed"] = job.body["seed"]
+    folder = job.body.get("target_directory")
+    if isinstance(folder, str) and folder.startswith(FOLDER) and given.get("target_directory") is None:
+        found["target_directory"] = folder
+    return found
+
+
+def _echoed(record: Generation) -> dict[str, Any]:
     echoed = dict(record.parameters)
     if record.prompt is not None:
         echoed.setdefault("prompt", record.prompt)
-    return _echoes(job.body, echoed)
+    return echoed
 
 
 def _echoes(sent: Mapping[str, Any], echoed: Mapping[str, Any]) -> bool:
     for name, value in echoed.items():
-        if value is None or name in ("model", "target_namespace", "response_format", "num_generations"):
+        if value is None or name in _NOT_COMPARED:
             continue
         if name in sent:
             if not _same(sent[name], value):
@@ -82,17 +116,17 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def _bare(value: Any) -> Any:
-    """What two spellings of one value have in common: 5, 5.0 and "5"; a link with one signature or another."""
+    """What two spellings of one value have in common: 5, 5.0, "5" and "5s"; "é" as one sign or two; one line end or
+    another; a link with one signature or another.
+    """
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, str):
-        text = value.strip()
-        if is_url(text) and not text.startswith("data:") and "\n" not in text:
-            return unsigned(text)
-        try:
-            return float(text)
-        except ValueError:
-            return text
+        text = " ".join(unicodedata.normalize("NFC", value).split())
+        if is_url(text) and not text.startswith("data:") and " " not in text:
+            return link_name(text)
+        length = _LENGTH.fullmatch(text)
+        return float(length[1]) if length else text
     if isinstance(value, (int, float)):
         return float(value)
     if isinstance(value, Mapping):
@@ -102,57 +136,111 @@ def _bare(value: Any) -> Any:
     return value
 
 
+# ---- is it absent? ---------------------------------------------------------------------------------------------------
+
+
+def may_be_its_record(job: Job, record: Generation) -> bool:
+    """Whether a record can't be ruled out: since the POST, with the job's model or its words. What a record does not
+    tell rules nothing out.
+    """
+    return _since(job, record) and (_model_alike(job, record) or _words_alike(job, record))
+
+
+def could_be_its_record(job: Job, record: Generation) -> bool:
+    """Whether a person may say that it is the job's: since the POST, with the job's model and its words."""
+    return _since(job, record) and _model_alike(job, record) and _words_alike(job, record)
+
+
+def _since(job: Job, record: Generation) -> bool:
+    if record.enqueued_at is None:
+        return True
+    begun = since(job)
+    return begun is None or record.enqueued_at >= begun
+
+
+def since(job: Job) -> float | None:
+    """From when on, by the hub's own time, what became of a job may show."""
+    if job.hub_sent is not None:
+        return job.hub_sent - TOLERANCE
+    return None if job.sent is None else job.sent - MISSET
+
+
+def _model_alike(job: Job, record: Generation) -> bool:
+    """Only another id is another model: a name for people may be anybody's."""
+    if record.model is None or not _ID.fullmatch(record.model):
+        return True
+    return record.model.casefold() == job.model.casefold()
+
+
+def _words_alike(job: Job, record: Generation) -> bool:
+    ours, theirs = _words(job.body), _words(_echoed(record))
+    if not theirs:
+        return True
+    if not ours:
+        return False
+    short, long = sorted((ours, theirs), key=len)
+    return short == long or (len(short) >= _PART and short in long)
+
+
+def _words(body: Mapping[str, Any]) -> str:
+    """All that is to be seen, letters and digits only: nothing that a hub does to spelling changes it."""
+    shots = body.get("multi_prompt")
+    told = (
+        [shot.get("prompt") if isinstance(shot, Mapping) else shot for shot in shots] if isinstance(shots, list) else []
+    )
+    whole = " ".join(str(one) for one in (body.get("prompt"), *told) if one)
+    return "".join(sign for sign in unicodedata.normalize("NFKC", whole).casefold() if sign.isalnum())
+
+
+# ---- which is whose --------------------------------------------------------------------------------------------------
+
+
 def assign_records(
-    unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation], offset: float = 0.0
+    unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
 ) -> dict[str, list[Generation]]:
     """Which records belong to which unclear jobs, where that can be told.
 
     sending: jobs whose answer is still awaited; a record that may be theirs is left alone.  records: held by no intent.
     """
-    given: dict[str, list[Generation]] = {}
-    for jobs, candidates in _groups([*unclear, *sending], records, offset):
-        waiting = {job.job for job in sending}
-        expected = sum(job.expects for job in jobs)
-        if any(job.job in waiting for job in jobs) or not candidates or len(candidates) != expected:
-            continue
-        given |= _dealt(jobs, candidates, offset)
+    given, left = _marked_ones(unclear, sending, records)
+    open_ones = [job for job in unclear if job.job not in given]
+    for job in open_ones:
+        near = [one for one in left if resembles(job, one)]
+        rivals = [other for other in (*open_ones, *sending) if other.job != job.job]
+        sure = len(near) == job.expects and all(is_its_record(job, one) for one in near)
+        if sure and not any(resembles(rival, one) for rival in rivals for one in near):
+            given[job.job] = _in_order(near)
     return given
 
 
-def _groups(
-    jobs: Sequence[Job], records: Sequence[Generation], offset: float
-) -> Iterable[tuple[list[Job], list[Generation]]]:
-    """Jobs that could be taken for each other, with every record that could be one of theirs."""
-    left = {job.job: job for job in jobs}
-    fits = {job.job: {one.generation_id for one in records if is_its_record(job, one, offset)} for job in jobs}
-    while left:
-        name, first = next(iter(left.items()))
-        group, ids = [first], set(fits[name])
-        del left[name]
-        grown = True
-        while grown:
-            near = [job for job in left.values() if fits[job.job] & ids or _alike(job, group)]
-            for job in near:
-                del left[job.job]
-                ids |= fits[job.job]
-            group += near
-            grown = bool(near)
-        yield group, [one for one in records if one.generation_id in ids]
-
-
-def _alike(job: Job, group: Sequence[Job]) -> bool:
-    return any(job.body == other.body for other in group)
-
-
-def _dealt(jobs: Sequence[Job], records: Sequence[Generation], offset: float) -> dict[str, list[Generation]]:
-    """In the order of time; nothing at all where that does not fit."""
-    waiting = sorted(records, key=lambda one: (one.enqueued_at or 0.0, one.generation_id))
+def _marked_ones(
+    unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
+) -> tuple[dict[str, list[Generation]], list[Generation]]:
+    """What marks alone tell; and the records that carry nobody's."""
     given: dict[str, list[Generation]] = {}
-    for job in sorted(jobs, key=lambda job: (job.sent or 0.0, job.job)):
-        given[job.job], waiting = waiting[: job.expects], waiting[job.expects :]
-        if not all(is_its_record(job, one, offset) for one in given[job.job]):
-            return {}
-    return given
+    taken: set[str] = set()
+    jobs = (*unclear, *sending)
+    for job in jobs:
+        its = [one for one in records if is_marked(job, one) and not _is_marked_by_another(job, jobs, one)]
+        taken |= {one.generation_id for one in its}
+        if len(its) > job.expects:  # somebody made a variation with the same seed
+            its = [one for one in its if is_its_record(job, one)]
+        if len(its) == job.expects and job in unclear:
+            given[job.job] = _in_order(its)
+    return given, [one for one in records if one.generation_id not in taken]
+
+
+def _is_marked_by_another(job: Job, jobs: Iterable[Job], record: Generation) -> bool:
+    return any(other.job != job.job and is_marked(other, record) for other in jobs)
+
+
+def resembles(job: Job, record: Generation) -> bool:
+    """Whether somebody who looks at both could take the record for the job's: the words are what people know it by."""
+    return _since(job, record) and (_words_alike(job, record) if _words(job.body) else _model_alike(job, record))
+
+
+def _in_order(records: Iterable[Generation]) -> list[Generation]:
+    return sorted(records, key=lambda one: (one.enqueued_at or 0.0, one.generation_id))
 
 
 LONGEST = 1200.0  # seconds that the blocking route may take (hub docs: 1–15 minutes by model)
@@ -231,20 +319,23 @@ def clip_of(record: Generation, scope: str, model: str | None = None) -> Generat
     )
 
 
-def clock_offset(hub: HubClient) -> float:
-    """Seconds that the hub's clock is ahead of ours, as its last answer's `Date` said; 0 where none did."""
-    return hub.transport.clock_offset or 0.0
+async def reconcile(session: Session) -> set[str]:
+    """Find the ids of every job of this account that lacks one. Raises nothing for a hub that can't be read now.
 
-
-async def reconcile(session: Session) -> None:
-    """Find the ids of every job of this account that has none. Raises nothing for a hub that can't be read now."""
+    Answers the jobs that were looked for in an account which was read to its end.
+    """
     scope = await session.scope()
     hub = await session.hub()
+    looked: set[str] = set()
     async with session.reconciling:
         now = session.clock.time()
-        jobs = await session.ledger.run(idless, scope, now)
-        for namespace in {job.namespace for job in jobs if not job.is_live(now)}:
-            await _reconcile_in(session, hub, scope, [job for job in jobs if job.namespace == namespace], now)
+        jobs, rest = await session.ledger.run(idless, scope, now), await session.ledger.run(sought, scope, now)
+        for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
+            here = [job for job in jobs if job.namespace == namespace]
+            more = [job for job in rest if job.namespace == namespace]
+            if await _reconcile_in(session, hub, scope, here, more, now):
+                looked |= {job.job for job in (*here, *more)}
+    return looked
 
 
 async def look_around(session: Session) -> None:
@@ -260,30 +351,55 @@ async def look_around(session: Session) -> None:
             log.info("What is unclear could not be looked for now: %s", error)
 
 
-async def _reconcile_in(session: Session, hub: HubClient, scope: str, jobs: Sequence[Job], now: float) -> None:
-    since = min(job.sent or now for job in jobs) + clock_offset(hub) - TOLERANCE
-    reading = await read_account(hub, jobs[0].namespace, since)
+async def _reconcile_in(
+    session: Session, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
+) -> bool:
+    """rest: jobs that may have made more than is known. Whether the account was read to its end."""
+    sent = [since(job) for job in (*jobs, *rest)]
+    begin = min((one for one in sent if one is not None), default=0.0)
+    reading = await read_account(hub, (*jobs, *rest)[0].namespace, begin)
     if not reading.complete:
-        return
-    offset = clock_offset(hub)
+        return False
     info = await session.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
     free = [one for one in reading.generations if (held := info.get(one.generation_id)) is None or held.job is None]
     unclear = [job for job in jobs if not job.is_live(now)]
-    found = assign_records(unclear, [job for job in jobs if job.is_live(now)], free, offset)
+    found = assign_records(unclear, [job for job in jobs if job.is_live(now)], free)
+    given = {one.generation_id for some in found.values() for one in some}
     for job in unclear:
         if job.job in found:
-            await _adopt(session, scope, job, found[job.job], [one.job for one in jobs], offset)
+            await _adopt(session, scope, job, found[job.job], [one.job for one in jobs])
         else:
-            several = any(_may_be_its_record(job, one, offset) for one in free)
-            settled = now - (job.sent or now) > _grace(job)
-            words = AMBIGUOUS if several else ABSENT if settled else YOUNG
+            several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
+            words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
             await session.ledger.run(note, job.job, words, now)
+    left = [one for one in free if one.generation_id not in given]
+    await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left)
+    return True
 
 
-def _may_be_its_record(job: Job, record: Generation, offset: float) -> bool:
-    """As `is_its_record`, but a record without a time proves no absence, although it is not adopted."""
-    timed = record if record.enqueued_at is not None else replace(record, enqueued_at=float("inf"))
-    return is_its_record(job, timed, offset)
+async def _find_the_rest(
+    session: Session, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation]
+) -> None:
+    """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first."""
+    for job in rest:
+        its = [one for one in free if is_its_record(job, one)]
+        others = [other for other in (*jobs, *rest) if other is not job]
+        if not its or len(its) > job.expects - len(job.generation_ids):
+            continue
+        if any(resembles(other, one) for other in others for one in its if not is_marked(job, one)):
+            continue
+        log.info("%d more of job %s found", len(its), job.job)
+        await session.ledger.run(
+            add_found, job.job, [clip_of(one, scope, job.model) for one in its], session.clock.time()
+        )
+
+
+def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
+    """Whether its record would show by now: by the hub's own time, where that of the POST is known."""
+    there = hub.hub_time(latest=True)
+    if there is not None and job.hub_sent is not None:
+        return there - job.hub_sent > _grace(job)
+    return now - (job.sent or now) > _grace(job)
 
 
 def _grace(job: Job) -> float:
@@ -292,10 +408,11 @@ def _grace(job: Job) -> float:
 
 
 async def _adopt(
-    session: Session, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str], offset: float
+    session: Session, scope: str, job: Job, records: Sequence[Generation], considered: Sequence[str]
 ) -> None:
     def rivals(other: Job) -> bool:
-        return any(is_its_record(other, one, offset) for one in records)
+        marked = any(is_marked(job, one) for one in records)
+        return not marked and any(resembles(other, one) for one in records)
 
     finds = {job.job: [clip_of(one, scope, job.model) for one in records]}
     await session.ledger.run(adopt, finds, considered, rivals, session.clock.time())
@@ -303,10 +420,11 @@ async def _adopt(
 
 def unclear_error(job: Job) -> SubmissionUnclear:
     """What an agent reads of a job that nobody can find."""
-    person = f"a person settles it with oxen-video recover: --send-again {job.job} or --write-off {job.job}"
+    person = "a person settles it with oxen-video recover:"
     fixes = {
-        ABSENT: f"Do not generate again; {person}.",
-        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} or --adopt ID.",
+        ABSENT: f"Do not generate again; {person} --send-again {job.job} or --write-off {job.job}.",
+        AMBIGUOUS: f"Do not generate again. list_videos shows what it may be; {person} --adopt ID "
+        f"or --write-off {job.job}.",
     }
     return SubmissionUnclear(
         f"Nobody knows whether the hub took this job ({job.note or 'its answer was lost'}). It was not sent again.",

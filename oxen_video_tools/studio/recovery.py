@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidRequest, NotFound, OxenError
+from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
 from ..ledger.films import FilmStatus, newest_films
 from ..ledger.jobs import DAY, adopt_by_hand, reopen, write_off
 from ..ledger.outcomes import abandon, claim_unfinished, undelivered
 from ..ledger.records import Job, micros
 from ..ledger.transactions import clips, in_state, job_named
 from .films.assembly import keep_film
-from .reconcile import ABSENT, clip_of, clock_offset, is_its_record, reconcile, unclear_error
+from .queries import FORGOTTEN
+from .reconcile import ABSENT, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
 from .result_files import keep_file
 from .results import Recovered
 from .settlement import record_observed, settle_costs
@@ -38,6 +40,8 @@ async def recover(session: Session) -> list[Recovered]:
         if job is not None and job.generation_ids:  # found, and it had ended by then
             walked.append(_told(job, "found", f"It is {job.state}."))
     await settle_costs(session, BACK)
+    for generation_id, words in sorted(session.unreadable_bills.items()):
+        walked.append(Recovered(generation_id, "finished", (generation_id,), text=words))
     if session.settings.save == "always":
         walked += [await _kept(session, one) for one in await session.ledger.run(undelivered, scope, begun - BACK)]
 
@@ -56,7 +60,7 @@ async def _recover_job(session: Session, job: Job, *, found: bool) -> Recovered:
         records = [await hub.get(one) for one in job.generation_ids]
         await record_observed(session, records, await session.ledger.run(clips, job.scope, job.generation_ids))
     except NotFound:
-        return _told(job, "running", "The hub does not know it any more.")
+        return _told(job, "running", f"The hub does not know it any more. {FORGOTTEN.format(job.job)}")
     except OxenError as error:
         return _told(job, "running", error.message)
     now = await session.ledger.run(job_named, job.job)
@@ -90,13 +94,18 @@ async def settled_by_hand(
 
 
 async def _adopted(session: Session, generation_id: str) -> Recovered:
-    """The generation goes to the unclear job that it fits, else to the only one there is."""
+    """The generation goes to the one unclear job that it can be."""
     hub, scope, now = await session.hub(), await session.scope(), session.clock.time()
     record = await hub.get(generation_id)
     unclear = [job for job in await session.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
-    fitting = [job for job in unclear if is_its_record(job, record, clock_offset(hub))] or unclear
-    alike = fitting and all(job.body == fitting[0].body for job in fitting)
-    if not fitting or not (alike or len(fitting) == 1):
+    possible = [job for job in unclear if could_be_its_record(job, record)]
+    if not possible:
+        raise InvalidRequest(
+            f"{generation_id} can't be the video of an unclear job: its model, its words or its time is another's.",
+            fix="`oxen-video recover` lists what is unclear, `oxen-video list` what the hub has.",
+        )
+    fitting = [job for job in possible if is_its_record(job, record)] or possible
+    if not all(job.body == fitting[0].body for job in fitting):
         raise InvalidRequest(
             f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
             fix="`oxen-video recover` lists what is unclear.",
@@ -106,21 +115,41 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
 
 
 async def _written_off(session: Session, job: str) -> Recovered:
-    lost = await session.ledger.run(write_off, job, session.clock.time())
+    found = await session.ledger.run(job_named, job)
+    forgotten = found is not None and found.state == "running" and await _is_forgotten(session, found)
+    lost = await session.ledger.run(write_off, job, session.clock.time(), forgotten=forgotten)
     return _told(lost, "written off", "What it may have cost counts as spent.")
 
 
+async def _is_forgotten(session: Session, job: Job) -> bool:
+    """Whether the hub knows none of its generations any more. Raises HubUnavailable where it does not say."""
+    hub = await session.hub()
+    for generation_id in job.generation_ids:
+        with suppress(NotFound):
+            record = await hub.get(generation_id)
+            raise InvalidRequest(
+                f"The hub knows {generation_id}: it is {record.status}.", fix="Cancel it, or wait for its end."
+            )
+    return True
+
+
 async def _sent_again(session: Session, name: str) -> Recovered:
-    """Only what a complete reading, long enough after the POST, does not show."""
-    await reconcile(session)
+    """Only what a complete reading of this moment, long enough after the POST, does not show."""
+    looked = await reconcile(session)
     job = await session.ledger.run(job_named, name)
     if job is not None and job.generation_ids:
         return _told(job, "found", "It had arrived; it was not sent again.")
+    if job is not None and job.is_unclear and name not in looked and not job.is_live(session.clock.time()):
+        raise HubUnavailable(
+            "The account could not be read to its end just now, so nobody knows whether the job is there. It was not "
+            "sent again.",
+            fix="Try again when the hub answers: nothing was spent.",
+        )
     if job is not None and job.is_unclear and job.note != ABSENT:
         raise unclear_error(job)
     ledger, budget = session.ledger, session.settings.budget
     limit = None if budget is None else micros(budget)
-    again = await ledger.run(reopen, name, ledger.owner, session.clock.time(), ledger.lease, limit)
+    again = await ledger.run(reopen, name, ledger.booking_owner(), session.clock.time(), ledger.lease, limit)
     sent = await asyncio.shield(session.own(send(session, again)))
     if sent.is_unclear:
         raise unclear_error(sent)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from ..clock import Clock, SystemClock
+from ..clock import Clock, DatabaseClock, SystemClock
 from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited
-from ..ledger import LEASE, Ledger, data_folder, sqlite_path
+from ..ledger import LEASE, Ledger, data_folder, is_postgres, sqlite_path
 from ..ledger.accounts import identity, join_scopes, remember_identity
-from ..ledger.transactions import clips
+from ..ledger.transactions import clips, is_paused
 from ..settings import HUB, Settings
 from .identifiers import key_hash, origin_of, scope_of
 from .media_inputs import is_film
@@ -47,7 +47,7 @@ class Session:
         lease: float = LEASE,
     ) -> None:
         self.settings = settings
-        self.clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or (DatabaseClock() if is_postgres(settings.ledger) else SystemClock())
         self.meter = Meter()
         self._transport = transport
         self._lease = lease
@@ -61,6 +61,7 @@ class Session:
         self._sandbox: Any = None
         self._world: str | None = None  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
+        self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
@@ -120,7 +121,7 @@ class Session:
     def ledger(self) -> Ledger:
         """Intent and money. Opened by its first transaction."""
         if self._ledger is None:
-            self._ledger = Ledger.at(self.settings.ledger, lease=self._lease)
+            self._ledger = Ledger.at(self.settings.ledger, lease=self._lease, clock=self.clock)
         return self._ledger
 
     async def waiter(self) -> Waiter:
@@ -145,6 +146,8 @@ class Session:
         async with self._asking:
             if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
+                if isinstance(self.clock, DatabaseClock) and not self.clock.is_set:
+                    await self.ledger.run(is_paused)  # any transaction sets it
                 first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
                 if first:
                     self._look_around()

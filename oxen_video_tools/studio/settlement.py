@@ -15,6 +15,7 @@ from ..ledger.jobs import DAY, committed_spend
 from ..ledger.outcomes import Cost, payers, record_cost, record_status, set_paused, spent, unsettled
 from ..ledger.records import LOCAL, GenerationRow, dollars, micros
 from ..ledger.transactions import clips, in_state, is_paused
+from ..redaction import redact
 from ..retries import poll
 from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
 from .result_files import keep_file
@@ -115,9 +116,20 @@ async def _settle_in(session: Session, namespace: str | None, wanted: Mapping[st
             await session.ledger.run(record_cost, scope, costs)
         for settled in costs:
             del missing[settled]
+        for one in page.generations:
+            if one.generation_id in missing and one.cost is None and one.raw.get("cost") not in (None, ""):
+                del missing[one.generation_id]  # it won't say it better
+                session.unreadable_bills[one.generation_id] = unreadable_bill(one)
+                log.warning("%s", session.unreadable_bills[one.generation_id])
         if is_last(page) or _is_past(page.generations, missing.values()):
             break
     return [one for one in wanted if one not in missing]
+
+
+def unreadable_bill(record: Generation) -> str:
+    """What a person reads of a bill that is no amount."""
+    told = redact(str(record.raw.get("cost")))[:40]
+    return f"The hub bills {told!r} for {record.generation_id}, which is no amount; what was reserved stays counted."
 
 
 async def settle_one(session: Session, record: Generation) -> None:

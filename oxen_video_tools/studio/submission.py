@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import OxenError, SubmissionUnclear, TimedOut, expense
-from ..ledger.jobs import given_up, mark_sending, record_submission, renew, reserve, unclear, unsent
-from ..ledger.records import FREED, LOCAL, GenerationRow, Intent, Job, State
+from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..ledger.jobs import mark_sending, record_submission, renew, reserve, unbooked, unclear, unsent
+from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
 from ..ledger.transactions import Steps, clips, job_named
 from ..retries import poll
 from .reconcile import LONGEST, clip_of, reconcile, unclear_error
@@ -64,12 +64,11 @@ async def _ids(session: Session, hub: HubClient, job: Job, count: int) -> list[s
 
 
 async def _in_history(session: Session, hub: HubClient, job: Job) -> list[str]:
-    from .reconcile import TOLERANCE, clock_offset, is_its_record, read_account
+    from .reconcile import is_its_record, read_account, since
 
     current = await session.ledger.run(job_named, job.job) or job
-    since = (current.sent or current.created) + clock_offset(hub) - TOLERANCE
-    reading = await read_account(hub, job.namespace, since)
-    candidates = [one for one in reading.generations if is_its_record(current, one, clock_offset(hub))]
+    reading = await read_account(hub, job.namespace, since(current) or 0.0)
+    candidates = [one for one in reading.generations if is_its_record(current, one)]
     held = await session.ledger.run(clips, job.scope, [one.generation_id for one in candidates])
     taken = {one for one, clip in held.items() if clip.job is not None}
     return [one.generation_id for one in candidates if one.generation_id not in taken] if reading.complete else []
@@ -107,6 +106,7 @@ P = ParamSpec("P")
 LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
 TRIES = 4  # of an intent that was given up before its first byte
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
+REST = 3  # of them, for ids that an answer left out
 GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
 WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write down what became of a paid request
 LOST = "its answer was lost"
@@ -125,23 +125,20 @@ class GaveUpError(TimedOut):
 
 
 class SendGuard:
-    """Stands right before the first byte of each try. open: whether the last try was let through.
-
-    marked: when the job was last marked as sending.
-    """
+    """Stands right before the first byte of each try. open: whether the last try was let through."""
 
     def __init__(self, session: Session, job: Job) -> None:
         self._session, self._job = session, job
         self.open = False
-        self.marked = job.sent
 
     async def __call__(self) -> None:
         self.open = False
         clock, ledger = self._session.clock, self._session.ledger
         wall, steady = clock.time(), clock.monotonic()
-        if not await ledger.run(mark_sending, self._job.job, ledger.owner, wall, ledger.lease, self.marked):
+        there = (await self._session.hub()).hub_time()
+        owner = self._job.owner or ""
+        if not await ledger.run(mark_sending, self._job.job, owner, wall, ledger.lease, there):
             raise GaveUpError("Somebody else has taken this job over.", charged="no")
-        self.marked = wall
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
         self.open = True
@@ -167,11 +164,8 @@ class Attempt:
 
     async def run(self, session: Session) -> None:
         """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
-        ledger = session.ledger
         try:
-            [booking] = await ledger.run(
-                reserve, [self.intent], ledger.owner, session.clock.time(), ledger.lease, self.budget
-            )
+            [booking] = await self._booked(session)
             self.job, self.mine = booking.job, booking.mine
             if booking.mine:
                 try:
@@ -181,6 +175,17 @@ class Attempt:
                     self.gave_up = True
         finally:
             expense().sent_nothing(self.name)  # by now the job itself is noted
+
+    async def _booked(self, session: Session) -> list[Booking]:
+        ledger = session.ledger
+        owner = ledger.booking_owner()
+        try:
+            return await ledger.run(reserve, [self.intent], owner, session.clock.time(), ledger.lease, self.budget)
+        except SpendingRefused:
+            raise
+        except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
+            session.errand(_noted(session, unbooked, owner, session.clock.time()))
+            raise
 
 
 async def pay_once(session: Session, intent: Intent, *, budget: int | None, until: float) -> Submission:
@@ -199,8 +204,25 @@ async def pay_once(session: Session, intent: Intent, *, budget: int | None, unti
             continue
         paid = await _followed(session, attempt.job, until, mine=attempt.mine)
         if paid is not None:
-            return paid
+            return await _with_the_rest(session, paid, until) if attempt.mine else paid
     raise TimedOut("The request could not be sent: the machine stood still again and again.")
+
+
+async def _with_the_rest(session: Session, paid: Submission, until: float) -> Submission:
+    """The hub named fewer generations than were paid for: the others are looked for, for a moment."""
+    job = paid.job
+    for pause in LOOKS[:REST]:
+        if not job.is_short or session.clock.monotonic() + pause > until:
+            break
+        try:
+            await reconcile(session)
+            job = await _now(session, job)
+        except Exception:  # it is paid, and has ids
+            log.warning("The rest of job %s could not be looked for", job.job, exc_info=True)
+            break
+        if job.is_short:
+            await session.clock.sleep(pause)
+    return Submission(job, paid.reused)
 
 
 async def _followed(session: Session, job: Job, until: float, *, mine: bool) -> Submission | None:
@@ -259,6 +281,9 @@ async def send(session: Session, job: Job) -> Job:
     Raises GaveUpError where nothing was sent, and the hub's refusal.
     """
     hub, gate = await session.hub(), SendGuard(session, job)
+    if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
+        with suppress(OxenError):
+            await hub.me()
     beating = asyncio.ensure_future(_beat(session, job))
     expense().sends(job.job)
     try:
@@ -282,28 +307,26 @@ async def _beat(session: Session, job: Job) -> None:
     while True:
         await session.clock.sleep(ledger.lease / 3)
         with suppress(OxenError):
-            await ledger.run(renew, job.job, ledger.owner, session.clock.time(), ledger.lease)
+            await ledger.run(renew, job.job, job.owner or "", session.clock.time(), ledger.lease)
 
 
 async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Exception) -> Job:
     """No ids came. A ledger that fails now changes nothing about what was sent: the answer is still the hub's."""
-    owner, now = session.ledger.owner, session.clock.time()
+    owner, now = job.owner or "", session.clock.time()
     refused = isinstance(error, OxenError) and error.charged == "no"
     if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
         words = error.message if isinstance(error, OxenError) else type(error).__name__
-        if gate.marked is None:
-            await _noted(session, given_up, job.job, owner, now, words)
-        else:
-            await _noted(session, unsent, job.job, owner, state, now, words)
+        await _noted(session, unsent, job.job, owner, state, now, words)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
     await _noted(session, unclear, job.job, owner, LOST)
     session.meter.unanswered(job, "unclear")
-    now_so = await _noted(session, job_named, job.job)
-    return now_so or replace(job, state="sending", sent=gate.marked, owner=None, lease=0.0, note=LOST)
+    with suppress(Exception):
+        return await _now(session, job)
+    return replace(job, state="sending", sent=now, owner=None, lease=0.0, note=LOST)
 
 
 async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -> Job:
@@ -313,21 +336,17 @@ async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -
     written = await _noted(session, record_submission, job.job, clips, session.clock.time())
     if written is None:
         log.error("The ids %s could not be written down yet", ids)
-        session.errand(_written_late(session, job, clips))
         return replace(job, state="running", generation_ids=ids)
     if job.route == "sync":  # it has ended with its answer
         settle_soon(session)
     return written
 
 
-async def _written_late(session: Session, job: Job, clips: Sequence[GenerationRow]) -> None:
-    """A database that restarts takes longer than a caller waits. Where this process ends first, they are looked for."""
-    while await _noted(session, record_submission, job.job, clips, session.clock.time()) is None:
-        await session.clock.sleep(WRITES[-1])
-
-
 async def _noted(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out."""
+    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out.
+
+    A database that restarts takes longer than a caller waits: a task goes on trying for as long as the studio is open.
+    """
     for pause in (*WRITES, None):
         try:
             return await session.ledger.run(steps, *args, **kwargs)
@@ -335,7 +354,15 @@ async def _noted(session: Session, steps: Callable[P, Steps[T]], *args: P.args, 
             log.warning("The ledger could not take down what became of a job: %s", type(error).__name__, exc_info=True)
         if pause is not None:
             await session.clock.sleep(pause)
+    session.errand(_noted_late(session, steps, *args, **kwargs))
     return None
+
+
+async def _noted_late(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    while True:
+        await session.clock.sleep(WRITES[-1])
+        with suppress(Exception):
+            return await session.ledger.run(steps, *args, **kwargs)
 
 
 async def _now(session: Session, job: Job) -> Job:

@@ -13,7 +13,6 @@ from oxen_video_tools.cli import load_app
 from oxen_video_tools.cli.app import COMMANDS
 
 HEAVY = (
-    "pydantic.main",
     "httpx",
     "anyio",
     "asyncio",

@@ -364,12 +364,20 @@ async def test_nobody_listens(clock: FakeClock) -> None:
     assert KEY not in caught.value.words
 
 
-async def test_the_hubs_clock_is_learnt_from_its_answers(hub_on: HubOn, clock: FakeClock) -> None:
-    hub, _ = await hub_on(Says(200, JOB, {"date": "Wed, 21 Oct 2026 07:28:00 GMT"}), JOB, Says(200, JOB, {"date": "?"}))
-    assert hub.transport.clock_offset is None
+async def test_the_hubs_time_is_its_last_date_and_what_passed_since(hub_on: HubOn, clock: FakeClock) -> None:
+    date = {"date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    hub, _ = await hub_on(Says(200, JOB, date), JOB, Says(200, JOB, {"date": "?"}), Says(200, JOB, date))
+    assert hub.hub_time() is None
     for _ in range(3):
         await hub.get("g-1")
-        assert hub.transport.clock_offset == 1792567680 - clock.time()
+        assert hub.hub_time() == 1792567680 + 10 * _round(clock)
+        await clock.sleep(10)
+    await hub.get("g-1")  # the hub's clock was put back
+    assert hub.hub_time() == 1792567680 and hub.hub_time(latest=True) == 1792567680 + 30
+
+
+def _round(clock: FakeClock) -> float:
+    return round(clock.monotonic() / 10)
 
 
 async def test_giving_up_a_call_gives_it_up_at_once(hub_on: HubOn) -> None:

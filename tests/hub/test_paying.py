@@ -24,7 +24,7 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
-from oxen_video_tools.hub import HubClient, transport
+from oxen_video_tools.hub import HubClient
 from tests.hub.test_error_mapping import BOTH, HTML, MODERATION, NEITHER
 
 from ..clocks import FakeClock
@@ -324,58 +324,15 @@ async def test_it_works_once_the_hub_is_up(clock: FakeClock) -> None:
         assert (await hub.enqueue(BODY))[0].generation_id == "g-1"
 
 
-KEPT = Says(200, IDS, {"connection": "keep-alive"})
-
-
-async def paid_connections(*pay_now: Callable[[], Any], answer: Any = KEPT) -> int:
-    """How many connections so many paid requests took, one right after the other, with reads between them."""
-    async with Wire(answer, keep=True) as wire, HubClient(api_key=KEY, base_url=wire.base_url) as hub:
-        for before_send in pay_now:
+async def test_no_paid_request_shares_a_connection_with_anything() -> None:
+    """A kept one that the hub is just closing would read as a lost answer."""
+    kept = Says(200, IDS, {"connection": "keep-alive"})
+    async with Wire(kept, keep=True) as wire, HubClient(api_key=KEY, base_url=wire.base_url) as hub:
+        for _ in range(3):
             await hub.list()
-            await hub.enqueue(BODY, before_send=before_send)
-        assert [asked.method for asked in wire.asked] == ["GET", "POST"] * len(pay_now)
-        return wire.connections - 1  # all reads share one
-
-
-async def at_once() -> None:
-    """Nothing to write down first."""
-
-
-async def test_a_paid_request_follows_another_on_its_connection() -> None:
-    assert await paid_connections(at_once, at_once, at_once) == 1
-
-
-async def test_a_paid_request_takes_no_connection_that_rested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that the hub closes just then would read as a lost answer."""
-    monkeypatch.setattr(transport, "KEPT", 0.0)
-    assert await paid_connections(at_once, at_once) == 2
-    assert transport.KEPT < 2  # seconds after which the most impatient of servers closes an idle connection
-
-
-async def test_a_paid_request_leaves_a_connection_that_waited_for_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was sent on it, so another is taken, and what comes right before the first byte is done again."""
-    monkeypatch.setattr(transport, "STILL", -1.0)  # whatever it takes is too long
-    marks = []
-
-    async def mark() -> None:
-        marks.append(1)
-
-    async with Wire(KEPT, keep=True) as wire, HubClient(api_key=KEY, base_url=wire.base_url) as hub:
-        await hub.enqueue(BODY, before_send=mark)
-        await hub.enqueue(BODY, before_send=mark)
-        assert (wire.connections, len(wire.asked), len(marks)) == (2, 2, 3)
-
-
-async def test_a_paid_request_notices_that_the_hub_has_closed_the_kept_connection() -> None:
-    async with (
-        Wire(Says(200, IDS, {"connection": "keep-alive"})) as wire,  # it says so, and closes all the same
-        HubClient(api_key=KEY, base_url=wire.base_url) as hub,
-    ):
-        await hub.enqueue(BODY)
-        while wire.open:
-            await asyncio.sleep(0.001)
-        await hub.enqueue(BODY)
-        assert (wire.connections, len(wire.asked)) == (2, 2)
+            await hub.enqueue(BODY)
+        assert [asked.method for asked in wire.asked] == ["GET", "POST"] * 3
+        assert wire.connections == 1 + 3, "all reads share one"
 
 
 # -- right before the first byte -----------------------------------------------------------------------------

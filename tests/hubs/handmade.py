@@ -176,6 +176,7 @@ class HandmadeHub:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 256
 
 
 class _Handler(BaseHTTPRequestHandler):

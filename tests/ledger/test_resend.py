@@ -108,7 +108,7 @@ async def test_an_answer_after_all_leaves_a_take_that_went_to_somebody_else(ledg
 async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger: Ledger, state: str) -> None:
     job = await lost(ledger, "r")
     await ledger.run(jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)
-    assert await ledger.run(jobs.mark_sending, job.job, ledger.owner, NOW + 100, 60.0, NOW)
+    assert await ledger.run(jobs.mark_sending, job.job, ledger.owner, NOW + 100, 60.0)
     await ledger.run(jobs.unsent, job.job, ledger.owner, state, NOW + 101, "no credits")
     now = await named(ledger, job)
     assert now.is_unclear and not now.is_live(NOW + 101) and "no credits" in (now.note or "")

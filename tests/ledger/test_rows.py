@@ -132,7 +132,7 @@ async def test_the_mark_says_since_when_and_until_when(ledger: Ledger) -> None:
     job = await planned(ledger)
     assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 7, 40.0)
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 7, lease=NOW + 47)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 9, 40.0, NOW + 7), "a second try"
+    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 9, 40.0), "a second try"
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 9, lease=NOW + 49)
 
 
@@ -168,21 +168,29 @@ async def test_what_was_not_sent_costs_nothing(ledger: Ledger, before: Any, stat
     assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
 
 
-async def test_nobody_passes_by_anothers_mark(ledger: Ledger) -> None:
-    job = await planned(ledger)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 7, 40.0)
-    for before in (None, NOW + 6):
-        assert not await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 9, 40.0, before)
-    await ledger.run(ledger_jobs.given_up, job.job, ledger.owner, NOW + 9, "it is being sent")
+async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger) -> None:
+    mine, other = ledger.booking_owner(), ledger.booking_owner()
+    assert mine != other and mine.startswith(ledger.owner)
+    [found] = await reserved(ledger, PLAIN, owner=mine)
+    job = found.job
+    assert await ledger.run(ledger_jobs.mark_sending, job.job, mine, NOW + 7, 40.0)
+    for stranger in (other, ledger.owner):
+        assert not await ledger.run(ledger_jobs.mark_sending, job.job, stranger, NOW + 9, 40.0)
+        assert not await ledger.run(ledger_jobs.unsent, job.job, stranger, "dropped", NOW + 9, "not mine to say")
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 7, lease=NOW + 47)
 
 
-async def test_a_job_that_was_never_marked_is_given_up(ledger: Ledger) -> None:
-    job = await planned(ledger)
-    await ledger.run(ledger_jobs.given_up, job.job, "another:1", NOW + 1, "not mine")
-    assert (await named(ledger, job.job)).state == "planned"
-    await ledger.run(ledger_jobs.given_up, job.job, ledger.owner, NOW + 1, "slept")
-    assert (await named(ledger, job.job)).state == "dropped"
+async def test_what_was_booked_without_anybody_knowing_is_taken_back(ledger: Ledger) -> None:
+    mine = ledger.booking_owner()
+    await reserved(ledger, PLAIN, replace(PLAIN, request="s"), owner=mine)
+    job = await planned(ledger, replace(PLAIN, request="t"))
+    await ledger.run(ledger_jobs.unbooked, mine, NOW + 1)
+    assert (
+        await ledger.run(transactions.job_for_take, ME, "r", 1)
+        is await ledger.run(transactions.job_for_take, ME, "s", 1)
+        is None
+    )
+    assert await named(ledger, job.job) == job
 
 
 async def test_what_has_arrived_can_not_be_called_unsent_or_sent_again(ledger: Ledger) -> None:

@@ -14,6 +14,8 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
 from tests.ledger import postgres
 
+from .swift import HubClock
+
 _numbers = count()
 
 
@@ -37,9 +39,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def hub() -> Iterator[Sandbox]:
+def hub_clock() -> HubClock:
+    """The time at the sandbox, by which a job is young or absent."""
+    return HubClock()
+
+
+@pytest.fixture
+def hub(hub_clock: HubClock) -> Iterator[Sandbox]:
     """A sandbox with small pictures."""
-    with Sandbox(picture_height=64) as running:
+    with Sandbox(picture_height=64, clock=hub_clock) as running:
         yield running
 
 

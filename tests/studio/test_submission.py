@@ -94,6 +94,9 @@ class Hub:
             raise answer
         return [Generation(one, status="processing", enqueued_at=START + 1) for one in answer]
 
+    def hub_time(self, **_: bool) -> float:
+        return START
+
     async def close(self) -> None: ...
 
 
@@ -189,12 +192,14 @@ async def test_the_gate_opens_once_it_is_marked(instant: Scene) -> None:
     instant.clock.passed = 7.0
     await gate()
     assert gate.open is True
-    assert await instant.named(job) == replace(job, state="sending", sent=START + 7, lease=START + 7 + LEASE)
+    assert await instant.named(job) == replace(
+        job, state="sending", sent=START + 7, hub_sent=START, lease=START + 7 + LEASE
+    )
 
 
 async def test_the_gate_is_shut_for_a_job_that_is_another_processs(instant: Scene) -> None:
     job = await instant.book(owner="another:1")
-    gate = SendGuard(instant.session, job)
+    gate = SendGuard(instant.session, replace(job, owner=instant.ledger.owner))
     gate.open = True  # an earlier try was let through
     with pytest.raises(GaveUpError) as caught:
         await gate()
@@ -477,7 +482,9 @@ async def test_the_blocking_route_has_a_name_before_it_has_ended(still: Scene, m
     await still.clock.advance(5.0)
     paid = await call
     assert (paid.reused, paid.job.route, paid.job.state) == (False, "sync", "planned")
-    assert paid.job == replace(await still.named(paid.job), state="planned", sent=None, lease=START + LEASE)
+    assert paid.job == replace(
+        await still.named(paid.job), state="planned", sent=None, hub_sent=None, lease=START + LEASE
+    )
 
 
 async def test_a_machine_that_stands_still_again_and_again_gives_up(

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from tests.ledger import postgres
 
-from . import crashes, life
+from . import crashes, life, oddities
 from .crowd import WORKERS, Crowd, Share
 from .verdict import Count
 
 MORE = 12  # requests after the crashes, of which the budget allows half
 PRICE = Decimal("0.35")  # what the sandbox asks for five seconds of either model
+ODD = {"small": 16, "full": 120}  # requests on each odd hub
 SHARES = {"small": Share(2, 1, 4), "full": Share(27, 3, 60)}  # of each of the two ledgers
 
 
@@ -42,6 +43,8 @@ def main() -> int:
             with _folder(count) as folder:
                 place = f"sqlite:///{folder}/ledger.db" if name == "sqlite" else postgres.with_schema(url, "torture")
                 _round(name, folder, place, SHARES[given.size], count)
+    for name in given.ledger or ("sqlite", "postgres"):
+        count.faults += oddities.run(name, ODD[given.size])
     _report(count)
     return 1 if count.faults else 0
 

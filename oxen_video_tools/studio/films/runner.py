@@ -193,7 +193,9 @@ class FilmRunner:
     async def _hand_over(self, job: Job, body: dict[str, object]) -> Job | None:
         session = self._session
         ledger = session.ledger
-        ready = await ledger.run(fill_part, job, ledger.owner, body, session.clock.time(), ledger.lease)
+        ready = await ledger.run(
+            fill_part, job, ledger.owner, body, session.clock.time(), ledger.lease, ledger.booking_owner()
+        )
         if ready is None:
             return None
         try:
@@ -222,7 +224,9 @@ class FilmRunner:
             before = (await self._part(number - 1)).clip
             assert before is not None
             frame = await last_frame_of(session, self.film, before)
-        return with_marker_seed(job.filled(urls, frame), (await session.catalog().models()).known(job.model))
+        return with_marker_seed(
+            job.filled(urls, frame), (await session.catalog().models()).known(job.model), session.settings.mark
+        )
 
     async def _part(self, number: int) -> FilmPart:
         return await self._session.ledger.run(part_of, self.film.film, number)
