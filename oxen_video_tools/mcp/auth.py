@@ -68,6 +68,8 @@ class AuthMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         refused = await self._checks.validate_request(request, is_post=request.method == "POST")
+        if refused is None and _sent_by_another_site(request.headers):
+            refused = PlainTextResponse("A web page of another site can't call this server.", 403)
         if refused is not None:
             await refused(scope, receive, send)
             return
@@ -96,7 +98,7 @@ class AuthMiddleware:
         address = address_of(scope, headers, self._options.proxies)
         caller = await self._named(headers, address)
         if not self._service.proofs.known(caller):
-            self._strangers.count(address)
+            self._strangers.count(f"new {address}")
             await self._service.proofs.check(caller)
         # a web page has a bucket apart from its user's other clients
         bucket = f"{caller.name} {headers.get('origin', '')} {address if caller == GUEST else ''}"
@@ -109,12 +111,13 @@ class AuthMiddleware:
             bearer = bearer_in(headers)
             if self._provider is not None and bearer and not bearer.startswith(PREFIX):
                 if not self._provider.known(bearer):
-                    self._strangers.count(address)
+                    self._strangers.count(f"new {address}")
                 return await self._provider.caller(bearer, paying=caller)
             if (caller is None or (self._provider and not caller.local)) and not self._options.own_key:
                 raise nobody()
         except Unauthenticated:
-            self._strangers.count(address)  # guesses are few
+            # apart: a web page can send requests without a credential, and must not hinder who brings a new one
+            self._strangers.count(f"without {address}")
             raise
         return caller or GUEST
 
@@ -132,6 +135,11 @@ class AuthMiddleware:
                 retry_after=60.0,
                 status_code=429,
             )
+
+
+def _sent_by_another_site(headers: Headers) -> bool:
+    """Whether a browser says so of a request without an Origin, such as the one for a picture in a page."""
+    return "origin" not in headers and headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def refusal(error: OxenError, challenge: str | None = None) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

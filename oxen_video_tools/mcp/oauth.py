@@ -35,6 +35,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 VERIFIED = 300.0  # seconds that a token is believed without another look; one that was revoked lives no longer
 KEYS = 600.0  # seconds that the issuer's keys are used without being read again
 AGAIN = 60.0  # seconds at least between two readings of its keys
+PAUSE = 5.0  # seconds before an issuer that could not be reached is asked again
 LEEWAY = 60.0  # seconds that two clocks may differ
 LARGEST = 1024 * 1024  # bytes of an answer of the issuer's
 PATIENCE = 10.0  # seconds for an answer of the issuer's
@@ -64,7 +65,7 @@ class IdentityProvider:
         self._verified: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
         self._about: dict[str, Any] | None = None
         self._keys: dict[str, Any] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._failed_at = float("-inf")
         self._reading = asyncio.Lock()
 
     def routes(self) -> list[Route]:
@@ -186,6 +187,8 @@ class IdentityProvider:
     async def _metadata(self) -> dict[str, Any]:
         """What the issuer says of itself (RFC 8414, or OpenID Connect discovery); read once."""
         async with self._reading:
+            if self._about is None and self._clock.monotonic() - self._failed_at < PAUSE:
+                raise _unreachable()
             if self._about is None:
                 url = urlsplit(self.issuer)
                 root, path = f"{url.scheme}://{url.netloc}", url.path.rstrip("/")
@@ -199,6 +202,7 @@ class IdentityProvider:
                         self._about = found
                         break
                 else:
+                    self._failed_at = self._clock.monotonic()
                     raise _unreachable()
         return self._about
 

@@ -266,6 +266,17 @@ def a_web_page_uses_up_its_users_calls() -> None:
 
 
 @attack
+def a_web_page_asks_for_the_server_as_a_picture() -> None:
+    """Such a request has no Origin. It brings no credential either, and hinders nobody who brings one."""
+    with target(replace(QUIET, rate=5, unproven=5)) as server:
+        for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+            for _ in range(10):
+                _refused(server.http.get(f"{server.address}/mcp", headers=headers), 401, 403, 429)
+        assert server.post(**OWNER).status_code == 200
+        assert server.post(**bearer("alice-key")).status_code == 200
+
+
+@attack
 def a_page_of_the_users_own_has_a_bucket_of_its_own() -> None:
     with target(replace(QUIET, rate=5)) as server:
         page = {"Origin": "http://localhost:3000", **OWNER}
@@ -501,20 +512,3 @@ def a_file_of_the_server_is_named_from_afar() -> None:
         with asgi(http_app(settings, QUIET)) as address:
             refused = replace(server, address=address).call("generate_video", asked, **bearer("somebody"))
         assert "input_not_allowed" in refused.text and sandbox.ledger()["accepted"] == 0
-
-
-def main() -> int:
-    """Run them all; a line for each that broke, and the count."""
-    broke = 0
-    for name, run in ATTACKS.items():
-        try:
-            run()
-        except AssertionError as error:
-            broke += 1
-            print(f"broke: {name}: {error}", flush=True)
-    print(f"strangers: {len(ATTACKS)} attacks, {broke} broke", flush=True)
-    return broke
-
-
-if __name__ == "__main__":
-    raise SystemExit(bool(main()))
