@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit
+.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,7 +16,13 @@ help: ## list the targets
 $(VENV)/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): a minute or two the first time"
+ifdef LOCKED
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement locked/dev.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement locked/build.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+else
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+endif
 	@touch $@
 
 install: $(VENV)/.installed ## make .venv with the package and all extras
@@ -84,6 +90,18 @@ package: install ## wheel and sdist, each extra alone in a clean environment, tw
 sbom: install ## what the package with all extras brings along, as CycloneDX
 	@mkdir -p dist
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file dist/sbom.cdx.json $(BIN)/python
+
+lock: install ## write locked/*.txt anew: every version and its hashes. LOCKED=1 makes `install` take them
+	$(BIN)/python scripts/lock.py
+
+lock-check: install ## do the lock files still fit pyproject.toml?
+	$(BIN)/python scripts/lock.py --check
+
+audit: install ## known weaknesses in what is locked; needs the network
+	@for file in dev server build; do \
+	  $(BIN)/uv run --quiet --no-project --isolated --with-requirements locked/audit.txt \
+	    pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement locked/$$file.txt || exit 1; \
+	done
 
 bandit: install ## known kinds of insecure code
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml oxen_video_tools mcp_server.py

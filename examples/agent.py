@@ -1,7 +1,7 @@
 """An agent that makes videos, with any chat model.
 
     pip install 'oxen-video-tools[all]' langchain langchain-anthropic
-    export ANTHROPIC_API_KEY=…  OXEN_API_KEY=…
+    read -rs ANTHROPIC_API_KEY; read -rs OXEN_API_KEY; export ANTHROPIC_API_KEY OXEN_API_KEY
     python examples/agent.py "A red balloon drifts over a harbour at dawn, in two shots"
 
 Without OXEN_API_KEY it runs in the sandbox, which is free. `--model` takes what `init_chat_model` takes, for instance

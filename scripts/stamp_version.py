@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FILES = ("server.json", "mcpb/manifest.json", "mcpb/pyproject.toml")
+FILES = ("server.json", "mcpb/manifest.json", "mcpb/pyproject.toml", "CITATION.cff")
 VERSION = re.compile(r'^(\s*"?version"?\s*[:=]\s*")[^"]+(")', re.M)
 TAG = re.compile(r"v?(\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?)")
 
@@ -39,6 +39,10 @@ def main(tag: str, root: Path = ROOT) -> None:
         path = root / name
         path.write_text(stamped(path.read_text("utf-8"), version), "utf-8")
         print(f"{name}: {version}")
+    if root == ROOT:
+        from make_manifests import main as make_manifests
+
+        make_manifests()  # they take the version from server.json
 
 
 if __name__ == "__main__":

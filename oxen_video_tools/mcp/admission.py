@@ -28,7 +28,7 @@ PROVEN = 600.0  # seconds that a proof holds
 REFUSED = 60.0  # seconds that a refusal holds
 MOST = 10_000  # proofs, and as many refusals, that are remembered
 AT_ONCE = 16  # proofs that are asked for at once
-PATIENCE = 10.0  # seconds for one proof
+PATIENCE = 5.0  # seconds for one proof
 
 
 class Proofs:
@@ -44,7 +44,7 @@ class Proofs:
 
     def known(self, caller: Caller) -> bool:
         """Whether the caller needs no proof now: it pays with this process's key, or its own was proven lately."""
-        return caller.key is None or self._proven.get(_digest(caller.key), 0) > self._clock.monotonic()
+        return caller.key is None or self._proven.get(digest(caller.key), 0) > self._clock.monotonic()
 
     async def check(self, caller: Caller) -> None:
         """Returns for a caller that is proven. Raises Unauthenticated for a key that the hub refuses, RateLimited when
@@ -52,7 +52,7 @@ class Proofs:
         """
         if caller.key is None or self.known(caller):
             return
-        key = _digest(caller.key)
+        key = digest(caller.key)
         if self._refused.get(key, 0) > self._clock.monotonic():
             raise _no_such_key()
         asking = self._asking.get(key)
@@ -75,16 +75,20 @@ class Proofs:
         except RateLimited:
             raise
         except OxenError as error:
+            if key in self._proven:  # it was good when the hub last answered
+                _remember(self._proven, key, self._clock.monotonic() + REFUSED)
+                return
             raise HubUnavailable("The hub can't say just now whether this key is good.", status_code=503) from error
         _remember(self._proven, key, self._clock.monotonic() + PROVEN)
 
     def forget(self, caller: Caller) -> None:
         """The hub has refused this key meanwhile: it is to be proven anew."""
         if caller.key is not None:
-            self._proven.pop(_digest(caller.key), None)
+            self._proven.pop(digest(caller.key), None)
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """What is kept of a key or token: enough to know it again, nothing to use it."""
     return hashlib.sha256(key.encode()).digest()
 
 

@@ -25,10 +25,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import OxenError, RateLimited, Unauthenticated
 from .admission import AtOnce, BodyTooSlow, address_of, in_time
-from .callers import GUEST, SCOPE, Caller, caller_in, nobody
+from .callers import GUEST, PREFIX, SCOPE, Caller, bearer_in, caller_in, nobody
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from .oauth import IdentityProvider
     from .service import Service
 
 BODY = 30.0  # seconds in which the body of a request has to arrive
@@ -42,21 +43,24 @@ class AuthMiddleware:
     The cheapest checks come first, and what they refuse is counted nowhere that a caller could feel: the headers that
     browsers are held to; then the credential; then, by address, callers that are not proven yet; then the caller's own
     limits. allowed: hosts and web pages.  owners: of each session that is open.
+    provider: who else may say who a caller is; its tokens are then needed in place of keys.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        service: Service,
         *,
+        service: Service,
         allowed: TransportSecuritySettings,
         owners: Callable[[], Iterable[AuthorizationContext]],
+        provider: IdentityProvider | None = None,
     ) -> None:
         self._app = app
         self._service = service
         self._options = options = service.options
         self._checks = TransportSecurityMiddleware(allowed)
         self._owners = owners
+        self._provider = provider
         self._pace = RateLimiter(options.rate, service.clock)
         self._strangers = RateLimiter(options.unproven, service.clock)
         self._at_once = AtOnce(options.calls)
@@ -70,7 +74,9 @@ class AuthMiddleware:
         try:
             caller, bucket = await self._admitted(scope, request.headers)
             user = AuthenticatedUser(
-                AccessToken(token=caller.name, client_id=f"local={caller.local}", subject=caller.name, scopes=[])
+                AccessToken(
+                    token=caller.name, client_id=f"{caller.local} {caller.user}", subject=caller.name, scopes=[]
+                )
             )
             if self._opens_session(request):
                 self._count_sessions(user)
@@ -82,12 +88,13 @@ class AuthMiddleware:
         except BodyTooSlow:
             await PlainTextResponse("The request took too long to arrive.", 408, SHUT)(scope, receive, send)
         except OxenError as error:
-            await refusal(error)(scope, receive, send)
+            challenge = self._provider.challenge(error) if self._provider else None
+            await refusal(error, challenge)(scope, receive, send)
 
     async def _admitted(self, scope: Scope, headers: Headers) -> tuple[Caller, str]:
         """The caller, proven and within its pace, and the bucket that its requests are counted in."""
         address = address_of(scope, headers, self._options.proxies)
-        caller = self._named(headers, address)
+        caller = await self._named(headers, address)
         if not self._service.proofs.known(caller):
             self._strangers.count(address)
             await self._service.proofs.check(caller)
@@ -96,10 +103,15 @@ class AuthMiddleware:
         self._pace.count(bucket)
         return caller, bucket
 
-    def _named(self, headers: Headers, address: str) -> Caller:
+    async def _named(self, headers: Headers, address: str) -> Caller:
         try:
-            caller = caller_in(headers, self._options.token)
-            if caller is None and not self._options.own_key:
+            caller = caller_in(headers, self._options.token, provided=self._provider is not None)
+            bearer = bearer_in(headers)
+            if self._provider is not None and bearer and not bearer.startswith(PREFIX):
+                if not self._provider.known(bearer):
+                    self._strangers.count(address)
+                return await self._provider.caller(bearer, paying=caller)
+            if (caller is None or (self._provider and not caller.local)) and not self._options.own_key:
                 raise nobody()
         except Unauthenticated:
             self._strangers.count(address)  # guesses are few
@@ -122,14 +134,18 @@ class AuthMiddleware:
             )
 
 
-def refusal(error: OxenError) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def refusal(error: OxenError, challenge: str | None = None) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The error as an HTTP answer that MCP clients and people can read."""
     headers = {}
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = 'Bearer realm="oxen-video"'
+        headers["WWW-Authenticate"] = challenge or 'Bearer realm="oxen-video"'
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
-    status = {"unauthenticated": 401, "rate_limited": 429, "hub_unavailable": 503}.get(error.kind, 400)
+    status = (
+        error.status_code
+        if error.status_code == 403
+        else {"unauthenticated": 401, "rate_limited": 429, "hub_unavailable": 503}.get(error.kind, 400)
+    )
     body = {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": error.message, "data": error.answer()}}
     return JSONResponse(body, status_code=status, headers=headers)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SCOPE = "oxen_video_tools.caller"  # where `http.py` leaves the caller in a request's ASGI scope
 LONGEST_KEY = 4096  # bytes; nobody's key is longer
+USER = "user-"  # how names of those begin whom an identity provider knows
 PREFIX = "oxv_"  # of the server's own token; no key of the hub's begins like that
 HOW = (
     "Send your own Oxen API key as `Authorization: Bearer <key>` or `X-Oxen-Api-Key: <key>`. On the machine of the "
@@ -40,17 +41,20 @@ class Caller:
 
     key: the caller's Oxen key, which pays; None: the key of this process does.
     local: may name paths of this machine. Only stdio and the server's own token prove that.
+    user: a digest of who an identity provider says it is.  label: the same in its words, for the audit log.
     """
 
     key: str | None = field(default=None, repr=False)
     local: bool = False
+    user: str | None = None
+    label: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """For logs, folders and limits: tells callers apart and gives no key away."""
         if self.key:
             return hashlib.sha256(self.key.encode()).hexdigest()[:16]
-        return "local" if self.local else "guest"
+        return self.user or ("local" if self.local else "guest")
 
 
 LOCAL = Caller(local=True)  # whoever runs this process
@@ -65,13 +69,14 @@ def reach(caller: Caller) -> Literal["roots", "nowhere"]:
 OpenStudio = Callable[[Caller], AbstractAsyncContextManager["AsyncStudio"]]
 
 
-def caller_in(headers: Mapping[str, str], token: str | None = None) -> Caller | None:
+def caller_in(headers: Mapping[str, str], token: str | None = None, *, provided: bool = False) -> Caller | None:
     """Who a request proves to come from; None for one without any credential.
 
     The bearer is the server's own `token` (told by its prefix) or an Oxen key; `X-Oxen-Api-Key` is a key, and wins.
+    provided: any other bearer is an identity provider's, which is looked at elsewhere, and is no key.
     Raises Unauthenticated for a credential that is there and can't be used: it is never replaced by another.
     """
-    bearer = _bearer_in(headers)
+    bearer = bearer_in(headers)
     key = headers.get("x-oxen-api-key")
     if key is not None and not _usable(key.strip()):
         raise _refused("X-Oxen-Api-Key holds no usable key.")
@@ -80,11 +85,12 @@ def caller_in(headers: Mapping[str, str], token: str | None = None) -> Caller | 
         if token is None or not hmac.compare_digest(bearer.encode(), token.encode()):
             raise _refused("This is not the token of this server.")
         bearer, local = None, True
-    paying = key.strip() if key is not None else bearer
+    paying = key.strip() if key is not None else None if provided else bearer
     return Caller(paying, local) if local or paying else None
 
 
-def _bearer_in(headers: Mapping[str, str]) -> str | None:
+def bearer_in(headers: Mapping[str, str]) -> str | None:
+    """The bearer of a request. Raises Unauthenticated for an Authorization header that holds none."""
     sent = headers.get("authorization")
     if sent is None:
         return None

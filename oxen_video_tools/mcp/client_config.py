@@ -85,9 +85,14 @@ def _claude_code(launch: Launch, platform: str) -> Block:
     words = ["claude", "mcp", "add", NAME, *env, "--", str(launch.command), *launch.args]
     if platform == "win32":
         line = " ".join(f'"{word}"' if set(word) & set(" []<>") else word for word in words)
-    else:
+    elif launch.sandbox:
         line = shlex.join(words)
-    return Block(line, "a terminal")
+    else:  # the key is read without being shown, and no history holds it
+        asked = '--env="OXEN_API_KEY=$OXEN_API_KEY"'
+        line = f"read -rs OXEN_API_KEY && claude mcp add {NAME} {asked} -- {shlex.join(words[words.index('--') + 1 :])}"
+    return Block(
+        line, "a terminal" if platform == "win32" or launch.sandbox else "a terminal, then the key, then Enter"
+    )
 
 
 def _cursor(launch: Launch, platform: str) -> Block:

@@ -12,11 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .admission import address_of, from_proxy
 from .settings import Network
 
-HEADERS = 15.0  # seconds for a request's line and headers, from the first moment that one may come
-
 
 def bounded_protocol(
-    *, seconds: float = HEADERS, most: int, per_address: int, proxies: Sequence[Network] = ()
+    *, seconds: float, most: int, per_address: int, proxies: Sequence[Network] = ()
 ) -> type[H11Protocol]:
     """Uvicorn's HTTP protocol with these limits.
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +24,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..clock import Clock
 from ..settings import Settings
 from .auth import AuthMiddleware
 from .client_config import print_how_to_connect
-from .connections import bounded_protocol
 from .local_token import kept_token
+from .oauth import IdentityProvider
 from .pages import Start, WithToken
 from .server import build_server, serving
 from .service import Service
 from .settings import LOOPBACK_HOSTS, ServerSettings
-from .share_links import Playing
+from .share_links import Playing, Revoking
 from .telemetry import announce
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from .service import Service
 
 
@@ -71,6 +75,7 @@ def closing_on_signals(service: Service) -> Iterator[None]:
 
 GRACE = 20  # seconds that calls have to end after the process was told to stop
 MARGIN = 50  # connections beyond the limit that are answered with 503; further ones are closed at once
+HEADERS = 15.0  # seconds for a request's line and headers, from the moment that one may come
 IDLE = 30 * 60.0  # seconds after which a session of the old protocol is forgotten
 
 
@@ -78,6 +83,7 @@ def http_app(
     settings: Settings | None = None,
     options: ServerSettings | None = None,
     *,
+    clock: Clock | None = None,
     graft: Callable[[MCPServer[Service]], None] | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
@@ -90,7 +96,7 @@ def http_app(
     event_store, retry_interval: for streams of the old protocol that clients resume; see the SDK.
     server: what `build_server` takes.
     """
-    service = serving(settings=settings, options=options)
+    service = serving(settings=settings, options=options, clock=clock)
     options = service.options
     mcp = build_server(service=service, **server)
     if graft is not None:
@@ -106,8 +112,12 @@ def http_app(
     )
     manager = mcp.session_manager
     allowed = guarded(options)
+    provider = IdentityProvider(options, service.clock) if options.issuer else None
     # the SDK keeps a session's owner to itself; tests hold that it is still there
-    gate = AuthMiddleware(manager.handle_request, service, allowed=allowed, owners=manager._session_owners.values)
+    gated = partial(
+        AuthMiddleware, service=service, allowed=allowed, owners=manager._session_owners.values, provider=provider
+    )
+    gate = gated(manager.handle_request)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -131,7 +141,11 @@ def http_app(
     if options.token:
         routes.append(Route("/", WithToken(Start(service), options.token, allowed)))
     if service.links is not None:
-        routes.append(Route("/v/{id}", Playing(service, service.links).__call__))
+        routes.append(Route("/v/{id}", Playing(service, service.links).__call__, methods=["GET", "HEAD"]))
+        revoking = gated(Revoking(service.links))
+        routes += [Route(path, revoking, methods=["DELETE"]) for path in ("/v/{id}", "/v")]
+    if provider is not None:
+        routes += provider.routes()
     return Starlette(
         routes=routes,
         middleware=[_cross_origin(options)] if options.origins else [],
@@ -187,8 +201,18 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
                     elif options.token:  # what is kept as a log holds no token
                         announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
-    app = http_app(settings, options)
-    config = uvicorn.Config(
+    Announced(guarded_config(http_app(settings, options), options, host=host, port=port)).run()
+
+
+def guarded_config(
+    app: Starlette, options: ServerSettings, *, host: str, port: int, header_seconds: float = HEADERS
+) -> uvicorn.Config:
+    """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
+    import uvicorn
+
+    from .connections import bounded_protocol
+
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -197,13 +221,15 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
         proxy_headers=False,
         server_header=False,
         http=bounded_protocol(
-            most=options.connections + MARGIN, per_address=options.address_connections, proxies=options.proxies
+            seconds=header_seconds,
+            most=options.connections + MARGIN,
+            per_address=options.address_connections,
+            proxies=options.proxies,
         ),
         ws="none",
         limit_concurrency=options.connections,
         timeout_graceful_shutdown=GRACE,
     )
-    Announced(config).run()
 
 
 def is_loopback(host: str) -> bool:

@@ -11,8 +11,9 @@ from mcp.server.caching import CacheHint
 
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from ..tools import TABLE, hidden
+from ..tools import hidden
 from .approval import sealed_questions
+from .audit import Audit
 from .callers import CallerStudios, OpenOwn, StudioFactory
 from .prompts import add_completions, add_prompts
 from .resources import Updates, add_resources, player
@@ -52,6 +53,7 @@ def build_server(
     service = service or serving(open_studio, settings=settings, options=options, clock=clock)
 
     updates = Updates(service)
+    audits = [Audit(service.options.audit, service.clock.time)] if service.options.audit else []
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Service]) -> AsyncIterator[Service]:
@@ -67,7 +69,7 @@ def build_server(
         version=_version(),
         website_url="https://www.oxen.ai",
         instructions=INSTRUCTIONS,
-        tools=[project_tools(row.without(hidden(service.settings))) for row in TABLE.values()],
+        tools=[project_tools(row.without(hidden(service.settings))) for row in service.options.shown()],
         extensions=[
             player(service.options, service.settings),
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
@@ -75,7 +77,7 @@ def build_server(
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=sealed_questions(service.options.secrets),
         subscriptions=updates.bus,
-        middleware=[remember_who_asks, observe, updates.listen],
+        middleware=[remember_who_asks, observe, *audits, updates.listen],
         lifespan=lifespan,
         **{"log_level": service.options.log_level or "WARNING", **server},
     )

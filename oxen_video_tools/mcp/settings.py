@@ -7,9 +7,13 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from ..tools import ToolSpec
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DAY = 86_400.0  # seconds
@@ -35,6 +39,11 @@ class ServerSettings:
     quota: bytes that each caller's saved files may take on this machine; keep: seconds that such a file is kept.
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
+    links: seconds for which a link of this server is good.
+    read_only: only tools that change nothing.  tools: only these; None is all.
+    audit: a file to which each call that may spend adds a line; None: the log.
+    issuer: an OAuth authorization server. Callers then bring its tokens, made for this server, in place of Oxen keys.
+    scopes: what such a token has to allow.  client: id and secret for the issuer's introspection of opaque tokens.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
     log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
         over HTTP, a line for each call, and WARNING over stdio.
@@ -59,6 +68,13 @@ class ServerSettings:
     quota: int = 10 * 1000**3
     keep: float = 30 * DAY
     stateless: bool = False
+    links: float = 30 * DAY
+    read_only: bool = False
+    tools: tuple[str, ...] | None = None
+    audit: Path | None = None
+    issuer: str | None = None
+    scopes: tuple[str, ...] = ()
+    client: tuple[str, str] | None = field(default=None, repr=False)
     media_hosts: tuple[str, ...] = ()
     log: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
@@ -78,6 +94,13 @@ class ServerSettings:
         options = cls(**found | {name: value for name, value in given.items() if value is not None})
         return replace(options, public_url=options.public_url.rstrip("/")) if options.public_url else options
 
+    def shown(self) -> list[ToolSpec]:
+        """The tools that callers see and may call."""
+        from ..tools import TABLE
+
+        named = TABLE if self.tools is None else self.tools
+        return [row for name, row in TABLE.items() if name in named and (row.read_only or not self.read_only)]
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -85,6 +108,25 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(name, strict=False) for name in _names(text))
+
+
+def _tools(text: str) -> tuple[str, ...]:
+    from ..tools import TABLE
+
+    if unknown := set(_names(text)) - TABLE.keys():
+        raise ValueError(f"there is no {', '.join(sorted(unknown))}; the tools are {', '.join(TABLE)}")
+    return _names(text)
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _client(text: str) -> tuple[str, str]:
+    name, _, secret = text.partition(":")
+    if not (name and secret):
+        raise ValueError("it must be ID:SECRET")
+    return name, secret
 
 
 def _secrets(text: str) -> tuple[str, ...]:
@@ -151,6 +193,13 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "quota": ("OXEN_VIDEO_MCP_QUOTA", lambda text: round(_above(0.001, float)(text) * 1000**3)),
     "keep": ("OXEN_VIDEO_MCP_KEEP_DAYS", lambda text: _above(0, float)(text) * DAY),
     "stateless": ("OXEN_VIDEO_MCP_STATELESS", _yes),
+    "links": ("OXEN_VIDEO_MCP_LINK_DAYS", lambda text: _above(0.01, float)(text) * DAY),
+    "read_only": ("OXEN_VIDEO_MCP_READ_ONLY", _yes),
+    "tools": ("OXEN_VIDEO_MCP_TOOLS", _tools),
+    "audit": ("OXEN_VIDEO_MCP_AUDIT", _file),
+    "issuer": ("OXEN_VIDEO_MCP_ISSUER", _url),
+    "scopes": ("OXEN_VIDEO_MCP_SCOPES", lambda text: tuple(text.replace(",", " ").split())),
+    "client": ("OXEN_VIDEO_MCP_CLIENT", _client),
     "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", _names),
     "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),
     "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),

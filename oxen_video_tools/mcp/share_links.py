@@ -3,6 +3,9 @@
 `k` names the caller by a digest and proves, by the server's secret, that this server made the link; it holds no key.
 The caller's key stays in the ledger, sealed under the same secret, so that any process of the service can ask the hub
 for a fresh URL. Without OXEN_VIDEO_MCP_PUBLIC_URL no such link is made, and no key is kept.
+
+A link ends after OXEN_VIDEO_MCP_LINK_DAYS. Its owner can end it before, or all at once (`DELETE /v/{id}`, `DELETE /v`):
+proofs hold a number for the caller and one for the video, and revoking raises them.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,11 +23,12 @@ from urllib.parse import quote
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
 from ..tools.answers import FILE, KEEP
 from .auth import RateLimiter
-from .callers import GUEST, LOCAL, Caller, as_seen_from_afar
+from .callers import GUEST, LOCAL, USER, Caller, as_seen_from_afar, caller_of
 from .settings import derive_key
 
 if TYPE_CHECKING:
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
 
 
 LASTS = "The link lasts and may be passed on; save_video keeps the file."
+Epochs = Mapping[str, int]
+DAY = 86_400  # seconds: links tell the day on which they were made
 PROOF = 16  # bytes: 128 bits can't be guessed
 
 
@@ -57,39 +65,62 @@ class ShareLinks:
 
     async def lasting(self, answer: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """The answer with links that last in the place of those that expire."""
-        changed: dict[str, Any] = self._linked(answer, caller)
+        day, epochs = self._today(), await self._opened().run(_epochs, caller.name)
+        changed: dict[str, Any] = self._linked(answer, partial(self._link, caller=caller, day=day, epochs=epochs))
         if changed != answer:
             await self._keep(caller)
             if isinstance(changed.get("next"), str):
                 changed["next"] = changed["next"].replace(KEEP, LASTS).replace(FILE, LASTS)
         return changed
 
-    def _linked(self, value: Any, caller: Caller) -> Any:
+    def _linked(self, value: Any, link: Callable[[str], str]) -> Any:
         if isinstance(value, list):
-            return [self._linked(item, caller) for item in value]
+            return [self._linked(item, link) for item in value]
         if not isinstance(value, dict):
             return value
-        changed = {name: self._linked(item, caller) for name, item in value.items()}
+        changed = {name: self._linked(item, link) for name, item in value.items()}
         named = str(changed.get("generation_id") or "")
         joined = named.startswith("film-") and changed.get("file")  # the hub has its shots, this machine the film
         if joined or (named and changed.get("url") and not named.startswith("sync-")):
-            changed["url"] = self.link(named, caller)
+            changed["url"] = link(named)
         return changed
 
-    def link(self, generation_id: str, caller: Caller) -> str:
+    async def link(self, generation_id: str, caller: Caller) -> str:
         """The link for one video of this caller."""
-        proof = _proof(self._secrets[0], caller.name, generation_id)
-        return f"{self._service.options.public_url}/v/{quote(generation_id, safe='')}?k={caller.name}.{proof}"
+        epochs = await self._opened().run(_epochs, caller.name)
+        return self._link(generation_id, caller=caller, day=self._today(), epochs=epochs)
+
+    def _link(self, generation_id: str, *, caller: Caller, day: int, epochs: Epochs) -> str:
+        proof = _proof(self._secrets[0], caller.name, generation_id, day, epochs)
+        return f"{self._service.options.public_url}/v/{quote(generation_id, safe='')}?k={caller.name}.{day}.{proof}"
+
+    def _today(self) -> int:
+        return int(self._service.clock.time() // DAY)
+
+    async def revoke(self, caller: Caller, generation_id: str | None = None) -> None:
+        """End the caller's links to one video, or to all of them. Links that are made from now on are good."""
+        await self._opened().run(_raise_epoch, caller.name, generation_id, self._service.clock.time())
 
     async def caller(self, generation_id: str, k: str) -> Caller:
-        """Whose video it is. Raises NotFound for a link that this service never made."""
-        name, _, proof = k.partition(".")
+        """Whose video it is. Raises NotFound for a link that this service never made, or that has ended."""
+        name, _, rest = k.partition(".")
+        said, _, proof = rest.partition(".")
+        if not (said.isascii() and said.isdigit() and len(said) < 9 and name.isascii() and name):
+            raise NotFound("There is no such link.")
+        day = int(said)
+        if (day + 1) * DAY + self._service.options.links < self._service.clock.time():
+            raise NotFound("This link has ended.")
+        epochs = await self._opened().run(_epochs, name)
         made = any(
-            hmac.compare_digest(_proof(secret, name, generation_id).encode(), proof.encode("utf-8", "replace"))
+            hmac.compare_digest(
+                _proof(secret, name, generation_id, day, epochs).encode(), proof.encode("utf-8", "replace")
+            )
             for secret in self._secrets
         )
         if not made:
             raise NotFound("There is no such link.")
+        if name.startswith(USER):
+            return Caller(user=name)
         if name in (LOCAL.name, GUEST.name):
             return LOCAL if name == LOCAL.name else GUEST
         sealed = await self._opened().run(_read, name)
@@ -120,8 +151,8 @@ class ShareLinks:
             await self._ledger.close()
 
 
-def _proof(secret: bytes, caller: str, generation_id: str) -> str:
-    said = json.dumps([caller, generation_id]).encode()
+def _proof(secret: bytes, caller: str, generation_id: str, day: int, epochs: Epochs) -> str:
+    said = json.dumps([caller, generation_id, day, epochs.get("", 0), epochs.get(generation_id, 0)]).encode()
     digest = hmac.new(secret, said, hashlib.sha256).digest()[:PROOF]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -129,6 +160,23 @@ def _proof(secret: bytes, caller: str, generation_id: str) -> str:
 def _read(caller: str) -> Steps[str | None]:
     rows = yield "select sealed from link_keys where caller = ?", (caller,)
     return rows[0][0] if rows else None
+
+
+def _epochs(caller: str) -> Steps[Epochs]:
+    """How often links were revoked: of a video by its id, all of the caller's under ""."""
+    place = _epoch(caller, "")
+    rows = yield "select caller, sealed from link_keys where caller = ? or caller like ?", (place, f"{place} %")
+    return {named[len(place) :].lstrip(): int(number) for named, number in rows}
+
+
+def _raise_epoch(caller: str, generation_id: str | None, now: float) -> Steps[None]:
+    place = _epoch(caller, generation_id or "")
+    rows = yield "select sealed from link_keys where caller = ?", (place,)
+    yield from _write(place, str(int(rows[0][0]) + 1 if rows else 1), now)
+
+
+def _epoch(caller: str, generation_id: str) -> str:
+    return f"epoch {caller} {generation_id}".rstrip()
 
 
 def _write(caller: str, sealed: str, now: float) -> Steps[None]:
@@ -143,6 +191,18 @@ def _write(caller: str, sealed: str, now: float) -> Steps[None]:
 
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 PAGE = "<!doctype html><meta charset=utf-8><title>Video</title><p>{}</p>"
+
+
+class Revoking:
+    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Behind the gate."""
+
+    def __init__(self, links: ShareLinks) -> None:
+        self._links = links
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        await self._links.revoke(caller_of(request), request.path_params.get("id"))
+        await Response(status_code=204, headers=QUIET)(scope, receive, send)
 
 
 class Playing:

@@ -152,6 +152,8 @@ class Generations:
 
     async def cancel(self, task_id: str, ctx: Request) -> None:
         service: Service = ctx.lifespan_context
+        if not any(row.name == "cancel_video" for row in service.options.shown()):
+            raise MCPError(code=INVALID_PARAMS, message="This server cancels nothing.")
         try:
             async with service.studio(ctx.request) as studio:
                 await studio.cancel(task_id)

@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.clocks import HUNG
 
 from .judging import NODE, NPM, SOURCES, needed
-from .serving import PYTHON, ROOT
+from .serving import PYTHON, ROOT, free_port
 
 TOTAL = re.compile(r"^Total: (\d+) passed, (\d+) failed", re.M)
 
@@ -65,13 +65,6 @@ def judged(*, plain: bool) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(HUNG)
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -49,9 +49,9 @@ def over_http(
 
 
 @contextmanager
-def asgi(app: Any) -> Iterator[str]:
-    """An ASGI app on a free loopback port, in a thread."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+def asgi(app: Any, port: int = 0) -> Iterator[str]:
+    """An ASGI app on a loopback port, in a thread. port: 0 takes a free one."""
+    listening = socket.create_server(("127.0.0.1", port), backlog=128)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -76,6 +76,13 @@ async def client_with(address: str, *, headers: dict[str, str] | None = None, **
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Connection:

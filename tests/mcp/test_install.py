@@ -37,6 +37,7 @@ def entry_of(client: str, text: str, platform: str) -> dict[str, Any]:
     """The server as the client will read it."""
     if client == "claude-code":
         words = shlex.split(text, posix=platform != "win32")
+        words = words[words.index("claude") :]
         cut = words.index("--")
         env = dict(word.strip('"').removeprefix("--env=").split("=", 1) for word in words[4:cut])
         command, *args = (word.strip('"') for word in words[cut + 1 :])

@@ -21,6 +21,7 @@ from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.mcp.share_links import ShareLinks
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests.clocks import FakeClock
 
 from .conftest import KEY
 from .serving import asgi, bearer, client_with, words
@@ -102,14 +103,18 @@ async def test_a_link_is_for_one_video_and_cannot_be_made_up(settings: Settings)
         async with client_with(address, headers=bearer(KEY)) as client:
             one, other = [words(await client.call_tool("generate_video", {"prompt": text})) for text in ("a", "b")]
         k = parse_qs(urlsplit(one["url"]).query)["k"][0]
-        name, _, proof = k.partition(".")
+        name, day, proof = k.split(".")
         for wrong in (
             f"{address}/v/{one['generation_id']}",
             f"{address}/v/{other['generation_id']}?k={k}",
-            f"{address}/v/{one['generation_id']}?k={name}.{proof[:-2]}AA",
-            f"{address}/v/{one['generation_id']}?k=local.{proof}",
-            f"{address}/v/{one['generation_id']}?k={Caller('another').name}.{proof}",
+            f"{address}/v/{one['generation_id']}?k={name}.{day}.{proof[:-2]}AA",
+            f"{address}/v/{one['generation_id']}?k=local.{day}.{proof}",
+            f"{address}/v/{one['generation_id']}?k={Caller('another').name}.{day}.{proof}",
+            f"{address}/v/{one['generation_id']}?k={name}.{proof}",
+            f"{address}/v/{one['generation_id']}?k={name}.{int(day) + 1}.{proof}",
+            f"{address}/v/{one['generation_id']}?k={name}.{'9' * 400}.{proof}",
             f"{address}/v/{one['generation_id']}?k=%C3%A9.%C3%A9",
+            f"{address}/v/{one['generation_id']}?k=%C3%A9.{day}.%C3%A9",
         ):
             assert httpx.get(wrong).status_code == 404, wrong
         assert httpx.get(here(one["url"], address)).status_code == 302
@@ -130,7 +135,7 @@ async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Setti
         async with client_with(address, headers=bearer(KEY)) as client:
             video = words(await client.call_tool("generate_video", {"prompt": "a", "wait_seconds": 0}))
             assert "url" not in video or video["url"] is None
-            link = links(settings).link(video["generation_id"], Caller(KEY))
+            link = await links(settings).link(video["generation_id"], Caller(KEY))
             await links(settings)._keep(Caller(KEY))
             waiting = httpx.get(here(link, address))
             await client.call_tool("cancel_video", {"generation_id": video["generation_id"]})
@@ -148,8 +153,8 @@ async def test_secrets_can_be_turned(settings: Settings) -> None:
     new = "n" * 32
     before = links(settings)
     await before._keep(Caller(KEY))
-    k = parse_qs(urlsplit(before.link("g1", Caller(KEY))).query)["k"][0]
-    own = parse_qs(urlsplit(before.link("g1", LOCAL)).query)["k"][0]
+    k = parse_qs(urlsplit(await before.link("g1", Caller(KEY))).query)["k"][0]
+    own = parse_qs(urlsplit(await before.link("g1", LOCAL)).query)["k"][0]
     await before.close()
     both = links(settings, secrets=(new, SECRET))
     assert await both.caller("g1", k) == Caller(KEY) and await both.caller("g1", own) == LOCAL
@@ -171,3 +176,44 @@ async def test_without_an_address_links_stay_the_hubs(settings: Settings, hub: S
             video = words(await client.call_tool("generate_video", {"prompt": "a"}))
         assert video["url"].startswith(hub.base_url)
         assert httpx.get(f"{address}/v/{video['generation_id']}").status_code == 404
+
+
+async def test_a_link_ends(settings: Settings) -> None:
+    clock = FakeClock(auto=False)
+    found = serving(settings=settings, options=lasting(links=2 * 86_400.0), clock=clock).links
+    assert found is not None
+    k = parse_qs(urlsplit(await found.link("g1", LOCAL)).query)["k"][0]
+    await clock.advance(2 * 86_400.0)
+    assert await found.caller("g1", k) == LOCAL
+    await clock.advance(86_400.0)
+    with pytest.raises(NotFound, match="ended"):
+        await found.caller("g1", k)
+    await found.close()
+
+
+async def test_the_owner_ends_links_before_their_time(settings: Settings) -> None:
+    """One video's, then all; a new link works again, others' links and other videos' are not touched."""
+    with served(settings, lasting()) as address:
+
+        def revoke(path: str, **headers: str) -> int:
+            return httpx.delete(f"{address}{path}", headers=headers).status_code
+
+        def plays(video: dict[str, str]) -> bool:
+            return httpx.get(here(video["url"], address)).status_code == 302
+
+        async with (
+            client_with(address, headers=bearer(KEY)) as client,
+            client_with(address, headers=bearer("another-key")) as other,
+        ):
+            one, two = [words(await client.call_tool("generate_video", {"prompt": text})) for text in ("a", "b")]
+            his = words(await other.call_tool("generate_video", {"prompt": "c"}))
+            assert revoke(f"/v/{one['generation_id']}") == 401 and plays(one)
+            assert revoke(f"/v/{one['generation_id']}", **bearer("another-key")) == 204 and plays(one)
+            assert revoke(f"/v/{one['generation_id']}", **bearer(KEY)) == 204
+            assert not plays(one) and plays(two) and plays(his)
+            again = words(await client.call_tool("get_video", {"generation_ids": [one["generation_id"]]}))
+            assert again["url"] != one["url"] and plays(again)
+            assert revoke("/v", **bearer(KEY)) == 204
+            assert not plays(again) and not plays(two) and plays(his)
+    with served(settings, lasting()) as address:  # another process knows, too
+        assert not plays(two) and plays(his)
