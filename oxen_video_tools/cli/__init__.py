@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_app() -> Typer:
-    """The Typer application with all its commands. Raises ModuleNotFoundError without the `cli` extra."""
+    """The Typer application with all its commands loaded. Raises ModuleNotFoundError without the `cli` extra."""
     from . import admin, batch, demo, doctor, videos  # noqa: F401  # each enters its commands
     from .app import app
 
@@ -19,12 +19,16 @@ def load_app() -> Typer:
 
 def main() -> None:
     """Run the command line; without the `cli` extra, say what to install."""
+    if sys.argv[1:] == ["--version"]:
+        from .. import __version__
+
+        print(f"oxen-video {__version__}")
+        return
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ModuleNotFoundError:
         sys.exit("The command line needs its extra: pip install 'oxen-video-tools[cli]'")
-    load_app()
     from .app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
 
 from ..errors import (
     GenerationFailed,
@@ -79,8 +81,58 @@ def status_of(error: OxenError) -> int:
 
 EPILOG = "\n\n".join(["Exit status:", *(f"{status:>3}  {meaning}" for status, meaning in MEANINGS.items())])
 
+#: Each command: the module that defines it, and its line in `--help`. A module is imported when its command is called,
+#: so that help and completion do not wait for the studio, the decoder or the servers.
+COMMANDS = {
+    "plan": ("videos", "What would be sent, in how many jobs, for how much, and what is wrong with it."),
+    "preview": ("videos", "Draw a free animatic on this machine: shots, lengths, camera moves."),
+    "generate": ("videos", "Make a video: submit once, wait with a progress bar, print the link."),
+    "get": ("videos", "How videos stand, with fresh links."),
+    "list": ("videos", "What is running or finished, newest first."),
+    "cancel": ("videos", "Stop a queued or running job."),
+    "inspect": (
+        "videos",
+        "Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet.",
+    ),
+    "save": ("videos", "One or more clips to one verified file."),
+    "models": ("videos", "Models by words and needs, best first."),
+    "batch": ("batch", "Make every line of a file."),
+    "spend": ("admin", "What was spent, by day and model, and what is left of the budget."),
+    "pause": ("admin", "Stop all spending, in every process that shares the ledger."),
+    "resume": ("admin", "Allow spending again."),
+    "recover": ("admin", "Walk all that is unfinished; settle what is unclear."),
+    "doctor": (
+        "doctor",
+        "What is in use, what is missing, and the block to paste into an MCP client's configuration.",
+    ),
+    "demo": ("demo", "An agent and an MCP client make a video each in a sandbox: no key, no cost."),
+    "sandbox": ("admin", "Oxen's HTTP API on this machine: no key, no cost; it draws real MP4s."),
+    "mcp": ("admin", "The MCP server, on stdio or HTTP."),
+}
+
+
+class CommandGroup(TyperGroup):
+    """The commands by their names; each is loaded when it is called or completed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name, (_, line) in COMMANDS.items():
+            self.commands.setdefault(name, TyperCommand(name, help=line))
+        self.commands = {name: self.commands[name] for name in [*COMMANDS, *(self.commands.keys() - COMMANDS.keys())]}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            import_module(f"{__package__}.{COMMANDS[args[0]][0]}")
+            [entered] = [one for one in app.registered_commands if one.name == args[0]]
+            self.commands[args[0]] = get_command_from_info(
+                entered, pretty_exceptions_short=False, rich_markup_mode=self.rich_markup_mode
+            )
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="oxen-video",
+    cls=CommandGroup,
     help="Videos with Oxen.ai: paid once, never lost, checked before paying. No key? Add --sandbox.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -112,7 +164,7 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
             try:
                 with only_oxen_errors():
                     result = function(*args, **kwargs)
-                    status = (asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result) or 0
+                    status = (_finish(result) if inspect.isawaitable(result) else result) or 0
             except OxenError as error:
                 complain(error, as_json=bool(kwargs.get("json")))
                 raise typer.Exit(status_of(error)) from None
@@ -128,8 +180,13 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
     return enter
 
 
-async def _awaited(result: Awaitable[int | None]) -> int | None:
-    return await result
+def _finish(result: Awaitable[int | None]) -> int | None:
+    import asyncio  # only when a command runs: help and completion do without
+
+    async def run() -> int | None:
+        return await result
+
+    return asyncio.run(run())
 
 
 def run(arguments: Sequence[str]) -> int:

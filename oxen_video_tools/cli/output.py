@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column, Table
 
-from ..studio import results
-
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from ..studio import results
     from ..studio.plan import Plan
 
 
@@ -255,6 +255,8 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]
     if quiet or not err.is_terminal:
         yield (lambda _: None) if quiet else _lines()
         return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # only when there is something to wait for
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
     with Progress(*columns, console=err, transient=True) as progress:
         tasks: dict[object, TaskID] = {}

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ class Audit:
             await asyncio.shield(asyncio.to_thread(self._add, line))
 
     def _add(self, line: dict[str, Any]) -> None:
-        when = datetime.fromtimestamp(self._now(), timezone.utc).isoformat(timespec="milliseconds")
+        when = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
         facts = {key: redact(value) if isinstance(value, str) else value for key, value in line.items()}
         text = json.dumps({"time": when.replace("+00:00", "Z"), **facts})
         descriptor = self._opened()
