@@ -100,10 +100,11 @@ def committed_spend(scope: str, now: float) -> Steps[int]:
     A reservation counts while its owner may still send it, and an unclear job until it is resolved.
     """
     rows = yield (
-        """select coalesce(sum(coalesce(cost, reserved)), 0) from jobs where scope = ? and (
-            (state = 'planned' and lease > ?) or state = 'sending'
-            or (state not in ('planned', 'sending', 'refused', 'dropped') and sent > ?))""",
-        (scope, now, now - DAY),
+        """select (select coalesce(sum(coalesce(cost, reserved)), 0) from jobs where scope = ?
+                and state in ('planned', 'sending') and (state = 'sending' or lease > ?))
+            + (select coalesce(sum(coalesce(cost, reserved)), 0) from jobs where scope = ? and sent > ?
+                and state not in ('planned', 'sending', 'refused', 'dropped'))""",
+        (scope, now, scope, now - DAY),
     )
     return int(rows[0][0])
 
@@ -340,8 +341,9 @@ def idless(scope: str, now: float) -> Steps[list[Job]]:
     """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
     jobs = yield from in_state(scope, ["sending"])
     rows = yield (
-        "select distinct job from clips where scope = ? and generation_id like ? and job is not null and created > ?",
-        (scope, f"{LOCAL}%", now - DAY),
+        f"""select distinct job from clips where scope = ? and substr(generation_id, 1, {len(LOCAL)}) = '{LOCAL}'
+            and job is not null and created > ?""",
+        (scope, now - DAY),
     )
     for (job,) in rows:
         found = yield from job_named(job)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
+from typing import NamedTuple
 
-from .jobs import BILLED, drop, finish_if_all_done
+from .jobs import BILLED, DAY, drop, finish_if_all_done
 from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
 from .transactions import Steps, clips, job_named, read, soon
 
@@ -58,9 +59,10 @@ def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Generati
     """Ended generations of ours whose real cost is not known yet. since: Unix seconds of their POST."""
     columns = ", ".join(f"clips.{column}" for column in CLIP_COLUMNS.split(", "))
     rows = yield (
-        f"""select {columns} from clips join jobs on jobs.job = clips.job
-            where clips.scope = ? and clips.cost is null and jobs.sent > ?
-            and clips.status in ('succeeded', 'failed', 'cancelled') order by jobs.sent limit ?""",
+        f"""select {columns} from jobs join clips on clips.job = jobs.job
+            where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
+            and clips.cost is null and clips.status in ('succeeded', 'failed', 'cancelled')
+            order by jobs.sent limit ?""",
         (scope, since, most),
     )
     return [GenerationRow(*row) for row in rows]
@@ -69,8 +71,9 @@ def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Generati
 def payers(scope: str, since: float) -> Steps[dict[str, str]]:
     """The namespaces of those of them that are kept and billed in another than the account's own."""
     rows = yield (
-        """select clips.generation_id, jobs.namespace from clips join jobs on jobs.job = clips.job
-            where clips.scope = ? and clips.cost is null and jobs.namespace is not null and jobs.sent > ?""",
+        """select clips.generation_id, jobs.namespace from jobs join clips on clips.job = jobs.job
+            where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
+            and jobs.namespace is not null and clips.cost is null""",
         (scope, since),
     )
     return dict(rows)
@@ -110,9 +113,8 @@ def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
 def claim_unfinished(scope: str, now: float, most: int = 50) -> Steps[list[Job]]:
     """Unfinished jobs that nobody has walked since `now`; several walkers never get the same one."""
     rows = yield (
-        """select job from jobs where scope = ? and walked < ? and (
-            (state in ('planned', 'sending') and lease <= ?) or state = 'running')
-            order by walked, job limit ? {skipping}""",
+        """select job from jobs where scope = ? and state in ('planned', 'sending', 'running') and walked < ?
+            and (state = 'running' or lease <= ?) order by walked, job limit ? {skipping}""",
         (scope, now, now, most),
     )
     jobs = []
@@ -140,24 +142,39 @@ def set_paused(paused: bool, now: float) -> Steps[None]:
         yield "delete from switches where name = 'paused'", ()
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one job came to. sent: Unix seconds.  amount: micro-dollars, real or reserved; None where nobody knows."""
+class DaySum(NamedTuple):
+    """What one model's jobs of one day came to.
 
-    sent: float
+    day: whole days since 1970 (UTC).  cost: micro-dollars, real or reserved.  unpriced: jobs whose price nobody knows.
+    """
+
+    day: int
     model: str
-    amount: int | None
+    jobs: int
+    cost: int
+    unpriced: int
 
 
-def spent(scope: str) -> Steps[list[Cost]]:
-    """Everything that may have cost something, in the order of its POST."""
-    rows = yield (
-        """select sent, model, coalesce(cost, case when estimate is null and reserved = 0 then null else reserved end)
-            from jobs where scope = ? and sent is not null and state not in ('planned', 'refused', 'dropped')
-            order by sent, job""",
+def spent(scope: str) -> Steps[list[DaySum]]:
+    """Everything that may have cost something, by day and model. What has ended is summed up by the database already
+    (see `schema`); only what is under way is read job by job.
+    """
+    sums = yield (
+        "select day, model, jobs, cost, unpriced from spending where scope = ? and jobs > 0 order by day, model",
         (scope,),
     )
-    return [Cost(*row) for row in rows]
+    found = {row[:2]: DaySum._make(row) for row in sums}
+    under_way = yield (  # found by their states: of these there are few
+        """select sent, model, coalesce(cost, reserved), case when cost is null and estimate is null and reserved = 0
+            then 1 else 0 end from jobs where scope = ? and state in ('sending', 'running')""",
+        (scope,),
+    )
+    for sent, model, cost, unpriced in under_way:
+        if sent is not None:
+            key = int(sent // DAY), model
+            one = found.get(key) or DaySum(*key, 0, 0, 0)
+            found[key] = DaySum(*key, one.jobs + 1, one.cost + cost, one.unpriced + unpriced)
+    return sorted(found.values())
 
 
 soon(record_status, record_cost)  # the hub says it again

@@ -16,7 +16,7 @@ import anyio
 from ..clock import Clock, DatabaseClock
 from ..errors import Internal, NotInstalled, OxenError
 from ..redaction import redact
-from .schema import MIGRATIONS, VERSION
+from .schema import VERSION, migrations
 from .sqlite import unwritable
 from .transactions import Durability, Steps
 
@@ -44,6 +44,7 @@ class Limits:
     lock: float = 8.0
     statement: float = 10.0
     whole: float = 20.0
+    forward: float = 600.0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -110,19 +111,19 @@ class PostgresLedger:
             await self._idle.pop().close()
 
     async def _run(self, make: Callable[[], Steps[T]]) -> T:
-        until = asyncio.get_running_loop().time() + self._limits.whole
+        now = asyncio.get_running_loop().time
         try:
-            with anyio.fail_after(self._limits.whole):
+            with anyio.fail_after(self._limits.whole if self._prepared else self._limits.forward):
                 await self._preparing.acquire()
         except TimeoutError:
             raise self._late() from None
         try:
             if not self._prepared:
-                await self._attempt(_migrate, until)
+                await self._attempt(lambda: _migrate(self._limits.forward), now() + self._limits.forward)
                 self._prepared = True
         finally:
             self._preparing.release()
-        return await self._attempt(make, until)
+        return await self._attempt(make, now() + self._limits.whole)
 
     async def _attempt(self, make: Callable[[], Steps[T]], until: float) -> T:
         """Tried again where the database certainly did nothing: it gave the transaction up, or the connection was lost
@@ -260,14 +261,17 @@ async def _driven(connection: Any, steps: Steps[T]) -> T:
         return end.value  # type: ignore[no-any-return]  # StopIteration can't be told its type
 
 
-def _migrate() -> Steps[None]:
+def _migrate(most: float) -> Steps[None]:
+    """One process at a time. most: seconds; the others wait for whoever brings a long history forward."""
+    for name in ("statement_timeout", "lock_timeout"):
+        yield "select set_config(?, ?, true)", (name, f"{most * 1000:.0f}ms")
     yield "select pg_advisory_xact_lock(?)", (SCHEMA_LOCK,)
     yield "create table if not exists oxen_video_schema (version integer not null)", ()
     rows = yield "select version from oxen_video_schema", ()
     version = rows[0][0] if rows else 0
     if version > VERSION:
         raise Internal("The ledger was written by a newer oxen-video-tools.", charged="no", fix="Update it.")
-    for step in MIGRATIONS[version:]:
+    for step in migrations("postgres")[version:]:
         for statement in step:
             yield statement, ()
     if version < VERSION:

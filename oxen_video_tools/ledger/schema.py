@@ -2,6 +2,85 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Database = Literal["sqlite", "postgres"]
+
+
+class OnlyIn(str):
+    """A statement that one database alone understands."""
+
+    database: Database
+
+    def __new__(cls, database: Database, statement: str) -> OnlyIn:
+        made = super().__new__(cls, statement)
+        made.database = database
+        return made
+
+
+# `spending` is what the finished jobs of an account came to, by day (whole days since 1970, UTC) and model: kept by the
+# database itself with every change of a job, so that no sum has to read what can't change any more, and no writer can
+# forget it. Jobs under way are not in it.
+_FINISHED = "{0}.sent is not null and {0}.state in ('succeeded', 'failed', 'cancelled', 'written off')"
+_DAY: dict[Database, str] = {"sqlite": "cast({0}.sent / 86400 as integer)", "postgres": "floor({0}.sent / 86400)::int"}
+_AMOUNT = "coalesce({0}.cost, {0}.reserved)"
+_UNPRICED = "case when {0}.cost is null and {0}.estimate is null and {0}.reserved = 0 then 1 else 0 end"
+
+
+def _less(database: Database) -> str:
+    return f"""update spending set jobs = jobs - 1, cost = cost - {_AMOUNT}, unpriced = unpriced - {_UNPRICED}
+        where scope = {{0}}.scope and day = {_DAY[database]} and model = {{0}}.model and {_FINISHED};""".format("old")
+
+
+def _more(database: Database) -> str:
+    return f"""insert into spending (scope, day, model, jobs, cost, unpriced)
+        select {{0}}.scope, {_DAY[database]}, {{0}}.model, 1, {_AMOUNT}, {_UNPRICED} where {_FINISHED}
+        on conflict (scope, day, model) do update set jobs = spending.jobs + 1,
+        cost = spending.cost + excluded.cost, unpriced = spending.unpriced + excluded.unpriced;""".format("new")
+
+
+def _so_far(database: Database) -> OnlyIn:
+    return OnlyIn(
+        database,
+        f"""insert into spending select scope, {_DAY[database]}, model, count(*), sum({_AMOUNT}), sum({_UNPRICED})
+            from jobs where {_FINISHED} group by 1, 2, 3""".format("jobs"),
+    )
+
+
+_CHANGES = "scope, state, model, sent, cost, estimate, reserved"
+_SPENDING = (
+    """create table spending (
+        scope text not null,
+        day integer not null,
+        model text not null,
+        jobs integer not null,
+        cost bigint not null,
+        unpriced integer not null,
+        primary key (scope, day, model))""",
+    _so_far("sqlite"),
+    _so_far("postgres"),
+    OnlyIn("sqlite", f"create trigger spending_begins after insert on jobs begin {_more('sqlite')} end"),
+    OnlyIn(
+        "sqlite",
+        f"""create trigger spending_changes after update of {_CHANGES} on jobs
+            begin {_less("sqlite")} {_more("sqlite")} end""",
+    ),
+    OnlyIn(
+        "postgres",
+        f"""create function spending_follows() returns trigger language plpgsql as $$
+            begin
+                if tg_op = 'UPDATE' then {_less("postgres")} end if;
+                {_more("postgres")}
+                return null;
+            end $$""",
+    ),
+    OnlyIn(
+        "postgres",
+        f"""create trigger spending_follows after insert or update of {_CHANGES} on jobs
+            for each row execute function spending_follows()""",
+    ),
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "create table accounts (scope text primary key)",
@@ -88,5 +167,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What time it was at the hub when a job was sent. Of jobs that were sent before this it is not known.
         "alter table jobs add column hub_sent double precision",
     ),
+    (
+        *_SPENDING,
+        "drop index jobs_by_time",
+        "create index jobs_by_time on jobs (scope, sent, state, cost, reserved)",  # the budget's window is read from it
+        "create index jobs_unbilled on jobs (scope, sent) where cost is null",
+        "create index clips_nameless on clips (scope) where substr(generation_id, 1, 5) = 'sync-'",
+        "create index clips_by_model on clips (scope, model, ended) where status = 'succeeded'",
+    ),
 )
 VERSION = len(MIGRATIONS)
+
+
+def migrations(database: Database) -> tuple[tuple[str, ...], ...]:
+    """The steps, as this database understands them."""
+    return tuple(
+        tuple(one for one in step if not isinstance(one, OnlyIn) or one.database == database) for step in MIGRATIONS
+    )

@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from ..errors import Internal, InvalidRequest
 from ..threads import DaemonExecutor
-from .schema import MIGRATIONS, VERSION
+from .schema import VERSION, migrations
 from .transactions import Durability, Row, Statement, Steps
 
 # Transactions in SQLite: alone or several in one commit, each as strictly as it asks for.
@@ -306,7 +306,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             raise Internal(
                 "The ledger was written by a newer oxen-video-tools.", charged="no", fix="Update oxen-video-tools."
             )
-        for step in MIGRATIONS[version:]:
+        for step in migrations("sqlite")[version:]:
             for statement in step:
                 connection.execute(statement)
         connection.execute(f"pragma user_version = {VERSION}")

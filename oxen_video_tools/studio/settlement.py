@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
 from ..ledger.jobs import DAY, committed_spend
-from ..ledger.outcomes import Cost, payers, record_cost, record_status, set_paused, spent, unsettled
+from ..ledger.outcomes import DaySum, payers, record_cost, record_status, set_paused, spent, unsettled
 from ..ledger.records import LOCAL, GenerationRow, dollars, micros
 from ..ledger.transactions import clips, in_state, is_paused
 from ..redaction import redact
@@ -161,6 +160,8 @@ async def kept(session: Session, generation_id: str) -> str | None:
 
 # `spend`, `pause`, `resume`: what everything came to, and the switch that stops it.
 
+_FIRST_DAY = date(1970, 1, 1).toordinal()
+
 
 async def spend(session: Session) -> Spend:
     """By day (UTC) and model. What the hub has billed is real, the rest is what was reserved for it."""
@@ -168,10 +169,9 @@ async def spend(session: Session) -> Spend:
         await settle_costs(session, 30 * DAY)
     scope, now = await session.scope(), session.clock.time()
     lines = await session.ledger.run(spent, scope)
-    days = _by_day_and_model(lines)
     return Spend(
-        days=days,
-        total=sum((day.cost for day in days), Decimal(0)),
+        days=tuple(map(_said, lines)),
+        total=dollars(sum(one.cost for one in lines)),
         last_24h=dollars(await session.ledger.run(committed_spend, scope, now)),
         budget=session.settings.budget,
         unclear=sum(not job.is_live(now) for job in await session.ledger.run(in_state, scope, ["sending"])),
@@ -179,20 +179,13 @@ async def spend(session: Session) -> Spend:
     )
 
 
-def _by_day_and_model(lines: list[Cost]) -> tuple[Spent, ...]:
-    groups: dict[tuple[str, str], list[Cost]] = defaultdict(list)
-    for line in lines:
-        groups[datetime.fromtimestamp(line.sent, UTC).strftime("%Y-%m-%d"), line.model].append(line)
-    return tuple(
-        Spent(
-            day,
-            model,
-            jobs=len(group),
-            cost=dollars(sum(line.amount or 0 for line in group)),
-            unpriced=sum(line.amount is None for line in group),
-        )
-        for (day, model), group in sorted(groups.items())
-    )
+def _said(one: DaySum) -> Spent:
+    return Spent(_date(one.day), one.model, one.jobs, dollars(one.cost), one.unpriced)
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    return date.fromordinal(_FIRST_DAY + day).isoformat()
 
 
 async def pause(session: Session) -> None:

@@ -23,7 +23,7 @@ from oxen_video_tools.errors import (
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.settings import Settings
 
-from ..clocks import FakeClock
+from ..clocks import HUNG, FakeClock
 from .conftest import KEY
 from .wire import DROP, HANG, Asked, Says, routed
 
@@ -327,11 +327,11 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(hub_on: HubOn, clock: Fak
 
 
 async def test_the_deadline_bounds_all_repetitions(hub_on: HubOn, clock: FakeClock) -> None:
-    hub, wire = await hub_on((502, "<html>bad</html>"), deadline=4)
+    hub, wire = await hub_on((502, "<html>bad</html>"), deadline=10)
     with pytest.raises(HubUnavailable) as caught:
         await hub.get("g-1")
-    assert clock.monotonic() < 4
-    assert len(wire.asked) > 3
+    assert clock.monotonic() < 10
+    assert 3 < len(wire.asked) < 8
     assert caught.value.status_code == 502
     before = clock.monotonic()
     with pytest.raises(HubUnavailable):
@@ -339,8 +339,9 @@ async def test_the_deadline_bounds_all_repetitions(hub_on: HubOn, clock: FakeClo
     assert clock.monotonic() - before < 0.2
 
 
-async def test_a_hub_that_never_answers_is_an_error_not_a_hang(hub_on: HubOn) -> None:
-    hub, wire = await hub_on(HANG, clock=None, deadline=0.2)
+async def test_a_hub_that_never_answers_is_an_error_not_a_hang(hub_on: HubOn, silence: Callable[..., None]) -> None:
+    hub, wire = await hub_on(HANG, deadline=HUNG)
+    silence(wire)
     with pytest.raises(HubUnavailable, match="no answer"):
         await hub.get("g-1")
     assert len(wire.asked) == 1

@@ -27,7 +27,7 @@ from oxen_video_tools.errors import (
 from oxen_video_tools.hub import HubClient
 from tests.hub.test_error_mapping import BOTH, HTML, MODERATION, NEITHER
 
-from ..clocks import FakeClock
+from ..clocks import HUNG, FakeClock
 from .conftest import KEY
 from .wire import DROP, HANG, MP4, Says, Wire
 
@@ -200,10 +200,11 @@ async def test_what_may_have_arrived_is_sent_once_and_is_unclear(hub_on: HubOn, 
 
 
 @pytest.mark.parametrize("route", ["enqueue", "generate"])
-async def test_no_answer_in_time_is_unclear(hub_on: HubOn, route: str) -> None:
-    hub, wire = await hub_on(HANG, clock=None, deadline=0.2)
+async def test_no_answer_in_time_is_unclear(hub_on: HubOn, silence: Callable[..., None], route: str) -> None:
+    hub, wire = await hub_on(HANG, deadline=HUNG)
+    silence(wire)
     with pytest.raises(SubmissionUnclear):
-        await pay(hub, route, **({"timeout": 0.2} if route == "generate" else {}))
+        await pay(hub, route, **({"timeout": HUNG} if route == "generate" else {}))
     assert len(wire.asked) == 1
 
 

@@ -123,7 +123,7 @@ async def test_interrupts_of_langgraph_are_not_ours_to_catch(
     def interrupted(*_: Any, **__: Any) -> Any:
         raise GraphInterrupt
 
-    monkeypatch.setattr("oxen_video_tools.langchain.tool.agreed", interrupted)
+    monkeypatch.setattr("oxen_video_tools.langchain.tool.ask_approval", interrupted)
     tool = GenerateVideo(studio=portal)
     with pytest.raises(GraphInterrupt):
         tool.invoke(call(**FOX))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 
 from oxen_video_tools.langchain import EVENT, GenerateVideo
+from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
-from tests.clocks import HUNG
+from tests.clocks import HUNG, FakeClock
 
 from .agents import ASK, agent, calling
 from .calls import FOX
@@ -21,6 +23,10 @@ from .calls import FOX
 class Listener(BaseCallbackHandler):
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.errors: list[BaseException] = []
+
+    def on_tool_error(self, error: BaseException, **_: Any) -> None:
+        self.errors.append(error)
 
     def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
         assert name == EVENT
@@ -119,3 +125,18 @@ print("langgraph loaded:", any(name.split(".")[0] == "langgraph" for name in sys
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HUNG, check=True)
     assert '"succeeded"' in ran.stdout and "langgraph loaded: False" in ran.stdout
+
+
+@pytest.mark.skipif(tuple(map(int, version("langchain-core").split(".")[:2])) < (1, 8), reason="older ones tell nobody")
+async def test_tracers_hear_that_a_call_was_cancelled(slow_hub: Sandbox, times: Any, open_portal: Any) -> None:
+    """The run of the tool ends as an error instead of standing open for ever; the job goes on, and is paid once."""
+    listener = Listener()
+    portal = open_portal(slow_hub, clock=FakeClock(auto=False))
+    running = asyncio.ensure_future(GenerateVideo(studio=portal).ainvoke(FOX, {"callbacks": [listener]}))
+    while not slow_hub.ledger()["accepted"]:
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [type(error) for error in listener.errors] == [asyncio.CancelledError]
+    assert slow_hub.ledger()["accepted"] == 1

@@ -360,8 +360,7 @@ async def test_what_was_spent_leaves_out_what_was_refused(ledger: Ledger) -> Non
     await ledger.run(ledger_jobs.unsent, refused.job, ledger.owner, "refused", NOW, "no")
     await sent(ledger, intent("r3", reserved=0, estimate=None), ["g3"], NOW + 1)
     assert await ledger.run(outcomes.spent, "hub|me") == [
-        outcomes.Cost(NOW, "kling", 500_000),
-        outcomes.Cost(NOW + 1, "kling", None),
+        outcomes.DaySum(int(NOW // ledger_jobs.DAY), "kling", jobs=2, cost=500_000, unpriced=1)
     ]
 
 

@@ -14,6 +14,7 @@ from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.records import Booking, GenerationRow, Intent, Job, job_of, to_json
 
 NOW = 1_790_000_000.0
+TODAY = int(NOW // ledger_jobs.DAY)
 LEASE = 60.0
 ME = "hub|me"
 BODY = {"model": "kling", "prompt": "Ein Ballon über Köln", "target_namespace": "studio"}
@@ -423,7 +424,7 @@ async def test_the_bill(ledger: Ledger) -> None:
     assert (await named(ledger, job.job)).cost == 11
     await ledger.run(outcomes.record_cost, ME, {"g1": 0})
     assert (await named(ledger, job.job)).cost == 6, "the hub's last word counts"
-    assert await ledger.run(outcomes.spent, ME) == [outcomes.Cost(NOW, "kling", 6)]
+    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", jobs=1, cost=6, unpriced=0)]
     assert await ledger.run(outcomes.spent, "hub|you") == []
 
 
@@ -509,11 +510,10 @@ async def test_the_real_cost_wins_over_what_was_reserved(ledger: Ledger) -> None
     for number, intent in enumerate([PLAIN, replace(PLAIN, request="s", estimate=None, reserved=0)]):
         await running(ledger, f"g{number}", intent=intent, now=NOW + number)
     await planned(ledger, replace(PLAIN, request="t"))
-    Cost = outcomes.Cost
-    assert await ledger.run(outcomes.spent, ME) == [Cost(NOW, "kling", 500_000), Cost(NOW + 1, "kling", None)]
+    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=500_000, unpriced=1)]
     await saw(ledger, *(GenerationRow(ME, f"g{n}", status="succeeded") for n in range(2)))
     await ledger.run(outcomes.record_cost, ME, {"g0": 1, "g1": 2})
-    assert await ledger.run(outcomes.spent, ME) == [Cost(NOW, "kling", 1), Cost(NOW + 1, "kling", 2)]
+    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=3, unpriced=0)]
 
 
 # ---- unclear ---------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from oxen_video_tools.errors import Internal, InvalidRequest, OxenError
 from oxen_video_tools.ledger import LEASE, Ledger, data_folder, outcomes, sqlite, sqlite_path, transactions
 from oxen_video_tools.ledger import sqlite as ledger_sqlite
-from oxen_video_tools.ledger.schema import MIGRATIONS, VERSION
+from oxen_video_tools.ledger.schema import VERSION, migrations
 from oxen_video_tools.ledger.sqlite import MEMORY, TOGETHER, Call, SqliteLedger
 from tests.clocks import HUNG
 
@@ -169,7 +169,7 @@ async def test_the_urgency_is_that_of_the_transaction(monkeypatch: pytest.Monkey
 async def test_a_file_that_is_there_keeps_its_rights_and_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with sqlite3.connect(path) as old:
-        for statement in MIGRATIONS[0]:
+        for statement in migrations("sqlite")[0]:
             old.execute(statement)
         old.execute("insert into switches values ('paused', 1.0)")
         old.execute("pragma user_version = 1")

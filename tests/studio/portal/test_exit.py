@@ -70,9 +70,9 @@ ready()
 def test_what_the_end_of_a_post_needs_of_threads_is_there() -> None:
     status, out, err, _ = run("""
 from contextlib import asynccontextmanager
-from oxen_video_tools.threads import Crew
+from oxen_video_tools.threads import DaemonExecutor
 
-ledger = Crew(1, "ledger")
+ledger = DaemonExecutor(1, "ledger")
 
 @asynccontextmanager
 async def studio():
