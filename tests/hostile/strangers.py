@@ -294,7 +294,7 @@ def one_caller_opens_all_sessions() -> None:
         assert [answer.status_code for answer in seen] == [200] * 5 + [429] * 20
         assert server.post(**bearer("bob-key")).status_code == 200
         mine = {**JSON, **bearer("alice-key"), "Mcp-Session-Id": seen[0].headers["mcp-session-id"]}
-        assert httpx.delete(f"{server.address}/mcp", headers=mine).status_code == 200
+        assert server.http.delete(f"{server.address}/mcp", headers=mine).status_code == 200
         assert server.post(**bearer("alice-key")).status_code == 200, "a session that was ended still counts"
 
 
@@ -452,9 +452,9 @@ def one_address_takes_all_connections() -> None:
 def a_body_is_larger_than_said() -> None:
     with target(replace(QUIET, body=2048)) as server:
         url = f"{server.address}/mcp"
-        _refused(httpx.post(url, content=b" " * 3000, headers={**JSON, **OWNER}), 413)
+        _refused(server.http.post(url, content=b" " * 3000, headers={**JSON, **OWNER}), 413)
         parts = (b" " * 1000 for _ in range(5))
-        _refused(httpx.post(url, content=parts, headers={**JSON, **OWNER}), 413)
+        _refused(server.http.post(url, content=parts, headers={**JSON, **OWNER}), 413)
 
 
 # ---- what messages hold -----------------------------------------------------------------------------------------
@@ -476,7 +476,7 @@ def messages_that_break_parsers() -> None:
         headers = {**JSON, **OWNER, **session, "MCP-Protocol-Version": "2025-11-25"}
         for arguments in strange:
             body = (call % arguments).encode()
-            answer = httpx.post(f"{server.address}/mcp", content=body, headers=headers, timeout=30)
+            answer = server.http.post(f"{server.address}/mcp", content=body, headers=headers, timeout=30)
             assert answer.status_code in (200, 400) and "jsonrpc" in answer.text, (arguments[:40], answer.text[:200])
         listing = {"jsonrpc": "2.0", "id": 8, "method": "tools/list"}
         assert "plan_video" in server.post(listing, **OWNER, **session).text
@@ -498,7 +498,7 @@ def a_link_is_made_up() -> None:
             f"{Caller('alice-key').name}.0.AAAA",
             "é.é.é",
         ):
-            answer = httpx.get(f"{server.address}/v/film-1", params={"k": k})
+            answer = server.http.get(f"{server.address}/v/film-1", params={"k": k})
             _refused(answer, 404)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx2
 import uvicorn
 from mcp import Client, StdioServerParameters
@@ -25,6 +26,7 @@ from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
+patient = httpx.Client(timeout=HUNG)  # asks as `httpx` does, and waits on a slow machine
 TOKEN = "oxv_a-token-that-is-fixed-for-the-tests"
 
 

@@ -23,7 +23,7 @@ from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
 
 from .conftest import KEY
-from .serving import TOKEN, asgi, bearer, client_with, over_http, words
+from .serving import TOKEN, asgi, bearer, client_with, over_http, patient, words
 from .two_accounts import hub_of
 
 HELLO = {
@@ -38,7 +38,7 @@ OWNER = bearer(TOKEN)
 
 
 def hello(address: str, **headers: str) -> httpx.Response:
-    return httpx.post(f"{address}/mcp", json=HELLO, headers={**JSON, **headers})
+    return patient.post(f"{address}/mcp", json=HELLO, headers={**JSON, **headers})
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_hosts_and_pages_are_always_checked(settings: Settings) -> None:
         assert (
             hello(address, **OWNER, Host="video.example.com:443", Origin="https://app.example.com").status_code == 200
         )
-        asked = httpx.options(
+        asked = patient.options(
             f"{address}/mcp",
             headers={"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"},
         )
@@ -119,7 +119,7 @@ def test_hosts_and_pages_are_always_checked(settings: Settings) -> None:
 
 def test_bodies_and_sessions_have_limits(settings: Settings) -> None:
     with over_http(settings, ServerSettings(log_level="ERROR", body=2048, sessions=2)) as address:
-        big = httpx.post(f"{address}/mcp", content=b" " * 3000, headers=JSON | OWNER)
+        big = patient.post(f"{address}/mcp", content=b" " * 3000, headers=JSON | OWNER)
         assert big.status_code == 413
         assert [hello(address, **OWNER).status_code for _ in range(3)] == [200, 200, 503]
 
@@ -129,8 +129,8 @@ def test_a_session_belongs_to_the_key_that_opened_it(settings: Settings) -> None
         session = hello(address, **bearer("alice-key")).headers["mcp-session-id"]
         listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
         headers = {**JSON, "Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}
-        stolen = httpx.post(f"{address}/mcp", json=listing, headers={**headers, **bearer("bob-key")})
-        own = httpx.post(f"{address}/mcp", json=listing, headers={**headers, **bearer("alice-key")})
+        stolen = patient.post(f"{address}/mcp", json=listing, headers={**headers, **bearer("bob-key")})
+        own = patient.post(f"{address}/mcp", json=listing, headers={**headers, **bearer("alice-key")})
     assert (stolen.status_code, own.status_code) == (404, 200)
 
 
@@ -157,7 +157,7 @@ def test_the_pace_comes_back_with_time() -> None:
 def test_health_says_nothing_and_needs_nothing(settings: Settings) -> None:
     with over_http(settings, here=False) as address:
         for path, body in (("/healthz", {"status": "ok"}), ("/readyz", {"status": "ready"})):
-            answer = httpx.get(f"{address}{path}", headers={"Host": "10.0.0.7"})
+            answer = patient.get(f"{address}{path}", headers={"Host": "10.0.0.7"})
             assert (answer.status_code, answer.json()) == (200, body)
 
 

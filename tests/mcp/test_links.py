@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -24,7 +23,7 @@ from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
 
 from .conftest import KEY
-from .serving import asgi, bearer, client_with, words
+from .serving import asgi, bearer, client_with, patient, words
 
 SECRET = "a-secret-of-32-characters-or-more"
 
@@ -56,8 +55,8 @@ async def test_a_link_plays_tomorrow_from_another_process(settings: Settings, hu
     assert link.startswith("https://video.example.com/v/") and words(again)["url"] == link and link in listed.text
     assert answer.structured_content == words(answer) and "expires" not in words(answer)["next"]
     with served(settings, lasting()) as address:  # the next day, with nothing in memory
-        first = httpx.get(here(link, address))
-        played = httpx.get(first.headers["location"])
+        first = patient.get(here(link, address))
+        played = patient.get(first.headers["location"])
     assert first.status_code == 302 and first.headers["location"].startswith(hub.base_url)
     assert first.headers["cache-control"] == "no-store" and first.headers["referrer-policy"] == "no-referrer"
     assert played.status_code == 200 and played.content[4:8] == b"ftyp"
@@ -68,8 +67,8 @@ async def test_a_saved_file_is_served_itself_with_ranges(settings: Settings, hub
         async with client_with(address, headers=bearer(KEY)) as client:
             video = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
             saved = words(await client.call_tool("save_video", {"videos": [video["generation_id"]]}))
-        whole = httpx.get(here(video["url"], address))
-        part = httpx.get(here(video["url"], address), headers={"Range": "bytes=4-7"})
+        whole = patient.get(here(video["url"], address))
+        part = patient.get(here(video["url"], address), headers={"Range": "bytes=4-7"})
     assert whole.status_code == 200 and whole.content == Path(saved["file"]).read_bytes()
     assert whole.headers["content-type"] == "video/mp4"
     assert (part.status_code, part.content) == (206, b"ftyp")
@@ -84,7 +83,7 @@ async def test_a_film_that_was_joined_here_has_a_link_too(settings: Settings, hu
         async with client_with(address, headers=bearer(KEY)) as client:
             film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
             again = words(await client.call_tool("get_video", {"generation_ids": [film["generation_id"]]}))
-        played = httpx.get(here(film["url"], address))
+        played = patient.get(here(film["url"], address))
     assert film["generation_id"].startswith("film-") and film["url"] == again["url"] and "lasts" in film["next"]
     assert played.status_code == 200 and played.content == Path(film["file"]).read_bytes()
 
@@ -116,8 +115,8 @@ async def test_a_link_is_for_one_video_and_cannot_be_made_up(settings: Settings)
             f"{address}/v/{one['generation_id']}?k=%C3%A9.%C3%A9",
             f"{address}/v/{one['generation_id']}?k=%C3%A9.{day}.%C3%A9",
         ):
-            assert httpx.get(wrong).status_code == 404, wrong
-        assert httpx.get(here(one["url"], address)).status_code == 302
+            assert patient.get(wrong).status_code == 404, wrong
+        assert patient.get(here(one["url"], address)).status_code == 302
 
 
 async def test_neither_link_nor_ledger_holds_the_key(settings: Settings, tmp_path: Path) -> None:
@@ -137,9 +136,9 @@ async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Setti
             assert "url" not in video or video["url"] is None
             link = await links(settings).link(video["generation_id"], Caller(KEY))
             await links(settings)._keep(Caller(KEY))
-            waiting = httpx.get(here(link, address))
+            waiting = patient.get(here(link, address))
             await client.call_tool("cancel_video", {"generation_id": video["generation_id"]})
-            stopped = httpx.get(here(link, address))
+            stopped = patient.get(here(link, address))
     assert (waiting.status_code, stopped.status_code) == (202, 410) and "refresh" in waiting.headers
 
 
@@ -175,7 +174,7 @@ async def test_without_an_address_links_stay_the_hubs(settings: Settings, hub: S
         async with client_with(address, headers=bearer(KEY)) as client:
             video = words(await client.call_tool("generate_video", {"prompt": "a"}))
         assert video["url"].startswith(hub.base_url)
-        assert httpx.get(f"{address}/v/{video['generation_id']}").status_code == 404
+        assert patient.get(f"{address}/v/{video['generation_id']}").status_code == 404
 
 
 async def test_a_link_ends(settings: Settings) -> None:
@@ -196,10 +195,10 @@ async def test_the_owner_ends_links_before_their_time(settings: Settings) -> Non
     with served(settings, lasting()) as address:
 
         def revoke(path: str, **headers: str) -> int:
-            return httpx.delete(f"{address}{path}", headers=headers).status_code
+            return patient.delete(f"{address}{path}", headers=headers).status_code
 
         def plays(video: dict[str, str]) -> bool:
-            return httpx.get(here(video["url"], address)).status_code == 302
+            return patient.get(here(video["url"], address)).status_code == 302
 
         async with (
             client_with(address, headers=bearer(KEY)) as client,

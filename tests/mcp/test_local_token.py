@@ -24,7 +24,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
 from .conftest import KEY, environment
-from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, over_http, words
+from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, over_http, patient, words
 from .test_http import hello
 from .test_process import serving_http
 
@@ -154,10 +154,12 @@ async def test_http_on_loopback_makes_a_token_and_keeps_it_out_of_the_log(settin
         assert hello(address).status_code == 401
         token = (tmp_path / "data" / "oxen-video" / "mcp-token").read_text()
         assert hello(address, **bearer(token)).status_code == 200
+        assert process.stderr is not None
+        told = process.stderr.readline()
         process.terminate()
-        said, log = process.communicate(timeout=30)
-    assert is_token(token) and token not in said + log
-    assert "--config claude-code" in log
+        said, log = process.communicate(timeout=60)
+    assert is_token(token) and token not in told + said + log
+    assert "--config claude-code" in told
     with serving_http(settings, token=None, **home) as (_, address):
         assert hello(address, **bearer(token)).status_code == 200
 
@@ -201,16 +203,16 @@ def test_the_pages_token_becomes_a_cookie_at_once(settings: Settings) -> None:
         named = re.match(r"([^=]+)=([^;]+)", cookie)
         assert named
         for wrong in (TOKEN, named[2][:-1], ""):
-            assert httpx.get(f"{address}/", cookies={named[1]: wrong}).status_code == 401
+            assert patient.get(f"{address}/", headers={"Cookie": f"{named[1]}={wrong}"}).status_code == 401
         # neither the query nor the cookie opens what is not a page
         assert hello(f"{address}", Cookie=f"{named[1]}={named[2]}").status_code == 401
-        asked = httpx.post(f"{address}/mcp?token={TOKEN}", json={}, headers={"Content-Type": "application/json"})
+        asked = patient.post(f"{address}/mcp?token={TOKEN}", json={}, headers={"Content-Type": "application/json"})
         assert asked.status_code == 401
 
 
 def test_a_server_without_a_token_has_no_pages(settings: Settings) -> None:
     with over_http(settings, here=False) as address:
-        assert httpx.get(f"{address}/").status_code == 404
+        assert patient.get(f"{address}/").status_code == 404
 
 
 @pytest.mark.parametrize("value", ["secret", "oxv_short", "oxv_" + "é" * 40])

@@ -33,7 +33,7 @@ from tests.clocks import FakeClock
 
 from .conftest import KEY, QUIET
 from .issuer import RESOURCE_SERVER, Issuer, issuing
-from .serving import TOKEN, asgi, bearer, client_with, free_port, words
+from .serving import TOKEN, asgi, bearer, client_with, free_port, patient, words
 from .test_http import hello
 
 SECRET = "a-secret-of-32-characters-or-more"
@@ -104,7 +104,7 @@ async def test_a_client_finds_the_issuer_gets_a_token_and_makes_a_video(
         assert made["status"] == "succeeded" and kept.tokens is not None
         token = kept.tokens.access_token
         assert token not in str(made) and issuer.user not in made["url"]
-        assert httpx.get(made["url"]).status_code == 302
+        assert patient.get(made["url"]).status_code == 302
     assert hub.ledger()["accepted"] == 1, "the server's key paid"
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
     assert {line["user"] for line in lines} == {issuer.user} and all(one["caller"].startswith("user-") for one in lines)
@@ -122,7 +122,7 @@ def test_a_stranger_is_told_where_tokens_come_from(settings: Settings, issuer: I
         challenge = refused.headers["www-authenticate"]
         place = f"{address}/.well-known/oauth-protected-resource/mcp"
         assert f'resource_metadata="{place}"' in challenge and 'scope="video"' in challenge
-        told = httpx.get(place).json()
+        told = patient.get(place).json()
         assert told["resource"] == f"{address}/mcp" and told["authorization_servers"] == [issuer.url]
         assert told["scopes_supported"] == ["video"]
         assert hello(address, **bearer(TOKEN)).status_code == 200, "the owner's token stays"
