@@ -16,9 +16,9 @@ from oxen_video_tools.sandbox import Sandbox
 ROOT = Path(__file__).parent.parent
 LARGEST = 200_000  # bytes of one picture
 SHOTS = [
-    Shot(prompt="Wide shot: a lighthouse on a cliff at dusk, slow push in", duration=4),
-    Shot(prompt="Medium shot: a fishing boat in rough sea, tracking shot left to right", duration=4),
-    Shot(prompt="Close-up: the lamp of the lighthouse lights up at night", duration=4),
+    Shot(prompt="Wide shot: a red fox trots through a snowy forest at dawn, tracking shot", duration=4),
+    Shot(prompt="Medium shot: a girl with a lantern follows the fox, slow push in", duration=4),
+    Shot(prompt="Close-up: the fox under a full moon at night", duration=4),
 ]
 
 

@@ -227,7 +227,7 @@ EXTRAS = {
     "mcp": ("mcp",),
     "media": ("av", "PIL", "numpy"),
     "cli": ("typer", "rich"),
-    "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema"),
+    "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema_rs"),
     "postgres": ("psycopg",),
 }
 VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "av", "pillow", "psycopg")

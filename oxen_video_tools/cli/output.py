@@ -245,7 +245,9 @@ def show_saved(saved: results.Saved) -> None:
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """A plan for a program."""
+    """A plan for a program. shown: what a preview of each shot shows."""
+    from ..studio.export import shown
+
     jobs = [{"model": job.model, "body": job.body, "seconds": job.seconds} for job in plan.jobs]
     return {
         "model": plan.model,
@@ -256,6 +258,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "price": plan.price.text,
         "problems": plan.problems,
         "warnings": plan.warnings,
+        "shown": [shot.as_dict() for shot in shown(plan.request)],
     }
 
 

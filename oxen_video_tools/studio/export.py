@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputNotAllowed, InvalidRequest, OxenError
-from ..request import DEFAULT_SECONDS
+from ..media.understanding import Direction, direct_all
+from ..request import DEFAULT_SECONDS, VideoRequest
 from .decoding import cut, look
 from .local_files import Files, allowed, snapshot
 from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
@@ -189,6 +190,7 @@ async def _tell(on_progress: Report | None, video: str, status: str, fraction: f
 
 LINES = {"480p": 480, "540p": 540, "720p": 720, "1080p": 1080}  # of the shorter side; 720 for any other
 LONGEST_SIDE = 1920
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 async def inspect_video(session: Session, video: str | Path, files: Files) -> Inspection:
@@ -231,10 +233,17 @@ async def _local(session: Session, video: str | Path, files: Files) -> AsyncIter
 
 @dataclass(frozen=True)
 class Preview(Plan):
-    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames."""
+    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames.  shown: what each shot shows."""
 
     preview: Path | None = None
     sheet: bytes | None = field(default=None, repr=False)
+    shown: tuple[Direction, ...] = field(default=(), repr=False)
+
+
+def shown(request: VideoRequest) -> tuple[Direction, ...]:
+    """For each shot what its words were understood to say, and what a preview of them shows."""
+    prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
+    return tuple(direct_all(prompts, request.seed or 0))
 
 
 async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
@@ -243,17 +252,17 @@ async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
     first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
     path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
     with ExitStack() as held:
-        segments = _segments(session, plan, files, held)
+        given = plan.request.start_image or next(iter(plan.request.input_image), None)
+        segments = _segments(plan, await _image(session, given, files, held))
         sheet = await _drawn(session, segments, path, plan)
     info = {one.name: getattr(plan, one.name) for one in fields(Plan)}
-    return Preview(**info, preview=path, sheet=sheet)
+    return Preview(**info, preview=path, sheet=sheet, shown=shown(plan.request))
 
 
-def _segments(session: Session, plan: Plan, files: Files, held: ExitStack) -> list[Segment]:
+def _segments(plan: Plan, image: Path | None) -> list[Segment]:
     from ..media.animatic import Segment
 
     request = plan.request
-    image = _image(session, request.start_image or next(iter(request.input_image), None), files, held)
     if request.multi_prompt:
         return [
             Segment(shot.prompt, shot.seconds, image if number == 0 else None)
@@ -263,10 +272,13 @@ def _segments(session: Session, plan: Plan, files: Files, held: ExitStack) -> li
     return [Segment(request.prompt or "", seconds, image)]
 
 
-def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
-    """A local picture is shown; links and ids are left to the model."""
-    if not reference or is_url(reference) or is_generation(reference):
+async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
+    """A local picture is shown, and a still that is saved here; links are left to the model."""
+    if not reference or is_url(reference):
         return None
+    if is_generation(reference):
+        kept = await session.saved_file(reference)
+        return kept if kept and kept.suffix.lower() in PICTURES else None
     return held.enter_context(snapshot(reference, session.settings, files))
 
 

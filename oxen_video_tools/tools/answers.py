@@ -18,6 +18,7 @@ from ..errors import Charged, GenerationFailed
 from ..redaction import redact
 
 if TYPE_CHECKING:
+    from ..media.understanding import Direction
     from ..studio.results import Video
 
 
@@ -124,6 +125,22 @@ class Job(Answer):
     seconds: Number = None
 
 
+class ShownShot(Answer):
+    """What a preview shows of one shot: what its words were understood to say."""
+
+    pictograms: list[str] = Field(default_factory=list, description='Subjects, the first in front: "🦊 fox".')
+    size: Words = Field(None, exclude_if=not_)
+    move: Words = Field(None, exclude_if=not_)
+    place: Words = Field(None, exclude_if=not_)
+    light: Words = Field(None, exclude_if=not_)
+    weather: list[str] = Field(default_factory=list, exclude_if=not_)
+
+    @classmethod
+    def of(cls, shot: Direction) -> ShownShot:
+        known = shot.as_dict()
+        return cls(**known | {"pictograms": [f"{one.character} {one.name}" for one in shot.pictograms]})
+
+
 class PlanAnswer(Answer):
     """What would be sent, and what is wrong with it."""
 
@@ -137,6 +154,7 @@ class PlanAnswer(Answer):
     warnings: list[str] = Field(default_factory=list)
     jobs: list[Job] = Field(default_factory=list)
     preview: Words = Field(None, exclude_if=not_, description="The animatic's file.")
+    shown: list[ShownShot] = Field(default_factory=list, exclude_if=not_, description="What it shows, shot by shot.")
     next: str
 
 

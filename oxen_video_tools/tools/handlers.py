@@ -17,6 +17,7 @@ from .answers import (
     Part,
     PlanAnswer,
     SaveAnswer,
+    ShownShot,
     VideoAnswer,
     after,
     all_said,
@@ -75,6 +76,7 @@ def _planned(plan: Plan) -> PlanAnswer:
             for job in plan.jobs
         ],
         preview=str(preview) if preview else None,
+        shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
         next="Call generate_video with the same arguments." if plan.ok else "Correct the problems and plan it again.",
     )
 

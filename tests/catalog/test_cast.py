@@ -19,8 +19,8 @@ from oxen_video_tools.request import Member, VideoRequest
 
 from .conftest import IDS, O3
 
-# Families as Oxen's pages of August 2026 describe them: models, how many, best means, pictures at most (by slot; in all),
-# address, and whether pictures of the cast go together with a first frame.
+# Families as Oxen's pages of August 2026 describe them: models, how many, best means, pictures at most (by slot; in
+# all), address, and whether pictures of the cast go together with a first frame.
 FAMILIES: list[tuple[list[str], int, str, int | None, int | None, str | None, bool]] = [
     (["bytedance-seedance-2-0*-reference-to-video"], 3, "reference pictures", 9, 9, "@Image{n}", False),
     (["bytedance-seedance-2-5-reference-to-video"], 1, "reference pictures", 30, 30, "@Image{n}", False),

@@ -4,10 +4,11 @@ It says which subjects were understood, how large they are in the frame, which m
 words; what was not understood is not drawn. It does not claim to show what a model will make, and carries a mark that
 says so in every frame.
 
-    vocabulary, languages   words of film, place and light       pictograms  which pictogram a word stands for
-    direction               a prompt → what its card shows       card, photo the two kinds of picture
-    backdrop, sprites       what a card is made of               camera      how it moves
-    slate, text             number, slug line, caption, times    film        draw, encode, write
+    card, photo         the two kinds of picture             camera   how they move
+    backdrop, sprites   what a card is made of               slate    number, slug line, caption, times
+    film                draw, encode, write                  worker   the same in a process of its own
+
+Which words are understood, and how: `understanding`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import InvalidRequest
-from ..probe import require_media_extra
+from ..probe import PACKAGES, require_media_extra
 
 MOST_SECONDS = 900.0
 MOST_SHOTS = 120
@@ -56,15 +58,19 @@ def render(
 
     size: width and height in pixels, made even.  seed: the same seed draws the same film.  audio: adds a quiet bed.
     mark: small words that stand in every frame.  on_progress: called with 0 to 1, in rising order, in this thread; what
-    it raises ends the rendering.
+    it raises ends the rendering. Drawn and encoded in a process of its own, so that nothing stays behind in this one.
     Raises InvalidRequest for what is out of bounds, InputUnreadable for an image that can't be read, NotInstalled.
     """
     _bounded(shots, size, fps)
-    with require_media_extra():
-        from .film import Film
+    with require_media_extra():  # the worker loads them, not this process
+        for name in PACKAGES:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
+    from .worker import in_worker
+
     width, height = (max(2, round(side / 2) * 2) for side in size)
-    film = Film(tuple(shots), width, height, fps, seed, audio, mark)
-    return film.write(Path(path), on_progress or _untold)
+    asked = {"width": width, "height": height, "fps": fps, "seed": seed, "audio": audio, "mark": mark}
+    return in_worker(shots, Path(path), asked, on_progress or _untold)
 
 
 def _untold(fraction: float) -> None:
