@@ -170,6 +170,8 @@ class Shot(ArgumentModel):
         description="What the camera shows in this shot; up to 512 characters."
     )
     duration: Seconds = Field(default_factory=unset, description="Seconds, 1 to 15; 5 if left out.")
+    take: Count = Field(default_factory=unset, description="2, 3, … makes this shot anew and no other.")
+    still_take: Count = Field(default_factory=unset, description="The same for its still.")
 
     @property
     def seconds(self) -> float:
@@ -211,6 +213,12 @@ class VideoRequest(ArgumentModel):
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
     generate_audio: Flag = Field(default_factory=unset, description="Make sound, where the model can.")
     negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
+    style: Text = Field(
+        default_factory=unset, description="The look (light, lens, grain, period): added to every shot's prompt."
+    )
+    continuous: Flag = Field(
+        default_factory=unset, description="One long take: each shot begins with the last frame of the one before."
+    )
     seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
     num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")
     response_format: Annotated[

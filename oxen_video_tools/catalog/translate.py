@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..redaction import visible
 from .body_builder import Addressed, BodyBuilder, MediaPlace, Path, renumber_references
 from .cast import Held, address, place
+from .defaults import fill_defaults
 from .dimensions import is_free, lines, same_ratio, same_resolution, same_word
 from .findings import listing
 from .media_parameters import holds_a_link
@@ -79,7 +80,7 @@ def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
     elif info.multi_shot is not None:
         draft.put(info.multi_shot.name, info.multi_shot.say(request.multi_prompt), "multi_prompt", "shots")
     else:
-        shots = [shot.model_dump(exclude_none=True) for shot in request.multi_prompt]
+        shots = [shot.model_dump(exclude_none=True, include={"prompt", "duration"}) for shot in request.multi_prompt]
         draft.nowhere("multi_prompt", shots)
 
 
@@ -443,11 +444,13 @@ def translate(
     *,
     route: Literal["queue", "sync"] = "queue",
     models: ModelList | None = None,
+    defaults: bool = False,
     cast: Sequence[Member] = (),
 ) -> Translation:
     """The body that says to this model what the request says.
 
     route: the queue has no inline results, so `response_format` is sent on the blocking route only.
+    defaults: whether the API's defaults (5 s, 16:9, silent) are written into the body, too.
     models: where to look for models that have a place for what this one has none for.
     cast: who may be named in the prompts; those who are get their pictures and addresses.
     """
@@ -457,9 +460,13 @@ def translate(
     write_media(draft, request)
     members = place(draft, cast) if cast else None
     draft.body |= draft.loose
-    _required(draft)
+    if not defaults:
+        _required(draft)
     _of_the_hub(draft, request, route)
     adapt(draft)
+    if defaults:
+        fill_defaults(draft)
+        _required(draft)
     renumber_references(draft)
     held = address(members) if members else ()
     draft.findings.add(*check(draft.body, info, said=draft.said, loose=draft.loose).found)

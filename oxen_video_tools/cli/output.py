@@ -133,8 +133,12 @@ def show_video(video: results.Video) -> None:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
     if video.error:
         say(f"[red]{escape(video.error)}[/]")
-    for part in (*video.shots, *video.takes):
-        say(f"  {part.status} {escape(part.generation_id)}")
+    for take in video.takes:
+        say(f"  {take.status} {escape(take.generation_id)}")
+    for shot in video.shots:
+        again = f" take {shot.take}" if (shot.take or 1) > 1 else ""
+        paid = "reused" if shot.reused else dollars(shot.cost) if shot.cost is not None else ""
+        say(f"  shot {shot.shot}{again} {shot.status} {escape(shot.generation_id)} {paid}".rstrip())
     if video.url:
         line(video.url)
     if video.file:
@@ -158,8 +162,11 @@ def show_plan(plan: Plan) -> None:
     """What would be sent, in how many jobs, for how much, and what is wrong."""
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
     for number, job in enumerate(plan.jobs, 1):
-        say(f"job {number}: {job.seconds or '?'} s  {escape(json.dumps(job.body, ensure_ascii=False))}")
-    say(f"price: {escape(plan.price.text)}")
+        clip = plan.clips[number - 1] if number <= len(plan.clips) else None
+        there = "" if clip is None else " paid already" if clip.already else " stopped" if clip.stopped else ""
+        say(f"job {number}: {job.seconds or '?'} s{there}  {escape(json.dumps(job.body, ensure_ascii=False))}")
+    due = plan.due or plan.price
+    say(f"price: {escape(due.text)}" + (f" (of {dollars(plan.price.usd)} in all)" if due != plan.price else ""))
     for warning in plan.warnings:
         say(f"[yellow]note[/] {escape(warning)}")
     for problem in plan.problems:
@@ -249,13 +256,16 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     from ..studio.export import shown
 
     jobs = [{"model": job.model, "body": job.body, "seconds": job.seconds} for job in plan.jobs]
+    clips = [plain(clip) for clip in plan.clips]
     return {
         "model": plan.model,
         "reason": plan.reason,
         "film": plan.film,
         "jobs": jobs,
-        "price_usd": plan.price.usd,
-        "price": plan.price.text,
+        "clips": clips,
+        "price_usd": plan.price_usd,
+        "total_usd": plan.price.usd,
+        "price": (plan.due or plan.price).text,
         "problems": plan.problems,
         "warnings": plan.warnings,
         "shown": [shot.as_dict() for shot in shown(plan.request)],

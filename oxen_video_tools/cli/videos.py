@@ -73,8 +73,7 @@ async def generate(
                 take=take,
                 max_cost_usd=None if max_cost is None else Decimal(str(max_cost)),
                 wait_seconds=_patience(studio, wait),
-                approve=None if yes else _ask,
-                approved=yes,
+                approve=(lambda _: True) if yes else _ask,
                 on_progress=report,
             )
         return await _finish(studio, video, output, json=json)

@@ -10,16 +10,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputNotAllowed, InvalidRequest, OxenError
 from ..media.understanding import Direction, direct_all
 from ..request import DEFAULT_SECONDS, VideoRequest
 from .decoding import cut, look
+from .identifiers import request_key
 from .local_files import Files, allowed, snapshot
 from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
-from .plan import Plan
-from .prepare import identify
+from .plan import Plan, PlannedJob
+from .queries import length, prompt_of
 from .result_files import (
     copy_verified,
     described,
@@ -36,6 +37,7 @@ from .results import Progress, Report, Saved
 if TYPE_CHECKING:
     from ..media.animatic import Segment
     from ..media.inspect import Inspection
+    from .prepare import Prepared
     from .session import Session
 
 
@@ -246,9 +248,9 @@ def shown(request: VideoRequest) -> tuple[Direction, ...]:
     return tuple(direct_all(prompts, request.seed or 0))
 
 
-async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
+async def render_preview(session: Session, prepared: Prepared, files: Files) -> Preview:
     """Render what the plan would make, as an animatic in the folder for videos. Raises NotInstalled, InvalidRequest."""
-    key, _ = await identify(session, plan.request, files)
+    plan, key = prepared.plan, request_key(prepared.asked)
     first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
     path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
     with ExitStack() as held:
@@ -262,14 +264,24 @@ async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
 def _segments(plan: Plan, image: Path | None) -> list[Segment]:
     from ..media.animatic import Segment
 
-    request = plan.request
-    if request.multi_prompt:
-        return [
-            Segment(shot.prompt, shot.seconds, image if number == 0 else None)
-            for number, shot in enumerate(request.multi_prompt)
-        ]
-    seconds = float(request.duration or sum(job.seconds or 0 for job in plan.jobs) or DEFAULT_SECONDS)
-    return [Segment(request.prompt or "", seconds, image)]
+    segments: list[Segment] = []
+    for job in plan.jobs:
+        for words, seconds in _sent(job):
+            segments.append(Segment(words, seconds, None if segments else image))
+    return segments
+
+
+def _sent(job: PlannedJob) -> list[tuple[str, float]]:
+    """The words and seconds of each shot of a job, as they will be sent."""
+    prompt = job.body.get("prompt")
+    shots = next((value for value in job.body.values() if isinstance(value, list) and _are_shots(value)), [])
+    if prompt or not shots:
+        return [(str(prompt or ""), float(job.seconds or length(job.body) or DEFAULT_SECONDS))]
+    return [(prompt_of(shot), float(length({"duration": shot.get("duration")}) or DEFAULT_SECONDS)) for shot in shots]
+
+
+def _are_shots(value: list[Any]) -> bool:
+    return bool(value) and all(isinstance(one, dict) and prompt_of(one) for one in value)
 
 
 async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
@@ -315,8 +327,9 @@ def _rendered(segments: list[Segment], path: Path, plan: Plan) -> bytes | None:
 def frame(plan: Plan) -> tuple[int, int]:
     """Width and height in pixels."""
     short = LINES.get((plan.request.resolution or "").lower(), 720)
+    sent = plan.jobs[0].body.get("aspect_ratio") if plan.jobs else None
     try:
-        wide, high = (float(side) for side in (plan.request.aspect_ratio or "16:9").split(":"))
+        wide, high = (float(side) for side in str(plan.request.aspect_ratio or sent or "16:9").split(":"))
         ratio = min(4.0, max(0.25, wide / high))
     except (ValueError, ZeroDivisionError):
         ratio = 16 / 9

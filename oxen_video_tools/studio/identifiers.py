@@ -54,7 +54,10 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
     words.pop("response_format", None)  # how the answer travels makes no other video
     words["target_namespace"] = request.target_namespace or namespace
     if request.multi_prompt:
-        words["multi_prompt"] = [{"prompt": shot.prompt, "duration": shot.seconds} for shot in request.multi_prompt]
+        words["multi_prompt"] = [
+            {"prompt": shot.prompt, "duration": shot.seconds} | ({"take": shot.take} if shot.take else {})
+            for shot in request.multi_prompt
+        ]
         if request.duration == sum(shot.seconds for shot in request.multi_prompt):
             words.pop("duration", None)
     else:
@@ -130,3 +133,14 @@ def scope_of(origin: str, *, account: str | None = None, key: str | None = None)
 def key_hash(api_key: str | None) -> str:
     """Tells one key from another without telling the key."""
     return hashlib.sha256(f"oxen-video:{api_key or ''}".encode()).hexdigest()[:32]
+
+
+def clip_key(body: Mapping[str, Any], after: str | None = None) -> str:
+    """The content key of a clip: what is sent, media by what they are.
+
+    after: the clip whose last frame it begins with, for a continuous shot.
+    """
+    shown = {name: value for name, value in body.items() if name != "response_format" and value not in (None, [], {})}
+    if shown.get("num_generations") == 1:
+        del shown["num_generations"]
+    return hashlib.sha256(to_json({"sent": _links_named(_plain(shown)), "after": after}).encode()).hexdigest()

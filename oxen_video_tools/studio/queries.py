@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +18,7 @@ from ..catalog.pricing import billed_seconds
 from ..errors import InvalidRequest, NotFound, OxenError, Unauthenticated
 from ..ledger.outcomes import typical
 from ..ledger.records import UNPAID, GenerationRow, Job, dollars
-from ..ledger.transactions import clip_and_job, clips, clips_of, job_named
+from ..ledger.transactions import clip_and_job, clips, clips_of, job_named, jobs_named
 from .media_inputs import is_film
 from .reconcile import STATES, unclear_error
 from .results import Report, Status, Video
@@ -41,7 +43,7 @@ async def get(
     if job_of_local(generation_id) is not None:
         return await _local(session, generation_id, wait_seconds)
     if is_film(generation_id):
-        from .films.status import get_film
+        from .films.status import get as get_film
 
         return await get_film(session, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     try:
@@ -234,21 +236,58 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     return timed(session, video, job.body)
 
 
-async def list_videos(session: Session, status: str | None, model: str | None, limit: int) -> list[Video]:
-    """Newest first. Raises HubUnavailable, Unauthenticated."""
+def prompt_of(body: Mapping[str, Any]) -> str:
+    """The words of a body: its prompt, or its first shot's."""
+    shots = next((one for one in body.values() if isinstance(one, (list, tuple)) and one), ())
+    first = shots[0] if shots and isinstance(shots[0], Mapping) else {}
+    return str(body.get("prompt") or first.get("prompt") or first.get("text") or "")
+
+
+def time_in(since: str, now: float) -> float:
+    """Unix seconds of "today" (UTC), "24 h", "7 d" or a date such as "2026-11-30". Raises InvalidRequest."""
+    said = since.strip().lower()
+    span = re.fullmatch(r"(\d{1,4})\s*(h|hours?|d|days?)", said)
+    if span:
+        return now - int(span[1]) * (3600 if span[2].startswith("h") else 86400)
+    if said == "today":
+        return now - now % 86400
+    try:
+        told = datetime.fromisoformat(said)
+    except ValueError:
+        raise InvalidRequest(f"since={since!r} is no time.", fix='Use "today", "24 h" or "2026-11-30".') from None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+
+
+async def list_videos(
+    session: Session, status: str | None, model: str | None, limit: int, since: float = 0.0, *, mine: bool = False
+) -> list[Video]:
+    """Newest first. since: Unix seconds.  mine: only what this ledger paid for.
+
+    Raises HubUnavailable, Unauthenticated.
+    """
     hub = await session.hub()
     spaces = list(dict.fromkeys((None, session.settings.namespace, *session.settings.namespaces)))
     found = await asyncio.gather(
         *(hub.list(status=state, model=model, namespace=space) for state in _states(status) for space in spaces)
     )
     records = {one.generation_id: one for page in found for one in page}
-    from .films.status import list_films as listed_films
+    from .films.status import listed as listed_films
 
-    films = await listed_films(session, records, status, model, limit)  # their shots are no videos of their own
-    newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)[: max(0, limit)]
+    films = await listed_films(session, records, status, model, limit, since)  # their shots are no videos of their own
+    newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)
+    newest = [one for one in newest if (one.enqueued_at or 0.0) >= since]
     info = await session.ledger.run(clips, await session.scope(), [one.generation_id for one in newest])
+    if mine:
+        newest = [one for one in newest if one.generation_id in info and info[one.generation_id].job]
+    newest = newest[: max(0, limit)]
     await record_observed(session, newest, info)
-    videos = [timed(session, video_of(one, info.get(one.generation_id)), one.parameters) for one in newest] + films
+    paid = await session.ledger.run(jobs_named, [clip.job for clip in info.values() if clip.job])
+    videos = list(films)
+    for one in newest:
+        clip = info.get(one.generation_id)
+        job = paid.get(clip.job or "") if clip is not None else None
+        video = replace(video_of(one, clip, job), words=prompt_of(job.body if job else one.parameters))
+        videos.append(timed(session, video, one.parameters))
     return sorted(videos, key=lambda one: one.created or 0.0, reverse=True)[: max(0, limit)]
 
 
@@ -263,9 +302,9 @@ def _states(status: str | None) -> Sequence[str]:
 async def cancel_video(session: Session, generation_id: str) -> Video:
     """Stop a job for good. Says what was charged, where the hub does. Raises NotFound."""
     if is_film(generation_id):
-        from .films.generate import cancel_running_film as cancelled_film
+        from .films.generate import cancel as cancel_film
 
-        return await cancelled_film(session, generation_id.strip())
+        return await cancel_film(session, generation_id.strip())
     if job_of_local(generation_id) is not None:
         raise InvalidRequest(
             "A job of the blocking route can't be stopped.", fix="Wait for it; it is kept when it is done."

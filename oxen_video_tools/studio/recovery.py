@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
-from ..ledger.films import FilmStatus, newest_films
+from ..ledger.films import Standing, newest_films
 from ..ledger.jobs import DAY, adopt_by_hand, reopen, write_off
 from ..ledger.outcomes import abandon, claim_unfinished, undelivered
 from ..ledger.records import Job, micros
@@ -175,7 +175,7 @@ async def recover_films(session: Session, since: float) -> list[Recovered]:
     ]
 
 
-async def _recover_film(session: Session, one: FilmStatus) -> Recovered:
+async def _recover_film(session: Session, one: Standing) -> Recovered:
     film, ids = one.film, tuple(part.clip.generation_id for part in one.parts if part.clip is not None)
     there = sum(part.state == "done" for part in one.parts)
     if not one.is_shot:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelNotFound, accounted
 from ..ledger import LEASE
+from ..ledger.films import ask_once
+from ..ledger.records import dollars, micros
 from ..request import VideoRequest
 from ..settings import Settings
-from . import export, prepare, queries, recovery, settlement
-from . import generate as studio_generate
+from . import export, queries, recovery, settlement
+from . import generate as generating
 from .local_files import Files
+from .prepare import Prepared, Terms, prepare, survey, to_request
 from .results import Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
 
@@ -78,23 +81,49 @@ class AsyncStudio:
         self,
         request: VideoRequest | None = None,
         *,
+        take: int | None = 1,
         animatic: bool = False,
         files: Files = "anywhere",
         **words: Any,
     ) -> Plan:
-        """What would be sent, in how many jobs, what it may cost, and what is wrong with it. Free.
+        """What would be sent, in which clips, what of it is paid already, what this call would cost, and what is wrong
+        with it. Free.
 
+        take: as for `generate`.
         animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
         """
-        from .media_inputs import check_links
-
-        plan = await prepare.plan_request(self._session, prepare.build_request(request, words), files)
-        plan = await check_links(plan, self._session.settings, files)
+        terms = Terms(take, files=files)
+        prepared = await survey(self._session, to_request(request, words), terms, lenient=True)
         if not animatic:
-            return plan
+            return prepared.plan
         from .export import render_preview
 
-        return await render_preview(self._session, plan, files)
+        return await render_preview(self._session, prepared, files)
+
+    async def prepare(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        take: int | None = 1,
+        max_cost_usd: Decimal | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        **words: Any,
+    ) -> Prepared:
+        """Everything that `generate` works out before it spends: the plan, what is paid already, what a person must
+        agree to (`.question`). Hand it to `generate` as `prepared`, and nothing is worked out a second time. Free.
+
+        Raises what `generate` raises before anything is sent.
+        """
+        terms = Terms(take, max_cost_usd, approved_usd, files)
+        return await prepare(self._session, to_request(request, words), terms)
+
+    async def asked_for(self, question_id: str, cost: Decimal) -> tuple[Decimal, bool]:
+        """US dollars that a person was asked about under this id the first time, and whether that was before now: an
+        answer that is played again covers no more than that.
+        """
+        asked, before = await self._session.ledger.run(ask_once, question_id, micros(cost), self._session.clock.time())
+        return dollars(asked), before
 
     async def question(
         self,
@@ -107,36 +136,41 @@ class AsyncStudio:
         """What a person must agree to before `generate` may spend; None where nobody has to be asked, or nothing new
         would be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
         """
-        return await prepare.question(self._session, request, take=take, max_cost_usd=max_cost_usd, files=files)
+        return (await self.prepare(request, take=take, max_cost_usd=max_cost_usd, files=files)).question
 
     async def generate(
         self,
         request: VideoRequest | None = None,
         *,
-        take: int | None = None,
+        take: int | None = 1,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: studio_generate.Approve | None = None,
-        approved: bool = False,
+        approve: generating.Approve | None = None,
+        approved_usd: Decimal | None = None,
         on_progress: Report | None = None,
         files: Files = "anywhere",
+        prepared: Prepared | None = None,
         **words: Any,
     ) -> Video:
-        """Make a video: planned, agreed to, paid once, waited for at most `wait_seconds`.
+        """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
 
-        take: None, the default here, is a new job each time; the same request with the same number is the same job,
-        however often and from wherever it is asked for.
+        take: the same request with the same number is the same video, however often and from wherever it is asked for.
+        None is a new one each time. A shot may have a `take` of its own.
         max_cost_usd: US dollars that this call may cost at most; 0 spends nothing.
         wait_seconds: bounds the whole call; when it ends, the answer has the id and says how the job stands.
-        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid.  approved: a person has agreed already.
+        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid; answers True, or the sum it agrees to.
+        approved_usd: US dollars that a person has agreed to already: nothing above it is sent, earlier tries of this
+        call included.
         files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
+        prepared: what `prepare` answered for these very arguments.
 
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
-        call = studio_generate.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
+        terms = Terms(take, max_cost_usd, approved_usd, files)
+        call = generating.Call(wait_seconds, approve, on_progress, prepared)
         with accounted():
-            return await studio_generate.generate(self._session, prepare.build_request(request, words), call)
+            return await generating.generate(self._session, to_request(request, words), terms, call)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
@@ -148,9 +182,21 @@ class AsyncStudio:
         """The same for several, in their order."""
         return await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
 
-    async def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Videos:
-        """What is running or finished, newest first."""
-        return await queries.list_videos(self._session, status, model, limit)
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        since: str | None = None,
+        mine: bool = False,
+        limit: int = 10,
+    ) -> Videos:
+        """What is running or finished, newest first, with first words, cost and link.
+
+        since: "today" (UTC), "24 h", or a date.  mine: only what was paid for through this ledger.
+        """
+        after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
+        return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
 
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""

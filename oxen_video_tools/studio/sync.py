@@ -76,17 +76,17 @@ class Studio:
         self,
         request: VideoRequest | None = None,
         *,
-        take: int | None = None,
+        take: int | None = 1,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: Callable[[Question], bool] | None = None,
-        approved: bool = False,
+        approve: Callable[[Question], bool | Decimal] | None = None,
+        approved_usd: Decimal | None = None,
         on_progress: Tell | None = None,
         **words: Any,
     ) -> StudioVideo:
-        """Make a video: planned, agreed to, paid once, waited for."""
+        """Make a video: planned, agreed to, each clip paid once, waited for."""
 
-        async def asked(question: Question) -> bool:  # it may wait for a person: never on the loop
+        async def asked(question: Question) -> bool | Decimal:  # it may wait for a person: never on the loop
             assert approve is not None
             return await asyncio.to_thread(approve, question)
 
@@ -97,7 +97,7 @@ class Studio:
                 max_cost_usd=max_cost_usd,
                 wait_seconds=wait_seconds,
                 approve=asked if approve is not None else None,
-                approved=approved,
+                approved_usd=approved_usd,
                 on_progress=report,
                 **words,
             )
@@ -158,7 +158,17 @@ class Studio:
         """Walk everything that is unfinished."""
         return self._call(lambda studio, _: studio.recover(**decided))
 
-    def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Sequence[StudioVideo]:
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        since: str | None = None,
+        mine: bool = False,
+        limit: int = 10,
+    ) -> Sequence[StudioVideo]:
         """What is running or finished, newest first."""
-        videos = self._call(lambda studio, _: studio.list(status=status, model=model, limit=limit))
+        videos = self._call(
+            lambda studio, _: studio.list(status=status, model=model, since=since, mine=mine, limit=limit)
+        )
         return [self._mine(video) for video in videos]

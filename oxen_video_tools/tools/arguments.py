@@ -71,6 +71,8 @@ class VideoArguments(VideoRequest):
 
 
 class PlanArguments(VideoArguments):
+    take: Take = Field(default_factory=unset, description="As in generate_video.")
+    bodies: Flag = Field(default_factory=unset, description="Also show what is sent for each clip.")
     animatic: Flag = Field(default_factory=unset, description="Also render a free preview with a contact sheet.")
 
 
@@ -96,7 +98,9 @@ class GetArguments(ArgumentModel):
 class ListArguments(ArgumentModel):
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
     model: Text = Field(default_factory=unset, description="Only of this model id.")
-    limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out.")
+    since: Text = Field(default_factory=unset, description='"today", "24 h" or a date.')
+    mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
+    limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
 
 
 class CancelArguments(ArgumentModel):

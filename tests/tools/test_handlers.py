@@ -115,7 +115,8 @@ async def test_the_question_before_paying(hub: Sandbox) -> None:
     asked = row.arguments.model_validate(FOX)
     limit: dict[str, Any] = {"ledger": "memory:", "approve_above": 0.1}
     async with AsyncStudio(base_url=hub.base_url, api_key=hub.api_key, **limit) as studio:
-        question = await row.ask(studio, asked)
+        prepared = await row.prepare(studio, asked)
+        question = prepared.question if prepared else None
         assert question is not None and "$0.35" in question.text
         with pytest.raises(NeedsApproval):
             await row.run(studio, asked, Call(wait=5, longest=5))
