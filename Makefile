@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
+.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture hostile conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ coverage: install ## line coverage of hub, catalog, studio and tools
 torture: SIZE ?= small
 torture: install ## kill -9 and stop workers at every step; the sandbox's books judge. SIZE=small: 3 min; SIZE=full: over 1,000 crashes
 	$(BIN)/python -m tests.torture --size $(SIZE)
+
+hostile: install ## bombs, mutated media, a hostile hub, inputs that are swapped, strangers; its last line counts attacks and breaks. 2 min
+	$(BIN)/python -m tests.hostile
 
 mutants: SAMPLE ?= 60
 mutants: install ## small changes to code that must not break: are they noticed? SAMPLE=60 in each of four rooms, at most 2 h 10 min in all; SAMPLE=all: hours

@@ -36,7 +36,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .redaction import redact
+from .redaction import redact, visible
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -71,11 +71,11 @@ class OxenError(Exception):
         status_code: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = redact(message)
-        self.fix = redact(fix) if fix else self.default_fix
+        self.message = visible(redact(message), lines=False)
+        self.fix = visible(redact(fix), lines=False) if fix else self.default_fix
         self.charged: Charged = charged or self.default_charged
         self.retry = self.default_retry if retry is None else retry
-        self.generation_id = generation_id
+        self.generation_id = visible(generation_id, lines=False) if generation_id else generation_id
         self.status_code = status_code
         self.retry_after = retry_after
         super().__init__(self.message)
@@ -132,7 +132,7 @@ class InvalidRequest(OxenError):
 
     def __init__(self, message: str, *, problems: Sequence[str] = (), **details: Any) -> None:
         super().__init__(message, **details)
-        self.problems = tuple(redact(problem) for problem in problems) or (self.message,)
+        self.problems = tuple(visible(redact(problem), lines=False) for problem in problems) or (self.message,)
 
 
 class ModelNotFound(InvalidRequest):

@@ -8,13 +8,19 @@ here but in `catalog`, which names every problem at once.
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 NOT_GIVEN = ("", "null", "None", "none")
+DEEPEST = 50  # objects and lists inside one another
+LARGEST_WHOLE = 10**300  # what every reader of JSON can turn into a number of its own
+_HALF = re.compile("[\ud800-\udfff]")
 DEFAULT_SECONDS = 5  # Oxen docs: `duration`, and each shot's, default to 5
 
 
@@ -49,9 +55,13 @@ def number(value: Any) -> Any:
 
 def _parsed(value: Any) -> Any:
     try:
-        return json.loads(value)
-    except ValueError:
+        found = json.loads(value)
+    except (ValueError, RecursionError):  # RecursionError: a thousand brackets
         return value
+    problem = unsendable(found)
+    if problem:
+        raise PydanticCustomError("unsendable", "{problem}", {"problem": problem})
+    return found
 
 
 def _list(value: Any) -> Any:
@@ -112,10 +122,40 @@ def plain(schema: Any, within: dict[str, Any] | None = None) -> Any:
     }
 
 
+def unsendable(value: Any) -> str | None:
+    """Why a value can't travel as JSON and come back the same; None where it can. Nothing is said of what it holds."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, str) and _HALF.search(one):
+                return "a text holds half of a character (a lone surrogate)"
+            if isinstance(one, float) and not math.isfinite(one):
+                return "a number is not finite"
+            if isinstance(one, int) and abs(one) >= LARGEST_WHOLE:
+                return "a whole number has more than 300 digits"
+            if isinstance(one, Mapping):
+                inner += [*one.keys(), *one.values()]
+            elif isinstance(one, (list, tuple)):
+                inner += one
+        if not inner:
+            return None
+        level = inner
+    return f"objects and lists stand inside one another, more than {DEEPEST} deep"
+
+
 class ArgumentModel(BaseModel):
     """The base of every argument model. Its schema is `plain`, whatever a provider makes of the rest."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_sent(cls, given: Any) -> Any:
+        problem = unsendable(given)
+        if problem:
+            raise PydanticCustomError("unsendable", "{problem}", {"problem": problem})
+        return given
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:

@@ -190,13 +190,17 @@ _K = {"2k": 1440, "4k": 2160, "8k": 4320, "hd": 720, "fhd": 1080, "full hd": 108
 STEP = 16  # pixels: video models take sizes in steps of 16
 
 
+_LONGEST = 1e6  # of a side: no frame is longer
+
+
 def ratio(word: object) -> float | None:
     """Width over height of "16:9", "16x9", "landscape", "landscape_16_9"; None where a word has none."""
     if not isinstance(word, str):
         return None
     written = _RATIO.fullmatch(word)
     if written:
-        return float(written[1]) / float(written[2]) if float(written[1]) and float(written[2]) else None
+        wide, high = float(written[1]), float(written[2])
+        return wide / high if 0 < wide < _LONGEST and 0 < high < _LONGEST else None
     named = word.strip().lower()
     size = _SIZE.fullmatch(named)
     if size and size[2]:

@@ -16,10 +16,9 @@ from . import schema
 from .body_builder import Addressed, BodyBuilder, renumber_references
 from .catalog import image_snapshot
 from .dimensions import is_free, nearest_ratios, ratio, same_ratio, same_word
-from .model_info import NOT_A_PARAMETER
 from .pricing import dollars, estimate
 from .selection import Choice
-from .translate import Translation, as_written, media_places
+from .translate import Translation, media_places, take_parameters
 from .validate import NO_PROMPT, check
 
 if TYPE_CHECKING:
@@ -66,11 +65,7 @@ def translate_image(request: ImageRequest, info: ModelInfo, *, models: ModelList
     """
     words: dict[str, Any] = {name: getattr(request, name) for name in _COMMON}
     draft = BodyBuilder(info, VideoRequest(**words), models)
-    for name, value in request.model_parameters.items():
-        if name in NOT_A_PARAMETER and value != "":
-            draft.findings.problem(f"{name} does not belong in model_parameters: give it as an argument of its own.")
-        elif value is not None:
-            draft.loose[name] = as_written(value, info.parameters.get(name))
+    take_parameters(draft, request.model_parameters)
     _pictures(draft, request.input_image)
     prompt = _shape(draft, request.aspect_ratio, request.prompt)
     if prompt and info.takes("text"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -153,6 +154,34 @@ class ModelInfo:
 OF_THE_HUB = ("model", "response_format", "num_generations", "target_namespace", "target_repo", "target_directory")
 # These say who pays, for what and how often: never by way of `model_parameters`, where nobody looks.
 NOT_A_PARAMETER = ("model", "prompt", "multi_prompt", "num_generations", "target_namespace", "response_format")
+# Nor what says where a result goes, or whom it is told to, however it is spelt and however deep it stands.
+_ELSEWHERE = re.compile(
+    r"target(repo|repository|directory|dir|folder|path|branch|namespace)s?"
+    r"|webhook|callback|apikey|authtoken|accesstoken|authorization|bearer"
+)
+
+
+def misplaced(parameters: Mapping[str, Any]) -> list[str]:
+    """The names in `model_parameters` that do not belong there."""
+    found = {name for name, value in parameters.items() if _bare(name) in _OWN_ARGUMENTS and value != ""}
+    level: list[Any] = [parameters]
+    while level:
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                found |= {name for name in one if _ELSEWHERE.search(_bare(name))}
+            if isinstance(one, (Mapping, list)):
+                inner += one.values() if isinstance(one, Mapping) else one
+        level = inner
+    return sorted(found)
+
+
+def _bare(name: str) -> str:
+    """`Target-Repo`, `targetRepo` and `TARGET_REPO` are one name."""
+    return "".join(one for one in unicodedata.normalize("NFKC", name).casefold() if one.isalnum())
+
+
+_OWN_ARGUMENTS = frozenset(map(_bare, NOT_A_PARAMETER))
 
 # Which slots a medium may go to, the best first.
 ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {

@@ -64,6 +64,9 @@ class Seconds:
     said: str = ""
 
 
+ABSURD = Decimal(10) ** 9  # US dollars: what costs more was never meant
+
+
 def estimate(body: Body, info: ModelInfo) -> Price:
     """What one body may cost, all of its `num_generations` together."""
     pricing = info.pricing
@@ -77,6 +80,8 @@ def estimate(body: Body, info: ModelInfo) -> Price:
     if one.usd is None:
         return Price(None, unpriced or ("the whole price",), f"unknown: {one.how}")
     amount = one.usd * count
+    if amount >= ABSURD:
+        return Price(None, unpriced or ("the whole price",), "unknown: no such length or number can be priced")
     times = f"{count} × " if count > 1 else ""
     bound = "at most " if one.is_bound else ""
     more = f", and more for {' and '.join(unpriced)}" if unpriced else ""
@@ -100,7 +105,7 @@ def total(prices: Iterable[Price]) -> Price:
 
 def dollars(amount: Decimal) -> str:
     """Cents, or as many digits as a smaller amount needs."""
-    if amount == amount.quantize(Decimal("0.01")) or amount >= 1:
+    if amount >= 1 or amount == amount.quantize(Decimal("0.01")):
         return f"${amount:.2f}"
     return f"${amount.quantize(Decimal('0.0001')).normalize():f}"
 

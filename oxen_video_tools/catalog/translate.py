@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..redaction import visible
 from .body_builder import Addressed, BodyBuilder, MediaPlace, Path, renumber_references
 from .cast import Held, address, place
 from .dimensions import is_free, lines, same_ratio, same_resolution, same_word
 from .findings import listing
 from .media_parameters import holds_a_link
-from .model_info import AT_THE_HUB, BESIDE_PICTURES, NOT_A_PARAMETER, OF_THE_HUB, ROLES, slots_for
+from .model_info import AT_THE_HUB, BESIDE_PICTURES, NOT_A_PARAMETER, OF_THE_HUB, ROLES, misplaced, slots_for
 from .rules import RuleContext, among, read_condition
 from .validate import BOTH_PROMPTS, as_number, check, fitting_lengths
 
@@ -451,7 +452,7 @@ def translate(
     cast: who may be named in the prompts; those who are get their pictures and addresses.
     """
     draft = BodyBuilder(info, request, models)
-    _parameters(draft, request)
+    take_parameters(draft, request.model_parameters)
     write_words(draft, request)
     write_media(draft, request)
     members = place(draft, cast) if cast else None
@@ -479,12 +480,15 @@ def _doubts(draft: BodyBuilder, media: Sequence[MediaPlace]) -> None:
         draft.findings.warning(f"{text} A file or an https URL is surer.")
 
 
-def _parameters(draft: BodyBuilder, request: VideoRequest) -> None:
-    """`model_parameters` pass as they are, but not what decides who pays and how often."""
-    for name, value in request.model_parameters.items():
-        if name in NOT_A_PARAMETER and value != "":
-            draft.findings.problem(f"{name} does not belong in model_parameters: give it as an argument of its own.")
-        elif value is not None:
+def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
+    """`model_parameters` pass as they are, but not what decides who pays and how often, or where a result goes."""
+    refused = misplaced(parameters)
+    for name in refused:
+        own = name in NOT_A_PARAMETER
+        instead = "give it as an argument of its own" if own else "who pays and where a result goes is not said there"
+        draft.findings.problem(f"{visible(name[:60], lines=False)} does not belong in model_parameters: {instead}.")
+    for name, value in parameters.items():
+        if name not in refused and value is not None:
             draft.loose[name] = as_written(value, draft.info.parameters.get(name))
 
 

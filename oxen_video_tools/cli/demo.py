@@ -228,6 +228,7 @@ async def _result(hub: Sandbox, answer: dict[str, Any]) -> dict[str, Any]:
 
     from ..studio import AsyncStudio
 
+    # The sandbox draws it now, which may take a while.
     async with httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, timeout=120) as http:
         fetched = await http.get(answer["url"])
         fetched.raise_for_status()

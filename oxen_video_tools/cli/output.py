@@ -22,8 +22,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from ..redaction import visible
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from rich.text import Text
 
     from ..studio import results
     from ..studio.plan import Plan
@@ -61,8 +64,15 @@ def in_command_words(text: str) -> str:
     return re.sub(r"\bmax_cost_usd(?:=(?=\d))?", "--max-cost ", text).replace("--max-cost  ", "--max-cost ").strip()
 
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+class Screen(Console):
+    """A terminal on which words from elsewhere can do nothing but be read."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(visible(text), **how)
+
+
+out = Screen(highlight=False, soft_wrap=True)
+err = Screen(stderr=True, highlight=False)
 
 
 def say(text: str = "") -> None:
@@ -73,7 +83,7 @@ def say(text: str = "") -> None:
 def line(text: object) -> None:
     """A value for a person or a script: alone on its line, never wrapped, never styled."""
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{visible(str(text))}\n")
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in `oxen-video list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

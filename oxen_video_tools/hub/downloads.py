@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -29,12 +29,15 @@ from ..redaction import unsigned
 from ..retries import retry
 from . import bodies
 from .error_mapping import retry_after
-from .transport import CONNECT, Transport, redacted_logging
+from .transport import CONNECT, Bearer, Transport, redacted_logging
 from .url_guard import PinnedAddress, check_url, trusted_with_key
 
 OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
 SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
+# Where the hub keeps results and uploads: a file of a repository, or what is named as media. No other route of its API
+# is asked with the key because a record or an agent named it.
+_RESULT = re.compile(r"/api/repos/[^/]+/[^/]+/files?/.+|/.+\.(?:mp4|m4v|mov|webm|avi|png|jpe?g|webp|gif|wav|mp3)", re.I)
 _UNSATISFIED = re.compile(r"bytes \*/(\d+)")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -118,7 +121,7 @@ class _Arrival:
         while True:
             response = await self._ask(await self._place(url), key=key)
             try:
-                if response.status_code in (401, 403) and not key and not hops and self._is_hub(url):
+                if response.status_code in (401, 403) and not key and not hops and self._is_result(url):
                     key = True
                     continue
                 if response.is_redirect and "location" in response.headers:
@@ -131,13 +134,22 @@ class _Arrival:
             finally:
                 await response.aclose()
 
-    def _is_hub(self, url: str) -> bool:
-        return bool(self.transport.api_key) and trusted_with_key(url, self.transport.base_url)
+    def _is_result(self, url: str) -> bool:
+        """Whether the key may be shown for it: a file of the hub, and none of its other routes."""
+        path = urlsplit(url).path
+        return (
+            bool(self.transport.api_key)
+            and trusted_with_key(url, self.transport.base_url)
+            and bool(_RESULT.fullmatch(path))
+            and ".." not in unquote(path).split("/")
+        )
 
     async def _place(self, url: str) -> PinnedAddress:
         place = await check_url(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
         is_hub = place.origin == (await check_url(self.transport.base_url, base_url=self.transport.base_url)).origin
-        if not place.addresses and not is_hub and not self._proxied(place):
+        if not place.addresses and not is_hub:
+            if self._proxied(place):  # what only the proxy knows may be a name of its own network
+                raise InputNotAllowed(f"The name {place.host} has no address here.", fix="Give a public https URL.")
             raise HubUnavailable(f"The name {place.host} has no address.")
         return place
 
@@ -148,8 +160,7 @@ class _Arrival:
 
     async def _ask(self, place: PinnedAddress, *, key: bool) -> httpx.Response:
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
-        if key:
-            headers |= self.transport.authorization()
+        auth = self.transport.authorization() if key else None
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             if self.mark:
@@ -158,12 +169,14 @@ class _Arrival:
         broken: httpx.TransportError | None = None
         for address in pinned or (None,):
             try:
-                return await self._send(place, address, headers)
+                return await self._send(place, address, headers, auth)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 broken = error
         raise broken or HubUnavailable(f"The name {place.host} has no address.")
 
-    async def _send(self, place: PinnedAddress, address: str | None, headers: dict[str, str]) -> httpx.Response:
+    async def _send(
+        self, place: PinnedAddress, address: str | None, headers: dict[str, str], auth: Bearer | None
+    ) -> httpx.Response:
         """To exactly this address; certificate and Host stay those of the name."""
         url = httpx.URL(place.url)
         extensions: dict[str, object] = {"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()}
@@ -172,7 +185,8 @@ class _Arrival:
             extensions["sni_hostname"] = url.raw_host.decode("ascii")
             url = url.copy_with(host=address)
         client = self.transport.fresh
-        return await client.send(client.build_request("GET", url, headers=headers, extensions=extensions), stream=True)
+        request = client.build_request("GET", url, headers=headers, extensions=extensions)
+        return await client.send(request, auth=auth, stream=True)
 
     async def _take(self, response: httpx.Response) -> None:
         """Write the body where it belongs."""

@@ -20,7 +20,7 @@ from ..redaction import redact
 from ..retries import back_off, jitter
 from . import bodies, records
 from .error_mapping import Reply, to_error
-from .records import Completion, status
+from .records import LONGEST_COMPLAINT, Completion, status
 from .transport import CONNECT, Transport, error_page, redacted_logging
 
 COMPLETED = "media_generation_completed"
@@ -67,12 +67,11 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
     request = transport.fresh.build_request(
         "GET",
         f"{transport.base_url}/api/events",
-        headers=transport.authorization()
-        | {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"},
+        headers={"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"},
         extensions={"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()},
     )
     with redacted_logging(transport.api_key):
-        response = await transport.fresh.send(request, stream=True)
+        response = await transport.fresh.send(request, auth=transport.authorization(), stream=True)
     try:
         if response.status_code != 200:
             content = await error_page(response)
@@ -125,7 +124,7 @@ def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | No
     record = records.mapping(None if told is ... else told)
     names = (event.event, record.get("event"), record.get("type"))
     record = records.mapping(record.get("data")) or records.mapping(record.get("generation")) or record
-    generation_id = records.text(record.get("generation_id"))
+    generation_id = records.identifier(record.get("generation_id"))
     if COMPLETED not in names or generation_id is None:
         return None
     error = record.get("error")
@@ -134,7 +133,7 @@ def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | No
         generation_id=generation_id,
         status=status(record.get("status")),
         url=records.result_link(record, base_url),
-        error=redact(words) if words else None,
-        media_type=records.text(record.get("media_type")),
-        model=records.text(records.first_given(record.get("model"), record.get("model_name"))),
+        error=redact(words[:LONGEST_COMPLAINT]) if words else None,
+        media_type=records.words(record.get("media_type")),
+        model=records.name_in(records.first_given(record.get("model"), record.get("model_name"))),
     )

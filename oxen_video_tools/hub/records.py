@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urljoin
 
 from ..errors import HubUnavailable
-from ..redaction import redact
+from ..redaction import inert, is_plain, redact, visible
 
 __all__ = [
     "Answer",
@@ -39,8 +39,11 @@ __all__ = [
 
 # JSON of unknown shape → plain values. None of these functions raises: what can't be read is None.
 
+LONGEST_ID = 500  # characters
 MOST_VALUES = 500_000  # in one JSON text; a list of 8 MiB holds about half as many
 LARGEST = Decimal(10) ** 9  # US dollars: what is more is no price and no bill
+DEEPEST = 100  # objects and lists inside one another; no schema of a model has 20
+LARGEST_COUNT = 2**63  # what databases take
 _MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
 
 
@@ -50,13 +53,39 @@ def unreadable(content: bytes | str) -> bool:
 
 
 def parse_json(content: bytes | str) -> Any:
-    """The JSON value; Ellipsis (which no JSON is) where there is none, or one of more than `MOST_VALUES` values."""
+    """The JSON value; Ellipsis (which no JSON is) where there is none, or one too deep or of too many values."""
     if _values_in(content) > MOST_VALUES:
         return ...
     try:
-        return json.loads(content)
+        value = json.loads(content, parse_float=_finite, parse_constant=_no_number)
     except (ValueError, RecursionError):  # RecursionError: ten thousand brackets
         return ...
+    return ... if _is_deep(value) else value
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _no_number(_name: str) -> None:
+    """NaN and Infinity, which are no JSON."""
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether it is nested deeper than `DEEPEST`: what walks through it later must not run out of stack."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _values_in(content: bytes | str) -> int:
@@ -71,8 +100,20 @@ def text(value: Any) -> str | None:
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
+        return str(value) if not isinstance(value, int) or abs(value) < LARGEST_COUNT else None
     return None
+
+
+def identifier(value: Any) -> str | None:
+    """A text by which the hub knows something again. One that acts on a terminal is none, nor is an endless one."""
+    found = text(value)
+    return found if found is not None and len(found) <= LONGEST_ID and is_plain(found) else None
+
+
+def words(value: Any) -> str | None:
+    """A text that is only shown: nothing in it acts on whoever reads it."""
+    found = text(value)
+    return None if found is None else visible(found)
 
 
 def first_given(*values: Any) -> Any:
@@ -118,8 +159,9 @@ def moneys(value: Any) -> Mapping[str, Decimal]:
 def integer(value: Any) -> int | None:
     """A whole number."""
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 20:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        value = int(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_COUNT
+    return value if is_count else None
 
 
 def unix(value: Any) -> float | None:
@@ -146,7 +188,7 @@ def _iso(value: str) -> float | None:
 def name_in(value: Any) -> str | None:
     """A name, or the name inside an object."""
     inner = mapping(value)
-    return text(first_given(inner.get("id"), inner.get("name"))) if inner else text(value)
+    return identifier(first_given(inner.get("id"), inner.get("name"))) if inner else identifier(value)
 
 
 def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
@@ -163,9 +205,9 @@ def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
     )
     place = next((one.strip() for one in found if isinstance(one, str) and one.strip()), None)
     if place is None or not base_url:
-        return place
+        return None if place is None else inert(place)
     try:
-        return urljoin(base_url + "/", place)
+        return urljoin(base_url + "/", inert(place))
     except ValueError:  # `http://[`
         return None
 
@@ -251,19 +293,19 @@ class VideoModel:
         """A model of the list, the search or the detail. Raises HubUnavailable where it has no id."""
         record = mapping(raw)
         record = mapping(record.get("model")) or record
-        model_id = text(first_given(record.get("id"), record.get("name")))
+        model_id = identifier(first_given(record.get("id"), record.get("name")))
         if model_id is None:
             raise HubUnavailable("The hub answered a model without an id.", retry=False)
         capabilities = mapping(record.get("capabilities"))
         return cls(
             id=model_id,
-            name=text(record.get("display_name")) or text(record.get("name")) or model_id,
+            name=words(record.get("display_name")) or words(record.get("name")) or model_id,
             inputs=tuple(word.lower() for word in texts(capabilities.get("input"))),
             outputs=tuple(word.lower() for word in texts(capabilities.get("output"))),
             pricing=Pricing.parse(record.get("pricing")),
             request_schema=mapping(record.get("request_schema")) or mapping(record.get("json_request_schema")) or None,
             endpoint=text(record.get("endpoint")),
-            description=text(record.get("description")) or text(record.get("summary")),
+            description=words(record.get("description")) or words(record.get("summary")),
             raw=record,
         )
 
@@ -277,7 +319,7 @@ def media_models(raw: Any) -> list[VideoModel]:
     listed = next((one for one in (raw, answer.get("data"), answer.get("models")) if isinstance(one, list)), None)
     if listed is None:
         raise HubUnavailable("The hub answered no list of models.", retry=False)
-    named = (one for one in mappings(listed) if text(first_given(one.get("id"), one.get("name"))))
+    named = (one for one in mappings(listed) if identifier(first_given(one.get("id"), one.get("name"))))
     return [model for model in map(VideoModel.parse, named) if model.makes_video or model.makes_image]
 
 
@@ -360,6 +402,7 @@ def decode_video(inline: Any) -> bytes | None:
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
+LONGEST_COMPLAINT = 10_000  # characters of a job's error that are kept
 _STATUS: dict[str, Status] = {
     "queued": "queued",
     "processing": "processing",
@@ -431,14 +474,14 @@ class Generation:
         record = mapping(raw)
         inner = mapping(record.get("generation"))
         record = inner or record
-        generation_id = text(first_given(record.get("generation_id"), record.get("id")))
+        generation_id = identifier(first_given(record.get("generation_id"), record.get("id")))
         if generation_id is None:
             raise HubUnavailable("The hub answered a record without a generation_id.", retry=False)
         return cls(
             generation_id=generation_id,
             model=name_in(first_given(record.get("model_name"), record.get("model"))),
             prompt=text(record.get("prompt")),
-            media_type=text(record.get("media_type")),
+            media_type=words(record.get("media_type")),
             status=status(record.get("status")),
             url=result_link(record, base_url),
             error_message=_complaint(record),
@@ -475,7 +518,7 @@ def _complaint(record: Mapping[str, Any]) -> str | None:
     inner = mapping(error)
     said = (record.get("error_message"), inner.get("detail"), inner.get("message"), inner.get("title"), error)
     words = next((one for one in map(text, said) if one), None)
-    return redact(words) if words else None
+    return redact(words[:LONGEST_COMPLAINT]) if words else None
 
 
 @dataclass(frozen=True)
@@ -538,11 +581,11 @@ def generations(raw: Any, *, base_url: str = "") -> tuple[Generation, ...]:
     listed = answer.get("generations", answer.get("data"))
     alone = bool(answer.get("generation_id") or answer.get("generation"))  # a bare `id` may be the request's
     records = mappings(raw) or mappings(listed) or ([answer] if alone else [])
-    namespace = text(answer.get("target_namespace")) if isinstance(listed, list) else None
+    namespace = identifier(answer.get("target_namespace")) if isinstance(listed, list) else None
     found = []
     for record in records:
         inner = mapping(record.get("generation")) or record
-        if text(first_given(inner.get("generation_id"), inner.get("id"))) is None:
+        if identifier(first_given(inner.get("generation_id"), inner.get("id"))) is None:
             continue
         one = Generation.parse(record, base_url=base_url)
         found.append(one if one.namespace else replace(one, namespace=namespace))

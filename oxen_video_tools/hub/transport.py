@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -94,7 +94,14 @@ class NoAnswerError(Exception):
 
 
 async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request, one: Try, *, left: float, largest: int, usual: int
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    auth: httpx.Auth,
+    one: Try,
+    *,
+    left: float,
+    largest: int,
+    usual: int,
 ) -> Reply:
     """An answer. left: seconds for all of it.  largest, usual: bytes, see `bodies.whole`.
 
@@ -109,7 +116,7 @@ async def exchange(
         await one.begin()
     with anyio.move_on_after(left):
         try:
-            return await _whole(client, request, largest, usual)
+            return await _whole(client, request, auth, largest, usual)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
             if one.stopped is error:
                 raise
@@ -118,8 +125,10 @@ async def exchange(
     raise NoAnswerError(f"none within {left:.0f} s", one.begun)
 
 
-async def _whole(client: httpx.AsyncClient, request: httpx.Request, largest: int, usual: int) -> Reply:
-    response = await client.send(request, stream=True)
+async def _whole(
+    client: httpx.AsyncClient, request: httpx.Request, auth: httpx.Auth, largest: int, usual: int
+) -> Reply:
+    response = await client.send(request, auth=auth, stream=True)
     try:
         content = await (
             bodies.whole(response, largest=largest, usual=usual) if response.is_success else error_page(response)
@@ -258,6 +267,23 @@ class NeverOpened(HubUnavailable):
     """The connection never opened: nothing arrived, so the call may be made again whatever it costs."""
 
 
+class Bearer(httpx.Auth):
+    """The key on its way into a request's header, and nowhere else: a traceback that shows locals doesn't show it.
+
+    Raises Unauthenticated where the hub of these settings may not have it.
+    """
+
+    def __init__(self, settings: Settings | None) -> None:
+        if settings is not None:
+            settings.key()
+        self._settings = settings
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._settings is not None:
+            request.headers["Authorization"] = f"Bearer {self._settings.key()}"
+        yield request
+
+
 @dataclass
 class Transport:
     """The hub's HTTP. deadline: seconds for a call with all its repetitions, unless the call says otherwise."""
@@ -341,18 +367,18 @@ class Transport:
         self._fresh = None
         self._places = asyncio.Semaphore(AT_ONCE)  # the next loop's
 
-    def authorization(self, *, needed: bool = True) -> dict[str, str]:
-        """The key's header. Raises Unauthenticated where a key is needed and there is none, or it may not go there."""
+    def authorization(self, *, needed: bool = True) -> Bearer:
+        """The key. Raises Unauthenticated where a key is needed and there is none, or it may not go there."""
         if not self.api_key and (self.on_this_machine or not needed):
-            return {}
+            return Bearer(None)
         if self.api_key and not _KEY.fullmatch(self.api_key):
             raise Unauthenticated("The Oxen API key holds characters that no key has.")
         try:
-            return {"Authorization": f"Bearer {Settings(api_key=self.api_key, base_url=self.base_url).key()}"}
+            return Bearer(Settings(api_key=self.api_key, base_url=self.base_url))
         except Unauthenticated:
             if needed:
                 raise
-            return {}
+            return Bearer(None)
 
     def redacted(self, words: str) -> str:
         """`words` without the key and other secrets."""
@@ -392,15 +418,15 @@ class Transport:
         deadline: float | None,
         **content: Any,
     ) -> Any:
-        headers = self.authorization(needed=needs_key)
+        auth = self.authorization(needed=needs_key)
         until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
 
         async def attempt() -> Any:
             try:
                 async with self._place(until):
                     with self.reading.client() as client:
-                        request = client.build_request(method, self.base_url + path, headers=headers, **content)
-                        reply = await self._exchange(client, request, Try(), until, LARGEST_ANSWER)
+                        request = client.build_request(method, self.base_url + path, **content)
+                        reply = await self._exchange(client, request, auth, Try(), until, LARGEST_ANSWER)
             except NoAnswerError as silence:
                 raise self._silent(silence, what) from None
             payload = await _parsed(reply)
@@ -446,7 +472,8 @@ class Transport:
             content = json.dumps(dict(body), ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidRequest(f"The request is no JSON: {error}") from None
-        headers = self.authorization() | {"Content-Type": "application/json", "Accept": "application/json"}
+        auth = self.authorization()
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
         until = self.clock.monotonic() + (self.deadline if deadline is None else deadline)
 
         async def attempt() -> T:
@@ -454,7 +481,7 @@ class Transport:
             try:
                 with self.paying.client() as client:
                     request = client.build_request("POST", self.base_url + path, headers=headers, content=content)
-                    reply = await self._exchange(client, request, one, until, largest)
+                    reply = await self._exchange(client, request, auth, one, until, largest)
             except NoAnswerError as silence:
                 if not silence.begun:
                     raise self._silent(silence, what) from None
@@ -472,12 +499,12 @@ class Transport:
         return await retry(attempt, again=_never_arrived, clock=self.clock, until=until)
 
     async def _exchange(
-        self, client: httpx.AsyncClient, request: httpx.Request, one: Try, until: float, largest: int
+        self, client: httpx.AsyncClient, request: httpx.Request, auth: Bearer, one: Try, until: float, largest: int
     ) -> Reply:
         one.traced = self.inner is None
         with redacted_logging(self.api_key):
             reply = await exchange(
-                client, request, one, left=until - self.clock.monotonic(), largest=largest, usual=LARGEST_ANSWER
+                client, request, auth, one, left=until - self.clock.monotonic(), largest=largest, usual=LARGEST_ANSWER
             )
         told = http_date(reply.headers.get("date", ""))
         if told is not None:

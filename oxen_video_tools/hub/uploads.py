@@ -21,6 +21,7 @@ import anyio.to_thread
 
 from ..errors import HubUnavailable, InputUnreadable, InvalidRequest, NotFound
 from ..files import ENOUGH, Kind, media_kind
+from ..redaction import inert
 from . import records
 from .transport import Transport
 
@@ -80,7 +81,7 @@ class Account:
         """An answer of `users/me`. Raises HubUnavailable where it names nobody."""
         answer = records.mapping(payload)
         user = records.mapping(answer.get("user")) or answer
-        name = records.text(user.get("username"))
+        name = records.identifier(user.get("username"))
         if name is None:
             raise HubUnavailable("The hub did not say who you are.", retry=False)
         return cls(name, records.text(user.get("email")) or f"{name}@users.invalid")
@@ -168,7 +169,7 @@ async def _presigned(transport: Transport, namespace: str, asset: str) -> str:
     link = records.text(records.mapping(answer).get("url"))
     if link is None:
         raise HubUnavailable("The hub gave no link to an uploaded file.", retry=False)
-    return urljoin(transport.base_url + "/", link)
+    return urljoin(transport.base_url + "/", inert(link))
 
 
 async def to_repository(

@@ -10,10 +10,15 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState, RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+from mcp_types.methods import INPUT_REQUIRED_METHODS
 from pydantic import BaseModel, Field
 
 from ..errors import Declined, NeedsApproval
@@ -24,6 +29,8 @@ from .settings import derive_key
 if TYPE_CHECKING:
     from ..tools import ToolSpec
 
+CARRIERS = frozenset(INPUT_REQUIRED_METHODS)  # requests that may bring a sealed question back
+_opened: ContextVar[bytes | None] = ContextVar("oxen_video_tools_question", default=None)
 QUESTION_LASTS = 600.0  # seconds in which an answer is taken
 
 
@@ -73,9 +80,11 @@ def agreed(answer: Any) -> bool:
 
 
 class SingleUse(AESGCMRequestStateCodec):
-    """Each sealed question opens once in this process: one approval, one job.
+    """Each sealed question is answered once in this process: one approval, one job.
 
-    Another process that shares the keys would open it again; there the ledger's unique key answers with the job that
+    It is used up by `use`, after the SDK has held its claims (method, arguments, age, caller) against the request:
+    whoever shows somebody else's question, or sends it with other arguments, doesn't spoil it for its owner.
+    Another process that shares the keys would take it again; there the ledger's unique key answers with the job that
     exists.
     """
 
@@ -86,12 +95,43 @@ class SingleUse(AESGCMRequestStateCodec):
 
     def unseal(self, token: str) -> bytes:
         payload = super().unseal(token)
-        digest, now = hashlib.sha256(token.encode()).digest(), self._now()
-        self._used = {used: at for used, at in self._used.items() if now - at < QUESTION_LASTS}
-        if digest in self._used:
+        digest = hashlib.sha256(token.encode()).digest()
+        if digest in self._current():
             raise InvalidRequestState("used before")
-        self._used[digest] = now
+        _opened.set(digest)
         return payload
+
+    def use(self) -> None:
+        """The question that this request opened is answered. Raises InvalidRequestState where it was before."""
+        digest, used = _opened.get(), self._current()
+        if digest is None or digest in used:
+            raise InvalidRequestState("used before")
+        used[digest] = self._now()
+
+    def _current(self) -> dict[bytes, float]:
+        now = self._now()
+        self._used = {used: at for used, at in self._used.items() if now - at < QUESTION_LASTS}
+        return self._used
+
+
+def answered_once(security: RequestStateSecurity) -> ServerMiddleware[Any]:
+    """A middleware of the server's: it runs after the SDK has checked what a sealed question claims."""
+    codec = security.codec
+    assert isinstance(codec, SingleUse)
+
+    async def use_up(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.params is not None and ctx.params.get("requestState") is not None and ctx.method in CARRIERS:
+            try:
+                codec.use()
+            except InvalidRequestState:
+                raise MCPError(
+                    code=INVALID_PARAMS,
+                    message="Invalid or expired requestState",
+                    data={"reason": "invalid_request_state"},
+                ) from None
+        return await call_next(ctx)
+
+    return use_up
 
 
 def sealed_questions(keys: Sequence[str] = ()) -> RequestStateSecurity:

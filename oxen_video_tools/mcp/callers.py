@@ -218,7 +218,7 @@ class StudioFactory:
             settings = replace(settings, api_key=caller.key)
         if not caller.local:
             settings = as_seen_from_afar(settings, caller)
-        async with AsyncStudio(settings) as studio:
+        async with AsyncStudio(settings, isolated=caller.name) as studio:
             yield studio
 
     async def with_a_hub(self) -> Settings:

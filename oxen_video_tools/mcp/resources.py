@@ -21,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from ..errors import ModelNotFound, NotFound, OxenError, only_oxen_errors
+from ..redaction import visible
 from ..settings import HUB, Settings
 from ..tools import TABLE, Call
 from ..tools.answers import facts
@@ -83,7 +84,7 @@ def add_resources(server: MCPServer[Service], service: Service) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, default=_plain)
+    return visible(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
 
 
 def _plain(value: Any) -> Any:

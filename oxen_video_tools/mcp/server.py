@@ -12,7 +12,7 @@ from mcp.server.caching import CacheHint
 from ..clock import Clock, SystemClock
 from ..settings import Settings
 from ..tools import hidden
-from .approval import sealed_questions
+from .approval import answered_once, sealed_questions
 from .audit import Audit
 from .callers import CallerStudios, OpenOwn, StudioFactory
 from .prompts import add_completions, add_prompts
@@ -63,6 +63,7 @@ def build_server(
             updates.close()
             await service.close()
 
+    questions = sealed_questions(service.options.secrets)
     built = MCPServer(
         NAME,
         title="Oxen video",
@@ -75,9 +76,9 @@ def build_server(
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
-        request_state_security=sealed_questions(service.options.secrets),
+        request_state_security=questions,
         subscriptions=updates.bus,
-        middleware=[remember_who_asks, observe, *audits, updates.listen],
+        middleware=[answered_once(questions), remember_who_asks, observe, *audits, updates.listen],
         lifespan=lifespan,
         **{"log_level": service.options.log_level or "WARNING", **server},
     )

@@ -16,7 +16,7 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp.types import CallToolResult
 from opentelemetry import trace
 
-from ..redaction import redact
+from ..redaction import redact, visible
 from .callers import caller_of
 from .service import Request
 
@@ -35,8 +35,9 @@ class Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = " ".join(f"{name}={value}" for name, value in _facts(record).items())
         text = f"{_when(record)} {record.levelname} {record.name}: {record.getMessage()} {facts}".rstrip()
-        if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
+        text = visible(text, lines=False)
+        if record.exc_info:  # indented: what an error says can't look like a line of its own
+            text += "".join(f"\n  {line}" for line in self.formatException(record.exc_info).split("\n"))
         return redact(text)
 
 
@@ -53,7 +54,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return visible(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def _when(record: logging.LogRecord) -> str:

@@ -1,42 +1,52 @@
-"""Looking at a stranger's file in a process of its own, for servers: a decoder that goes wild takes nobody with it.
+"""Decoding and joining strangers' files in a process of their own: what goes wild takes nobody with it.
 
-The child gets no key and no settings, may use so much memory and so much time, and can write no file. It answers in
-JSON, which can hold nothing but values: a broken decoder must not reach the parent through its answer.
+The process gets no key and no settings, some of the processors, so much memory and so much time, and writes one file
+at most. It ends with whoever started it. It answers in JSON, a line each, which can hold nothing but values: a broken
+decoder must not reach the parent through its answer.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import anyio
 
 from .. import errors
-from .contact_sheet import contact_sheet
-from .decode import last_frame
-from .inspect import Inspection, inspect
-from .probe import Probe, probe
+from .probe import require_media_extra
+
+if TYPE_CHECKING:
+    from .inspect import Inspection
+    from .probe import Measures, Probe
 
 MEMORY = 2 << 30  # bytes of address space
-SECONDS = 60.0
+SECONDS = 60.0  # for looking at one file
+CUTTING = 180.0  # seconds for joining
 MOST_ANSWER = 64 << 20  # bytes
+MOST_PROCESSORS = 4  # each decoding thread wants address space of its own
 
-_KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "VIRTUAL_ENV")
-_WORK: Mapping[str, Callable[..., Any]] = {
-    "probe": probe,
-    "inspect": inspect,
-    "contact_sheet": contact_sheet,
-    "last_frame": last_frame,
-}
+_KEPT: tuple[str, ...] = ("PATH", "PYTHONHOME", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV")
+_KEPT += ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")  # where FFmpeg's libraries may lie
+_ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONIOENCODING": "utf-8"}
+_KINDS = (errors.InputUnreadable, errors.NotInstalled, errors.InvalidRequest)
+Told = Callable[[float], None]
 
 
 @overload
 def run_in_child(work: Literal["probe"], path: Path | str, **limits: Any) -> Probe: ...
+@overload
+def run_in_child(work: Literal["measure"], path: Path | str, **limits: Any) -> Measures: ...
 @overload
 def run_in_child(work: Literal["inspect"], path: Path | str, **limits: Any) -> Inspection: ...
 @overload
@@ -44,58 +54,228 @@ def run_in_child(work: Literal["contact_sheet", "last_frame"], path: Path | str,
 
 
 def run_in_child(work: str, path: Path | str, *, seconds: float = SECONDS, memory: int = MEMORY, **options: Any) -> Any:
-    """`probe`, `inspect`, `contact_sheet` or `last_frame` of `path` in a process with limits; the same answers, errors.
+    """`probe`, `measure`, `inspect`, `contact_sheet` or `last_frame` of `path`; the same answers, the same errors.
 
     seconds: of CPU and of waiting.  memory: bytes of address space (not limited on Windows).  options: of the work.
-    Raises also InputUnreadable where the child died over the file, TimedOut where it took too long.
+    Raises also InputUnreadable where the process died over the file, TimedOut where it took too long.
     """
-    asked = {"work": work, "path": str(path), "options": options, "seconds": seconds, "memory": memory}
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "oxen_video_tools.media.child_process"]
+    name = Path(path).name
+    asked = _question(work, {"path": str(path), **options}, seconds, memory)
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module; the path is data on its input
-            command,
-            input=json.dumps(asked).encode(),
-            capture_output=True,
-            timeout=seconds,
-            env=environment,
-            check=False,
+            command(), input=asked, capture_output=True, timeout=seconds, env=environment(), check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise errors.TimedOut(f"Looking at {Path(path).name} took more than {seconds:g} s.", retry=False) from error
-    return _answer(work, Path(path), done)
+        raise _late(name, seconds) from error
+    told = [_told(line) for line in done.stdout[:MOST_ANSWER].splitlines()[-1:]] if done.returncode == 0 else []
+    return _answer(work, name, told[0] if told else None)
 
 
-def _answer(work: str, path: Path, done: subprocess.CompletedProcess[bytes]) -> Any:
+async def run_child(
+    work: str,
+    options: Mapping[str, Any],
+    *,
+    name: str,
+    seconds: float = SECONDS,
+    memory: int = MEMORY,
+    writes: int = 0,
+    on_progress: Told | None = None,
+) -> Any:
+    """The same on an event loop, for every kind of work; cancelling it ends the process at once.
+
+    options: JSON values.  name: of the file, for a person.  writes: bytes that a file may get.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        limit=MOST_ANSWER,
+    )
     try:
-        told = json.loads(done.stdout[:MOST_ANSWER]) if done.returncode == 0 else None
+        with anyio.fail_after(seconds):
+            assert process.stdin is not None
+            process.stdin.write(_question(work, options, seconds, memory, writes=writes, stays=True))
+            with suppress(ConnectionError):
+                await process.stdin.drain()
+            told = await _last(process, on_progress)
+    except TimeoutError:
+        raise _late(name, seconds) from None
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    return _answer(work, name, told)
+
+
+async def _last(process: asyncio.subprocess.Process, on_progress: Told | None) -> dict[str, Any] | None:
+    assert process.stdout is not None
+    while True:
+        try:
+            told = _told(await process.stdout.readline())
+        except ValueError:  # a line without end
+            return None
+        if told is None or "progress" not in told:
+            return told
+        if on_progress is not None and isinstance(told["progress"], (int, float)):
+            on_progress(min(1.0, max(0.0, float(told["progress"]))))
+
+
+def command() -> list[str]:
+    """Our own interpreter, which takes no module from the working folder; this package lies where it lies here."""
+    root = str(Path(__file__).parents[2])
+    own = f"import sys; sys.path[:] = [one for one in sys.path if one] + [{root!r}]"
+    alone = ["-P"] if sys.version_info >= (3, 11) else []
+    return [sys.executable, *alone, "-c", f"{own}; from oxen_video_tools.media.child_process import main; main()"]
+
+
+def environment() -> dict[str, str]:
+    """What a child needs to find its libraries, and nothing that is secret."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    folders = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(one).is_absolute()]
+    here = Path.cwd().resolve()
+    folders = [one for one in folders if Path(one).resolve() != here]
+    return kept | _ALONE | ({"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
+
+
+def _question(
+    work: str, options: Mapping[str, Any], seconds: float, memory: int, *, writes: int = 0, stays: bool = False
+) -> bytes:
+    asked = {"work": work, "options": dict(options), "seconds": seconds, "memory": memory}
+    asked |= {"writes": writes, "stays": stays}
+    return json.dumps(asked).encode() + b"\n"
+
+
+def _late(name: str, seconds: float) -> errors.TimedOut:
+    return errors.TimedOut(f"Looking at {name} took more than {seconds:g} s.", retry=False)
+
+
+def _told(line: bytes) -> dict[str, Any] | None:
+    try:
+        told = json.loads(line)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise errors.InputUnreadable(f"{path.name} can't be read: the decoder broke over it.")
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _answer(work: str, name: str, told: dict[str, Any] | None) -> Any:
+    if told is None or ("error" not in told and "value" not in told):
+        raise errors.InputUnreadable(f"{name} can't be read: the decoder broke over it.")
     if "error" in told:
-        raise _error(told)
-    value: Any = told.get("value")
-    if work in ("contact_sheet", "last_frame"):
-        return base64.b64decode(value)
-    return Probe(**value) if work == "probe" else _inspection(value)
+        kind = next((kind for kind in _KINDS if kind.kind == told["error"]), errors.InputUnreadable)
+        raise kind(str(told.get("message")), fix=told.get("fix"))
+    try:
+        return _VALUES[work](told["value"])
+    except (TypeError, ValueError, KeyError):
+        raise errors.InputUnreadable(f"{name} can't be read: the decoder broke over it.") from None
 
 
 def _inspection(value: dict[str, Any]) -> Inspection:
+    from .inspect import Inspection
+
     value |= {name: tuple(value[name]) for name in ("cuts", "warnings")}
     value |= {name: tuple((start, end) for start, end in value[name]) for name in ("black", "frozen")}
     return Inspection(**value | {"sheet": base64.b64decode(value["sheet"])})
 
 
-def _error(told: dict[str, Any]) -> errors.OxenError:
-    kinds = (errors.InputUnreadable, errors.NotInstalled, errors.InvalidRequest)
-    kind = next((kind for kind in kinds if kind.kind == told["error"]), errors.InputUnreadable)
-    return kind(str(told.get("message")), fix=told.get("fix"))
+def _probe(value: dict[str, Any]) -> Probe:
+    from .probe import Probe
+
+    return Probe(**value)
 
 
-def _limit(seconds: float, memory: int) -> None:
+def _measures(value: dict[str, Any]) -> Measures:
+    from .probe import Measures
+
+    return Measures(**value)
+
+
+_VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "probe": _probe,
+    "measure": _measures,
+    "inspect": _inspection,
+    "contact_sheet": base64.b64decode,
+    "last_frame": base64.b64decode,
+    "cut": lambda _: None,
+    "draw": lambda _: None,
+}
+
+
+# -- in the child ------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Reads one question from the standard input and answers it on the standard output."""
+    asked = json.loads(sys.stdin.buffer.readline())
+    if asked["stays"]:
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    _limit(asked["seconds"], asked["memory"], asked["writes"])
+    try:
+        told = {"value": _plain(work(asked["work"], asked["options"]))}
+    except errors.OxenError as error:
+        told = error.answer()
+    except MemoryError:
+        told = {"error": "input_unreadable", "message": "It needs too much memory."}
+    _say(told)
+
+
+def _end_with_the_parent() -> None:
+    """The parent keeps our input open for as long as it waits: where it dies, nobody wants the answer any more."""
+    with suppress(OSError):
+        while os.read(0, 1):
+            pass
+    os._exit(1)
+
+
+def work(kind: str, options: dict[str, Any]) -> Any:
+    """Do it here and now, with nothing around it. Raises as the functions of this room do."""
+    with require_media_extra():
+        return _done(kind, options)
+
+
+def _done(kind: str, options: dict[str, Any]) -> Any:
+    if kind == "cut":
+        from .cut import cut
+
+        return cut(**options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
+    if kind == "draw":
+        return _draw(**options)
+    path = options.pop("path")
+    if kind == "inspect":
+        from .inspect import inspect
+
+        return inspect(path, **options)
+    if kind == "measure":
+        from .probe import measure
+
+        return measure(Path(path))
+    if kind == "probe":
+        from .probe import probe
+
+        return probe(path, **options)
+    if kind == "contact_sheet":
+        from .contact_sheet import contact_sheet
+
+        return contact_sheet(path, **options)
+    from .decode import last_frame
+
+    return last_frame(path, **options)
+
+
+def _draw(shots: list[dict[str, Any]], path: str, **film: Any) -> None:
+    """An animatic, in bounds already."""
+    from .animatic import Segment
+    from .animatic.film import Film
+
+    drawn = tuple(Segment(**shot | {"image": Path(shot["image"]) if shot["image"] else None}) for shot in shots)
+    Film(drawn, **film).write(Path(path), lambda fraction: _say({"progress": round(fraction, 3)}))
+
+
+def _limit(seconds: float, memory: int, writes: int) -> None:
     """What this process may use from here on. Windows has no such limits: there only the parent's patience counts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, some_of(os.sched_getaffinity(0)))
     if sys.platform == "win32":
         return
     import resource
@@ -103,12 +283,17 @@ def _limit(seconds: float, memory: int) -> None:
     for what, most in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, int(seconds) + 1),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, writes),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
+
+
+def some_of(processors: set[int], most: int = MOST_PROCESSORS) -> set[int]:
+    """The processors that a child uses: FFmpeg starts as many threads as it sees, each with memory of its own."""
+    return set(random.sample(sorted(processors), most)) if len(processors) > most else processors
 
 
 def _plain(value: Any) -> Any:
@@ -119,18 +304,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def main() -> None:
-    """Reads one question from the standard input and answers it on the standard output."""
-    asked = json.load(sys.stdin)
-    _limit(asked["seconds"], asked["memory"])
-    try:
-        told = {"value": _plain(_WORK[asked["work"]](asked["path"], **asked["options"]))}
-    except errors.OxenError as error:
-        told = error.answer()
-    except MemoryError:
-        told = {"error": "input_unreadable", "message": f"{Path(asked['path']).name} needs too much memory."}
-    json.dump(told, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()
+def _say(told: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()

@@ -19,16 +19,22 @@ from ..errors import InputUnreadable
 from ..files import content_type
 
 MOST_BOXES = 200_000  # of the outermost level: a fragment each second makes two
+CODECS = {
+    **dict.fromkeys(("avc1", "avc3"), "h264"),
+    **dict.fromkeys(("hvc1", "hev1"), "hevc"),
+    **{"av01": "av1", "vp09": "vp9", "vp08": "vp8", "mp4v": "mpeg4", "mp4a": "aac", "Opus": "opus", "fLaC": "flac"},
+}
 MOST_INDEX = 64 << 20  # bytes of a `moov` that are read
 
 
 @dataclass(frozen=True)
 class Track:
-    """kind: "vide", "soun" or another handler type. width, height: pixels before rotation. samples: how many, where
+    """kind: "vide", "soun" or another handler type.  width, height: pixels before rotation. samples: how many, where
     the index counts them.
     """
 
     kind: str
+    codec: str | None = None  # as FFmpeg calls it: "h264", "aac"; else its four letters
     width: int = 0
     height: int = 0
     rotation: int = 0  # degrees clockwise that a player turns the picture
@@ -204,7 +210,16 @@ def _track(trak: memoryview) -> Track:
         width, height = (side >> 16 for side in struct.unpack(">II", header[-8:]))
     table = _child(trak, b"mdia", b"minf", b"stbl")
     samples, total, reaches = _samples(table) if table is not None else (0, 0, 0)
-    return Track(kind, width, height, rotation, samples, total, reaches)
+    codec = _codec(table) if table is not None else None
+    return Track(kind, codec, width, height, rotation, samples, total, reaches)
+
+
+def _codec(stbl: memoryview) -> str | None:
+    described = _child(stbl, b"stsd")
+    if described is None or len(described) < 16:
+        return None
+    letters = bytes(described[12:16]).decode("latin-1").strip()
+    return CODECS.get(letters, letters if letters.isalnum() else None)
 
 
 def _samples(stbl: memoryview) -> tuple[int, int, int]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputNotAllowed, InvalidRequest, OxenError
-from ..media.probe import require_media_extra
 from ..request import DEFAULT_SECONDS
+from .decoding import cut, look
 from .local_files import Files, allowed, snapshot
 from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
 from .plan import Plan
@@ -64,7 +64,7 @@ async def save(
         for done, video in enumerate(named, 1):
             clips.append(await _clip(session, video, files, held))
             await _tell(on_progress, video, "saving", FETCHED * done / len(named))
-        return await _joined(session, clips, place, JoinOptions(transition, bed, trim), on_progress)
+        return await _joined(session, clips, place, JoinOptions(transition, bed, trim), on_progress, files)
 
 
 @dataclass(frozen=True)
@@ -74,24 +74,6 @@ class JoinOptions:
     transition: str | None = None
     music: Path | None = None
     trim: tuple[float, float] | None = None
-
-    def make(self, clips: Sequence[Path], out: Path, told: Callable[[float], None]) -> None:
-        """Written to `out`; what there is to do twice goes by way of a second file beside it."""
-        from ..media.join import join, trim
-
-        how = {"fade": "crossfade"}.get(self.transition or "", self.transition)
-        if self.trim is None:
-            join(clips, out, transition=how, music=self.music, on_progress=told)
-            return
-        if len(clips) == 1 and self.music is None:
-            trim(clips[0], out, *self.trim)
-            return
-        whole = out.with_suffix(".whole.mp4")
-        try:
-            join(clips, whole, transition=how, music=self.music, on_progress=told)
-            trim(whole, out, *self.trim)
-        finally:
-            whole.unlink(missing_ok=True)
 
 
 async def _sound(session: Session, music: str | Path, files: Files, held: ExitStack) -> Path:
@@ -148,7 +130,12 @@ def _name_in(url: str) -> str:
 
 
 async def _joined(
-    session: Session, clips: Sequence[Saved], place: Path | None, cut: JoinOptions, on_progress: Report | None
+    session: Session,
+    clips: Sequence[Saved],
+    place: Path | None,
+    how: JoinOptions,
+    on_progress: Report | None,
+    files: Files,
 ) -> Saved:
     rest = f"and-{len(clips) - 1}-more" if len(clips) > 1 else "cut"
     place = place or session.settings.videos_folder / f"{clips[0].file.stem}-{rest}"
@@ -161,12 +148,18 @@ async def _joined(
             _tell(on_progress, clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction), loop
         )
 
-    def work() -> Saved:
-        cut.make([clip.file for clip in clips], part, _rising(told))
-        return settled(part, place)
-
     try:
-        saved = await asyncio.to_thread(work)
+        await cut(
+            session,
+            [clip.file for clip in clips],
+            part,
+            _rising(told),
+            transition=how.transition,
+            music=how.music,
+            trim=how.trim,
+            files=files,
+        )
+        saved = await asyncio.to_thread(settled, part, place)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -205,17 +198,8 @@ async def inspect_video(session: Session, video: str | Path, files: Files) -> In
     What a model or a stranger names is decoded in a process of its own, with limits.
     """
     async with _local(session, video, files) as path:
-        return await asyncio.to_thread(_looked_at, path, files)
-
-
-def _looked_at(path: Path, files: Files) -> Inspection:
-    if files == "anywhere":
-        from ..media.inspect import inspect as look
-
-        return look(path)
-    with require_media_extra():
-        from ..media.child_process import run_in_child
-    return run_in_child("inspect", path)
+        found: Inspection = await look(session, "inspect", path, files)
+        return found
 
 
 @asynccontextmanager
@@ -260,7 +244,7 @@ async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
     path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
     with ExitStack() as held:
         segments = _segments(session, plan, files, held)
-        sheet = await asyncio.to_thread(_rendered, segments, path, plan)
+        sheet = await _drawn(session, segments, path, plan)
     info = {one.name: getattr(plan, one.name) for one in fields(Plan)}
     return Preview(**info, preview=path, sheet=sheet)
 
@@ -284,6 +268,24 @@ def _image(session: Session, reference: str | None, files: Files, held: ExitStac
     if not reference or is_url(reference) or is_generation(reference):
         return None
     return held.enter_context(snapshot(reference, session.settings, files))
+
+
+async def _drawn(session: Session, segments: list[Segment], path: Path, plan: Plan) -> bytes | None:
+    """The animatic at `path`, and its contact sheet; for a server's callers in child processes, in turn."""
+    if session.isolated is None:
+        return await asyncio.to_thread(_rendered, segments, path, plan)
+    from ..media.pool import draw_in_child
+
+    await asyncio.to_thread(make_writable, path.parent)
+    audio = bool(plan.request.generate_audio)
+    await draw_in_child(
+        segments, path, size=frame(plan), seed=plan.request.seed or 0, audio=audio, caller=session.isolated
+    )
+    try:
+        sheet: bytes = await look(session, "contact_sheet", path)
+    except OxenError:
+        return None
+    return sheet
 
 
 def _rendered(segments: list[Segment], path: Path, plan: Plan) -> bytes | None:

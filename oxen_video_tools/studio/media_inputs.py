@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotInstalled, TimedOut
 from ..ledger.records import LOCAL
 from ..redaction import redact, unsigned
 from .identifiers import link_name
@@ -220,12 +220,13 @@ def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[st
 
 
 def _measures(reference: str, settings: Settings, files: Files) -> Measures | None:
+    from ..media.child_process import run_in_child
     from ..media.probe import measure
 
     try:
         with snapshot(reference, settings, files) as path:
-            return measure(path)
-    except (InputNotAllowed, InputUnreadable, OSError):
+            return measure(path) if files == "anywhere" else run_in_child("measure", path)
+    except (InputNotAllowed, InputUnreadable, TimedOut, NotInstalled, OSError):
         return None
 
 

@@ -15,6 +15,7 @@ import shutil
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound
 from ..ledger.outcomes import delivered
 from ..ledger.records import LOCAL, GenerationRow
 from ..ledger.transactions import clips, job_named
+from ..redaction import is_plain
 from ..retries import poll
 from .media_inputs import content_hash
 from .results import Saved
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 RENEWALS = (0.0, 1.0, 3.0, 8.0)  # seconds before each reading of the record for a link that works
 ENDINGS = {"video/webm": ".webm", "video/quicktime": ".mov", "video/x-msvideo": ".avi"}
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 OnBytes = Callable[[int, "int | None"], None]
 
 
@@ -201,25 +204,39 @@ def _verify(part: Path) -> None:
 
 
 def described(file: Path, sha256: str) -> Saved:
-    """A file as it is on disk, with what a probe says where the `media` extra is installed."""
+    """A file as it is on disk. An MP4 is read from its boxes alone; anything else in a process of its own, where the
+    `media` extra is installed. Raises InputUnreadable.
+    """
     from ..errors import NotInstalled
-    from ..media.probe import probe
+    from ..files import content_type_of
+    from ..media.mp4 import structure
 
     size = file.stat().st_size
+    if content_type_of(file) in ("video/mp4", "video/quicktime"):
+        found = structure(file)
+        if found.video is not None and found.duration is not None and found.video.codec is not None:
+            seen = found.video
+            sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
+            return Saved(file, size, sha256, found.duration, *sides, seen.codec)
     try:
-        seen = probe(file)
+        from ..media.child_process import run_in_child
+    except ModuleNotFoundError:
+        return Saved(file=file, size=size, sha256=sha256)
+    try:
+        info = run_in_child("probe", file)
     except NotInstalled:
-        from ..media.mp4 import structure
-
-        return Saved(file=file, size=size, sha256=sha256, duration=structure(file).duration)
-    return Saved(file, size, sha256, seen.duration, seen.width, seen.height, seen.video_codec)
+        return Saved(file=file, size=size, sha256=sha256)
+    return Saved(file, size, sha256, info.duration, info.width, info.height, info.video_codec)
 
 
 def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:
-    """Rename into place. The same bytes under that name are the same file; a name that is taken gets a number."""
+    """Look at it, then rename it into place. The same bytes under that name are the same file; a name that is taken
+    gets a number.
+    """
     from ..files import content_type_of
 
     sha256 = content_hash(part)
+    verified = described(part, sha256)
     if not name.suffix:
         name = name.with_name(name.name + ENDINGS.get(content_type_of(part) or "", ".mp4"))
     try:
@@ -228,7 +245,7 @@ def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:
         part.replace(place)
     except OSError as error:
         raise _disk(name.parent, error) from None
-    return described(place, sha256)
+    return replace(verified, file=place)
 
 
 def _names(name: Path) -> Iterator[Path]:
@@ -288,11 +305,17 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.I)  # wha
 def checked_name(filename: str) -> str:
     """A name, and only a name: it can't leave the folder. Raises InvalidRequest."""
     name = filename.strip()
-    bad = not name or name in (".", "..") or set(name) & set('/\\:*?"<>|\0') or any(ord(one) < 32 for one in name)
-    if bad or name.startswith(".") or name.endswith(".") or len(name.encode()) > 200 or _DEVICE.fullmatch(name):
+    bad = not name or name in (".", "..") or set(name) & set('/\\:*?"<>|\0') or not is_plain(name)
+    if bad or name.startswith((".", "-")) or name.endswith(".") or len(name.encode()) > 200 or _DEVICE.fullmatch(name):
         raise InvalidRequest(
             f"filename={filename[:100]!r} is no plain file name.",
             fix='Give a name without folders, such as "clip.mp4".',
+        )
+    ending = Path(name).suffix.lower()
+    if ending and ending not in VIDEO_ENDINGS:
+        raise InvalidRequest(
+            f"filename={filename[:100]!r} has the ending of no video.",
+            fix=f"End it with {', '.join(VIDEO_ENDINGS[:-1])} or {VIDEO_ENDINGS[-1]}, or leave the ending out.",
         )
     return name
 

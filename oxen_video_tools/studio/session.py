@@ -45,8 +45,10 @@ class Session:
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         lease: float = LEASE,
+        isolated: str | None = None,
     ) -> None:
         self.settings = settings
+        self.isolated = isolated  # whose media are decoded in child processes, in turn with others'
         self.clock: Clock = clock or (DatabaseClock() if is_postgres(settings.ledger) else SystemClock())
         self.meter = Meter()
         self._transport = transport

@@ -43,13 +43,14 @@ class AsyncStudio:
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         lease: float = LEASE,
+        isolated: str | None = None,
         **given: Any,
     ) -> None:
         if settings is None:
             settings = Settings.read(**given)
         elif given:
             settings = replace(settings, **given)
-        self._session = Session(settings, clock, transport, lease=lease)
+        self._session = Session(settings, clock, transport, lease=lease, isolated=isolated)
 
     @property
     def settings(self) -> Settings:

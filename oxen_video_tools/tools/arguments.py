@@ -22,7 +22,7 @@ Whole = WithJsonSchema({"type": "integer"})
 # Limits stand inside: outside they would be held against null, too.
 Dollars = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_amount), Number]
 Wait = Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_amount), Number]
-Take = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(number), Whole]
+Take = Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, BeforeValidator(number), Whole]
 Limit = Annotated[Annotated[int, Field(ge=1, le=100)] | None, BeforeValidator(number), Whole]
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 from pydantic import BaseModel
 
 from ..errors import only_oxen_errors
+from ..redaction import all_visible
 from ..request import plain
 from .answers import VideoAnswer, fitted
 from .arguments import without
@@ -63,8 +64,11 @@ class Reply:
 
     @cached_property
     def structured(self) -> dict[str, Any]:
-        """The answer as plain JSON values: MCP's structured content, LangChain's artifact."""
-        return self.answer.model_dump(mode="json")
+        """The answer as plain JSON values: MCP's structured content, LangChain's artifact. Nothing in it acts on a
+        terminal.
+        """
+        told: dict[str, Any] = all_visible(self.answer.model_dump(mode="json"))
+        return told
 
     @cached_property
     def text(self) -> str:

@@ -147,3 +147,33 @@ def test_model_parameters_are_never_a_way_to_pay_differently(live: ModelList) ->
         assert any(name in problem and "argument of its own" in problem for problem in said.problems)
         assert said.body["model"] == known.id
         assert said.body.get(name) != "other"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "target_repo",
+            "Target-Repo",
+            "targetRepo",
+            "TARGET REPO",
+            "target.directory",
+            "target_dir",
+            "ｔａｒｇｅｔ＿ｒｅｐｏ",
+        ),
+        *("webhook", "webhook_url", "webHookUrl", "web-hook", "callback", "callback_url", "call_back_uri"),
+        *("api_key", "apiKey", "X-API-Key", "Authorization", "auth_token"),
+        *("Model", "Num-Generations", "numGenerations", "targetNamespace"),
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_nor_to_send_a_result_elsewhere(live: ModelList, name: str, deep: bool) -> None:
+    known = live["google-veo-3-1"]
+    own = name.lower().replace("-", "").replace("_", "") in ("model", "numgenerations")
+    if deep and own:
+        return  # inside an object these are the model's own words
+    given: dict[str, Any] = {"options": [{name: "https://evil.example"}]} if deep else {name: "https://evil.example"}
+    said = translate(VideoRequest(prompt="x", model_parameters=given), known)
+    assert any("does not belong in model_parameters" in problem for problem in said.problems)
+    if not deep:
+        assert name not in said.body or said.body[name] == known.id

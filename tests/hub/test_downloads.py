@@ -351,6 +351,27 @@ async def test_the_hub_over_plain_http_is_not_the_hub(tmp_path: Path) -> None:
     assert edge.keys() == [("hub.oxen.ai", None)]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/api/users/me", "/api/ai/queue", "/api/ai/generations", "/api/repos/a/b", "/api/repos/a/b/branches", "/",
+     "/api/repos/a/b/file/%2e%2e/%2e%2e/branches"],
+)  # fmt: skip
+async def test_no_other_route_of_the_hub_is_asked_with_the_key(tmp_path: Path, path: str) -> None:
+    edge = Edge(hub__oxen__ai=(401, b"no"))
+    with pytest.raises(NotFound):
+        await fetch(edge, f"https://hub.oxen.ai{path}", tmp_path / "clip.mp4")
+    assert edge.keys() == [("hub.oxen.ai", None)]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v.mp4", "/api/repos/a/b/files/main/x/video.mp4", "/api/repos/a/b/file/main/picture"]
+)
+async def test_a_result_is(tmp_path: Path, path: str) -> None:
+    edge = Edge(hub__oxen__ai=[(401, b"no"), (200, MP4)])
+    await fetch(edge, f"https://hub.oxen.ai{path}?s=1", tmp_path / "clip.mp4")
+    assert edge.keys() == [("hub.oxen.ai", None), ("hub.oxen.ai", f"Bearer {KEY}")]
+
+
 # -- where it may come from ----------------------------------------------------------------------------------
 
 
@@ -449,10 +470,11 @@ async def test_behind_a_proxy_the_proxy_connects_to_the_name(tmp_path: Path, mon
     monkeypatch.setattr("oxen_video_tools.hub.downloads.proxy_bypass", lambda _host: False)
     edge = Edge(cdn__example=(200, MP4), unknown__example=(200, MP4))
     await fetch(edge, "https://cdn.example/v.mp4", tmp_path / "clip.mp4")
-    await fetch(edge, "https://unknown.example/v.mp4", tmp_path / "clip.mp4")
-    assert [request.url.host for request in edge.asked] == ["cdn.example", "unknown.example"]
-    with pytest.raises(InputNotAllowed):
-        await fetch(edge, "https://inside.example/v.mp4", tmp_path / "clip.mp4")
+    assert [request.url.host for request in edge.asked] == ["cdn.example"]
+    for name in ("inside", "unknown"):  # what only the proxy knows may be a name of its own network
+        with pytest.raises(InputNotAllowed):
+            await fetch(edge, f"https://{name}.example/v.mp4", tmp_path / "clip.mp4")
+    assert len(edge.asked) == 1
 
 
 async def test_a_name_without_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,3 +298,27 @@ def test_a_secret_has_at_least_four_letters() -> None:
 )
 def test_the_part_of_a_url_that_names_the_file(url: str) -> None:
     assert unsigned(url) == "https://h/a"
+
+
+async def test_a_traceback_with_locals_shows_no_key(tmp_path: Path) -> None:
+    """As rich, pytest and error trackers print them."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"] == f"Bearer {KEY}")
+        raise RuntimeError("it crashed")
+
+    seen: list[bool] = []
+    hub = HubClient(api_key=KEY, base_url="https://hub.oxen.ai", transport=httpx.MockTransport(broken))
+    calls = (
+        lambda: hub.get("g-1"),
+        lambda: hub.enqueue({"model": "m", "prompt": "x"}),
+        lambda: anext(hub.events()),
+    )
+    for call in calls:
+        with pytest.raises(RuntimeError) as caught:
+            await call()
+        told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+        assert "transport.py" in told or "events.py" in told
+        assert KEY not in told
+    assert seen == [True] * 3
+    await hub.close()

@@ -69,6 +69,7 @@ async def test_what_may_be_fetched(url: str) -> None:
         "http://[::ffff:10.0.0.1]/",
         "http://[64:ff9b::7f00:1]/",
         "http://[64:ff9b:1::a00:1]/",
+        "http://[64:ff9b:1::808:808]/",
         "http://[2002:7f00:1::]/",
         "http://[fe80::1]/",
         "http://[fe80::1%25eth0]/",

@@ -103,7 +103,7 @@ async def test_it_waits_for_a_transaction_of_another_process(tmp_path: Path) -> 
 COUNTING = """
 import asyncio, sys
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger import booking
+from oxen_video_tools.ledger import jobs
 from oxen_video_tools.ledger.records import Intent
 from oxen_video_tools.errors import OverBudget
 
@@ -112,7 +112,7 @@ async def main(place, name):
     for number in range(20):
         intent = Intent("hub|me", f"r{number}", 1, {"model": "kling"}, reserved=100_000)
         try:
-            [found] = await ledger.run(booking.reserve, [intent], ledger.owner, 1.79e9, 60.0, 1_500_000)
+            [found] = await ledger.run(jobs.reserve, [intent], ledger.owner, 1.79e9, 60.0, 1_500_000)
             won += found.mine
         except OverBudget:
             pass

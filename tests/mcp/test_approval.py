@@ -115,6 +115,8 @@ async def test_one_approval_is_one_job(settings: Settings, hub: Sandbox) -> None
         with pytest.raises(MCPError, match="requestState"):  # approved was this request, not a longer one
             await answer({**DEAR, "take": 2})
         assert hub.ledger()["accepted"] == 0
+        assert words(await answer(DEAR))["status"] == "succeeded"  # it was not used up by what it was not meant for
+        assert hub.ledger()["accepted"] == 1
 
 
 async def test_an_approval_that_is_played_again_is_refused(settings: Settings, hub: Sandbox) -> None:
@@ -159,11 +161,15 @@ def test_a_sealed_question_opens_once_and_the_memory_of_it_ends() -> None:
     now = 0.0
     codec = SingleUse([b"k" * 32], now=lambda: now)
     first, second = codec.seal(b"one"), codec.seal(b"two")
-    assert codec.unseal(first) == b"one"
-    with pytest.raises(InvalidRequestState):
-        codec.unseal(first)
+    assert codec.unseal(first) == codec.unseal(first) == b"one"  # looked at, not used
+    codec.use()
+    for use in (lambda: codec.unseal(first), codec.use):
+        with pytest.raises(InvalidRequestState):
+            use()
     now = QUESTION_LASTS + 1  # by now the SDK refuses `first` for its age
-    assert codec.unseal(second) == b"two" and len(codec._used) == 1
+    assert codec.unseal(second) == b"two"
+    codec.use()
+    assert len(codec._used) == 1
 
 
 def test_secrets_are_turned_without_losing_open_questions() -> None:

@@ -157,6 +157,8 @@ async def test_no_link_into_the_network_behind(use: Use, hub: Sandbox, link: str
 
 
 NAMES = ["../escaped", "/tmp/escaped.mp4", "..", "a/b.mp4", r"a\b.mp4", "C:escaped.mp4", ".hidden", "nul", "x\0y"]
+NAMES += ["-rf.mp4", "--output", "run.sh", "page.html", "a.mp4.exe", "autorun.inf", "x.desktop", "clip.MP4.lnk"]
+NAMES += ["gpj.\u202e4pm.mp4", "x\x9b2J.mp4", "x\u2066y.mp4", "x\ny.mp4", "x\u2028.mp4", "\x7f.mp4"]
 
 
 @pytest.mark.parametrize("name", NAMES)

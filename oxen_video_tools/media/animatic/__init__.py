@@ -72,6 +72,13 @@ def _untold(fraction: float) -> None:
     del fraction
 
 
+def in_bounds(shots: Sequence[Segment], size: tuple[int, int], fps: int = 24) -> tuple[int, int]:
+    """Width and height in pixels, made even. Raises InvalidRequest for what is out of bounds."""
+    _bounded(shots, size, fps)
+    width, height = (max(2, round(side / 2) * 2) for side in size)
+    return width, height
+
+
 def _bounded(shots: Sequence[Segment], size: tuple[int, int], fps: int) -> None:
     problems = []
     lengths = [shot.seconds for shot in shots]

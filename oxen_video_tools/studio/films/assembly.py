@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from ...ledger.films import FilmDelivery, FilmPart, FilmStatus, film_status, record_delivery
+from ..decoding import cut, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
 from ..results import Saved
@@ -138,7 +139,7 @@ async def _joined(
     for _ in range(TRIES):
         files = await asyncio.gather(*map(fetched, now.parts))
         try:
-            return await asyncio.to_thread(_spliced, files, place, told, replacing)
+            return await _spliced(session, files, place, told, replacing)
         except (OxenError, FileNotFoundError):
             if all(file.is_file() for file in files):
                 raise
@@ -146,14 +147,12 @@ async def _joined(
     raise InputUnreadable("The shots went away while they were joined.", retry=True, charged="yes")
 
 
-def _spliced(files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
-    from ...media.join import join
-
-    make_writable(place.parent)
+async def _spliced(session: Session, files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
+    await asyncio.to_thread(make_writable, place.parent)
     part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
     try:
-        join(files, part, on_progress=told)
-        return settled(part, place, replacing=replacing)
+        await cut(session, files, part, told)
+        return await asyncio.to_thread(settled, part, place, replacing=replacing)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -196,13 +195,11 @@ async def fetch_shot(session: Session, film: Film, clip: GenerationRow) -> Path:
 
 async def last_frame_of(session: Session, film: Film, clip: GenerationRow) -> str:
     """A link to the last picture of a finished shot, for the next to begin with; uploaded once."""
-    from ...media.decode import last_frame
-
     shot = await fetch_shot(session, film, clip)
     picture = folder_of(session, film.film) / f"{shot.stem}-last.png"
     if not picture.is_file():
         await asyncio.to_thread(make_writable, picture.parent)
-        await asyncio.to_thread(_written, picture, await asyncio.to_thread(last_frame, shot))
+        await asyncio.to_thread(_written, picture, await look(session, "last_frame", shot))
     return str(await (await session.hub()).upload(picture))
 
 

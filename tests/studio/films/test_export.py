@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InputNotAllowed, InputUnreadable, InvalidRequest
-from oxen_video_tools.media import child_process
+from oxen_video_tools.media import pool
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.studio.results import Progress
@@ -70,13 +70,13 @@ async def test_what_a_model_names_is_decoded_in_a_process_of_its_own(
     (tmp_path / "videos").mkdir()
     path = clip(tmp_path / "videos" / "one.mp4", 1.0)
     asked: list[str] = []
-    whole = child_process.run_in_child
+    whole = pool.run_child
 
-    def watched(work: Any, *given: Any, **options: Any) -> Any:
+    async def watched(work: Any, *given: Any, **options: Any) -> Any:
         asked.append(work)
-        return whole(work, *given, **options)
+        return await whole(work, *given, **options)
 
-    monkeypatch.setattr(child_process, "run_in_child", watched)
+    monkeypatch.setattr(pool, "run_child", watched)
     seen = await opened().inspect(str(path), files=files)
     assert (seen.width, seen.height, seen.complete) == (320, 180, True) and seen.sheet[:2] == b"\xff\xd8"
     assert asked == (["inspect"] if apart else [])
