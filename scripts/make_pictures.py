@@ -1,4 +1,4 @@
-"""Draw the pictures of README and docs anew: a contact sheet of a film that the sandbox makes, as an agent sees it.
+"""Draw the pictures of README and docs anew: a film and stills that the sandbox makes, as an agent sees them.
 
 `python scripts/make_pictures.py [FOLDER]` (default: docs/images). Needs no key. The player's picture is a screenshot.
 """
@@ -22,6 +22,18 @@ SHOTS = [
 ]
 
 
+STILLS = [
+    Shot(prompt="Mira waits at the harbour at dusk, wide shot"),
+    Shot(prompt="Ben runs up to Mira at the harbour at dusk"),
+    Shot(prompt="A dog barks at Ben in the forest at noon"),
+    Shot(prompt="The harbour at dusk, empty"),
+]
+CAST = [
+    {"name": "Mira", "look": "woman of 40, grey coat, short black hair"},
+    {"name": "Ben", "look": "boy of 9, red cap"},
+]
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,6 +41,8 @@ def main() -> None:
         with Studio(base_url=hub.base_url, api_key=hub.api_key, ledger="memory:") as studio:
             film = Path(scratch, "film.mp4")
             studio.generate(multi_prompt=SHOTS, model="kling-video-o3-pro-reference-to-video").save(film)
+            stills = studio.stills(multi_prompt=STILLS, cast=CAST)
+        (folder / "stills.jpg").write_bytes(stills.sheet or b"")
         sheet = folder / "contact-sheet.jpg"
         sheet.write_bytes(contact_sheet(film, max_bytes=LARGEST))
     print(f"{sheet}: {sheet.stat().st_size:,} bytes")

@@ -23,7 +23,7 @@ from .rules import RuleContext, among, read_condition
 from .validate import BOTH_PROMPTS, as_number, check, fitting_lengths
 
 if TYPE_CHECKING:
-    from ..request import Member, VideoRequest
+    from ..request import VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
     from .media_parameters import MediaParameter
@@ -445,20 +445,20 @@ def translate(
     route: Literal["queue", "sync"] = "queue",
     models: ModelList | None = None,
     defaults: bool = False,
-    cast: Sequence[Member] = (),
 ) -> Translation:
     """The body that says to this model what the request says.
 
     route: the queue has no inline results, so `response_format` is sent on the blocking route only.
     defaults: whether the API's defaults (5 s, 16:9, silent) are written into the body, too.
     models: where to look for models that have a place for what this one has none for.
-    cast: who may be named in the prompts; those who are get their pictures and addresses.
+    Members of the cast who are named in the prompts get their pictures and addresses.
     """
     draft = BodyBuilder(info, request, models)
     take_parameters(draft, request.model_parameters)
     write_words(draft, request)
     write_media(draft, request)
-    members = place(draft, cast) if cast else None
+    _draft_mode(draft, request)
+    members = place(draft, request.cast) if request.cast else None
     draft.body |= draft.loose
     if not defaults:
         _required(draft)
@@ -497,6 +497,13 @@ def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in refused and value is not None:
             draft.loose[name] = as_written(value, draft.info.parameters.get(name))
+
+
+def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
+    """A draft uses the model's own draft mode, where it has one."""
+    parameter = draft.info.parameters.get("draft")
+    if request.level == "draft" and parameter is not None and parameter.is_flag:
+        draft.put("draft", True, "level", "draft")
 
 
 def _required(draft: BodyBuilder) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "plan_video": "plan",
+    "make_stills": "stills",
     "generate_video": "generate",
     "get_video": "get",
     "list_videos": "list",
@@ -313,3 +314,37 @@ def _lines() -> Callable[[results.Progress], None]:
             err.print(f"{short(news.generation_id)} {news.text}", markup=False)
 
     return report
+
+
+def show_stills(made: Any, *, sheet: Path | None, as_json_too: bool) -> None:
+    """Each still with its link, what all of it cost, and where the sheet lies."""
+    if as_json_too:
+        told = {
+            "stills": [
+                {
+                    "shot": one.shot,
+                    "status": one.video.status,
+                    "generation_id": one.video.generation_id,
+                    "take": one.take,
+                    "url": one.video.url,
+                    "error": one.video.error,
+                }
+                for one in made.stills
+            ],
+            "cost_usd": None if made.cost is None else float(made.cost),
+            "cast": [{"name": one.name, "held_by": one.held_by} for one in made.cast],
+            "sheet": str(sheet) if sheet else None,
+            "warnings": list(made.warnings),
+        }
+        as_json(told)
+        return
+    for one in made.stills:
+        line(f"{one.shot}\t{one.video.status}\t{one.video.url or one.video.error or one.video.generation_id}")
+    if sheet:
+        line(str(sheet))
+    if made.cost is not None:
+        err.print(f"All of it: ${made.cost:.2f}")
+    for one in made.cast:
+        err.print(escape(f"{one.name} is held by {one.held_by}."))
+    for text in made.warnings:
+        err.print(f"[yellow]{escape(text)}[/]")

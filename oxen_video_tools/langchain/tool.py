@@ -22,6 +22,7 @@ from .langgraph import Keyframes, Receipt, aemit, akeeping, attach_pictures, emi
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
     from ..studio.prepare import Prepared
+    from ..studio.stills import PreparedStills
     from ..tools import Reply, ToolSpec
 
 
@@ -92,7 +93,7 @@ class _Ready:
     shown: whether it has asked about this very sum before.
     """
 
-    prepared: Prepared | None = None
+    prepared: Prepared | PreparedStills | None = None
     asked: Decimal = Decimal(0)
     shown: bool = False
     approved_usd: Decimal | None = None

@@ -191,6 +191,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What a person was asked to agree to, by the question's id: an answer that is played again covers no more.
         "create table questions (question text primary key, cost bigint not null, asked double precision not null)",
     ),
+    (
+        # People, animals, products and places that an account keeps by name. images: a JSON list of references.
+        """create table cast_members (
+            scope text not null,
+            key text not null,
+            name text not null,
+            look text,
+            images text not null,
+            real_face integer,
+            created double precision not null,
+            primary key (scope, key))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before

@@ -29,6 +29,7 @@ from .settings import derive_key
 
 if TYPE_CHECKING:
     from ..studio.prepare import Prepared
+    from ..studio.stills import PreparedStills
     from ..tools import ToolSpec
 
 CARRIERS = frozenset(INPUT_REQUIRED_METHODS)  # requests that may bring a sealed question back
@@ -49,7 +50,9 @@ class NotAsked(Approval):
 
 
 #: What was prepared for the question of the call that is running: the same is then paid.
-prepared_call: ContextVar[list[Prepared | None] | None] = ContextVar("oxen_video_prepared_call", default=None)
+prepared_call: ContextVar[list[Prepared | PreparedStills | None] | None] = ContextVar(
+    "oxen_video_prepared_call", default=None
+)
 
 
 def asking(row: ToolSpec) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
@@ -82,7 +85,7 @@ def can_ask(ctx: Context[Any]) -> bool:
     return form and (ctx.protocol_version == "2026-07-28" or ctx.session.can_send_request)
 
 
-def agreed_sum(answer: Any, prepared: Prepared | None) -> Decimal | None:
+def agreed_sum(answer: Any, prepared: Prepared | PreparedStills | None) -> Decimal | None:
     """US dollars that a person has agreed to: what the question said. None where nobody was asked. Raises Declined.
 
     The question that was answered is the one of `prepared`, word for word, or the client would be asked anew.

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..studio import AsyncStudio
     from ..studio.prepare import Prepared
     from ..studio.results import Progress
+    from ..studio.stills import PreparedStills
     from ..tools import Reply
     from ..tools import ToolSpec as Row
     from .service import Service
@@ -199,7 +200,7 @@ async def _answered(
     row: Row,
     request: Any,
     ctx: Context[Service],
-    prepared: Prepared | None = None,
+    prepared: Prepared | PreparedStills | None = None,
     approved_usd: Decimal | None = None,
 ) -> CallToolResult:
     service = ctx.request_context.lifespan_context

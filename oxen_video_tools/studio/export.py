@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..request import DEFAULT_SECONDS, VideoRequest
 from .decoding import cut, look
 from .identifiers import request_key
 from .local_files import Files, allowed, snapshot
-from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
+from .media_inputs import content_hash, is_film, is_generation, is_made, is_path, is_url, one_of
 from .plan import Plan, PlannedJob
 from .queries import length, prompt_of
 from .result_files import (
@@ -254,20 +254,40 @@ async def render_preview(session: Session, prepared: Prepared, files: Files) -> 
     first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
     path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
     with ExitStack() as held:
+        stills = await _stills(session, prepared, held)
         given = plan.request.start_image or next(iter(plan.request.input_image), None)
-        segments = _segments(plan, await _image(session, given, files, held))
+        segments = _segments(plan, await _image(session, given, files, held), stills)
         sheet = await _drawn(session, segments, path, plan)
     info = {one.name: getattr(plan, one.name) for one in fields(Plan)}
     return Preview(**info, preview=path, sheet=sheet, shown=shown(plan.request))
 
 
-def _segments(plan: Plan, image: Path | None) -> list[Segment]:
+async def _stills(session: Session, prepared: Prepared, held: ExitStack) -> dict[int, Path]:
+    """The stills that are there, by the number of their shot: the preview moves over them as the film will."""
+    found: dict[int, Path] = {}
+    there = [one for one in prepared.pictures if one.shot is not None and one.generation_id and one.is_there]
+    folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="oxen-video-"))) if there else Path()
+    for one in there:
+        assert one.shot is not None
+        assert one.generation_id is not None
+        kept = await session.saved_file(one.generation_id)
+        try:
+            if kept is None:
+                await fetch_into(session, one.generation_id, folder / str(one.shot))
+        except OxenError:
+            continue  # its words are drawn instead
+        found[one.shot] = kept or folder / str(one.shot)
+    return found
+
+
+def _segments(plan: Plan, image: Path | None, stills: Mapping[int, Path]) -> list[Segment]:
     from ..media.animatic import Segment
 
     segments: list[Segment] = []
     for job in plan.jobs:
         for words, seconds in _sent(job):
-            segments.append(Segment(words, seconds, None if segments else image))
+            still = (stills or {}).get(len(segments))
+            segments.append(Segment(words, seconds, still or (None if segments else image)))
     return segments
 
 
@@ -286,7 +306,7 @@ def _are_shots(value: list[Any]) -> bool:
 
 async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
     """A local picture is shown, and a still that is saved here; links are left to the model."""
-    if not reference or is_url(reference):
+    if not reference or is_url(reference) or is_made(reference):
         return None
     if is_generation(reference):
         kept = await session.saved_file(reference)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Intent, Job, dollars, micros, said
 from ..ledger.transactions import clips
+from ..request import PictureRequest
 from .clips import body_of
 from .films import generate as films
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .queries import about_a_job, keep_soon, length, of_blocking, shown, timed, watch
 from .results import Question, Report, Status, Video
+from .stills import make_pictures
 from .submission import TRIES, Submission, ended, pay_once, resume_submission
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ async def _made(session: Session, prepared: Prepared, call: Call, began: float, 
     """What was prepared, agreed to, paid and waited for; None where what was there before turned out to be free."""
     until, ready = began + wait, began + max(wait, SHORTEST)
     prepared = await _within(session, _agreed(session, prepared, call), max(ready, began + FRESH))
+    if prepared.pays and not all(one.is_there for one in prepared.pictures):
+        await make_pictures(session, prepared.pictures, prepared.terms, until, generate)
     if prepared.film is not None:
         video = await films.make(session, prepared, until, ready, call.on_progress)
     else:
@@ -88,7 +92,7 @@ async def _made(session: Session, prepared: Prepared, call: Call, began: float, 
     if prepared.stopped:
         stopped = [prepared.clips[number] for number in prepared.stopped]
         warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
-    return replace(video, warnings=tuple(dict.fromkeys(warnings)), reason=prepared.plan.reason)
+    return replace(video, warnings=tuple(dict.fromkeys(warnings)), reason=prepared.plan.reason, cast=prepared.plan.cast)
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:
@@ -126,6 +130,27 @@ async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
     if micros(agreed) < needed:
         raise _not_enough(prepared, agreed)
     return prepared
+
+
+async def agree(question: Question | None, terms: Terms, call: Call, needed: Decimal) -> Terms:
+    """The terms with the sum that a person agreed to, asked where that must be. Raises Declined or NeedsApproval."""
+    if question is None or (terms.approved_usd is not None and terms.approved_usd >= needed):
+        return terms
+    if call.approve is None:
+        if question.waived:
+            return terms
+        raise NeedsApproval(question.text, fix=question.fix)
+    answer = call.approve(question)
+    answer = await answer if inspect.isawaitable(answer) else answer
+    if answer is False or answer is None:
+        raise Declined("The user declined; nothing was sent.")
+    agreed = question.cost if answer is True else Decimal(answer)
+    if agreed < needed:
+        raise NeedsApproval(
+            f"{said(agreed)} was agreed to; this may cost {said(needed)}. Nothing was sent.",
+            fix="Ask the user again, with this price.",
+        )
+    return replace(terms, approved_usd=agreed)
 
 
 def _not_enough(prepared: Prepared, agreed: Decimal) -> NeedsApproval:
@@ -183,7 +208,8 @@ async def _intent(session: Session, prepared: Prepared) -> Intent:
     [clip] = prepared.clips
     body = await body_of(session, clip, prepared.media, prepared.terms.files)
     scope = await session.scope()
-    return clip.intent(scope, prepared.asked, session.settings.route, call=prepared.call, body=body)
+    route = "queue" if isinstance(prepared.request, PictureRequest) else session.settings.route
+    return clip.intent(scope, prepared.asked, route, call=prepared.call, body=body)
 
 
 async def _watch(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urlsplit
 
 from ..ledger.records import to_json
-from ..request import DEFAULT_SECONDS, composed
+from ..request import DEFAULT_SECONDS, PictureRequest, composed
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -42,6 +42,7 @@ def references(request: VideoRequest) -> list[str]:
     """The media of a request, as it names them; each once."""
     found: list[str] = list(request.input_image)
     found += [one for name in MEDIA[1:] if (one := getattr(request, name))]
+    found += [one for member in request.cast for one in member.images]
     return list(dict.fromkeys(found))
 
 
@@ -50,12 +51,16 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
 
     namespace: who pays, where the request does not say.  fingerprints: what each of `references` is.
     """
+    if isinstance(request, PictureRequest):
+        return _asked_picture(request, namespace, fingerprints)
     words = request.given()
     words.pop("response_format", None)  # how the answer travels makes no other video
     words["target_namespace"] = request.target_namespace or namespace
     if request.multi_prompt:
         words["multi_prompt"] = [
-            {"prompt": shot.prompt, "duration": shot.seconds} | ({"take": shot.take} if shot.take else {})
+            {"prompt": shot.prompt, "duration": shot.seconds}
+            | ({"take": shot.take} if shot.take else {})
+            | ({"still_take": shot.still_take} if shot.still_take and request.stills else {})
             for shot in request.multi_prompt
         ]
         if request.duration == sum(shot.seconds for shot in request.multi_prompt):
@@ -63,6 +68,8 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
     else:
         words.setdefault("duration", DEFAULT_SECONDS)
     words["input_image"] = [fingerprints.get(one, one) for one in request.input_image]
+    for member in words.get("cast", ()):
+        member["images"] = [fingerprints.get(one, one) for one in member.get("images", ())]
     for name in MEDIA[1:]:
         if name in words:
             words[name] = fingerprints.get(words[name], words[name])
@@ -70,6 +77,21 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
     whole: dict[str, Any] = _plain(words | filled)
     whole["model_parameters"] = _links_named(whole.get("model_parameters"))
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
+
+
+def _asked_picture(request: PictureRequest, namespace: str | None, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """A picture has no length and no sound. A still is the same still whatever model or level makes it."""
+    words = request.given()
+    how = ("model", "level", "quality", "resolution", "model_parameters", "still", "stills")
+    for name in ("response_format", *(how if request.still else ())):
+        words.pop(name, None)
+    words |= {"makes": "still" if request.still else "picture"}
+    words["target_namespace"] = request.target_namespace or namespace
+    words["input_image"] = [fingerprints.get(one, one) for one in request.input_image]
+    for member in words.get("cast", ()):
+        member["images"] = [fingerprints.get(one, one) for one in member.get("images", ())]
+    whole: dict[str, Any] = _plain(words)
+    return {name: value for name, value in whole.items() if value not in (None, [], {}, False)}
 
 
 def _plain(value: Any) -> Any:

@@ -12,11 +12,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.body_builder import MediaPlace, Path
+from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
 from ..catalog.findings import listing
+from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
 from ..catalog.selection import Choice, choose
 from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest
+from ..request import ImageRequest, PictureRequest
 from .continuity import differences
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class PlannedJob:
     body: what is sent, media as the request gave them.  seconds: its length, where it is certain.
     shots: which shots of the request it makes, from 0.  media: the places in `body` that need a URL the hub can read.
     first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
+    held: how each member of the cast who is seen in it is held.
     """
 
     model: str
@@ -48,6 +52,7 @@ class PlannedJob:
     shots: tuple[int, ...] = ()
     media: tuple[MediaPlace, ...] = ()
     first_frame: Path | None = None
+    held: tuple[Held, ...] = ()
 
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
         """The body as it is sent. urls: what stands at each place of `media`.  first_frame: the link of that frame."""
@@ -88,12 +93,40 @@ class PlannedClip:
 
 
 @dataclass(frozen=True)
+class PlannedMember:
+    """One member of the cast. held_by: the means that its weakest shot has.  shots: from 1, those that name it.
+
+    sheet: the generation id of the sheet that shows it, where one was made.
+    """
+
+    name: str
+    held_by: HeldBy
+    shots: tuple[int, ...] = ()
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class PlannedPicture:
+    """A picture that is made before the clips. name: "Mira" for a sheet, "Shot 2" for a still."""
+
+    kind: Literal["sheet", "still", "picture"]
+    name: str
+    model: str
+    price_usd: Decimal | None
+    take: int | None = 1
+    already: bool = False
+    shot: int | None = None
+    generation_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What would be done.
 
     reason: why this model, and why in so many jobs.  price: of all clips, US dollars at most.
     film: None for one job; how several are joined at the end.
     clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
+    cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
     """
 
     request: VideoRequest
@@ -106,6 +139,8 @@ class Plan:
     film: Join | None = None
     clips: tuple[PlannedClip, ...] = ()
     due: Price | None = field(default=None)
+    cast: tuple[PlannedMember, ...] = ()
+    pictures: tuple[PlannedPicture, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -130,29 +165,87 @@ def make_plan(
     *,
     lengths: Mapping[str, float] | None = None,
     model: str | None = None,
+    stills: Mapping[int, str] | None = None,
 ) -> Plan:
     """The plan for a request.
+
+    stills: the picture that each shot begins with, by its number from 0.
 
     lengths: seconds of its source videos and sounds, where they are known, by reference.
     model: the model that the same request was made with before, where the request leaves the choice open.
     """
+    if isinstance(request, PictureRequest):
+        return plan_picture(request, models.images, settings, model)
     choice = choose(request, models, settings.model)
     if model is not None and not choice.asked:
         choice = replace(choice, model_id=model)
     info = models.known(choice.model_id)
     paying, refused = _with_payer(request, settings)
     division = _divide(paying, info)
-    made = _make_jobs(division, paying, info, models, settings, lengths or {})
+    made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
+    prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
     return Plan(
         request=request,
         model=info.id,
         reason=_reason(choice, made.why),
         jobs=made.jobs,
         price=total(job.price for job in made.jobs),
-        problems=(*refused, *made.problems),
-        warnings=(*_about_the_list(info, models), *made.warnings),
+        problems=(*refused, *cast_problems(request.cast), *made.problems),
+        warnings=(
+            *([choice.warning] if choice.warning else []),
+            *_about_the_list(info, models),
+            *cast_warnings(request.cast, prompts),
+            *made.warnings,
+        ),
         film=made.film,
+        cast=_held(request, made.jobs),
     )
+
+
+def plan_picture(request: PictureRequest, images: ModelList, settings: Settings, model: str | None = None) -> Plan:
+    """The plan for one picture."""
+    asked = ImageRequest.model_construct(**{name: getattr(request, name) for name in ImageRequest.model_fields})
+    pictures = [one for member in request.cast for one in member.images[:1]]
+    choice = choose_image(asked.model_copy(update={"input_image": [*request.input_image, *pictures]}), images)
+    if model is not None and not choice.asked:
+        choice = replace(choice, model_id=model)
+    info = images.known(choice.model_id)
+    paying, refused = _with_payer(request, settings)
+    asked = asked.model_copy(update={"target_namespace": paying.target_namespace, "prompt": _styled(request).prompt})
+    spoken = translate_image(asked, info, models=images, cast=request.cast)
+    price = estimate(spoken.body, info)
+    job = PlannedJob(info.id, spoken.body, price, None, (), spoken.media, None, spoken.held)
+    return Plan(
+        request=request,
+        model=info.id,
+        reason=choice.reason,
+        jobs=(job,),
+        price=price,
+        problems=(*refused, *cast_problems(request.cast), *spoken.problems),
+        warnings=(*_about_the_list(info, images), *spoken.warnings),
+        cast=_held(request, (job,)),
+    )
+
+
+_BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictures", "first frame", "words")
+
+
+def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMember, ...]:
+    """How each member of the cast is held, over all clips."""
+    found = []
+    for member in request.cast:
+        means = [(one.held_by, job) for job in jobs for one in job.held if one.name == member.name]
+        if not means:
+            continue
+        weakest = max((by for by, _ in means), key=_BEST_FIRST.index)
+        shots = {
+            index + 1
+            for _, job in means
+            for index in job.shots
+            if request.multi_prompt and named_in([member], request.multi_prompt[index].prompt)
+        }
+        found.append(PlannedMember(member.name, weakest, tuple(sorted(shots)) or (1,)))
+    return tuple(found)
 
 
 def _reason(choice: Choice, why: str) -> str:
@@ -203,6 +296,8 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
     shots = request.multi_prompt
     if not shots or request.prompt:
         return _Division()
+    if request.stills:
+        return _Division(tuple((index,) for index in range(len(shots))), "each begins with its still", True)
     several = info.multi_shot
     if several is None:
         if not info.has_schema:
@@ -254,12 +349,14 @@ def _make_jobs(
     models: ModelList,
     settings: Settings,
     lengths: Mapping[str, float],
+    stills: Mapping[int, str],
 ) -> _Made:
     """What each job is asked for, translated and priced."""
     groups = division.groups[:MOST_SHOTS] or (tuple(range(len(request.multi_prompt))),)
     opening, problems = _opening(request, info, models, groups)
     chained = bool(opening)
     asked = [_part(request, info, division, groups, number, chained) for number in range(len(groups))]
+    asked = [_with_still(one, group, stills) for one, group in zip(asked, groups, strict=True)]
     said = [translate(one, info, route=settings.route, models=models, defaults=True) for one in asked]
     jobs = tuple(
         _job(one, info, group, opening if number else None, lengths)
@@ -338,6 +435,14 @@ def _part(
     return _styled(request.model_copy(update=update))
 
 
+def _with_still(request: VideoRequest, group: Group, stills: Mapping[int, str]) -> VideoRequest:
+    """A clip begins with the still of its first shot; a first frame that the request names itself stays."""
+    still = stills.get(group[0] if group else 0)
+    if still is None or request.start_image:
+        return request
+    return request.model_copy(update={"start_image": still})
+
+
 def _styled(request: VideoRequest) -> VideoRequest:
     """With the words for the look in every prompt."""
     style = (request.style or "").strip()
@@ -374,7 +479,7 @@ def _job(
     if len(place) > 1 and len(spoken.body[str(name)]) > 1:
         body[str(name)] = spoken.body[str(name)][1:]
         others = [_moved(one) if one.path[0] == name else one for one in others]
-    return planned_job(Translation(body, [], [], tuple(others)), info, group, place, lengths=lengths)
+    return planned_job(Translation(body, [], [], tuple(others), spoken.held), info, group, place, lengths=lengths)
 
 
 def planned_job(
@@ -388,7 +493,7 @@ def planned_job(
     """A translation with its price."""
     seconds = billed_seconds(spoken.body, info, lengths).certain
     price = estimate(spoken.body, info, lengths)
-    return PlannedJob(info.id, spoken.body, price, seconds, shots, spoken.media, first_frame)
+    return PlannedJob(info.id, spoken.body, price, seconds, shots, spoken.media, first_frame, spoken.held)
 
 
 def _moved(place: MediaPlace) -> MediaPlace:

@@ -23,6 +23,7 @@ from ..ledger.jobs import committed_spend
 from ..ledger.records import ClipRef, Job, dollars, micros, said
 from ..ledger.transactions import clip_and_job, is_paused
 from ..request import VideoRequest
+from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
@@ -32,6 +33,7 @@ from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .queries import length
 from .results import Question
 from .settlement import settle_costs
+from .stills import Picture, survey_pictures, with_pictures
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -143,6 +145,7 @@ class Prepared:
     film: the id of the film that they become; None for a single clip.  standing: that film, where it exists.
     pays: the clips that this call pays for.  stopped: those that were cancelled, and that it does not pay for either.
     spent: micro-dollars that this very call came to before.
+    pictures: sheets and stills, which are made before the clips.
     reserved: what this call may cost.  question: what a person must agree to first; None where nobody need be asked.
     """
 
@@ -162,6 +165,7 @@ class Prepared:
     reserved: Reservation = field(default_factory=lambda: Reservation(NOTHING, NOTHING))
     question: Question | None = None
     made: float = 0.0
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
     @property
     def agreed(self) -> int:
@@ -226,7 +230,9 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
     jobs = [prepared.clips[number].job for number in prepared.pays]
-    shares = dict(zip(prepared.pays, shared_out(jobs, reserved.amount), strict=True))
+    drawn = [one for one in prepared.pictures if one.pays]
+    for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
+    shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
     clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))
     await _check_budget(session, reserved.amount)
     needed = prepared.spent + micros(reserved.amount)
@@ -239,7 +245,7 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
             reserved,
             prepared.plan.model,
             settings,
-            jobs=len(jobs),
+            jobs=len(jobs) + len(drawn),
             max_cost_usd=terms.max_cost_usd,
             spent=dollars(prepared.spent),
         )
@@ -269,18 +275,22 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
 
     lenient: media that can't be read are problems of the plan instead, and so is a missing key no error.
     """
+    scope = await _scope(session, lenient=lenient)
+    request = await resolve(session, request) if scope and request.cast else request
     prints = await _prints(session, request, terms.files, lenient=lenient)
     words = canonical_request(request, session.settings.namespace, prints)
-    scope = await _scope(session, lenient=lenient)
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.run(remembered, scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
+    pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
+    request = pictures.request
     plan = make_plan(
         request,
         models,
         session.settings,
         lengths=await _lengths(session, request, terms.files, scope),
         model=_model_of(before),
+        stills=pictures.first_frames,
     )
     plan = await check_local_media(plan, session.settings, terms.files)
     if lenient:
@@ -302,7 +312,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     )
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
-    return _reckoned(found, session.clock.time())
+    return with_pictures(_reckoned(found, session.clock.time()), pictures)
 
 
 async def _prints(session: Session, request: VideoRequest, files: Files, *, lenient: bool) -> dict[str, str]:

@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .plan import PlannedMember
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
@@ -91,6 +94,7 @@ class Video:
     takes: the other versions, with `num_generations` above 1.  shots: the shots of a film.
     error: why it failed, in the hub's words.  take: which take of its request it is.
     reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
+    cast: how each member of its cast is held, of a call that made it.
     """
 
     status: Status
@@ -109,6 +113,7 @@ class Video:
     created: float | None = None  # Unix seconds
     take: int | None = None
     reason: str = ""
+    cast: tuple[PlannedMember, ...] = ()
     words: str = ""
     kind: Literal["video", "film"] = "video"
 

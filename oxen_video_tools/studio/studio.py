@@ -13,19 +13,21 @@ from ..errors import ModelNotFound, accounted
 from ..ledger import LEASE
 from ..ledger.films import ask_once
 from ..ledger.records import dollars, micros
-from ..request import VideoRequest
+from ..request import Member, VideoRequest
 from ..settings import Settings
-from . import export, queries, recovery, settlement
+from . import cast, export, queries, recovery, settlement, stills
 from . import generate as generating
 from .local_files import Files
 from .prepare import Prepared, Terms, prepare, survey, to_request
 from .results import Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
+from .stills import PreparedStills, Stills
 
 if TYPE_CHECKING:
     import httpx
 
     from ..clock import Clock
+    from ..ledger.cast import KeptMember
     from ..media.inspect import Inspection
     from .plan import Plan
 
@@ -172,6 +174,50 @@ class AsyncStudio:
         with accounted():
             return await generating.generate(self._session, to_request(request, words), terms, call)
 
+    async def prepare_stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        max_cost_usd: Decimal | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        image_model: str | None = None,
+        quality: str | None = None,
+        **words: Any,
+    ) -> PreparedStills:
+        """Everything that `stills` works out before it spends; `.question` is what a person must agree to. Free."""
+        terms = Terms(1, max_cost_usd, approved_usd, files)
+        how = {"model": image_model, "quality": quality}
+        return await stills.prepare_stills(self._session, to_request(request, words), terms, how)
+
+    async def stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        max_cost_usd: Decimal | None = None,
+        wait_seconds: float | None = None,
+        approve: generating.Approve | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        prepared: PreparedStills | None = None,
+        image_model: str | None = None,
+        quality: str | None = None,
+        **words: Any,
+    ) -> Stills:
+        """The first picture of each shot, with the cast in it, and one numbered contact sheet; `prompt` alone makes one
+        picture. Cents instead of dollars: look before you pay for motion.
+
+        Each still is paid once, whichever model made it; `still_take` in a shot makes another. `generate` with
+        `stills=True` begins each shot with its still. image_model, quality: of the pictures; chosen by `level` if left
+        out. The rest is as for `generate`, and so is what it raises.
+        """
+        terms = Terms(1, max_cost_usd, approved_usd, files)
+        call = generating.Call(wait_seconds, approve)
+        how = {"model": image_model, "quality": quality}
+        asked = prepared.request if prepared is not None else to_request(request, words)
+        with accounted():
+            return await stills.make_stills(self._session, asked, terms, call, how, prepared)
+
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
         return await queries.get(self._session, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
@@ -208,11 +254,27 @@ class AsyncStudio:
         """Models by words and needs, best first; or the one with this exact id."""
         models = await self._session.catalog().models()
         if model is None:
-            return list(models.search(query, needs or ()))
+            return models.search(query, needs or ())
         if model not in models:
             near = " or ".join(models.closest(model)[:3])
             raise ModelNotFound(f"Model not found: {model}", fix=f"Did you mean {near}?" if near else None)
         return [models[model]]
+
+    async def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
+        """Keep somebody or something by name, so that any later request finds it: `cast=["Mira"]`.
+
+        name, look, images, real_face: as in a request. Whoever had this name is replaced. Raises InvalidRequest,
+        InputNotAllowed, InputUnreadable.
+        """
+        return await cast.keep(self._session, cast.to_member(member, words))
+
+    async def list_cast(self, name: str | None = None) -> Sequence[KeptMember]:
+        """Everybody who is kept, by name; or the one with this name. Raises NotFound for nobody."""
+        return await cast.members(self._session) if name is None else [await cast.member(self._session, name)]
+
+    async def remove_cast(self, name: str) -> None:
+        """Keep a member no longer. Raises NotFound."""
+        await cast.forget(self._session, name)
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
         """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""

@@ -10,14 +10,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..request import VideoRequest
+from ..request import Member, VideoRequest
 from ..settings import Settings
 from .portal import Portal
 from .results import Progress, Question, Recovered, Saved, Spend, Video
 from .studio import AsyncStudio
 
 if TYPE_CHECKING:
+    from ..ledger.cast import KeptMember
     from .plan import Plan
+    from .stills import Stills
 
 T = TypeVar("T")
 Tell = Callable[[Progress], object]
@@ -131,6 +133,33 @@ class Studio:
     ) -> Sequence[Any]:
         """Models by words and needs, best first; or the one with this exact id."""
         return self._call(lambda studio, _: studio.find_models(query, needs, model))
+
+    def stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        approve: Callable[[Question], bool | Decimal] | None = None,
+        **words: Any,
+    ) -> Stills:
+        """The first picture of each shot, and one numbered contact sheet."""
+
+        async def asked(question: Question) -> bool | Decimal:
+            assert approve is not None
+            return await asyncio.to_thread(approve, question)
+
+        return self._call(lambda studio, _: studio.stills(request, approve=asked if approve else None, **words))
+
+    def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
+        """Keep somebody or something by name."""
+        return self._call(lambda studio, _: studio.add_cast(member, **words))
+
+    def list_cast(self, name: str | None = None) -> Sequence[KeptMember]:
+        """Everybody who is kept, by name; or the one with this name."""
+        return self._call(lambda studio, _: studio.list_cast(name))
+
+    def remove_cast(self, name: str) -> None:
+        """Keep a member no longer."""
+        self._call(lambda studio, _: studio.remove_cast(name))
 
     def inspect(self, video: str | Path) -> Any:
         """What a video looks like."""

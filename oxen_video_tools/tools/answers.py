@@ -19,6 +19,7 @@ from ..redaction import redact
 
 if TYPE_CHECKING:
     from ..media.understanding import Direction
+    from ..studio.plan import PlannedMember, PlannedPicture
     from ..studio.results import FilmShot, Video
 
 
@@ -102,6 +103,18 @@ class ShotPart(Answer):
         return cls.model_validate(facts)
 
 
+class HeldPart(Answer):
+    """How a member of the cast is held, in its weakest shot."""
+
+    name: str
+    held_by: str
+    sheet: Words = Field(None, exclude_if=not_, description="Id of the sheet that shows it.")
+
+    @classmethod
+    def of(cls, member: PlannedMember) -> HeldPart:
+        return cls(name=member.name, held_by=member.held_by, sheet=member.sheet)
+
+
 class VideoAnswer(Answer):
     """One video as it stands now."""
 
@@ -115,6 +128,7 @@ class VideoAnswer(Answer):
     cost_usd: Number = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
     reused: bool = Field(False, exclude_if=not_, description="The job that the same request made before.")
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
     takes: list[Part] = Field(default_factory=list, exclude_if=not_)
     shots: list[ShotPart] = Field(default_factory=list, exclude_if=not_)
     error: Words = Field(None, exclude_if=not_)
@@ -185,6 +199,28 @@ class ShownShot(Answer):
         return cls(**known | {"pictograms": [f"{one.character} {one.name}" for one in shot.pictograms]})
 
 
+class PlanPicture(Answer):
+    """A sheet of the cast, or a still, made before the clips."""
+
+    kind: Literal["sheet", "still", "picture"]
+    name: str
+    price_usd: Number = None
+    take: Annotated[int | None, WithJsonSchema({"type": "integer"})] = Field(None, exclude_if=not_)
+    already: bool = Field(False, exclude_if=not_)
+    generation_id: Words = Field(None, exclude_if=not_)
+
+    @classmethod
+    def of(cls, one: PlannedPicture) -> PlanPicture:
+        return cls(
+            kind=one.kind,
+            name=one.name,
+            price_usd=number(one.price_usd),
+            take=one.take,
+            already=one.already,
+            generation_id=one.generation_id,
+        )
+
+
 class PlanAnswer(Answer):
     """What would be sent, and what is wrong with it."""
 
@@ -198,8 +234,34 @@ class PlanAnswer(Answer):
     problems: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     clips: list[PlanClip] = Field(default_factory=list)
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
+    pictures: list[PlanPicture] = Field(default_factory=list, exclude_if=not_, description="Made before the clips.")
     preview: Words = Field(None, exclude_if=not_, description="The animatic's file.")
     shown: list[ShownShot] = Field(default_factory=list, exclude_if=not_, description="What it shows, shot by shot.")
+    next: str
+
+
+class StillPart(Answer):
+    """The still of one shot."""
+
+    shot: int
+    status: Status
+    generation_id: Words = None
+    model: Words = Field(None, exclude_if=not_)
+    take: Annotated[int | None, WithJsonSchema({"type": "integer"})] = Field(None, exclude_if=not_)
+    url: Words = Field(None, exclude_if=not_)
+    cost_usd: Number = Field(None, exclude_if=_is_none)
+    reused: bool = Field(False, exclude_if=not_)
+    error: Words = Field(None, exclude_if=not_)
+
+
+class StillsAnswer(Answer):
+    """The stills, in the order of the shots; the picture beside shows them numbered."""
+
+    stills: list[StillPart]
+    cost_usd: Number = Field(None, description="Of all pictures, sheets included.")
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
+    warnings: list[str] = Field(default_factory=list)
     next: str
 
 
@@ -364,6 +426,7 @@ def facts(video: Video, *, take: int | None = None) -> dict[str, Any]:
         "cost_usd": number(video.cost),
         "cost_is": video.cost_is,
         "reused": video.reused,
+        "cast": [HeldPart.of(one) for one in video.cast],
         "takes": [Part.of(one) for one in video.takes],
         "shots": [ShotPart.of(one) for one in video.shots],
         "error": said(video.error),

@@ -10,6 +10,7 @@ from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest
 from .answers import (
     GetAnswer,
+    HeldPart,
     InspectAnswer,
     ListAnswer,
     Listed,
@@ -17,6 +18,7 @@ from .answers import (
     Part,
     PlanAnswer,
     PlanClip,
+    PlanPicture,
     SaveAnswer,
     ShownShot,
     VideoAnswer,
@@ -38,6 +40,7 @@ from .arguments import (
     ListArguments,
     PlanArguments,
     SaveArguments,
+    StillsArguments,
     VideoArguments,
 )
 from .tool import Call, Files, Reply, tool
@@ -57,7 +60,7 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     """Check a video before paying, free: whether the model accepts the request, which clips would be made, which are
     paid for already, what this call would cost, and every problem with the values to use instead. animatic=true also
     renders a free preview, bodies=true shows what is sent."""
-    _check_namespace(studio, request)
+    check_namespace(studio, request)
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
@@ -88,6 +91,8 @@ def _answer(plan: Plan, *, bodies: bool) -> PlanAnswer:
             )
             for clip, job in zip(plan.clips, plan.jobs, strict=False)
         ],
+        cast=[HeldPart.of(one) for one in plan.cast],
+        pictures=[PlanPicture.of(one) for one in plan.pictures],
         preview=str(preview) if preview else None,
         shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
         next=_next(plan),
@@ -113,7 +118,7 @@ def _shown(value: Any) -> Any:
     return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
+def check_namespace(studio: AsyncStudio, request: VideoArguments | StillsArguments) -> None:
     """An agent spends in the namespaces that were named to it, in no other."""
     chosen, settings = request.chose_namespace, studio.settings
     allowed = settings.namespaces if settings.namespace is None else (settings.namespace,)
@@ -126,7 +131,7 @@ def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
 
 
 async def _prepare(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Prepared:
-    _check_namespace(studio, request)
+    check_namespace(studio, request)
     take = request.take or 1
     return await studio.prepare(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
 
@@ -139,7 +144,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     another version. After a lost answer call list_videos. Media are https URLs, allowed local paths or earlier
     generation ids."""
     if call.prepared is None:
-        _check_namespace(studio, request)
+        check_namespace(studio, request)
     take = request.take or 1
     video = await studio.generate(
         request.video,
@@ -238,13 +243,15 @@ SHOWN = 12  # lines: the first screen of a list that an agent has to read whole
 async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call) -> ModelsAnswer:
     """Find a model by words and by what it must take or make, best first, with price and limits. With one exact id as
     model: all its parameters, allowed values and price. Free."""
-    found: list[Any] = list(await studio.find_models(request.query, request.needs, request.model))
+    answer = await studio.find_models(request.query, request.needs, request.model)
+    found, note = list(answer), getattr(answer, "note", "")
     if request.model is not None:
         return ModelsAnswer(model=describe_model(found[0]), next=f'Call plan_video with model="{request.model}".')
     follow = "Call find_video_models with one id as model for its parameters."
     if not found:
         follow = "Nothing fits: ask with fewer needs or other words."
     lines = [describe_line(model) for model in found[:SHOWN]]
+    follow = f"{note} {follow}".strip()
     return ModelsAnswer(models=lines, more=max(0, len(found) - SHOWN), next=follow)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..studio import AsyncStudio
     from ..studio.prepare import Prepared
     from ..studio.results import Progress
+    from ..studio.stills import PreparedStills
 
 
 SANDBOX = "This is the sandbox: pictures and prices are invented, nothing is charged."
@@ -49,7 +50,7 @@ class Call:
     wait: float
     longest: float
     report: Callable[[Progress], Awaitable[None]] = _unheard
-    prepared: Prepared | None = None
+    prepared: Any = None
     approved_usd: Decimal | None = None
     files: Files = "roots"
 
@@ -80,7 +81,7 @@ class Reply:
 
 
 Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
-Prepares = Callable[["AsyncStudio", Any, Files], Awaitable["Prepared"]]
+Prepares = Callable[["AsyncStudio", Any, Files], Awaitable["Prepared | PreparedStills"]]
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,15 @@ class ToolSpec:
         async def handler(studio: AsyncStudio, request: Any, call: Call) -> BaseModel | Reply:
             return await self.handler(studio, filled(request), call)
 
-        async def prepares(studio: AsyncStudio, request: Any, files: Files) -> Prepared:
+        async def prepares(studio: AsyncStudio, request: Any, files: Files) -> Prepared | PreparedStills:
             assert self.prepares is not None
             return await self.prepares(studio, filled(request), files)
 
         return replace(self, arguments=arguments, handler=handler, prepares=prepares if self.prepares else None)
 
-    async def prepare(self, studio: AsyncStudio, request: Any, files: Files = "roots") -> Prepared | None:
+    async def prepare(
+        self, studio: AsyncStudio, request: Any, files: Files = "roots"
+    ) -> Prepared | PreparedStills | None:
         """What is worked out before anything is spent, once: `.question` is what to ask a person first. `run` takes it
         in its call. Raises nothing but OxenError.
         """

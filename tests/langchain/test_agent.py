@@ -36,10 +36,10 @@ async def test_an_agent_plans_and_gets_its_url(portal: Portal[Any], hub: Sandbox
     assert hub.ledger()["accepted"] == 1
 
 
-def test_the_model_is_shown_eight_tools(portal: Portal[Any]) -> None:
+def test_the_model_is_shown_nine_tools(portal: Portal[Any]) -> None:
     model = Scripted(responses=[AIMessage("hi")])
     create_agent(model, OxenVideoToolkit(studio=portal).get_tools()).invoke(ASK)
-    assert len(model.bound) == 8
+    assert len(model.bound) == 9
 
 
 @pytest.mark.parametrize("is_async", [False, True])

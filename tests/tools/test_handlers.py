@@ -94,7 +94,10 @@ async def test_models_as_lines_or_one_in_full(use: Use) -> None:
     found = await use("find_video_models", query="kling")
     assert len(found["models"]) <= 12 and all(len(line) <= 120 for line in found["models"])
     assert MODEL in (await use("find_video_models", model=MODEL))["next"]
-    assert "Nothing fits" in (await use("find_video_models", query="zzzzzz"))["next"]
+    strange = await use("find_video_models", query="zzzzzz")
+    assert strange["next"].startswith('No model is called or described as "zzzzzz".')
+    assert len(strange["models"]) == 12, "words rank; they leave nobody out"
+    assert "No model meets" in (await use("find_video_models", needs=["4k", "30 s"]))["next"]
 
 
 async def test_inspect_shows_and_save_keeps(studio: AsyncStudio, use: Use, tmp_path: Path) -> None:
