@@ -20,7 +20,6 @@ from .identifiers import request_key
 from .local_files import Files, allowed, snapshot
 from .media_inputs import content_hash, is_film, is_generation, is_made, is_path, is_url, one_of
 from .plan import Plan, PlannedJob
-from .queries import length, prompt_of
 from .result_files import (
     copy_verified,
     described,
@@ -33,6 +32,7 @@ from .result_files import (
     slug,
 )
 from .results import Progress, Report, Saved
+from .videos import length, prompt_of
 
 if TYPE_CHECKING:
     from ..media.animatic import Segment

@@ -18,10 +18,11 @@ from ..request import PictureRequest
 from .clips import body_of
 from .films import generate as films
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
-from .queries import about_a_job, keep_soon, length, of_blocking, shown, timed, watch
+from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
 from .stills import make_pictures
 from .submission import TRIES, Submission, ended, pay_once, resume_submission
+from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:
     from ..request import VideoRequest

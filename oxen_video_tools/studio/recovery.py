@@ -13,8 +13,7 @@ from ..ledger.outcomes import abandon, claim_unfinished, undelivered
 from ..ledger.records import Job, micros
 from ..ledger.transactions import clips, in_state, job_named
 from .films.assembly import keep_film
-from .queries import FORGOTTEN
-from .reconcile import ABSENT, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
+from .reconcile import ABSENT, FORGOTTEN, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
 from .result_files import keep_file
 from .results import Recovered
 from .settlement import record_observed, settle_costs

@@ -27,6 +27,7 @@ from ..ledger.transactions import clips, job_named
 from ..redaction import is_plain
 from ..retries import poll
 from .media_inputs import content_hash
+from .reconcile import about_a_job
 from .results import Saved
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ async def keep_file(
     Raises GenerationFailed where there is nothing to fetch, NotFound, InputUnreadable for a result that is damaged at
     the hub or a folder that can't be written, HubUnavailable.
     """
-    from .queries import about_a_job
-
     try:
         return await _kept(session, generation_id, filename, on_bytes)
     except GenerationFailed:

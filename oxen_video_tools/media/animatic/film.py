@@ -23,11 +23,11 @@ import numpy as np
 from ...errors import Internal
 from ..clips import mp4_output, write_output
 from ..understanding.direction import direct_all
-from . import Segment
 from .ambience import RATE, ambience
 from .canvas import Canvas
 from .card import Card
 from .photo import Photo
+from .segments import Segment
 from .slate import Cut, Slate
 
 IN_FLIGHT = 4  # canvases between the two threads

@@ -18,11 +18,11 @@ from ...ledger.films import FilmRow, Standing, begin_film, cancel_film, resume_f
 from ...ledger.records import GenerationRow, micros
 from ...ledger.transactions import clips
 from ..media_inputs import to_public_url
-from ..queries import SETTLING
 from ..result_files import make_writable
 from ..results import Report, Video
 from ..settlement import record_observed, settle_costs
 from ..submission import ended
+from ..videos import SETTLING
 from .assembly import can_join
 from .record import film_id, frozen
 from .runner import FilmRunner

@@ -17,9 +17,9 @@ from ...ledger.films import FilmRow, Part, fill_part, film_named, hold_film, par
 from ...ledger.records import Job, micros
 from ...ledger.transactions import clips, job_named
 from ..clips import body_of
-from ..queries import watch
 from ..settlement import record_observed
 from ..submission import TRIES, GaveUpError, resume_submission, send
+from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import clips_in, way_of
 

@@ -15,9 +15,9 @@ from ...errors import GenerationFailed, NotFound, OxenError
 from ...ledger.films import Part, Standing, films_of, newest_films, standing
 from ...ledger.records import LOCAL, Job, dollars
 from ...ledger.transactions import clips
-from ..queries import length, prompt_of, watch
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
+from ..videos import length, prompt_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
