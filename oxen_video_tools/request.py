@@ -211,8 +211,8 @@ class Member(ArgumentModel):
 
     name: Annotated[str, AfterValidator(_member_name)] = Field(description="Its name in the prompts.")
     look: Text = Field(default_factory=unset, description="What it looks like.")
-    images: Texts = Field(default_factory=list, description="Pictures of it, like input_image.")
-    real_face: Flag = Field(default_factory=unset, description="true if images show a real person.")
+    images: Texts = Field(default_factory=list, description="Pictures of it.")
+    real_face: Flag = Field(default_factory=unset, description="They show a real person.")
 
 
 def _members(value: Any) -> Any:
@@ -246,17 +246,15 @@ class VideoRequest(ArgumentModel):
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
     cast: Cast = Field(
         default_factory=list,
-        description="Who or what must look the same in all shots: at most 8, named in prompts.",
+        description="Who must look the same in all shots; named in prompts.",
     )
     stills: Flag = Field(default_factory=unset, description="Begin each shot with its still (make_stills).")
-    level: Level = Field(default_factory=unset, description="How good and dear; standard if left out.")
+    level: Level = Field(default_factory=unset, description="standard if left out.")
     generate_audio: Flag = Field(default_factory=unset, description="Make sound, where the model can.")
     negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
-    style: Text = Field(
-        default_factory=unset, description="The look (light, lens, grain, period): added to every shot's prompt."
-    )
+    style: Text = Field(default_factory=unset, description="The look (light, lens, grain): added to every prompt.")
     continuous: Flag = Field(
-        default_factory=unset, description="One long take: each shot begins with the last frame of the one before."
+        default_factory=unset, description="One long take: each shot begins where the one before ends."
     )
     seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
     num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")

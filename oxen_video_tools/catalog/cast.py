@@ -148,7 +148,8 @@ def cast_problems(cast: Sequence[Member]) -> list[str]:
         seen.add(member.name.casefold())
         if not member.look and not member.images:
             found.append(
-                f"cast: {member.name} has neither look nor images. Say what {member.name} looks like, or show it."
+                f"cast: {member.name} has neither look nor images, and is not kept. Say what {member.name} looks like, "
+                "or show it."
             )
     return found
 
@@ -368,17 +369,9 @@ def _why_words(info: ModelInfo, all_means: Holding) -> str:
 
 def better_models(models: ModelList, info: ModelInfo, request: VideoRequest) -> list[str]:
     """A few models that hold a cast by pictures and can make the rest of the request."""
-    from .selection import alternatives
-
-    able = (name for name in models.taking("input_image") if name != info.id and holding(models[name]).rank <= 1)
     bare = request.model_copy(update={"input_image": []})
-    fitting = [name for name in able if not _misses(alternatives(models[name], bare))]
-    return sorted(fitting, key=lambda name: holding(models[name]).rank)[:3]
-
-
-def _misses(lack: str) -> bool:
-    """Whether a model lacks more than the pictures that the cast will bring."""
-    return bool(lack) and not lack.startswith("needs ")
+    able = models.instead_of(info, "input_image", bare)
+    return [name for name in able if holding(models[name]).rank <= 1]
 
 
 # -- into the prompt -------------------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from ..ledger.transactions import clips
 from ..request import PictureRequest
 from .clips import body_of
 from .films import generate as films
+from .pictures import make_pictures
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
-from .stills import make_pictures
 from .submission import TRIES, Submission, ended, pay_once, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
@@ -70,12 +70,17 @@ async def generate(session: Session, request: VideoRequest, terms: Terms, call: 
     raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
 
 
+async def make_single(session: Session, request: VideoRequest, terms: Terms, wait_seconds: float) -> Video:
+    """One picture or video for a call that was agreed to already."""
+    return await generate(session, request, terms, Call(wait_seconds))
+
+
 async def _made(session: Session, prepared: Prepared, call: Call, began: float, wait: float) -> Video | None:
     """What was prepared, agreed to, paid and waited for; None where what was there before turned out to be free."""
     until, ready = began + wait, began + max(wait, SHORTEST)
     prepared = await _within(session, _agreed(session, prepared, call), max(ready, began + FRESH))
     if prepared.pays and not all(one.is_there for one in prepared.pictures):
-        await make_pictures(session, prepared.pictures, prepared.terms, until, generate)
+        await make_pictures(session, prepared.pictures, prepared.terms, until, make_single)
     if prepared.film is not None:
         video = await films.make(session, prepared, until, ready, call.on_progress)
     else:

@@ -227,7 +227,7 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
     )
 
 
-_BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictures", "first frame", "words")
+BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictures", "first frame", "words")
 
 
 def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMember, ...]:
@@ -237,7 +237,7 @@ def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMem
         means = [(one.held_by, job) for job in jobs for one in job.held if one.name == member.name]
         if not means:
             continue
-        weakest = max((by for by, _ in means), key=_BEST_FIRST.index)
+        weakest = max((by for by, _ in means), key=BEST_FIRST.index)
         shots = {
             index + 1
             for _, job in means

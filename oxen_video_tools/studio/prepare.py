@@ -29,10 +29,10 @@ from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_
 from .identifiers import canonical_request, clip_key, references, request_key
 from .local_files import Files, allowed
 from .media_inputs import check_links, check_local_media, fingerprint, is_film, is_generation, is_url
+from .pictures import Picture, survey_pictures, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
-from .stills import Picture, survey_pictures, with_pictures
 from .videos import length
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ class Video:
     reason: str = ""
     cast: tuple[PlannedMember, ...] = ()
     words: str = ""
-    kind: Literal["video", "film"] = "video"
+    kind: Literal["video", "film", "still"] = "video"
 
     @property
     def is_terminal(self) -> bool:

@@ -107,6 +107,7 @@ def video_of(record: Generation, clip: GenerationRow | None = None, job: Job | N
         cost_is=cost_is,
         error=record.error_message if record.status == "failed" else None,
         created=record.enqueued_at,
+        kind="still" if record.media_type == "image" else "video",
     )
 
 

@@ -112,7 +112,6 @@ class StillsArguments(ArgumentModel):
     input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
     level: Level = Field(default_factory=unset, description="standard if left out.")
     model: Text = Field(default_factory=unset, description="An image model.")
-    quality: Text = Field(default_factory=unset, description="low, medium or high.")
     target_namespace: Text = Field(default_factory=unset, description="Who pays.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
     wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")

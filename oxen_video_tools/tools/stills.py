@@ -21,7 +21,6 @@ async def _prepare(studio: AsyncStudio, request: StillsArguments, files: Files) 
         max_cost_usd=request.max_cost_usd,
         files=files,
         image_model=request.model,
-        quality=request.quality,
     )
 
 
@@ -40,7 +39,6 @@ async def make_stills(studio: AsyncStudio, request: StillsArguments, call: Call)
         files=call.files,
         prepared=call.prepared,
         image_model=request.model,
-        quality=request.quality,
     )
     answer = StillsAnswer(
         stills=[_part(one) for one in made.stills],

@@ -90,6 +90,7 @@ class TestStills:
         assert saved.file.suffix == ".png"
         assert saved.width == saved.height
         assert len(made(hub)) == 1
+        assert [(video.kind, video.duration) for video in await studio.list()] == [("still", None)]
 
     async def test_a_named_model_and_quality(self, studio: AsyncStudio, hub: Sandbox) -> None:
         await studio.stills(prompt="A lighthouse", image_model="gpt-image-2", quality="low")

@@ -33,7 +33,7 @@ REQUEST = [
 ARGUMENTS = {
     "plan_video": [*REQUEST, "take", "bodies", "animatic"],
     "make_stills": [
-        *("prompt", "multi_prompt", "cast", "style", "aspect_ratio", "input_image", "level", "model", "quality"),
+        *("prompt", "multi_prompt", "cast", "style", "aspect_ratio", "input_image", "level", "model"),
         *("target_namespace", "max_cost_usd", "wait_seconds"),
     ],
     "generate_video": [*REQUEST, "take", "max_cost_usd", "wait_seconds"],
