@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -116,15 +117,15 @@ async def test_no_fault_ends_an_agent_or_pays_twice(
 
 
 async def test_interrupts_of_langgraph_are_not_ours_to_catch(
-    portal: Portal[Any], monkeypatch: pytest.MonkeyPatch
+    hub: Sandbox, open_portal: Callable[..., Portal[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from langgraph.errors import GraphInterrupt
 
     def interrupted(*_: Any, **__: Any) -> Any:
         raise GraphInterrupt
 
-    monkeypatch.setattr("oxen_video_tools.langchain.tool.ask_approval", interrupted)
-    tool = GenerateVideo(studio=portal)
+    monkeypatch.setattr("oxen_video_tools.langchain.tool.ask", interrupted)
+    tool = GenerateVideo(studio=open_portal(hub, approve_above=Decimal("0.10")))
     with pytest.raises(GraphInterrupt):
         tool.invoke(call(**FOX))
     with pytest.raises(GraphInterrupt):

@@ -111,7 +111,7 @@ async def test_a_crash_reads_the_same_and_says_nothing(
     settings: Settings, error: type[Exception], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = crash(error)
-    change = {"handler": broken} if where == "handler" else {"asks": lambda *given: broken(*given)}
+    change = {"handler": broken} if where == "handler" else {"prepares": lambda *given: broken(*given)}
     row = dataclasses.replace(TABLE["generate_video"], **change)
     service = serving(settings=settings, options=QUIET)
 
