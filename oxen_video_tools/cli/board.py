@@ -172,7 +172,7 @@ def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> 
     script = re.search(r"<script>(.*?)</script>", html, re.S)
     digest = b64encode(hashlib.sha256(script[1].encode() if script else b"").digest()).decode()
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src 'self'; "
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src 'self' data:; "
         "connect-src 'self'; media-src 'self' https: http://127.0.0.1:* http://localhost:*; frame-ancestors 'none'"
     )
 
