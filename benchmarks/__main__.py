@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, machine, shown, slower, stored, write
 
-ROOMS = ("starting", "paying", "ledger", "waiting", "agents", "others", "animatic", "join")
+ROOMS = ("starting", "sandbox", "paying", "ledger", "waiting", "agents", "others", "animatic", "join")
 LIMIT = 600  # seconds for one room
 
 

@@ -47,7 +47,9 @@ async def order(
 ) -> dict[str, Any]:
     """Order a video; the same order with the same `take` is the same video."""
     studio: AsyncStudio = request.app.state.studio
-    return told(await studio.generate(wanted, take=take, max_cost_usd=max_cost_usd, wait_seconds=0, approved=True))
+    limit = max_cost_usd  # whoever may order agrees to what it costs, up to this
+    video = await studio.generate(wanted, take=take, max_cost_usd=limit, approved_usd=limit, wait_seconds=0)
+    return told(video)
 
 
 @app.get("/videos/{generation_id}")

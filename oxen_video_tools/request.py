@@ -14,10 +14,11 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 NOT_GIVEN = ("", "null", "None", "none")
+LONGEST_NAME = 60  # characters of a cast member's name
 DEEPEST = 50  # objects and lists inside one another
 LARGEST_WHOLE = 10**300  # what every reader of JSON can turn into a number of its own
 _HALF = re.compile("[\ud800-\udfff]")
@@ -163,6 +164,11 @@ class ArgumentModel(BaseModel):
         return schema
 
 
+def unheaded(model: type[ArgumentModel]) -> dict[str, Any]:
+    """A model's schema as an item of a list: the list's own description says what it is."""
+    return {key: value for key, value in model.model_json_schema().items() if key != "description"}
+
+
 class Shot(ArgumentModel):
     """One shot of a multi-shot video."""
 
@@ -170,6 +176,8 @@ class Shot(ArgumentModel):
         description="What the camera shows in this shot; up to 512 characters."
     )
     duration: Seconds = Field(default_factory=unset, description="Seconds, 1 to 15; 5 if left out.")
+    take: Count = Field(default_factory=unset, description="2, 3, … makes this shot anew and no other.")
+    still_take: Count = Field(default_factory=unset, description="The same for its still.")
 
     @property
     def seconds(self) -> float:
@@ -180,17 +188,44 @@ class Shot(ArgumentModel):
 Shots = Annotated[
     list[Shot],
     BeforeValidator(_list),
-    WithJsonSchema({"type": "array", "items": Shot.model_json_schema()}),  # whole, for who does not resolve `$ref`
+    WithJsonSchema({"type": "array", "items": unheaded(Shot)}),  # whole, for who does not resolve `$ref`
 ]
+
+
+Level = Annotated[
+    Literal["draft", "standard", "best"] | None,
+    BeforeValidator(_text),
+    WithJsonSchema({"type": "string", "enum": ["draft", "standard", "best"]}),
+]
+
+
+def _member_name(value: str) -> str:
+    name = value.strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+    return name
 
 
 class Member(ArgumentModel):
     """Somebody or something that must be recognised from shot to shot: a person, an animal, a product, a place."""
 
-    name: str = Field(min_length=1, max_length=60, description="The name that stands for it in the prompts.")
-    look: Text = Field(default_factory=unset, description="What it looks like, in words.")
-    images: Texts = Field(default_factory=list, description="Pictures of it: https URL, allowed local path or id.")
-    real_face: Flag = Field(default_factory=unset, description="true if the pictures show a real person's face.")
+    name: Annotated[str, AfterValidator(_member_name)] = Field(description="Its name in the prompts.")
+    look: Text = Field(default_factory=unset, description="What it looks like.")
+    images: Texts = Field(default_factory=list, description="Pictures of it, like input_image.")
+    real_face: Flag = Field(default_factory=unset, description="true if images show a real person.")
+
+
+def _members(value: Any) -> Any:
+    """A member may be a name alone: one that was kept before."""
+    value = _list(value)
+    return [{"name": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+
+Cast = Annotated[
+    list[Member],
+    BeforeValidator(_members),
+    WithJsonSchema({"type": "array", "items": unheaded(Member)}),  # whole, for who does not resolve `$ref`
+]
 
 
 class VideoRequest(ArgumentModel):
@@ -209,8 +244,20 @@ class VideoRequest(ArgumentModel):
     end_image: Reference = Field(default_factory=unset, description="Last frame.")
     input_video: Reference = Field(default_factory=unset, description="Source video.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
+    cast: Cast = Field(
+        default_factory=list,
+        description="Who or what must look the same in all shots: at most 8, named in prompts.",
+    )
+    stills: Flag = Field(default_factory=unset, description="Begin each shot with its still (make_stills).")
+    level: Level = Field(default_factory=unset, description="How good and dear; standard if left out.")
     generate_audio: Flag = Field(default_factory=unset, description="Make sound, where the model can.")
     negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
+    style: Text = Field(
+        default_factory=unset, description="The look (light, lens, grain, period): added to every shot's prompt."
+    )
+    continuous: Flag = Field(
+        default_factory=unset, description="One long take: each shot begins with the last frame of the one before."
+    )
     seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
     num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")
     response_format: Annotated[
@@ -229,11 +276,15 @@ class VideoRequest(ArgumentModel):
         return {name: value for name, value in dumped.items() if value not in ([], {})}
 
 
-Level = Annotated[
-    Literal["draft", "standard", "best"] | None,
-    BeforeValidator(_text),
-    WithJsonSchema({"type": "string", "enum": ["draft", "standard", "best"]}),
-]
+class PictureRequest(VideoRequest):
+    """A picture as the studio makes it: what a video request says, without time.
+
+    still: it stands for a shot or a member of the cast: the same one is the same whatever model or level it was made
+    with, and only another take makes it anew.
+    """
+
+    quality: Text = Field(default_factory=unset, description="low, medium or high.")
+    still: bool = Field(default=False, description="A still or a sheet.")
 
 
 class ImageRequest(ArgumentModel):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,6 @@ def compiled(arguments: list[str], before: Path) -> str:
 
 def read_toml(file: Path) -> dict[str, Any]:
     """What the file says."""
-    import tomllib
-
     return tomllib.loads(file.read_text("utf-8"))
 
 

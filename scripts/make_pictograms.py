@@ -3,7 +3,7 @@
     npm pack @expo-google-fonts/noto-emoji @expo-google-fonts/noto-color-emoji cldr-annotations-full
     python scripts/make_pictograms.py FOLDER        # FOLDER holds the three packages; needs fontTools
 
-Writes `oxen_video_tools/media/animatic/pictograms.zip`: `font.ttf` (Noto Emoji, one private-use character for each
+Writes `oxen_video_tools/media/understanding/pictograms.zip`: `font.ttf` (Noto Emoji, one private-use character for each
 pictogram, so that sequences need no shaping), `pictograms.json` (character, English name, colour) and one file of words
 for each language. Words come from Unicode's CLDR annotations and from `pictogram_words.txt` beside this script.
 """
@@ -23,7 +23,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 HERE = Path(__file__).parent
-OUT = HERE.parent / "oxen_video_tools" / "media" / "animatic" / "pictograms.zip"
+OUT = HERE.parent / "oxen_video_tools" / "media" / "understanding" / "pictograms.zip"
 LANGUAGES = ("en", "de", "es", "fr", "pt", "ru", "ar", "hi", "zh", "ja", "ko", "tr", "it", "nl", "pl", "sv", "id", "uk")
 FIRST = 0xF0000  # the font's character for pictogram 0
 
@@ -63,6 +63,50 @@ COLOURS = {
     "green": (112, 190, 108), "mint": (140, 214, 178), "teal": (82, 190, 196), "sky": (126, 196, 244),
     "blue": (92, 148, 236), "violet": (160, 132, 232), "pink": (246, 150, 184), "rose": (236, 104, 140),
 }  # fmt: skip
+
+
+OWN_COLOURS = {  # where most of a coloured picture says little of the thing
+    **{
+        "🌊": "blue",
+        "🦊": "orange",
+        "🏟": "silver",
+        "🐕": "tan",
+        "📱": "sky",
+        "🏰": "silver",
+        "⛈": "silver",
+        "❄": "white",
+    },
+    **{
+        "🌙": "yellow",
+        "🐻": "brown",
+        "👟": "sky",
+        "🏙": "silver",
+        "🌃": "blue",
+        "☎": "red",
+        "📖": "cream",
+        "🐴": "brown",
+    },
+    **{
+        "🐎": "brown",
+        "👥": "silver",
+        "👤": "silver",
+        "🌨": "white",
+        "🌧": "sky",
+        "⛰": "grey",
+        "🏔": "silver",
+        "🚢": "silver",
+    },
+    **{
+        "🐘": "silver",
+        "⌚": "silver",
+        "🕰": "brown",
+        "👩": "amber",
+        "👨": "amber",
+        "🎻": "brown",
+        "🎸": "red",
+        "🐢": "green",
+    },
+}
 
 
 def wanted(text: str) -> bool:
@@ -253,7 +297,7 @@ def main() -> None:
     colour = unpacked(folder, "expo-google-fonts-noto-color-emoji")
     painted = Painted(colour["package/400Regular/NotoColorEmoji_400Regular.ttf"])
     names = {text.replace("\ufe0f", ""): note["tts"][0] for text, note in english.items() if "tts" in note}
-    rows = [[text, names.get(text, "polar bear"), painted.colour(text)] for text in kept]
+    rows = [[text, names.get(text, "polar bear"), OWN_COLOURS.get(text) or painted.colour(text)] for text in kept]
     own = own_words()
     with zipfile.ZipFile(OUT, "w", zipfile.ZIP_LZMA) as out:
 

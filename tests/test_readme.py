@@ -265,10 +265,10 @@ def test_every_setting_stands_in_the_reference_and_no_other() -> None:
 def test_every_tool_stands_in_the_readmes_table() -> None:
     from oxen_video_tools.tools import TABLE
 
-    table = README.partition("## The eight tools")[2].partition("\n## ")[0]
+    table = README.partition("## The nine tools")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M)
     assert [name for name, _ in rows] == list(TABLE)
-    assert [name for name, spends in rows if "yes" in spends] == ["generate_video"]
+    assert [name for name, spends in rows if "yes" in spends] == ["make_stills", "generate_video"]
 
 
 def test_every_example_stands_in_their_table() -> None:

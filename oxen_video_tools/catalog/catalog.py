@@ -21,6 +21,7 @@ from .model_info import ModelInfo, has_place
 if TYPE_CHECKING:
     from ..hub.records import VideoModel
     from ..request import VideoRequest
+    from .selection import Ranked
 
 
 # The models of one reading of the list.
@@ -83,7 +84,7 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def known(self, model_id: str) -> ModelInfo:
         """The model; of one that is not listed, what the snapshot and Oxen's pages say."""
-        listed = self._known.get(model_id)
+        listed = self._known.get(model_id) or (None if self.images is self else self.images.get(model_id))
         if listed is not None:
             return listed
         spare = _bundle().get(model_id)
@@ -114,8 +115,8 @@ class ModelList(Mapping[str, ModelInfo]):
         able = (name for name in others if not alternatives(self._known[name], request))
         return list(islice(able, NAMED)) or others[:NAMED]
 
-    def search(self, query: str | None = None, needs: Sequence[str] = ()) -> list[ModelInfo]:
-        """Models by words and needs, best first. Needs must all be met; of the words, the more the better."""
+    def search(self, query: str | None = None, needs: Sequence[str] = ()) -> Ranked:
+        """Models by words and needs, best first. Needs filter, words rank; `note` says what could not be met."""
         from .selection import search_models
 
         return search_models(self, query, needs)

@@ -380,10 +380,8 @@ class MultiShot:
         return self.parameter.name
 
     def say(self, shots: Sequence[Shot]) -> list[dict[str, Any]]:
-        """The shots as the body has them; a length that was not given stays the model's own default."""
-        return [
-            {self.prompt: shot.prompt, **({self.duration: shot.duration} if shot.duration else {})} for shot in shots
-        ]
+        """The shots as the body has them; each says its length, the API's default of 5 s filled in."""
+        return [{self.prompt: shot.prompt, self.duration: shot.seconds} for shot in shots]
 
     def fits(self, seconds: Sequence[float]) -> bool:
         """Whether shots of these lengths go into one job."""

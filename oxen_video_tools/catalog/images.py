@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..request import VideoRequest
 from . import schema
 from .body_builder import Addressed, BodyBuilder, renumber_references
+from .cast import address, place
 from .catalog import image_snapshot
 from .dimensions import is_free, nearest_ratios, ratio, same_ratio, same_word
 from .pricing import dollars, estimate
@@ -22,7 +23,7 @@ from .translate import Translation, media_places, take_parameters
 from .validate import NO_PROMPT, check
 
 if TYPE_CHECKING:
-    from ..request import ImageRequest
+    from ..request import ImageRequest, Member
     from .catalog import ModelList
     from .media_parameters import MediaParameter
     from .model_info import ModelInfo
@@ -58,10 +59,13 @@ _EDGES: Mapping[str, float] = {
 }
 
 
-def translate_image(request: ImageRequest, info: ModelInfo, *, models: ModelList | None = None) -> Translation:
+def translate_image(
+    request: ImageRequest, info: ModelInfo, *, models: ModelList | None = None, cast: Sequence[Member] = ()
+) -> Translation:
     """The body that says to this image model what the request says.
 
     models: the image models, where to look for some that have a place for what this one has none for.
+    cast: members whom the prompt names get their pictures and addresses, as in a video.
     """
     words: dict[str, Any] = {name: getattr(request, name) for name in _COMMON}
     draft = BodyBuilder(info, VideoRequest(**words), models)
@@ -85,13 +89,15 @@ def translate_image(request: ImageRequest, info: ModelInfo, *, models: ModelList
         draft.body["num_generations"] = request.num_generations
     if request.target_namespace:
         draft.body["target_namespace"] = request.target_namespace
+    members = place(draft, cast) if cast else None
     draft.body |= draft.loose
     renumber_references(draft)
+    held = address(members) if members else ()
     found = check(draft.body, info, said=draft.said, loose=draft.loose).found
     draft.findings.add(*(one for one in found if one.text != NO_PROMPT))
     names = dict.fromkeys(["prompt", *info.parameters, *draft.body])
     body = {"model": info.id} | {name: draft.body[name] for name in names if name in draft.body}
-    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(media_places(body, info)))
+    return Translation(body, draft.findings.problems, draft.findings.warnings, tuple(media_places(body, info)), held)
 
 
 def picture_slot(info: ModelInfo) -> MediaParameter | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from .dimensions import lines
@@ -58,24 +59,37 @@ class Price:
 
 @dataclass(frozen=True)
 class Seconds:
-    """The length that is paid. value: None where nothing bounds it.  said: how it came about, where it is a bound."""
+    """The length that is paid.
+
+    value: None where nothing bounds it.  said: how it came about, where the body does not say it.
+    measured: whether it is the length of the source itself, and no mere bound.
+    """
 
     value: float | None
     said: str = ""
+    measured: bool = False
+
+    @property
+    def certain(self) -> float | None:
+        """The length, where it is no bound."""
+        return self.value if self.measured or not self.said else None
 
 
 ABSURD = Decimal(10) ** 9  # US dollars: what costs more was never meant
 
 
-def estimate(body: Body, info: ModelInfo) -> Price:
-    """What one body may cost, all of its `num_generations` together."""
+def estimate(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = None) -> Price:
+    """What one body may cost, all of its `num_generations` together.
+
+    lengths: seconds of source videos and sounds, by the reference that stands in the body.
+    """
     pricing = info.pricing
     if pricing is None:
         why = "the list names no price for it" if info.live else "prices stand in the live list, and it was not read"
         return Price(None, ("the whole price",), f"unknown: {why}")
     count = body.get("num_generations", 1)
     count = count if isinstance(count, int) and count > 0 else 1
-    one = _one(body, info, pricing)
+    one = _one(body, info, pricing, lengths or {})
     unpriced = (*one.unpriced, *_blind_to(body, info, pricing))
     if one.usd is None:
         return Price(None, unpriced or ("the whole price",), f"unknown: {one.how}")
@@ -129,7 +143,7 @@ class _One:
     is_bound: bool = False
 
 
-def _one(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
+def _one(body: Body, info: ModelInfo, pricing: Pricing, lengths: Mapping[str, float]) -> _One:
     """What one generation may cost."""
     if pricing.method == "per_provider_credit":
         each = f", {dollars(pricing.cost_per_credit)} each" if pricing.cost_per_credit is not None else ""
@@ -143,7 +157,7 @@ def _one(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
         return _One(None, f"it is billed by {what}", (what,))
     if pricing.method not in (None, "per_video_output_second", "per_audio_output_second"):
         return _One(None, f"nobody here knows the method {pricing.method}", (f"method {pricing.method}",))
-    return _by_the_second(body, info, pricing)
+    return _by_the_second(body, info, pricing, lengths)
 
 
 def _by_the_image(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
@@ -185,16 +199,17 @@ def per_image(info: ModelInfo) -> Decimal | None:
     return min(grid, default=pricing.cost_per_image)
 
 
-def _by_the_second(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
+def _by_the_second(body: Body, info: ModelInfo, pricing: Pricing, lengths: Mapping[str, float]) -> _One:
     rate, kind = _rate(body, info, pricing)
-    seconds = billed_seconds(body, info)
+    seconds = billed_seconds(body, info, lengths)
     if rate is None:
         return _One(None, "no rate for these settings", ("the rate of these settings",))
     if seconds.value is None:
         return _One(None, f"{dollars(rate)}/s, and nothing says how long it will be", ("the length of the result",))
     notes = ", ".join(note for note in (seconds.said, kind) if note)
-    how = f"{seconds.value:g} s at {dollars(rate)}/s" + (f"; {notes}" if notes else "")
-    return _One(rate * Decimal(str(seconds.value)), how, is_bound=bool(notes))
+    billed = ceil(seconds.value) if seconds.measured else seconds.value  # a part of a second may be billed as a whole
+    how = f"{billed:g} s at {dollars(rate)}/s" + (f"; {notes}" if notes else "")
+    return _One(rate * Decimal(str(billed)), how, is_bound=bool(notes))
 
 
 def _rates(pricing: Pricing) -> list[Decimal]:
@@ -246,22 +261,23 @@ def sounds(body: Body, info: ModelInfo) -> bool | None:
     return said if isinstance(said, bool) else None
 
 
-def billed_seconds(body: Body, info: ModelInfo) -> Seconds:
-    """How long the result will be, or at most."""
+def billed_seconds(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = None) -> Seconds:
+    """How long the result will be, or at most. lengths: as for `estimate`."""
+    lengths = lengths or {}
     several = info.multi_shot
     shots = body.get(several.name if several else "multi_prompt")
     if isinstance(shots, list) and shots:
         key = several.duration if several else "duration"
         return Seconds(sum(_shot_seconds(shot, key) for shot in shots))
     length = info.length
-    if length is None or _follows_its_input(body, info):
-        return _of_the_input(body, info)
+    if length is None or follows_its_input(body, info):
+        return _of_the_input(body, info, lengths)
     read = length.read(body[length.name], body) if length.name in body else length.default
     if isinstance(read, (int, float)):
         return Seconds(read)
     most = length.span(body)[1]
     if most is None:
-        return _of_the_input(body, info)
+        return _of_the_input(body, info, lengths)
     return Seconds(
         most, f"the model decides the length, up to {most:g} s" if read else f"no length said, up to {most:g} s"
     )
@@ -272,7 +288,7 @@ def _shot_seconds(shot: Any, key: str) -> float:
     return told if isinstance(told, (int, float)) and not isinstance(told, bool) else DEFAULT_SHOT
 
 
-def _follows_its_input(body: Body, info: ModelInfo) -> bool:
+def follows_its_input(body: Body, info: ModelInfo) -> bool:
     """Whether a rule says that the length is ignored here, or a flag that it follows the sound."""
     length = info.length
     case = RuleContext(info, body, {})
@@ -289,8 +305,12 @@ def _follows_its_input(body: Body, info: ModelInfo) -> bool:
     return flag is not None and body.get(flag.name, flag.default) is True
 
 
-def _of_the_input(body: Body, info: ModelInfo) -> Seconds:
-    """A result as long as its input: bounded where a page says how long that may be."""
+def _of_the_input(body: Body, info: ModelInfo, lengths: Mapping[str, float]) -> Seconds:
+    """A result as long as its input: its own length where that is known, else what a page says it may be at most."""
+    for slot in info.slots:
+        source = body.get(slot.name) if slot.role in ("source", "driving_audio") else None
+        if isinstance(source, str) and source in lengths:
+            return Seconds(lengths[source], "as long as its input", measured=True)
     for slot in info.slots:
         if body.get(slot.name) and slot.role in ("source", "driving_audio", "reference"):
             limits = slot.parameter.limits

@@ -244,6 +244,18 @@ def image_choices(level: str) -> list[str]:
     return told
 
 
+def purposes() -> Mapping[str, list[str]]:
+    """Models by what they are for ("upscale", "retake", …), best first."""
+    told: Mapping[str, list[str]] = pages()["purposes"]
+    return told
+
+
+def cast_choices(level: str) -> list[str]:
+    """Models that hold a cast by pictures, by level, best first."""
+    told: list[str] = pages()["cast_choices"].get(level, [])
+    return told
+
+
 def choices(need: str) -> list[str]:
     """Models to take for this need when a request names none, best first."""
     told: list[str] = pages()["choices"].get(need, [])

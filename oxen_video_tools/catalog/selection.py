@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from . import schema
-from .dimensions import lines, ratio, same_ratio, same_resolution
+from .cast import holding
+from .describe import describe_lengths
+from .dimensions import lines, nearest_ratios, ratio, same_ratio, same_resolution
 from .findings import listing
 from .model_info import MEDIA, has_place, slots_for
-from .pricing import per_second
+from .pricing import dollars, per_image, per_second
+from .purposes import purpose, purposes, serving
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
+    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
 
 
@@ -26,11 +30,15 @@ _BY_WEIGHT = ("input_video", "input_audio", "input_image", "end_image", "start_i
 
 @dataclass(frozen=True)
 class Choice:
-    """asked: whether the request itself named the model."""
+    """asked: whether the request itself named the model.
+
+    warning: what the choice costs beside the cheapest that could make it, where holding a cast made it dearer.
+    """
 
     model_id: str
     reason: str
     asked: bool
+    warning: str = ""
 
 
 def choose(request: VideoRequest, models: ModelList, default: str | None = None) -> Choice:
@@ -53,7 +61,9 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
     liked = schema.choices(need) + (schema.choices("text") if need == "multi_prompt" else [])
     best = min(fitting, key=lambda info: _rank(info, request, liked))
     offers = _offered(best, request)
-    return Choice(best.id, f"chosen for {what}{offers}{lacks}", asked=False)
+    if request.cast:
+        what = f"{what} with a cast of {len(request.cast)}, held by {_held_by(best, request)}"
+    return Choice(best.id, f"chosen for {what}{offers}{lacks}", asked=False, warning=_dearer(best, fitting, request))
 
 
 def _without_a_prompt(request: VideoRequest, models: ModelList) -> Choice:
@@ -77,13 +87,48 @@ def alternatives(info: ModelInfo, request: VideoRequest) -> str:
         return "takes no prompt"
     if not request.prompt and not request.multi_prompt and info.needs_prompt:
         return "needs a prompt"
+    if request.stills and info.slot("image", "first_frame", "keyframes") is None:
+        return "takes no first frame"
     given = {slot.name for word in media for slot in slots_for(info, word)[:1]} | set(request.model_parameters)
     for slot in info.slots:
-        if slot.required and slot.name not in given:
+        if slot.required and slot.name not in given and not _comes_later(slot, request):
             return f"needs {slot.name}"
     if request.input_image and _room(info) < len(request.input_image):
         return f"takes {_room(info)} reference pictures at most"
     return ""
+
+
+def _comes_later(slot: MediaParameter, request: VideoRequest) -> bool:
+    """Whether a picture that the model can't go without is one that stills or the cast will bring."""
+    if slot.kind != "image":
+        return False
+    return bool((request.stills and slot.role == "first_frame") or (request.cast and slot.role != "first_frame"))
+
+
+def _held_by(info: ModelInfo, request: VideoRequest) -> str:
+    found = holding(info)
+    if request.stills and found.best != "first frame":
+        return f"stills and {found.best}" if found.beside_first_frame else "stills"
+    return "stills" if request.stills else found.best
+
+
+def _holds(info: ModelInfo, request: VideoRequest) -> int:
+    """How well it holds what must look the same: 0 is best, as `Holding.rank` counts."""
+    rank = holding(info).rank
+    return min(rank, 2) if request.stills and rank != 0 else rank
+
+
+def _dearer(best: ModelInfo, fitting: Sequence[ModelInfo], request: VideoRequest) -> str:
+    """What holding together costs: the price beside that of the cheapest."""
+    rate = per_second(best)
+    told = [(one, info.id) for info in fitting if (one := per_second(info)) is not None]
+    if not (request.cast or request.input_image) or rate is None or not told or min(told)[0] >= rate:
+        return ""
+    cheapest, name = min(told)
+    return (
+        f"{best.id} was chosen because it holds together what is shown: {dollars(rate)}/s; the cheapest that can make "
+        f"this, {name}, is {dollars(cheapest)}/s. Name a model to decide otherwise."
+    )
 
 
 def _room(info: ModelInfo) -> int:
@@ -94,9 +139,16 @@ def _room(info: ModelInfo) -> int:
 
 def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple[object, ...]:
     """Fewer wishes left open first, then what Oxen's pages put forward, then the cheaper."""
-    place = liked.index(info.id) if info.id in liked else len(liked)
     rate = per_second(info)
-    return _open_wishes(info, request), place, Decimal(1000) if rate is None else rate, info.id
+    price = Decimal(1000) if rate is None else rate
+    if request.cast or request.stills or request.level:
+        level = request.level or "standard"
+        liked = [] if level == "draft" else schema.cast_choices(level)
+        holds = _holds(info, request) if request.cast or request.stills or request.input_image else 0
+        place = liked.index(info.id) if info.id in liked and holds <= 1 else len(liked)
+        return _open_wishes(info, request), rate is None, holds, place, price, info.id
+    place = liked.index(info.id) if info.id in liked else len(liked)
+    return _open_wishes(info, request), place, price, info.id
 
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
@@ -119,10 +171,11 @@ def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
 
 def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
     if request.multi_prompt:
-        if info.multi_shot is not None:
+        if info.multi_shot is not None and not request.stills:
             return 0
         lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
-        return 1 + any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
+        misfit = any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
+        return int(not request.stills) + int(misfit)
     if request.duration is None:
         return 0
     return int(info.length is None or not info.length.offers(request.duration))
@@ -131,7 +184,7 @@ def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
 def _offered(info: ModelInfo, request: VideoRequest) -> str:
     """What else speaks for it."""
     offers = []
-    if request.multi_prompt and info.multi_shot is not None:
+    if request.multi_prompt and info.multi_shot is not None and not request.stills:
         offers.append("several shots in one job")
     if request.duration and info.length is not None and info.length.offers(request.duration):
         offers.append(f"{request.duration:g} s")
@@ -140,42 +193,90 @@ def _offered(info: ModelInfo, request: VideoRequest) -> str:
     return f"; it makes {listing(offers, 'and')}" if offers else ""
 
 
-# Models by words ("kling", "cheap", "anime") and by what they must take, make or cost ("start_image", "10 s").
-
-Need = Callable[["ModelInfo"], bool]
+# Models by words ("kling", "cheap", "anime") and by what they must take, make, cost or be for ("10 s",
+# "upscale").
+#
+# Words rank, needs filter. Where no model meets every need, the answer names the need that failed and what comes
+# nearest.
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)", re.I)
-_PRICE = re.compile(r"(?:under|below|at most|max|<=?|≤)\s*\$?\s*(\d*\.?\d+)\s*(?:\$|usd)?\s*(?:/|per)?\s*s?\w*", re.I)
+_PRICE = re.compile(
+    r"(?:under|below|at most|max|<=?|≤)\s*\$?\s*(\d*\.?\d+)\s*(?:\$|usd)?\s*(?:/|per|a|each)?\s*\w*", re.I
+)
 _CHEAP = frozenset({"cheap", "cheapest", "inexpensive", "affordable"})
 _SAID: dict[str, str] = {
     **dict.fromkeys(("text", "prompt"), "prompt"),
     **dict.fromkeys(("start_image", "first_frame", "image_to_video", "i2v"), "start_image"),
     **dict.fromkeys(("end_image", "last_frame"), "end_image"),
     **dict.fromkeys(("input_image", "image", "reference", "references", "reference_images"), "input_image"),
-    **dict.fromkeys(("input_video", "video", "video_edit", "video_to_video"), "input_video"),
+    **dict.fromkeys(("input_video", "video"), "input_video"),
     **dict.fromkeys(("input_audio", "audio_in"), "input_audio"),
     **dict.fromkeys(("audio", "sound", "generate_audio", "audio_out"), "generate_audio"),
-    **dict.fromkeys(("multi_shot", "multi_prompt", "multishot"), "multi_prompt"),
     **{word: word for word in ("negative_prompt", "seed", "aspect_ratio", "resolution", "duration")},
 }
+_SHOTS = frozenset({"multi_shot", "multi_prompt", "multishot", "shots", "film", "several_shots"})
+_CAST = frozenset({"cast", "character", "characters", "consistent_character", "same_person"})
+FILMS = (
+    "Every model makes films of several shots: those without shots of their own make a job of each, which are joined."
+)
 
 
-def need(said: str) -> Need | None:
+@dataclass(frozen=True)
+class Need:
+    """One need as a test. distance: how far a model that fails it is from it, for the nearest; None where that says
+    nothing.  said_of: what a model has instead.
+    """
+
+    said: str
+    met: Callable[[ModelInfo], bool]
+    distance: Callable[[ModelInfo], float] | None = None
+    said_of: Callable[[ModelInfo], str] = lambda _: ""
+    liked: tuple[str, ...] = ()
+
+
+class Ranked(list["ModelInfo"]):
+    """Models, best first. note: what to know of the search: a need that failed, or that films need nothing special."""
+
+    note: str = ""
+
+
+def need(said: str, models: ModelList | None = None) -> Need | None:
     """A need as a test; None where the words say none."""
     said = said.strip()
-    word = _SAID.get(re.sub(r"[\s-]+", "_", said.lower()))
-    if word is not None:
-        return lambda info: _takes(info, word)
+    folded = re.sub(r"[\s-]+", "_", said.lower())
+    word, kind = _SAID.get(folded), purpose(said)
     length, price = _LENGTH.fullmatch(said), _PRICE.fullmatch(said)
+    if kind is not None:
+        liked = tuple(serving(models, kind)) if models is not None else tuple(schema.purposes()[kind])
+        return Need(said, lambda info: kind in purposes(info), liked=liked)
+    if word is not None:
+        return Need(said, lambda info: _takes(info, word), liked=tuple(schema.choices(word)))
+    if folded in _CAST:
+        return Need(said, lambda info: holding(info).rank <= 1, lambda info: float(holding(info).rank))
     if length:
-        return lambda info: info.length is not None and info.length.offers(float(length[1]))
+        return _of_length(said, float(length[1]))
     if price:
-        return lambda info: (rate := per_second(info)) is not None and rate <= Decimal(price[1])
+        most = Decimal(price[1])
+        return Need(said, lambda info: (one := _cost(info)) is not None and one <= most, _over(most), _told_cost)
     if lines(said) is not None:
-        return lambda info: same_resolution(said, info.frame.resolutions) is not None
+        wanted = lines(said) or 0
+        met = lambda info: same_resolution(said, info.frame.resolutions) is not None  # noqa: E731
+        return Need(said, met, _far_from(wanted), lambda info: "/".join(info.frame.resolutions))
     if ratio(said) is not None:
-        return lambda info: info.frame.in_pixels or same_ratio(said, info.frame.ratios) is not None
+        met = lambda info: info.frame.in_pixels or same_ratio(said, info.frame.ratios) is not None  # noqa: E731
+        return Need(said, met, _shape_apart(said), lambda info: " ".join(info.frame.ratios))
     return None
+
+
+def _of_length(said: str, seconds: float) -> Need:
+    def apart(info: ModelInfo) -> float:
+        length = info.length
+        if length is None:
+            return float("inf")
+        ends = [one for one in (*length.choices, *length.span()) if one]
+        return min((abs(one - seconds) for one in ends), default=float("inf"))
+
+    return Need(said, lambda info: info.length is not None and info.length.offers(seconds), apart, describe_lengths)
 
 
 def _takes(info: ModelInfo, word: str) -> bool:
@@ -184,27 +285,104 @@ def _takes(info: ModelInfo, word: str) -> bool:
     return has_place(info, word)
 
 
-def search_models(models: ModelList, query: str | None, needs: Sequence[str]) -> list[ModelInfo]:
-    """The models that meet every need, best first. A need that nobody understands counts as words to look for."""
-    tests = [need(one) for one in needs]
+def _cost(info: ModelInfo) -> Decimal | None:
+    rate = per_second(info)
+    return rate if rate is not None else per_image(info)
+
+
+def _told_cost(info: ModelInfo) -> str:
+    cost = _cost(info)
+    return "" if cost is None else f"{dollars(cost)}{'/s' if per_second(info) is not None else ' each'}"
+
+
+def _over(most: Decimal) -> Callable[[ModelInfo], float]:
+    return lambda info: float("inf") if (cost := _cost(info)) is None else float(cost - most)
+
+
+def _far_from(wanted: int) -> Callable[[ModelInfo], float]:
+    def apart(info: ModelInfo) -> float:
+        return min((abs((lines(one) or 0) - wanted) for one in info.frame.resolutions), default=float("inf"))
+
+    return apart
+
+
+def _shape_apart(said: str) -> Callable[[ModelInfo], float]:
+    wanted = ratio(said) or 1.0
+
+    def apart(info: ModelInfo) -> float:
+        near = nearest_ratios(said, [one for one in info.frame.ratios if ratio(one)])
+        return abs((ratio(near[0]) or 9) - wanted) if near else float("inf")
+
+    return apart
+
+
+def search_models(models: ModelList, query: str | None, needs: Sequence[str]) -> Ranked:
+    """The models that meet every need, those first that the words name. A need that nobody understands counts as words.
+
+    Where none meets them all: those that meet all but one, the nearest to it first, and a note that says so.
+    """
+    shots = [one for one in needs if re.sub(r"[\s-]+", "_", one.strip().lower()) in _SHOTS]
+    tests = [(said, need(said, models)) for said in needs if said not in shots]
     words = (query or "").lower().split()
-    words += [word for said, test in zip(needs, tests, strict=True) if test is None for word in said.lower().split()]
+    words += [word for said, test in tests if test is None for word in said.lower().split()]
+    meant = [
+        one for one in (need(word, models) for word in words) if one is not None and one.liked and purpose(one.said)
+    ]
     cheap = bool(_CHEAP & set(words))
     words = [word for word in words if word not in _CHEAP]
-    fitting = [info for info in models.values() if all(test(info) for test in tests if test is not None)]
-    scored = [(_score(info, words), info) for info in fitting]
-    kept = [(score, info) for score, info in scored if score or not words]
-    liked = [one for said in needs for one in schema.choices(_SAID.get(said.strip().lower(), ""))]
-    liked = liked or schema.choices("text")
+    understood = [test for _, test in tests if test is not None]
+    fitting = [info for info in models.values() if all(test.met(info) for test in understood)]
+    notes = [FILMS] if shots else []
+    failed: Need | None = None
+    if not fitting and understood:
+        failed, fitting = _nearest(models, understood)
+        notes.insert(0, _told_failed(failed, fitting, understood))
+    liked = [one for test in (*understood, *meant) for one in test.liked] or schema.choices("text")
 
-    def order(one: tuple[int, ModelInfo]) -> tuple[object, ...]:
-        score, info = one
-        rate = per_second(info)
+    def order(info: ModelInfo) -> tuple[object, ...]:
+        rate = _cost(info)
         price = rate if rate is not None else Decimal(1000)
         place = liked.index(info.id) if info.id in liked else len(liked)
-        return (price, -score, place, info.id) if cheap else (-score, place, price, info.id)
+        apart = failed.distance(info) if failed is not None and failed.distance is not None else 0.0
+        score, native = _score(info, words), bool(shots) and info.multi_shot is None
+        by = (price, -score, place) if cheap else (-score, place, price)
+        return (apart, native, *by, info.id)
 
-    return [info for _, info in sorted(kept, key=order)]
+    ranked = Ranked(sorted(fitting, key=order))
+    named = [word for word in words if any(_score(info, [word]) for info in models.values())]
+    unknown = [word for word in words if word not in named and purpose(word) is None]
+    if unknown:
+        told = f"No model is called or described as {listing([f'{chr(34)}{one}{chr(34)}' for one in unknown])}."
+        notes.append(f"{told} These are ranked without.")
+    ranked.note = " ".join(notes)
+    return ranked
+
+
+def _nearest(models: ModelList, needs: Sequence[Need]) -> tuple[Need, list[ModelInfo]]:
+    """The need without which something fits, and what fits then; of several the one that leaves the most."""
+    left = []
+    for failing in needs:
+        rest = [one for one in needs if one is not failing]
+        fits = [info for info in models.values() if all(one.met(info) for one in rest)]
+        if failing.distance is not None:
+            fits = [info for info in fits if failing.distance(info) != float("inf")] or fits
+        left.append((len(fits), failing, fits))
+    most = max(left, key=lambda one: (one[0] > 0, one[1].distance is not None, one[0]))
+    if most[0]:
+        return most[1], most[2]
+    alone = min(needs, key=lambda one: sum(one.met(info) for info in models.values()))
+    return alone, [info for info in models.values() if any(one.met(info) for one in needs)]
+
+
+def _told_failed(failed: Need, fitting: Iterable[ModelInfo], needs: Sequence[Need]) -> str:
+    rest = listing([f'"{one.said}"' for one in needs if one is not failed], "and")
+    beside = f" together with {rest}" if rest else ""
+    told = f'No model meets "{failed.said}"{beside}.'
+    if failed.distance is not None:
+        apart, near = min(((failed.distance(info), info.id, info) for info in fitting), default=(0.0, "", None))[::2]
+        has = failed.said_of(near) if near is not None and apart != float("inf") else ""
+        told += f" The nearest: {near.id} ({has})." if near is not None and has else ""
+    return f"{told} These meet the rest." if rest else told
 
 
 def _score(info: ModelInfo, words: Sequence[str]) -> int:

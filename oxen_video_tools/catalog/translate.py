@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..redaction import visible
 from .body_builder import Addressed, BodyBuilder, MediaPlace, Path, renumber_references
 from .cast import Held, address, place
+from .defaults import fill_defaults
 from .dimensions import is_free, lines, same_ratio, same_resolution, same_word
 from .findings import listing
 from .media_parameters import holds_a_link
@@ -22,7 +23,7 @@ from .rules import RuleContext, among, read_condition
 from .validate import BOTH_PROMPTS, as_number, check, fitting_lengths
 
 if TYPE_CHECKING:
-    from ..request import Member, VideoRequest
+    from ..request import VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
     from .media_parameters import MediaParameter
@@ -79,7 +80,7 @@ def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
     elif info.multi_shot is not None:
         draft.put(info.multi_shot.name, info.multi_shot.say(request.multi_prompt), "multi_prompt", "shots")
     else:
-        shots = [shot.model_dump(exclude_none=True) for shot in request.multi_prompt]
+        shots = [shot.model_dump(exclude_none=True, include={"prompt", "duration"}) for shot in request.multi_prompt]
         draft.nowhere("multi_prompt", shots)
 
 
@@ -443,23 +444,29 @@ def translate(
     *,
     route: Literal["queue", "sync"] = "queue",
     models: ModelList | None = None,
-    cast: Sequence[Member] = (),
+    defaults: bool = False,
 ) -> Translation:
     """The body that says to this model what the request says.
 
     route: the queue has no inline results, so `response_format` is sent on the blocking route only.
+    defaults: whether the API's defaults (5 s, 16:9, silent) are written into the body, too.
     models: where to look for models that have a place for what this one has none for.
-    cast: who may be named in the prompts; those who are get their pictures and addresses.
+    Members of the cast who are named in the prompts get their pictures and addresses.
     """
     draft = BodyBuilder(info, request, models)
     take_parameters(draft, request.model_parameters)
     write_words(draft, request)
     write_media(draft, request)
-    members = place(draft, cast) if cast else None
+    _draft_mode(draft, request)
+    members = place(draft, request.cast) if request.cast else None
     draft.body |= draft.loose
-    _required(draft)
+    if not defaults:
+        _required(draft)
     _of_the_hub(draft, request, route)
     adapt(draft)
+    if defaults:
+        fill_defaults(draft)
+        _required(draft)
     renumber_references(draft)
     held = address(members) if members else ()
     draft.findings.add(*check(draft.body, info, said=draft.said, loose=draft.loose).found)
@@ -490,6 +497,13 @@ def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in refused and value is not None:
             draft.loose[name] = as_written(value, draft.info.parameters.get(name))
+
+
+def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
+    """A draft uses the model's own draft mode, where it has one."""
+    parameter = draft.info.parameters.get("draft")
+    if request.level == "draft" and parameter is not None and parameter.is_flag:
+        draft.put("draft", True, "level", "draft")
 
 
 def _required(draft: BodyBuilder) -> None:

@@ -41,8 +41,8 @@ async def batch_(
     lines = batch.read(_lines(file))
     folder = report or file.with_suffix(".report")
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        await _agree(studio, lines, max_cost, yes)
-        done = await _run(studio, lines, at_once, ray=ray, pictures=pictures, quiet=json)
+        agreed = await _agree(studio, lines, max_cost, yes)
+        done = await _run(studio, agreed, at_once, ray=ray, pictures=pictures, quiet=json)
         sheets = await _sheets(studio, done) if pictures else {}
     written = write_report(folder, done, sheets)
     if json:
@@ -65,17 +65,22 @@ def _lines(file: Path) -> list[str]:
         raise NotFound(f"{file} can't be read: {why}.", fix="Check the path.") from None
 
 
-async def _agree(studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: float | None, yes: bool) -> None:
-    total, unpriced = await batch.price(studio, lines)
+async def _agree(
+    studio: AsyncStudio, lines: Sequence[batch.Line], max_cost: float | None, yes: bool
+) -> Sequence[batch.Line]:
+    """The lines, each with the sum that was agreed to. Raises OverBudget, NeedsApproval."""
+    priced = await batch.price(studio, lines)
+    total, unpriced = priced.total, priced.unpriced
     words = f"{len(lines)} videos for at most {output.dollars(total)}" + (
         f", {len(unpriced)} of them without a known price" if unpriced else ""
     )
     if max_cost is not None and (total > Decimal(str(max_cost)) or unpriced):
         raise OverBudget(f"{words}: more than --max-cost {output.dollars(max_cost)}.")
     if yes or max_cost is not None:
-        return
+        return priced.lines
     if not (sys.stdin.isatty() and typer.confirm(f"Make {words}?", err=True)):
         raise NeedsApproval(f"{words}.", fix="Add --yes, or --max-cost with a ceiling.")
+    return priced.lines
 
 
 async def _run(

@@ -227,7 +227,7 @@ EXTRAS = {
     "mcp": ("mcp",),
     "media": ("av", "PIL", "numpy"),
     "cli": ("typer", "rich"),
-    "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema"),
+    "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema_rs"),
     "postgres": ("psycopg",),
 }
 VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "av", "pillow", "psycopg")
@@ -357,6 +357,11 @@ async def _pay_for_one(studio: AsyncStudio, look: Look, ceiling: float, *, yes: 
         raise NeedsApproval(f"One video with {plan.model} costs {cost}.", fix="Add --yes.")
     with output.bars() as report:
         video = await studio.generate(
-            plan.request, max_cost_usd=Decimal(str(ceiling)), wait_seconds=1200, approved=True, on_progress=report
+            plan.request,
+            take=None,
+            max_cost_usd=Decimal(str(ceiling)),
+            wait_seconds=1200,
+            approved_usd=Decimal(str(ceiling)),
+            on_progress=report,
         )
     await after_paying(look, video.generation_id, plan.jobs[0].body, plan.price.usd)

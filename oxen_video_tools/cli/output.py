@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "plan_video": "plan",
+    "make_stills": "stills",
     "generate_video": "generate",
     "get_video": "get",
     "list_videos": "list",
@@ -133,8 +134,12 @@ def show_video(video: results.Video) -> None:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
     if video.error:
         say(f"[red]{escape(video.error)}[/]")
-    for part in (*video.shots, *video.takes):
-        say(f"  {part.status} {escape(part.generation_id)}")
+    for take in video.takes:
+        say(f"  {take.status} {escape(take.generation_id)}")
+    for shot in video.shots:
+        again = f" take {shot.take}" if (shot.take or 1) > 1 else ""
+        paid = "reused" if shot.reused else dollars(shot.cost) if shot.cost is not None else ""
+        say(f"  shot {shot.shot}{again} {shot.status} {escape(shot.generation_id)} {paid}".rstrip())
     if video.url:
         line(video.url)
     if video.file:
@@ -158,8 +163,11 @@ def show_plan(plan: Plan) -> None:
     """What would be sent, in how many jobs, for how much, and what is wrong."""
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
     for number, job in enumerate(plan.jobs, 1):
-        say(f"job {number}: {job.seconds or '?'} s  {escape(json.dumps(job.body, ensure_ascii=False))}")
-    say(f"price: {escape(plan.price.text)}")
+        clip = plan.clips[number - 1] if number <= len(plan.clips) else None
+        there = "" if clip is None else " paid already" if clip.already else " stopped" if clip.stopped else ""
+        say(f"job {number}: {job.seconds or '?'} s{there}  {escape(json.dumps(job.body, ensure_ascii=False))}")
+    due = plan.due or plan.price
+    say(f"price: {escape(due.text)}" + (f" (of {dollars(plan.price.usd)} in all)" if due != plan.price else ""))
     for warning in plan.warnings:
         say(f"[yellow]note[/] {escape(warning)}")
     for problem in plan.problems:
@@ -245,17 +253,23 @@ def show_saved(saved: results.Saved) -> None:
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """A plan for a program."""
+    """A plan for a program. shown: what a preview of each shot shows."""
+    from ..studio.export import shown
+
     jobs = [{"model": job.model, "body": job.body, "seconds": job.seconds} for job in plan.jobs]
+    clips = [plain(clip) for clip in plan.clips]
     return {
         "model": plan.model,
         "reason": plan.reason,
         "film": plan.film,
         "jobs": jobs,
-        "price_usd": plan.price.usd,
-        "price": plan.price.text,
+        "clips": clips,
+        "price_usd": plan.price_usd,
+        "total_usd": plan.price.usd,
+        "price": (plan.due or plan.price).text,
         "problems": plan.problems,
         "warnings": plan.warnings,
+        "shown": [shot.as_dict() for shot in shown(plan.request)],
     }
 
 
@@ -300,3 +314,37 @@ def _lines() -> Callable[[results.Progress], None]:
             err.print(f"{short(news.generation_id)} {news.text}", markup=False)
 
     return report
+
+
+def show_stills(made: Any, *, sheet: Path | None, as_json_too: bool) -> None:
+    """Each still with its link, what all of it cost, and where the sheet lies."""
+    if as_json_too:
+        told = {
+            "stills": [
+                {
+                    "shot": one.shot,
+                    "status": one.video.status,
+                    "generation_id": one.video.generation_id,
+                    "take": one.take,
+                    "url": one.video.url,
+                    "error": one.video.error,
+                }
+                for one in made.stills
+            ],
+            "cost_usd": None if made.cost is None else float(made.cost),
+            "cast": [{"name": one.name, "held_by": one.held_by} for one in made.cast],
+            "sheet": str(sheet) if sheet else None,
+            "warnings": list(made.warnings),
+        }
+        as_json(told)
+        return
+    for one in made.stills:
+        line(f"{one.shot}\t{one.video.status}\t{one.video.url or one.video.error or one.video.generation_id}")
+    if sheet:
+        line(str(sheet))
+    if made.cost is not None:
+        err.print(f"All of it: ${made.cost:.2f}")
+    for one in made.cast:
+        err.print(escape(f"{one.name} is held by {one.held_by}."))
+    for text in made.warnings:
+        err.print(f"[yellow]{escape(text)}[/]")

@@ -37,6 +37,12 @@ def _options(
     end_image: Annotated[str | None, typer.Option(help="Last frame.")] = None,
     input_video: Annotated[str | None, typer.Option("--video", help="Source video.")] = None,
     input_audio: Annotated[str | None, typer.Option("--audio", help="Source audio.")] = None,
+    cast: Annotated[
+        list[str] | None,
+        typer.Option("--cast", help='Who looks the same in every shot: a kept name, or "NAME=look". Repeat it.'),
+    ] = None,
+    stills: Annotated[bool | None, typer.Option("--stills", help="Begin each shot with its still.")] = None,
+    level: Annotated[str | None, typer.Option(help="draft, standard or best, where no model is named.")] = None,
     generate_audio: Annotated[
         bool | None, typer.Option("--sound/--silent", help="Make sound, where the model can.")
     ] = None,
@@ -51,13 +57,15 @@ def _options(
     ] = None,
 ) -> VideoRequest:
     """The request. What is given as an option wins over the storyboard."""
-    words = {name: value for name, value in locals().items() if name not in ("prompt", "shot", "parameter")}
+    words = {name: value for name, value in locals().items() if name not in ("prompt", "shot", "parameter", "cast")}
     found = _read(prompt)
     if shot:
         found.pop("prompt", None)
         found["multi_prompt"] = [storyboard.read_shot(text) for text in shot]
         if prompt and not (prompt == "-" or _is_file(prompt)):
             found["prompt"] = prompt  # both: the plan says in the hub's words why that can't be
+    if cast:
+        found["cast"] = [_member(text) for text in cast]
     if parameter:
         found["model_parameters"] = dict(_parameter(text) for text in parameter)
     return _checked(found | {name: value for name, value in words.items() if value not in (None, [])})
@@ -125,6 +133,11 @@ def _decoded(written: bytes, where: str) -> str:
         return written.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise InputUnreadable(f"The storyboard {where} is no UTF-8 text.", fix="Save it as UTF-8.") from None
+
+
+def _member(text: str) -> dict[str, str]:
+    name, equals, look = text.partition("=")
+    return {"name": name.strip()} | ({"look": look.strip()} if equals and look.strip() else {})
 
 
 def _parameter(text: str) -> tuple[str, Any]:

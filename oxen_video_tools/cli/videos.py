@@ -73,11 +73,43 @@ async def generate(
                 take=take,
                 max_cost_usd=None if max_cost is None else Decimal(str(max_cost)),
                 wait_seconds=_patience(studio, wait),
-                approve=None if yes else _ask,
-                approved=yes,
+                approve=(lambda _: True) if yes else _ask,
                 on_progress=report,
             )
         return await _finish(studio, video, output, json=json)
+
+
+@command()
+@asks_for_video
+async def stills(
+    request: VideoRequest,
+    image_model: Annotated[str | None, typer.Option(help="An image model. Chosen by --level if left out.")] = None,
+    quality: Annotated[str | None, typer.Option(help="low, medium or high; follows --level.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Refuse to spend more US dollars than this.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
+    wait: Wait = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the sheet as this JPEG.")] = None,
+    open_: Open = False,
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> int:
+    """The first picture of each shot, numbered on one sheet: cents, before motion costs dollars."""
+    async with AsyncStudio.open(sandbox=sandbox) as studio:
+        made = await studio.stills(
+            request,
+            image_model=image_model,
+            quality=quality,
+            max_cost_usd=None if max_cost is None else Decimal(str(max_cost)),
+            wait_seconds=_patience(studio, wait),
+            approve=(lambda _: True) if yes else _ask,
+        )
+    sheet = _sheet(made.sheet, output, wanted=open_) if made.sheet else None
+    cli_output.show_stills(made, sheet=sheet, as_json_too=json)
+    if open_ and sheet:
+        typer.launch(str(sheet))
+    if not made.is_terminal:
+        return STILL_RUNNING
+    return 0 if all(one.video.status == "succeeded" for one in made.stills) else 1
 
 
 @command()

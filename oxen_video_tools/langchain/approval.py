@@ -17,36 +17,47 @@ if TYPE_CHECKING:
     from ..tools.arguments import GenerateArguments
 
 Approval = Literal["interrupt", "middleware"]
+MOST_PLAYED = 50  # old answers that a checkpoint may play again
 Decision = Literal["approve", "edit", "reject"]
 
 
-def ask_approval(question: Question | None, approval: Approval) -> bool:
-    """Whether a person has agreed, asking one where that can be done. Raises Declined or NeedsApproval.
+def ask(question: Question, asked: Decimal, shown: bool) -> Decimal | None:
+    """US dollars that a person agrees to, asked through LangGraph's interrupt where the graph can be resumed; None
+    where nobody can be asked, and a ceiling that the caller named stands for consent. Raises Declined, NeedsApproval.
 
-    "interrupt": asks through LangGraph's interrupt where the graph can be resumed; where nobody can be asked only a
-    ceiling that the caller named is consent. "middleware": the agent's middleware has asked before this tool ran.
+    asked: what this very tool call has asked about the first time; 0 where it asks for the first time now.
+    shown: whether it has asked this very question, with this sum, before.
+    When a graph is resumed from an old checkpoint the old answers are played again: a plain yes covers what was asked
+    when it was given, and no more.
     """
-    if approval == "middleware":
-        return True
-    if question is None:
-        return False
-    if can_ask():
-        told = {"type": "approval", "message": question.text, "cost_usd": float(question.cost)}
-        answer = sys.modules["langgraph.types"].interrupt(told)
-        if not _yes(answer):
-            reason = answer.get("message") if isinstance(answer, Mapping) else None
-            said = f" They say: {reason}" if reason else ""
-            raise Declined(f"The user did not approve the cost. Nothing was submitted.{said}")
-        return True
-    if not question.waived:
-        raise NeedsApproval(question.text, fix=question.fix)
-    return True
+    if not can_ask():
+        if not question.waived:
+            raise NeedsApproval(question.text, fix=question.fix)
+        return None
+    told = {"type": "approval", "message": question.text, "cost_usd": float(question.cost)}
+    interrupt = sys.modules["langgraph.types"].interrupt
+    agreed = _sum(interrupt(told), asked)
+    for _ in range(MOST_PLAYED):
+        if agreed >= question.cost:
+            return agreed
+        # Not enough by now. Answers that were given before this question was shown are used up one by one; behind the
+        # last of them the graph stops and a person sees it.
+        agreed = _sum(interrupt(told), question.cost if shown else Decimal(0))
+    raise NeedsApproval(question.text, fix=question.fix)
 
 
-def _yes(answer: Any) -> bool:
+def _sum(answer: Any, asked: Decimal) -> Decimal:
+    """The sum that an answer agrees to. Raises Declined."""
     if isinstance(answer, Mapping):
-        return answer.get("approve") is True or answer.get("type") == "approve"
-    return answer is True
+        yes, named = answer.get("approve") is True or answer.get("type") == "approve", answer.get("approved_usd")
+    else:
+        number = isinstance(answer, (int, float, Decimal)) and not isinstance(answer, bool)
+        yes, named = answer is True or number, answer if number else None
+    if not yes:
+        reason = answer.get("message") if isinstance(answer, Mapping) else None
+        said = f" They say: {reason}" if reason else ""
+        raise Declined(f"The user did not approve the cost. Nothing was submitted.{said}")
+    return asked if named is None else Decimal(str(named))
 
 
 def can_ask() -> bool:

@@ -80,6 +80,16 @@ class Receipt:
         return self.kept
 
 
+def question_id(call_id: str | None, request: BaseModel) -> str | None:
+    """Names what this tool call asks a person, the same when the graph runs it again; None outside a graph."""
+    with suppress(KeyError, RuntimeError, AttributeError):
+        thread = sys.modules["langgraph.config"].get_config()["configurable"]["thread_id"]
+        if call_id is not None:
+            asked = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:16]
+            return f"langgraph:{thread}:{call_id}:{asked}"
+    return None
+
+
 @contextmanager
 def _in_spite_of_the_store() -> Iterator[None]:
     """The ledger holds what matters: a store that fails must not end a job that is paid."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from langchain_core.tools import BaseTool, ToolException
@@ -15,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from ..errors import NotFound, OxenError, invalid_arguments
 from ..settings import Settings
 from ..studio.portal import Portal, shared
-from .approval import Approval, ask_approval
-from .langgraph import Keyframes, Receipt, aemit, akeeping, attach_pictures, emit, keeping
+from .approval import Approval, ask
+from .langgraph import Keyframes, Receipt, aemit, akeeping, attach_pictures, emit, keeping, question_id
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
+    from ..studio.prepare import Prepared
+    from ..studio.stills import PreparedStills
     from ..tools import Reply, ToolSpec
 
 
@@ -80,6 +83,29 @@ def as_tool_exception() -> Iterator[None]:
         yield
     except OxenError as error:
         raise ToolException(error.words) from error
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What was prepared for a call.
+
+    asked: US dollars that this very call has asked about the first time, 0 where that is now.
+    shown: whether it has asked about this very sum before.
+    """
+
+    prepared: Prepared | PreparedStills | None = None
+    asked: Decimal = Decimal(0)
+    shown: bool = False
+    approved_usd: Decimal | None = None
+
+    def agreed(self, approval: Approval) -> _Ready:
+        """With what a person agrees to. Raises Declined or NeedsApproval."""
+        question = self.prepared.question if self.prepared is not None else None
+        if question is None:
+            return self
+        if approval == "middleware":  # it has asked before this tool ran: its yes covers what this call cost then
+            return replace(self, approved_usd=self.asked or question.cost)
+        return replace(self, approved_usd=ask(question, self.asked, self.shown))
 
 
 class Row:
@@ -202,11 +228,12 @@ class VideoTool(BaseTool):
         with as_tool_exception():
             studio, receipt = self.portal, self._receipt(request)
             made = receipt.read() if receipt else None
-            agreement = False
-            if self._row.asks and made is None:
-                agreement = ask_approval(studio.call(lambda one, _: self._row.ask(one, request), emit), self.approval)
+            ready = _Ready()
+            if self._row.prepares and made is None:
+                ready = studio.call(lambda one, _: self._prepare(one, request), emit)
+                ready = ready.agreed(self.approval)
             reply = studio.call(
-                lambda one, report: self._reply(one, request, report, agreement, made), keeping(receipt, emit)
+                lambda one, report: self._reply(one, request, report, ready, made), keeping(receipt, emit)
             )
             if receipt:
                 receipt.keep(reply.structured["generation_id"])
@@ -217,13 +244,12 @@ class VideoTool(BaseTool):
         with as_tool_exception():
             studio, receipt = self.portal, self._receipt(request)
             made = await receipt.aread() if receipt else None
-            agreement = False
-            if self._row.asks and made is None:
-                agreement = ask_approval(
-                    await studio.acall(lambda one, _: self._row.ask(one, request), aemit), self.approval
-                )
+            ready = _Ready()
+            if self._row.prepares and made is None:
+                ready = await studio.acall(lambda one, _: self._prepare(one, request), aemit)
+                ready = ready.agreed(self.approval)
             reply = await studio.acall(
-                lambda one, report: self._reply(one, request, report, agreement, made), akeeping(receipt, aemit)
+                lambda one, report: self._reply(one, request, report, ready, made), akeeping(receipt, aemit)
             )
             if receipt:
                 await receipt.akeep(reply.structured["generation_id"])
@@ -235,14 +261,27 @@ class VideoTool(BaseTool):
         return model.model_validate(dict(zip(model.model_fields, text, strict=False)) | arguments)
 
     def _receipt(self, request: BaseModel) -> Receipt | None:
-        return Receipt.of(_call_id.get(), request) if self._row.asks else None
+        return Receipt.of(_call_id.get(), request) if self._row.prepares else None
 
-    async def _reply(self, studio: AsyncStudio, request: Any, report: Any, agreement: bool, made: str | None) -> Reply:
+    async def _prepare(self, studio: AsyncStudio, request: Any) -> _Ready:
+        """Runs on the studio's loop. What this call would pay for, and what it asked for the first time."""
+        prepared = await self._row.prepare(studio, request)
+        question = prepared.question if prepared is not None else None
+        if question is None:
+            return _Ready(prepared)
+        name = question_id(_call_id.get(), request)
+        if name is None:
+            return _Ready(prepared)
+        first, before = await studio.asked_for(name, question.cost)
+        _, shown = await studio.asked_for(f"{name}:{question.cost.normalize():f}", question.cost)
+        return _Ready(prepared, first if before else Decimal(0), shown)
+
+    async def _reply(self, studio: AsyncStudio, request: Any, report: Any, ready: _Ready, made: str | None) -> Reply:
         """Runs on the studio's loop. made: the generation that this very call made before the graph died."""
         from ..tools import TABLE, Call
 
         wait = next(one for one in (self.wait, studio.settings.wait, WAIT) if one is not None)
-        call = Call(wait, self.longest, report, approved=agreement)
+        call = Call(wait, self.longest, report, prepared=ready.prepared, approved_usd=ready.approved_usd)
         if made is None:
             return await self._pictured(studio, await self._row.run(studio, request, call))
         get = TABLE["get_video"]

@@ -1,4 +1,4 @@
-"""The eight tools, and the toolkit that makes them."""
+"""The nine tools, and the toolkit that makes them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ class PlanVideo(VideoTool):
     """Checks and prices a video before anything is paid."""
 
     row = Row("plan_video")
+
+
+class MakeStills(VideoTool):
+    """The first picture of each shot. Spends money, cents; the same still is paid once."""
+
+    row = Row("make_stills")
 
 
 class GenerateVideo(VideoTool):
@@ -63,6 +69,7 @@ TOOLS: dict[str, type[VideoTool]] = {
     vars(one)["row"].name: one
     for one in (
         PlanVideo,
+        MakeStills,
         GenerateVideo,
         GetVideo,
         ListVideos,

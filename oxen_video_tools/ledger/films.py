@@ -1,4 +1,4 @@
-"""Films in the ledger: a row says what was agreed to and who makes it; each job is a job like any other, with its part.
+"""Films in the ledger: an order of clips, how they are joined, and who makes it. Each clip is a job like any other.
 
 Rows are locked in one order everywhere: the account, the film, its jobs.
 """
@@ -10,27 +10,79 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..studio.films.record import Film, dump_film, load_film
 from .jobs import drop, lock_account, reserve
-from .records import CLIP_COLUMNS, JOB_COLUMNS, Booking, GenerationRow, Intent, Job, job_of, to_json
+from .records import CLIP_COLUMNS, JOB_COLUMNS, Booking, ClipRef, GenerationRow, Intent, Job, job_of, to_json
 from .transactions import Steps, job_named
-
-# How films stand in the ledger: what was agreed to, and each part with what became of it. Readings only.
 
 FILM_COLUMNS = (
     "film, scope, request, take, way, model, jobs, asked, agreed, created, state, owner, lease, note, ended, "
     "file, sha256, size, duration"
 )
+FilmState = Literal["open", "delivered", "cancelled"]
 PartState = Literal["open", "sending", "running", "done", "failed"]
 
 
 @dataclass(frozen=True)
-class FilmPart:
-    """One job of a film. number: from 0.  job: its last try, None before the first.  clip: what the hub made of it."""
+class FilmRow:
+    """A film as it is written down. Times are Unix seconds, money is micro-dollars.
+
+    request, take: of the call that asked for it (see `identity`).  way: how its clips are joined.
+    jobs: its clips as JSON text, in the form of `films.record`; each has its `ref`.
+    agreed: what it may cost without asking a person again.
+    owner: who makes it, until `lease`.  note: why it stopped, or could not be joined.
+    file: the joined film.  size: bytes.  duration: seconds.
+    """
+
+    film: str
+    scope: str
+    request: str
+    take: int
+    way: str
+    model: str
+    jobs: str = field(repr=False)
+    asked: dict[str, Any] = field(repr=False)
+    agreed: int
+    created: float
+    state: FilmState = "open"
+    owner: str | None = None
+    lease: float = 0.0
+    note: str | None = None
+    ended: float | None = None
+    file: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    duration: float | None = None
+
+    @property
+    def refs(self) -> tuple[ClipRef, ...]:
+        """Its clips. In ledgers of before, the jobs of a film have the film's key and their number."""
+        clips = json.loads(self.jobs)
+        named = (one.get("ref") for one in clips)
+        return tuple(
+            ClipRef(*ref) if ref else ClipRef(self.request, self.take, number) for number, ref in enumerate(named)
+        )
+
+
+def film_of(row: tuple[Any, ...]) -> FilmRow:
+    """A row of `films`, in the order of FILM_COLUMNS."""
+    values = list(row)
+    values[7] = json.loads(values[7])
+    return FilmRow(*values)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One clip of a film.
+
+    number: from 0.  job: its last try, None before the first.  clip: what the hub made of it.
+    tries: every job that was ever booked for it, whoever booked it.
+    """
 
     number: int
+    ref: ClipRef
     job: Job | None = None
     clip: GenerationRow | None = None
+    tries: tuple[Job, ...] = field(default=(), repr=False)
 
     @property
     def state(self) -> PartState:
@@ -41,22 +93,32 @@ class FilmPart:
             return "done"
         return self.job.state if self.job.state in ("sending", "running") else "failed"
 
+    def is_taken(self, now: float) -> bool:
+        """Whether it is paid for, or somebody is at work on paying for it."""
+        if self.state in ("sending", "running", "done"):
+            return True
+        return self.job is not None and self.job.state == "planned" and self.job.is_live(now)
+
 
 @dataclass(frozen=True)
-class FilmStatus:
-    """A film as the ledger has it. tries: every job that was ever booked for it."""
+class Standing:
+    """A film as the ledger has it, as of one moment."""
 
-    film: Film
-    parts: tuple[FilmPart, ...]
-    tries: tuple[Job, ...] = field(repr=False)
+    film: FilmRow
+    parts: tuple[Part, ...]
 
     def is_live(self, now: float) -> bool:
         """Whether a process is at work on it."""
         return self.film.owner is not None and self.film.lease > now
 
-    def in_state(self, *states: PartState) -> tuple[FilmPart, ...]:
+    def in_state(self, *states: PartState) -> tuple[Part, ...]:
         """The parts in one of these states."""
         return tuple(part for part in self.parts if part.state in states)
+
+    @property
+    def tries(self) -> tuple[Job, ...]:
+        """Every job that was booked for this film."""
+        return tuple(job for part in self.parts for job in part.tries if job.film == self.film.film)
 
     @property
     def is_shot(self) -> bool:
@@ -65,66 +127,106 @@ class FilmStatus:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything may have been paid."""
+        """Whether anything may have been paid for it."""
         return any(job.sent is not None and job.state not in ("refused", "dropped") for job in self.tries)
 
     @property
     def spent(self) -> int:
         """Micro-dollars: real costs where the hub told them, else what was reserved."""
-        paid = [job for job in self.tries if job.state not in ("planned", "refused", "dropped")]
-        return sum(job.reserved if job.cost is None else job.cost for job in paid)
+        return spent_on(self.tries)
 
 
-def film_named(film: str) -> Steps[Film | None]:
+def spent_on(jobs: Sequence[Job]) -> int:
+    """Micro-dollars that these came to: real costs where the hub told them, else what was reserved."""
+    paid = [job for job in jobs if job.state not in ("planned", "refused", "dropped")]
+    return sum(job.reserved if job.cost is None else job.cost for job in paid)
+
+
+# -- readings ----------------------------------------------------------------------------------------------------------
+
+
+def film_named(film: str) -> Steps[FilmRow | None]:
     """The film of this id."""
     rows = yield f"select {FILM_COLUMNS} from films where film = ?", (film,)
-    return _film(rows[0]) if rows else None
+    return film_of(rows[0]) if rows else None
 
 
-def _film(row: tuple[Any, ...]) -> Film:
-    film, scope, request, take, way, model, jobs, asked, agreed, created, *rest = row
-    planned, shares = load_film(jobs)
-    return Film(film, scope, request, take, way, model, planned, shares, json.loads(asked), agreed, created, *rest)
-
-
-def film_status(film: str) -> Steps[FilmStatus | None]:
-    """The film with all its parts, as of one moment."""
+def standing(film: str) -> Steps[Standing | None]:
+    """The film with all its parts."""
     found = yield from film_named(film)
-    if found is None:
-        return None
-    tries = yield from _tries("film = ?", film)
-    last = {part.number: part for part in tries}  # of several tries at one part, the last
-    parts = tuple(last.get(number) or FilmPart(number) for number in range(len(found.jobs)))
-    return FilmStatus(found, parts, tuple(part.job for part in tries if part.job is not None))
+    return None if found is None else (yield from _standing(found))
 
 
-def part_of(film: str, number: int) -> Steps[FilmPart]:
+def _standing(film: FilmRow) -> Steps[Standing]:
+    return Standing(film, (yield from parts_of(film.scope, film.refs)))
+
+
+def part_of(film: str, number: int) -> Steps[Part]:
     """One part of a film."""
-    tries = yield from _tries("film = ? and part = ?", film, number)
-    return tries[-1] if tries else FilmPart(number)
+    found = yield from film_named(film)
+    assert found is not None
+    [part] = yield from parts_of(found.scope, found.refs[number : number + 1])
+    return Part(number, part.ref, part.job, part.clip, part.tries)
 
 
-def _tries(which: str, *values: str | int) -> Steps[list[FilmPart]]:
-    """Every try at the parts, in their order and that of time; the one that holds its part is a part's last."""
-    rows = yield (
-        f"select {CLIP_COLUMNS} from clips where job in (select job from jobs where {which}) order by position",
-        values,
-    )
+def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
+    """These clips with every try at them; the job that holds its clip is its last."""
+    found: dict[ClipRef, list[Job]] = {}
+    names = list(dict.fromkeys(ref.request for ref in refs if ref.take is not None))
+    rows: list[tuple[Any, ...]] = []
+    for begin in range(0, len(names), 200):
+        some = names[begin : begin + 200]
+        rows += yield (
+            f"""select {JOB_COLUMNS} from jobs where scope = ? and request in ({", ".join("?" * len(some))})
+                order by holds, created, job""",
+            (scope, *some),
+        )
+    wanted = set(refs)
+    rows = [row for row in rows if ClipRef(row[2], row[3], row[4]) in wanted]
+    made = yield from _clips_of([row[0] for row in rows])
+    for row in rows:
+        job = job_of(row, tuple(clip.generation_id for clip in made.get(row[0], ())))
+        found.setdefault(job.ref, []).append(job)
+    parts = []
+    for number, ref in enumerate(refs):
+        tries = tuple(found.get(ref, ())) if ref.take is not None else ()
+        last = tries[-1] if tries else None
+        its = made.get(last.job, []) if last else []
+        parts.append(Part(number, ref, last, its[0] if its else None, tries))
+    return tuple(parts)
+
+
+def _clips_of(jobs: Sequence[str]) -> Steps[dict[str, list[GenerationRow]]]:
     made: dict[str, list[GenerationRow]] = {}
-    for row in rows:
-        clip = GenerationRow(*row)
-        made.setdefault(str(clip.job), []).append(clip)
-    rows = yield f"select {JOB_COLUMNS} from jobs where {which} order by part, holds, created, job", values
-    found = []
-    for row in rows:
-        its = made.get(row[0], [])
-        job = job_of(row, tuple(clip.generation_id for clip in its))
-        found.append(FilmPart(job.part, job, its[0] if its else None))
-    return found
+    for begin in range(0, len(jobs), 500):
+        some = jobs[begin : begin + 500]
+        rows = yield (
+            f"select {CLIP_COLUMNS} from clips where job in ({', '.join('?' * len(some))}) order by position",
+            tuple(some),
+        )
+        for row in rows:
+            clip = GenerationRow(*row)
+            made.setdefault(str(clip.job), []).append(clip)
+    return made
+
+
+def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]:
+    """What the same call made before: the newest film, or the last try at a single job."""
+    rows = yield (
+        f"select {FILM_COLUMNS} from films where scope = ? and request = ? and take = ? order by created desc limit 1",
+        (scope, call, take),
+    )
+    if rows:
+        return (yield from _standing(film_of(rows[0])))
+    rows = yield (
+        "select job from jobs where scope = ? and call = ? and take = ? order by holds desc, created desc limit 1",
+        (scope, call, take),
+    )
+    return (yield from job_named(rows[0][0])) if rows else None
 
 
 def films_of(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, str]]:
-    """Which of these generations are shots of which films."""
+    """Which of these generations were made for which films."""
     found: dict[str, str] = {}
     for begin in range(0, len(generation_ids), 500):
         some = generation_ids[begin : begin + 500]
@@ -138,32 +240,34 @@ def films_of(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, str]]
     return found
 
 
-def newest_films(scope: str, most: int) -> Steps[list[FilmStatus]]:
+def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
     """The last films of an account, newest first."""
-    rows = yield "select film from films where scope = ? order by created desc, film limit ?", (scope, most)
+    rows = yield f"select {FILM_COLUMNS} from films where scope = ? order by created desc, film limit ?", (scope, most)
     found = []
-    for (film,) in rows:
-        one = yield from film_status(film)
-        if one is not None:
-            found.append(one)
+    for row in rows:
+        found.append((yield from _standing(film_of(row))))
     return found
 
 
+# -- making ------------------------------------------------------------------------------------------------------------
+
+
 def begin_film(
-    film: Film, intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None
+    film: FilmRow, intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Write a film down and reserve the price of the whole: all of it, or nothing. False: it was there already.
+    """Write a film down and reserve what this call pays for: all of it, or nothing. False: it was there already.
 
     Raises Paused, OverBudget.
     """
     yield from lock_account(film.scope)
     if (yield from film_named(film.film)) is not None:
         return False
-    yield from reserve(intents, owner, now, lease, budget)
+    if intents:
+        yield from reserve(intents, owner, now, lease, budget)
     yield (
         f"insert into films ({FILM_COLUMNS}) values ({', '.join('?' * 19)})",
         (
-            *(film.film, film.scope, film.request, film.take, film.way, film.model, dump_film(film.jobs, film.shares)),
+            *(film.film, film.scope, film.request, film.take, film.way, film.model, film.jobs),
             *(to_json(film.asked), film.agreed, now, "open", owner, now + lease, None, None, None, None, None, None),
         ),
     )
@@ -171,7 +275,7 @@ def begin_film(
 
 
 def resume_film(
-    film: Film, intents: Sequence[Intent], agreed: int, owner: str, now: float, lease: float, budget: int | None
+    film: FilmRow, intents: Sequence[Intent], agreed: int, owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
     """Go on with a film that nobody makes: `intents` are reserved together. False: somebody is at work on it, or has
     been since it was reckoned up, so that this would go beyond what was agreed to.
@@ -183,13 +287,15 @@ def resume_film(
     if rows[0][0] not in (None, owner) and rows[0][1] > now:
         return False
     if intents:
-        found = yield from film_status(film.film)
+        found = yield from standing(film.film)
         assert found is not None
-        free = {part.number for part in found.in_state("open", "failed")}
-        needed = sum(intent.reserved for intent in intents if intent.part in free)
+        free = {part.ref for part in found.parts if not part.is_taken(now)}
+        wanted = [intent for intent in intents if ClipRef(intent.request, intent.take, intent.part) in free]
+        needed = sum(intent.reserved for intent in wanted)
         if needed and found.spent + needed > agreed + len(found.parts):  # each share may be rounded up
             return False
-        yield from reserve(intents, owner, now, lease, budget)
+        if wanted:
+            yield from reserve(wanted, owner, now, lease, budget)
     yield (
         "update films set owner = ?, lease = ?, agreed = ?, state = 'open', note = null, ended = null where film = ?",
         (owner, now + lease, agreed, film.film),
@@ -239,7 +345,7 @@ def fill_part(
 
 
 def rebook_film(intent: Intent, owner: str, now: float, lease: float, budget: int | None) -> Steps[Booking | None]:
-    """Book a part again that was given up before its first byte. None: the film is not the owner's any more."""
+    """Book a clip again that was given up before its first byte. None: the film is not the owner's any more."""
     yield from lock_account(intent.scope)
     if not (yield from _is_owned(str(intent.film), owner)):
         return None
@@ -247,15 +353,15 @@ def rebook_film(intent: Intent, owner: str, now: float, lease: float, budget: in
     return booking
 
 
-def release_film(film: Film, owner: str, now: float, note: str | None) -> Steps[None]:
-    """Nobody makes it any more, and what was reserved for parts that were never sent is free. note: why it stopped."""
-    yield from lock_account(film.scope)
-    if not (yield "select film from films where film = ? and owner = ? {locked}", (film.film, owner)):
+def release_film(film: str, scope: str, owner: str, now: float, note: str | None) -> Steps[None]:
+    """Nobody makes it any more, and what was reserved for clips that were never sent is free. note: why it stopped."""
+    yield from lock_account(scope)
+    if not (yield "select film from films where film = ? and owner = ? {locked}", (film, owner)):
         return
-    yield from _drop_planned(film.film, now)
+    yield from _drop_planned(film, now)
     yield (
         "update films set owner = null, lease = 0, note = coalesce(?, note), ended = ? where film = ?",
-        (note, now, film.film),
+        (note, now, film),
     )
 
 
@@ -265,17 +371,16 @@ def _drop_planned(film: str, now: float) -> Steps[None]:
         yield from drop(job, now, "its film stopped before it")
 
 
-def cancel_film(film: Film, now: float) -> Steps[bool]:
-    """Stop the rest: nothing more of it is sent. What was agreed to is over. False: it was delivered already."""
-    yield from lock_account(film.scope)
-    rows = yield "select state from films where film = ? {locked}", (film.film,)
+def cancel_film(film: str, scope: str, now: float) -> Steps[bool]:
+    """Stop the rest: nothing more of it is sent. False: it was delivered already."""
+    yield from lock_account(scope)
+    rows = yield "select state from films where film = ? {locked}", (film,)
     if rows[0][0] == "delivered":
         return False
-    yield from _drop_planned(film.film, now)
+    yield from _drop_planned(film, now)
     yield (
-        """update films set state = 'cancelled', agreed = 0, owner = null, lease = 0, note = null, ended = ?
-            where film = ?""",
-        (now, film.film),
+        "update films set state = 'cancelled', owner = null, lease = 0, note = null, ended = ? where film = ?",
+        (now, film),
     )
     return True
 
@@ -309,3 +414,20 @@ def record_delivery(film: str, cut: FilmDelivery, owner: str, now: float) -> Ste
         (cut.file, cut.sha256, cut.size, cut.duration, cut.note, now, film),
     )
     return True
+
+
+# -- questions ---------------------------------------------------------------------------------------------------------
+
+
+def ask_once(question: str, cost: int, now: float) -> Steps[tuple[int, bool]]:
+    """What a person was asked to agree to under this id the first time, in micro-dollars; and whether that was before
+    now.
+    """
+    before = yield "select cost from questions where question = ?", (question,)
+    if before:
+        return int(before[0][0]), True
+    yield (
+        "insert into questions (question, cost, asked) values (?, ?, ?) on conflict do nothing",
+        (question, cost, now),
+    )
+    return cost, False

@@ -116,7 +116,8 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
         (
             *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
             *(intent.model, intent.namespace, to_json(intent.body), to_json(intent.asked), intent.expects),
-            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, 1, now),
+            *(intent.estimate, intent.reserved, None, owner, now + lease, now, None, None, None, None, intent.call),
+            *(1, now),
         ),
     )
     written = yield from job_named(job)

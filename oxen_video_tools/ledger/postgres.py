@@ -16,7 +16,7 @@ import anyio
 from ..clock import Clock, DatabaseClock
 from ..errors import Internal, NotInstalled, OxenError
 from ..redaction import redact
-from .schema import VERSION, migrations
+from .schema import TABLES, VERSION, migrations, refuse_newer
 from .sqlite import unwritable
 from .transactions import Durability, Steps
 
@@ -269,8 +269,13 @@ def _migrate(most: float) -> Steps[None]:
     yield "create table if not exists oxen_video_schema (version integer not null)", ()
     rows = yield "select version from oxen_video_schema", ()
     version = rows[0][0] if rows else 0
-    if version > VERSION:
-        raise Internal("The ledger was written by a newer oxen-video-tools.", charged="no", fix="Update it.")
+    refuse_newer(version, "PostgreSQL")
+    if 0 < version < VERSION:  # copied aside first
+        rows = yield "select tablename from pg_tables where schemaname = current_schema()", ()
+        there = {row[0] for row in rows}
+        for table in TABLES:
+            if table in there and f"{table}_form_{version}" not in there:
+                yield f"create table {table}_form_{version} as table {table}", ()
     for step in migrations("postgres")[version:]:
         for statement in step:
             yield statement, ()

@@ -28,11 +28,23 @@ FINAL = ("succeeded", *FREED)
 
 
 @dataclass(frozen=True)
+class ClipRef:
+    """Names a clip: one paid job, whichever film it stands in.
+
+    request: its content key.  take: None is a new one each time.  part: which of equal clips of one call, from 0.
+    """
+
+    request: str
+    take: int | None
+    part: int = 0
+
+
+@dataclass(frozen=True)
 class Intent:
     """A job before it exists.
 
-    scope: hub and account.  request: key of what was asked (see `identity`).  take: None is a new job each time.
-    part: which job of a film, from 0.  expects: how many generations the POST makes.
+    scope: hub and account.  request, take, part: see `ClipRef`.  call: key of what was asked (see `identity`), for a
+    job that is no part of a film.  expects: how many generations the POST makes.
     estimate, reserved: micro-dollars.
     """
 
@@ -47,6 +59,7 @@ class Intent:
     expects: int = 1
     estimate: int | None = None
     reserved: int = 0
+    call: str | None = None
 
     @property
     def model(self) -> str:
@@ -90,7 +103,13 @@ class Job:
     ended: float | None
     note: str | None
     hub_sent: float | None = None
+    call: str | None = None
     generation_ids: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> ClipRef:
+        """Which clip it makes."""
+        return ClipRef(self.request, self.take, self.part)
 
     def is_live(self, now: float) -> bool:
         """Whether somebody is at work on sending it."""
@@ -119,7 +138,7 @@ class Job:
 
 JOB_COLUMNS = (
     "job, scope, request, take, part, film, state, route, model, namespace, body, asked, expects, estimate, reserved, "
-    "cost, owner, lease, created, sent, ended, note, hub_sent"
+    "cost, owner, lease, created, sent, ended, note, hub_sent, call"
 )
 _BODY, _ASKED = 10, 11
 

@@ -1,8 +1,14 @@
-"""The tables, as numbered steps. A ledger of an earlier version is brought forward when it is opened; never back."""
+"""The tables, as numbered steps. A ledger of an earlier version is brought forward when it is opened; never back.
+
+Before that it is copied aside: a SQLite file beside itself (`ledger.form-3.db`), in PostgreSQL its tables
+(`jobs_form_3`).
+"""
 
 from __future__ import annotations
 
 from typing import Literal
+
+from ..errors import Internal
 
 Database = Literal["sqlite", "postgres"]
 
@@ -175,8 +181,42 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create index clips_nameless on clips (scope) where substr(generation_id, 1, 5) = 'sync-'",
         "create index clips_by_model on clips (scope, model, ended) where status = 'succeeded'",
     ),
+    (
+        # Jobs are found by what they show (`request`, the content key of a clip) and by what was asked (`call`).
+        # Of jobs written before, `request` is what was asked; whoever finds one compares its body.
+        "alter table jobs add column call text",
+        "update jobs set call = request where film is null",
+        "create index jobs_by_call on jobs (scope, call, take)",
+        "create index films_by_request on films (scope, request, take)",
+        # What a person was asked to agree to, by the question's id: an answer that is played again covers no more.
+        "create table questions (question text primary key, cost bigint not null, asked double precision not null)",
+    ),
+    (
+        # People, animals, products and places that an account keeps by name. images: a JSON list of references.
+        """create table cast_members (
+            scope text not null,
+            key text not null,
+            name text not null,
+            look text,
+            images text not null,
+            real_face integer,
+            created double precision not null,
+            primary key (scope, key))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
+TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before
+
+
+def refuse_newer(version: int, place: str) -> None:
+    """Raises Internal for a ledger whose form a later version of this package has made."""
+    if version > VERSION:
+        raise Internal(
+            f"The ledger in {place} was written by a newer oxen-video-tools: it has form {version}, and this version "
+            f"knows forms up to {VERSION}. Nothing was read from it or sent.",
+            charged="no",
+            fix="Update oxen-video-tools, in every program that shares this ledger.",
+        )
 
 
 def migrations(database: Database) -> tuple[tuple[str, ...], ...]:

@@ -12,7 +12,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from ..errors import Internal, InvalidRequest
 from ..threads import DaemonExecutor
-from .schema import VERSION, migrations
+from .schema import VERSION, migrations, refuse_newer
 from .transactions import Durability, Row, Statement, Steps
 
 # Transactions in SQLite: alone or several in one commit, each as strictly as it asks for.
@@ -255,7 +255,7 @@ class SqliteLedger:
             _make_private(Path(self.path))
         connection = sqlite3.connect(str(self.path), timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection)
+            _prepare(connection, self.path)
         except BaseException:
             connection.close()
             raise
@@ -294,7 +294,7 @@ def _make_private(path: Path) -> None:
         raise unwritable(str(path), error.strerror or str(error)) from None
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
     connection.execute(f"pragma busy_timeout = {int(BUSY * 1000)}")
     _write_ahead(connection)
     connection.execute("pragma synchronous = full")  # a commit is on the disk before a POST leaves
@@ -302,10 +302,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("begin immediate")
     try:
         version = connection.execute("pragma user_version").fetchone()[0]
-        if version > VERSION:
-            raise Internal(
-                "The ledger was written by a newer oxen-video-tools.", charged="no", fix="Update oxen-video-tools."
-            )
+        refuse_newer(version, str(path))
+        if 0 < version < VERSION and path != MEMORY:
+            _copy_aside(Path(path), version)
         for step in migrations("sqlite")[version:]:
             for statement in step:
                 connection.execute(statement)
@@ -314,6 +313,25 @@ def _prepare(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+def _copy_aside(path: Path, version: int) -> None:
+    """The file as it is, beside it, before it is brought forward. The caller's transaction keeps others from writing.
+
+    Raises InvalidRequest where there is no room for it.
+    """
+    aside = path.with_name(f"{path.stem}.form-{version}{path.suffix}")
+    part = aside.with_name(f".{aside.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        # A connection of its own: it reads what was committed. The file itself must not be opened and closed by other
+        # means, which would drop the locks of every connection of this process.
+        with closing(sqlite3.connect(str(path))) as reading, closing(sqlite3.connect(str(part))) as copy:
+            reading.backup(copy)
+        part.replace(aside)
+    except OSError as error:
+        raise unwritable(str(aside), error.strerror or str(error)) from None
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

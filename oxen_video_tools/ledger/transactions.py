@@ -44,6 +44,16 @@ def job_named(job: str) -> Steps[Job | None]:
     return (yield from whole(rows[0])) if rows else None
 
 
+def jobs_named(jobs: Sequence[str]) -> Steps[dict[str, Job]]:
+    """The jobs of these ids, without their generation ids."""
+    found: dict[str, Job] = {}
+    for begin in range(0, len(jobs), 500):
+        some = jobs[begin : begin + 500]
+        rows = yield f"select {JOB_COLUMNS} from jobs where job in ({', '.join('?' * len(some))})", tuple(some)
+        found |= {row[0]: job_of(row) for row in rows}
+    return found
+
+
 def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
     """The job that made a generation."""
     rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
@@ -117,4 +127,4 @@ def claim_interval(name: str, now: float, rest: float) -> Steps[bool]:
     return bool(rows)
 
 
-read(job_named, job_for_take, clip_and_job, clips, clips_of, is_paused)
+read(job_named, jobs_named, job_for_take, clip_and_job, clips, clips_of, is_paused)

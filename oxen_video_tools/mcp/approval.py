@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
@@ -27,6 +28,8 @@ from .service import Service
 from .settings import derive_key
 
 if TYPE_CHECKING:
+    from ..studio.prepare import Prepared
+    from ..studio.stills import PreparedStills
     from ..tools import ToolSpec
 
 CARRIERS = frozenset(INPUT_REQUIRED_METHODS)  # requests that may bring a sealed question back
@@ -41,9 +44,15 @@ class Approval(BaseModel):
 
 
 class NotAsked(Approval):
-    """There was nothing to agree to; whoever spends checks that this is still so."""
+    """There was nothing to agree to, or a number stands for it; whoever spends checks that this is still so."""
 
     approve: bool = True
+
+
+#: What was prepared for the question of the call that is running: the same is then paid.
+prepared_call: ContextVar[list[Prepared | PreparedStills | None] | None] = ContextVar(
+    "oxen_video_prepared_call", default=None
+)
 
 
 def asking(row: ToolSpec) -> Callable[..., Awaitable[Approval | Elicit[Approval]]]:
@@ -53,14 +62,18 @@ def asking(row: ToolSpec) -> Callable[..., Awaitable[Approval | Elicit[Approval]
         service = ctx.request_context.lifespan_context
         caller = caller_of(ctx.request_context.request)
         async with service.studios.of(caller) as studio:
-            question = await row.ask(studio, request, reach(caller))
+            prepared = await row.prepare(studio, request, reach(caller))
+        kept = prepared_call.get()
+        if kept is not None:
+            kept[:] = [prepared]
+        question = prepared.question if prepared is not None else None
         if question is None:
             return NotAsked()
         if can_ask(ctx):
             return Elicit(question.text, Approval)
         if not question.waived:
             raise NeedsApproval(question.text, fix=question.fix)
-        return Approval(approve=True)
+        return NotAsked()
 
     return ask
 
@@ -72,11 +85,16 @@ def can_ask(ctx: Context[Any]) -> bool:
     return form and (ctx.protocol_version == "2026-07-28" or ctx.session.can_send_request)
 
 
-def agreed(answer: Any) -> bool:
-    """Whether a person agreed, or a number that stands for it; False where nobody was asked. Raises Declined."""
+def agreed_sum(answer: Any, prepared: Prepared | PreparedStills | None) -> Decimal | None:
+    """US dollars that a person has agreed to: what the question said. None where nobody was asked. Raises Declined.
+
+    The question that was answered is the one of `prepared`, word for word, or the client would be asked anew.
+    """
     if not (isinstance(answer, AcceptedElicitation) and answer.data.approve):
         raise Declined("The user did not approve the cost. Nothing was submitted.")
-    return not isinstance(answer.data, NotAsked)
+    if isinstance(answer.data, NotAsked) or prepared is None or prepared.question is None:
+        return None
+    return prepared.question.cost
 
 
 class SingleUse(AESGCMRequestStateCodec):

@@ -25,7 +25,7 @@ from .tools import to_failed_result
 if TYPE_CHECKING:
     from .service import Request
 
-SPEND = frozenset(name for name, row in TABLE.items() if row.asks is not None)
+SPEND = frozenset(name for name, row in TABLE.items() if row.prepares is not None)
 
 
 class Audit:

@@ -28,11 +28,15 @@ from .resources import PLAYER
 from .service import Service
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from mcp.server.mcpserver import Context
 
     from ..clock import Clock
     from ..studio import AsyncStudio
+    from ..studio.prepare import Prepared
     from ..studio.results import Progress
+    from ..studio.stills import PreparedStills
     from ..tools import Reply
     from ..tools import ToolSpec as Row
     from .service import Service
@@ -142,6 +146,7 @@ class VideoTool(Tool):
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         request = {name: value for name, value in arguments.items() if name not in FOREIGN}
+        token = approval.prepared_call.set([None])
         try:
             return await super().run({"request": request}, context, convert_result)
         except ToolError as error:
@@ -151,12 +156,14 @@ class VideoTool(Tool):
             if not isinstance(cause, OxenError):
                 raise  # the SDK's own words
             return to_failed_result(cause)
+        finally:
+            approval.prepared_call.reset(token)
 
 
 def project_tools(row: Row) -> Tool:
     """The tool for one row. The SDK reads Context, Resolve and the answer model off the annotations of the function."""
     tool = VideoTool.from_function(
-        _paid(row) if row.asks else _free(row),
+        _paid(row) if row.prepares else _free(row),
         name=row.name,
         title=row.name.replace("_", " ").capitalize(),
         description=row.description,
@@ -183,7 +190,8 @@ def _free(row: Row) -> Any:
 
 def _paid(row: Row) -> Any:
     async def call(request: Any, ctx: Context[Service], approved: Any) -> CallToolResult:
-        return await _answered(row, request, ctx, approved=approval.agreed(approved))
+        [prepared] = approval.prepared_call.get() or [None]
+        return await _answered(row, request, ctx, prepared, approval.agreed_sum(approved, prepared))
 
     call.__annotations__ |= {
         "request": row.arguments,
@@ -193,7 +201,13 @@ def _paid(row: Row) -> Any:
     return call
 
 
-async def _answered(row: Row, request: Any, ctx: Context[Service], *, approved: bool = False) -> CallToolResult:
+async def _answered(
+    row: Row,
+    request: Any,
+    ctx: Context[Service],
+    prepared: Prepared | PreparedStills | None = None,
+    approved_usd: Decimal | None = None,
+) -> CallToolResult:
     service = ctx.request_context.lifespan_context
     caller = caller_of(ctx.request_context.request)
     try:
@@ -204,7 +218,8 @@ async def _answered(row: Row, request: Any, ctx: Context[Service], *, approved: 
                 reporting(ctx, service.clock) as reporter,
             ):
                 wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
-                call = Call(wait, longest, reporter.report, approved=approved, files=reach(caller))
+                files = reach(caller)
+                call = Call(wait, longest, reporter.report, prepared=prepared, approved_usd=approved_usd, files=files)
                 reply = await _unless_closing(service, row, studio, request, call)
             return await to_call_result(service, ctx.request_context.request, reply)
     except Unauthenticated:

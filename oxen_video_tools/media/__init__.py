@@ -8,6 +8,7 @@
     inspect    what an agent should know of a video that it can't watch
     join       clips → one film: copied where they match, re-encoded where they do not
     trim       a part of a clip
+    understanding   what the words of a shot say: pictograms, size, move, place, light
     animatic   a request → a free preview film
     child      the same in a process of its own, with limits, for servers
 

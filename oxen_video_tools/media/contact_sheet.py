@@ -110,7 +110,7 @@ def _stamp(image: Image.Image, words: str) -> None:
     """The time, light on dark, at the lower right: captions begin at the left."""
     from PIL import ImageDraw
 
-    from .animatic.text import MONO, face
+    from .text import MONO, face
 
     size = max(10, min(18, image.height // 9))
     font = face(MONO, size)

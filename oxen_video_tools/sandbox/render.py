@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputUnreadable, OxenError
 from ..media import animatic
 from .models import Model
-from .rework import rework
 from .store import Files
 
 if TYPE_CHECKING:
@@ -320,6 +319,8 @@ def _film(shots: ShotList, media: Media, place: Path) -> None:
         part = ShotList(((shots.shots[0][0], end - start),), shots.size, False, shots.seed, references=shots.references)
         new = place.with_suffix(".new.mp4")
         _draw(part, media, new)
+    from .rework import rework  # loads FFmpeg, which the start of a sandbox need not wait for
+
     try:
         rework(source, place, size=shots.size, seconds=shots.seconds, new=new, drawn=shots.drawn)
     finally:

@@ -1,6 +1,6 @@
 """What a model's server says about a request when the job runs: the hub's own words, or nothing when it is fine.
 
-Written from the documentation and held against the raw schemas with `jsonschema`; it shares nothing with the checks
+Written from the documentation and held against the raw schemas with `jsonschema-rs`; it shares nothing with the checks
 that the client makes before it sends (Oxen docs, video generation: Errors; async queue: Validation).
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import reduce
+from typing import Any, cast
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from .models import Model, Shots
 from .render import filled
@@ -332,15 +332,17 @@ def _length_problem(model: Model, body: Mapping[str, Any]) -> str | None:
 def _schema_problem(model: Model, body: Mapping[str, Any]) -> str | None:
     if model.accepts is None:
         return None
-    errors = sorted(_validator(model).iter_errors(dict(body)), key=lambda error: [str(part) for part in error.path])
-    return _words(errors[0], model) if errors else None
+    schema, validator = _validator(model)
+    errors = sorted(validator.iter_errors(dict(body)), key=lambda error: [str(part) for part in error.instance_path])
+    return _words(errors[0], schema, model) if errors else None
 
 
-def _validator(model: Model) -> Draft202012Validator:
+def _validator(model: Model) -> tuple[Mapping[str, Any], Draft202012Validator]:
     known = _VALIDATORS.get(model.name)
     if known is None:
         properties = {name: _as_meant(schema) for name, schema in model.properties.items()}
-        known = _VALIDATORS[model.name] = Draft202012Validator({**(model.accepts or {}), "properties": properties})
+        schema = {**(model.accepts or {}), "properties": properties}
+        known = _VALIDATORS[model.name] = schema, Draft202012Validator(schema)
     return known
 
 
@@ -351,21 +353,21 @@ def _as_meant(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema
 
 
-_VALIDATORS: dict[str, Draft202012Validator] = {}
+_VALIDATORS: dict[str, tuple[Mapping[str, Any], Draft202012Validator]] = {}
 
 
-def _words(error: ValidationError, model: Model) -> str:
+def _words(error: ValidationError, schema: Mapping[str, Any], model: Model) -> str:
     """A schema's complaint as the hub's models put it (they answer with pydantic's sentences)."""
-    path = [str(part) for part in error.absolute_path]
-    wanted: Any = error.validator_value
+    path, broken = [str(part) for part in error.instance_path], str(error.schema_path[-1])
+    wanted: Any = reduce(lambda part, step: part[step], error.schema_path, cast("Any", schema))
     given: Any = error.instance
-    if error.validator == "required":
+    if broken == "required":
         missing = next(name for name in wanted if name not in given)
         return refused(".".join([*path, missing]), "Field required")
     name = ".".join(path)
-    if error.validator == "enum" and path == ["duration"]:
+    if broken == "enum" and path == ["duration"]:
         return duration_words(given, model.properties["duration"].get("default") or wanted[0])
-    return refused(name, _sentence(str(error.validator), wanted, given) or error.message)
+    return refused(name, _sentence(broken, wanted, given) or error.message)
 
 
 def _sentence(kind: str, limit: Any, given: Any) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,15 @@ ENDS_ALL = frozenset({"paused", "needs_approval", "declined", "unauthenticated"}
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a batch. number: from 1. take: 1 for the first of equal lines, 2 for the second, …"""
+    """One line of a batch. number: from 1. take: 1 for the first of equal lines, 2 for the second, …
+
+    approved_usd: US dollars that were agreed to for it: its planned price. None where nobody knew it.
+    """
 
     number: int
     request: VideoRequest
     take: int
+    approved_usd: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -91,18 +95,33 @@ def _request(text: str) -> VideoRequest:
         raise InvalidRequest(f"no JSON: {error}") from None
 
 
-async def price(studio: AsyncStudio, lines: Sequence[Line]) -> tuple[Decimal, list[str]]:
-    """US dollars the whole may cost at most, and what has no price. Raises, naming every line that can't work."""
-    total, unpriced, problems = Decimal(0), [], []
+@dataclass(frozen=True)
+class Priced:
+    """What a batch may cost. lines: each with its price, for whoever agrees to the whole.
+
+    total: US dollars that are still to be paid, at most.  unpriced: what has no price.
+    """
+
+    lines: tuple[Line, ...]
+    total: Decimal
+    unpriced: tuple[str, ...]
+
+
+async def price(studio: AsyncStudio, lines: Sequence[Line]) -> Priced:
+    """What the whole may cost. Raises, naming every line that can't work."""
+    total, priced, unpriced, problems = Decimal(0), [], [], []
     for line in lines:
-        plan = await studio.plan(line.request)
+        plan = await studio.plan(line.request, take=line.take)
         problems += [f"line {line.number}: {problem}" for problem in plan.problems]
-        if plan.price.usd is None:
+        if plan.price.usd is None or plan.price.unpriced:
             unpriced.append(f"line {line.number}: {plan.price.text}")
-        total += plan.price.usd or 0
+            priced.append(line)
+        else:
+            priced.append(replace(line, approved_usd=plan.price.usd))
+        total += plan.price_usd or 0
     if problems:
         raise InvalidRequest("; ".join(problems[:20]), problems=problems)
-    return total, unpriced
+    return Priced(tuple(priced), total, tuple(unpriced))
 
 
 async def run(
@@ -139,7 +158,14 @@ async def make(studio: AsyncStudio, line: Line, wait_seconds: float) -> Done:
     """Make one line. Never raises what is foreseen: it is how the line ended."""
     try:
         with only_oxen_errors():
-            video = await studio.generate(line.request, take=line.take, wait_seconds=wait_seconds, approved=True)
+            video = await studio.generate(
+                line.request,
+                take=line.take,
+                wait_seconds=wait_seconds,
+                approved_usd=line.approved_usd,
+                # One without a price was agreed to with the whole.
+                approve=None if line.approved_usd is not None else lambda _: True,
+            )
     except OxenError as error:
         return Done(line, error=error.answer())
     return Done(line, video=video)

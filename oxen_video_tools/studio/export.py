@@ -6,19 +6,20 @@ import asyncio
 import inspect
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputNotAllowed, InvalidRequest, OxenError
-from ..request import DEFAULT_SECONDS
+from ..media.understanding import Direction, direct_all
+from ..request import DEFAULT_SECONDS, VideoRequest
 from .decoding import cut, look
+from .identifiers import request_key
 from .local_files import Files, allowed, snapshot
-from .media_inputs import content_hash, is_film, is_generation, is_path, is_url, one_of
-from .plan import Plan
-from .prepare import identify
+from .media_inputs import content_hash, is_film, is_generation, is_made, is_path, is_url, one_of
+from .plan import Plan, PlannedJob
 from .result_files import (
     copy_verified,
     described,
@@ -31,10 +32,12 @@ from .result_files import (
     slug,
 )
 from .results import Progress, Report, Saved
+from .videos import length, prompt_of
 
 if TYPE_CHECKING:
     from ..media.animatic import Segment
     from ..media.inspect import Inspection
+    from .prepare import Prepared
     from .session import Session
 
 
@@ -189,6 +192,7 @@ async def _tell(on_progress: Report | None, video: str, status: str, fraction: f
 
 LINES = {"480p": 480, "540p": 540, "720p": 720, "1080p": 1080}  # of the shorter side; 720 for any other
 LONGEST_SIDE = 1920
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 async def inspect_video(session: Session, video: str | Path, files: Files) -> Inspection:
@@ -231,42 +235,82 @@ async def _local(session: Session, video: str | Path, files: Files) -> AsyncIter
 
 @dataclass(frozen=True)
 class Preview(Plan):
-    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames."""
+    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames.  shown: what each shot shows."""
 
     preview: Path | None = None
     sheet: bytes | None = field(default=None, repr=False)
+    shown: tuple[Direction, ...] = field(default=(), repr=False)
 
 
-async def render_preview(session: Session, plan: Plan, files: Files) -> Preview:
+def shown(request: VideoRequest) -> tuple[Direction, ...]:
+    """For each shot what its words were understood to say, and what a preview of them shows."""
+    prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
+    return tuple(direct_all(prompts, request.seed or 0))
+
+
+async def render_preview(session: Session, prepared: Prepared, files: Files) -> Preview:
     """Render what the plan would make, as an animatic in the folder for videos. Raises NotInstalled, InvalidRequest."""
-    key, _ = await identify(session, plan.request, files)
+    plan, key = prepared.plan, request_key(prepared.asked)
     first = plan.request.prompt or (plan.request.multi_prompt[0].prompt if plan.request.multi_prompt else "video")
     path = session.settings.videos_folder / f"{slug(first)}-preview-{key[:8]}.mp4"
     with ExitStack() as held:
-        segments = _segments(session, plan, files, held)
+        stills = await _stills(session, prepared, held)
+        given = plan.request.start_image or next(iter(plan.request.input_image), None)
+        segments = _segments(plan, await _image(session, given, files, held), stills)
         sheet = await _drawn(session, segments, path, plan)
     info = {one.name: getattr(plan, one.name) for one in fields(Plan)}
-    return Preview(**info, preview=path, sheet=sheet)
+    return Preview(**info, preview=path, sheet=sheet, shown=shown(plan.request))
 
 
-def _segments(session: Session, plan: Plan, files: Files, held: ExitStack) -> list[Segment]:
+async def _stills(session: Session, prepared: Prepared, held: ExitStack) -> dict[int, Path]:
+    """The stills that are there, by the number of their shot: the preview moves over them as the film will."""
+    found: dict[int, Path] = {}
+    there = [one for one in prepared.pictures if one.shot is not None and one.generation_id and one.is_there]
+    folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="oxen-video-"))) if there else Path()
+    for one in there:
+        assert one.shot is not None
+        assert one.generation_id is not None
+        kept = await session.saved_file(one.generation_id)
+        try:
+            if kept is None:
+                await fetch_into(session, one.generation_id, folder / str(one.shot))
+        except OxenError:
+            continue  # its words are drawn instead
+        found[one.shot] = kept or folder / str(one.shot)
+    return found
+
+
+def _segments(plan: Plan, image: Path | None, stills: Mapping[int, Path]) -> list[Segment]:
     from ..media.animatic import Segment
 
-    request = plan.request
-    image = _image(session, request.start_image or next(iter(request.input_image), None), files, held)
-    if request.multi_prompt:
-        return [
-            Segment(shot.prompt, shot.seconds, image if number == 0 else None)
-            for number, shot in enumerate(request.multi_prompt)
-        ]
-    seconds = float(request.duration or sum(job.seconds or 0 for job in plan.jobs) or DEFAULT_SECONDS)
-    return [Segment(request.prompt or "", seconds, image)]
+    segments: list[Segment] = []
+    for job in plan.jobs:
+        for words, seconds in _sent(job):
+            still = (stills or {}).get(len(segments))
+            segments.append(Segment(words, seconds, still or (None if segments else image)))
+    return segments
 
 
-def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
-    """A local picture is shown; links and ids are left to the model."""
-    if not reference or is_url(reference) or is_generation(reference):
+def _sent(job: PlannedJob) -> list[tuple[str, float]]:
+    """The words and seconds of each shot of a job, as they will be sent."""
+    prompt = job.body.get("prompt")
+    shots = next((value for value in job.body.values() if isinstance(value, list) and _are_shots(value)), [])
+    if prompt or not shots:
+        return [(str(prompt or ""), float(job.seconds or length(job.body) or DEFAULT_SECONDS))]
+    return [(prompt_of(shot), float(length({"duration": shot.get("duration")}) or DEFAULT_SECONDS)) for shot in shots]
+
+
+def _are_shots(value: list[Any]) -> bool:
+    return bool(value) and all(isinstance(one, dict) and prompt_of(one) for one in value)
+
+
+async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
+    """A local picture is shown, and a still that is saved here; links are left to the model."""
+    if not reference or is_url(reference) or is_made(reference):
         return None
+    if is_generation(reference):
+        kept = await session.saved_file(reference)
+        return kept if kept and kept.suffix.lower() in PICTURES else None
     return held.enter_context(snapshot(reference, session.settings, files))
 
 
@@ -303,8 +347,9 @@ def _rendered(segments: list[Segment], path: Path, plan: Plan) -> bytes | None:
 def frame(plan: Plan) -> tuple[int, int]:
     """Width and height in pixels."""
     short = LINES.get((plan.request.resolution or "").lower(), 720)
+    sent = plan.jobs[0].body.get("aspect_ratio") if plan.jobs else None
     try:
-        wide, high = (float(side) for side in (plan.request.aspect_ratio or "16:9").split(":"))
+        wide, high = (float(side) for side in str(plan.request.aspect_ratio or sent or "16:9").split(":"))
         ratio = min(4.0, max(0.25, wide / high))
     except (ValueError, ZeroDivisionError):
         ratio = 16 / 9

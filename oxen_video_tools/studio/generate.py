@@ -1,190 +1,166 @@
-"""`generate`: look whether it is there already; else plan, ask, pay once; then wait."""
+"""`generate`: prepare, ask, pay each clip once, wait. A single video is the film of one clip: nothing is joined."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
-from ..ledger.records import Intent, Job, dollars, micros
-from ..ledger.transactions import clips, job_for_take
-from ..request import VideoRequest
-from .identifiers import references
-from .local_files import Files
-from .media_inputs import fingerprints, to_public_url
-from .prepare import Reservation, identify, plan_request, question_about, reserve_amount, stands
-from .queries import about_a_job, keep_soon, length, of_blocking, shown, timed, watch
-from .reconcile import FOLDER
+from ..ledger.records import Intent, Job, dollars, micros, said
+from ..ledger.transactions import clips
+from ..request import PictureRequest
+from .clips import body_of
+from .films import generate as films
+from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
+from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
-from .submission import Submission, ended, pay_once, resume_submission
+from .stills import make_pictures
+from .submission import TRIES, Submission, ended, pay_once, resume_submission
+from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:
-    from ..catalog.model_info import ModelInfo
-    from ..catalog.schema import Parameter
-    from .plan import Plan
+    from ..request import VideoRequest
     from .session import Session
 
-T = TypeVar("T")
-Approve = Callable[[Question], "bool | Awaitable[bool]"]
-WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
 SHORT = (
     "The hub named {} of {} videos. The others count as paid and are looked for: call again with the same arguments, "
     "which costs nothing."
 )
-LARGEST_SEED = 2**31 - 1
-SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+Answer = bool | Decimal
+Approve = Callable[[Question], "Answer | Awaitable[Answer]"]
+WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
+SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
 
 
 @dataclass(frozen=True)
 class Call:
-    """How a request is to be made.
+    """The caller's side of a request.
 
-    take: None is a new job each time.  max_cost_usd: US dollars.  wait_seconds: bounds the whole call.
-    approve: asks a person.  approved: a person has agreed.  files: where local inputs may lie.
+    wait_seconds: bounds the whole call.  approve: asks a person; answers whether, or up to which sum, they agree.
+    prepared: what was worked out when a person was asked, if that has just been done.
     """
 
-    take: int | None = None
-    max_cost_usd: Decimal | None = None
     wait_seconds: float | None = None
     approve: Approve | None = None
-    approved: bool = False
     on_progress: Report | None = None
-    files: Files = "anywhere"
+    prepared: Prepared | None = None
 
 
-async def generate(session: Session, request: VideoRequest, call: Call) -> Video:
-    """One paid job, or the jobs of a film, waited for. Raises what `AsyncStudio.generate` says."""
+async def generate(session: Session, request: VideoRequest, terms: Terms, call: Call) -> Video:
+    """The clips of a request, each paid once, waited for. Raises what `AsyncStudio.generate` says."""
     wait = next(one for one in (call.wait_seconds, session.settings.wait, WAIT) if one is not None)
     began = session.clock.monotonic()
+    ready = began + max(wait, SHORTEST)
+    prepared = _still_fresh(call.prepared, session, terms)
+    for _ in range(TRIES):
+        if prepared is None:
+            prepared = await _within(session, prepare(session, request, terms), ready)
+        video = await _made(session, prepared, call, began, wait)
+        if video is not None:
+            return video
+        prepared = None  # it was there when it was looked up, and its take is free by now
+    raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
+
+
+async def _made(session: Session, prepared: Prepared, call: Call, began: float, wait: float) -> Video | None:
+    """What was prepared, agreed to, paid and waited for; None where what was there before turned out to be free."""
     until, ready = began + wait, began + max(wait, SHORTEST)
-    if request.multi_prompt:
-        from .films import generate as films_generate
-
-        opening = await _within(session, films_generate.prepare_film(session, request, call), ready)
-        if opening is not None:
-            return await films_generate.make_film(session, opening, until, ready, call.on_progress)
-    async with AsyncExitStack() as hearing:
-        warnings: tuple[str, ...] = ()
-        paid = await _there_already(session, request, call, ready)
+    prepared = await _within(session, _agreed(session, prepared, call), max(ready, began + FRESH))
+    if prepared.pays and not all(one.is_there for one in prepared.pictures):
+        await make_pictures(session, prepared.pictures, prepared.terms, until, generate)
+    if prepared.film is not None:
+        video = await films.make(session, prepared, until, ready, call.on_progress)
+    else:
+        paid = await _pay(session, prepared, ready, listens=wait > 0)
         if paid is None:
-            order = await _within(session, _ordered(session, request, call), ready)
-            if wait > 0 and order.intent.route == "queue":  # refused here if too many wait, not after paying
-                await hearing.enter_async_context((await session.waiter()).listening())
-            paid, warnings = await _pay(session, order, ready), order.plan.warnings
-        if paid.job.generation_ids:
-            expense().pays(paid.job.job, paid.job.generation_ids)
-        video = await _outcome(session, paid, until, call.on_progress)
-    if request.response_format == "b64_json" and video.status == "succeeded" and video.file is None:
-        trouble = await keep_soon(session, video.generation_id)
-        file = await session.saved_file(video.generation_id)
-        video = replace(video, file=file, warnings=(*video.warnings, *trouble))
-    if paid.job.is_short:
-        warnings = (*warnings, SHORT.format(len(paid.job.generation_ids), paid.job.expects))
-    return replace(video, reused=paid.reused, warnings=(*warnings, *video.warnings))
+            return None
+        if paid.made.job.generation_ids:
+            expense().pays(paid.made.job.job, paid.made.job.generation_ids)
+        async with paid.listening:
+            video = await _watch(session, prepared, paid.made, until, call.on_progress)
+        if paid.made.job.is_short:
+            named = SHORT.format(len(paid.made.job.generation_ids), paid.made.job.expects)
+            video = replace(video, warnings=(*video.warnings, named))
+    warnings = (*(prepared.plan.warnings if prepared.pays else ()), *video.warnings)
+    if prepared.stopped:
+        stopped = [prepared.clips[number] for number in prepared.stopped]
+        warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
+    return replace(video, warnings=tuple(dict.fromkeys(warnings)), reason=prepared.plan.reason, cast=prepared.plan.cast)
 
 
-async def _there_already(session: Session, request: VideoRequest, call: Call, until: float) -> Submission | None:
-    """The job of an equal call before this one; nothing is planned, asked or uploaded for it again."""
-    if call.take is None:
+def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:
+    """What was prepared for the question, unless that is so long ago that prices may have changed since."""
+    if prepared is None or session.clock.monotonic() - prepared.made > FRESH:
         return None
-    key, _ = await identify(session, request, call.files)
-    job = await session.ledger.run(job_for_take, await session.scope(), key, call.take)
-    return await resume_submission(session, job, until) if job is not None and stands(job) else None
+    return replace(prepared, terms=terms)
 
 
-@dataclass(frozen=True)
-class PreparedJob:
-    """What is about to be paid."""
+async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
+    """Whoever has to be asked is asked. What is sent never costs more than the sum that was agreed to.
 
-    plan: Plan
-    stake: Reservation
-    intent: Intent
-
-
-async def _ordered(session: Session, request: VideoRequest, call: Call) -> PreparedJob:
-    """Planned, agreed to, its media where the hub can read them. Nothing is spent yet."""
-    await session.scope()  # without a key nothing can be paid: said before anything is looked up
-    plan = await plan_request(session, request, call.files)
-    plan.raise_for_problems()
-    if len(plan.jobs) != 1:  # `film` was asked a moment ago: the list of models has changed since
-        raise HubUnavailable("The list of models has just changed; nothing was sent.", fix="Call again.", charged="no")
-    stake = reserve_amount(plan, session.settings, call.max_cost_usd)
-    await check_agreement(question_about(plan, stake, session.settings, call.max_cost_usd), call)
-    prints = await fingerprints(session, references(request), call.files)
-    key, words = await identify(session, request, call.files, prints)
-    body = await _with_urls(session, plan, call.files, prints)
-    info = (await session.catalog().models()).known(plan.model)
-    intent = Intent(
-        scope=await session.scope(),
-        request=key,
-        take=call.take,
-        body=with_marker_seed(body, info, session.settings.mark),
-        asked=words,
-        route=session.settings.route,
-        expects=int(body.get("num_generations") or 1),
-        estimate=None if stake.estimate is None else micros(stake.estimate),
-        reserved=micros(stake.amount),
-    )
-    return PreparedJob(plan, stake, intent)
-
-
-async def check_agreement(question: Question | None, call: Call) -> None:
-    """Whoever has to be asked is asked. Raises Declined or NeedsApproval."""
-    if question is None or call.approved:
-        return
-    if call.approve is not None:
-        answer = call.approve(question)
-        if not (await answer if inspect.isawaitable(answer) else answer):
-            raise Declined("The user declined this video; nothing was sent.")
-    elif not question.waived:
-        raise NeedsApproval(question.text, fix=question.fix)
-
-
-async def _with_urls(session: Session, plan: Plan, files: Files, prints: Mapping[str, str]) -> dict[str, Any]:
-    """The body with links in the place of files and ids; each medium is uploaded once."""
-    from ..catalog.translate import put_urls
-
-    [job] = plan.jobs
-    wanted = list(dict.fromkeys(place.reference for place in job.media))
-    links = {one: await to_public_url(session, one, files, known_as=prints.get(one)) for one in wanted}
-    return put_urls(job.body, {place.path: links[place.reference] for place in job.media})
-
-
-def with_marker_seed(
-    body: Mapping[str, Any], info: ModelInfo, mark: Literal["seed", "directory"] = "seed"
-) -> dict[str, Any]:
-    """The body with a mark of our own, which the queue echoes, so that a job whose answer is lost can be told from any
-    other: a seed, where the model takes one and none was given; a `target_directory`, where the caller keeps results in
-    a repository or asked for it, and named none.
+    Raises Declined or NeedsApproval.
     """
-    whole, bounds = dict(body), _seed_bounds(info.parameters.get("seed"))
-    if body.get("seed") is None and bounds is not None:
-        whole["seed"] = random.SystemRandom().randint(*bounds)
-    if body.get("target_directory") is None and (body.get("target_repo") or mark == "directory"):
-        whole["target_directory"] = f"{FOLDER}{uuid4().hex[:12]}"
-    return whole
+    question, sum_usd = prepared.question, prepared.terms.approved_usd
+    needed = prepared.spent + micros(prepared.reserved.amount)
+    before = 0 if prepared.standing is None else prepared.standing.film.agreed
+    if prepared.pays and question is None and sum_usd is not None and needed > max(before, micros(sum_usd)):
+        raise _not_enough(prepared, sum_usd)
+    if question is None or not prepared.pays or (sum_usd is not None and micros(sum_usd) >= needed):
+        return prepared
+    if call.approve is None:
+        if question.waived and sum_usd is None:
+            return prepared
+        raise NeedsApproval(question.text, fix=question.fix) if sum_usd is None else _not_enough(prepared, sum_usd)
+    asked = session.clock.monotonic()
+    answer = call.approve(question)
+    answer = await answer if inspect.isawaitable(answer) else answer
+    if answer is False or answer is None:
+        raise Declined("The user declined this video; nothing was sent.")
+    agreed = question.cost if answer is True else Decimal(answer)
+    if session.clock.monotonic() - asked > FRESH:  # prices may have changed while the person thought about it
+        terms = replace(prepared.terms, approved_usd=agreed)
+        return await _agreed(session, await prepare(session, prepared.request, terms), replace(call, approve=None))
+    if micros(agreed) < needed:
+        raise _not_enough(prepared, agreed)
+    return prepared
 
 
-def _seed_bounds(seed: Parameter | None) -> tuple[int, int] | None:
-    if seed is None or seed.enum or not {"integer", "number"} & set(seed.types):
-        return None
-    least, most = seed.span
-    low, high = max(1, int(least or 1)), min(LARGEST_SEED, int(most or LARGEST_SEED))
-    return (low, high) if low < high else None
+async def agree(question: Question | None, terms: Terms, call: Call, needed: Decimal) -> Terms:
+    """The terms with the sum that a person agreed to, asked where that must be. Raises Declined or NeedsApproval."""
+    if question is None or (terms.approved_usd is not None and terms.approved_usd >= needed):
+        return terms
+    if call.approve is None:
+        if question.waived:
+            return terms
+        raise NeedsApproval(question.text, fix=question.fix)
+    answer = call.approve(question)
+    answer = await answer if inspect.isawaitable(answer) else answer
+    if answer is False or answer is None:
+        raise Declined("The user declined; nothing was sent.")
+    agreed = question.cost if answer is True else Decimal(answer)
+    if agreed < needed:
+        raise NeedsApproval(
+            f"{said(agreed)} was agreed to; this may cost {said(needed)}. Nothing was sent.",
+            fix="Ask the user again, with this price.",
+        )
+    return replace(terms, approved_usd=agreed)
 
 
-async def _pay(session: Session, order: PreparedJob, until: float) -> Submission:
-    budget = session.settings.budget
-    return await pay_once(session, order.intent, budget=None if budget is None else micros(budget), until=until)
+def _not_enough(prepared: Prepared, agreed: Decimal) -> NeedsApproval:
+    needed = dollars(prepared.spent + micros(prepared.reserved.amount))
+    before = " with what it came to before" if prepared.spent else ""
+    return NeedsApproval(
+        f"{said(agreed)} was agreed to; this may cost {said(needed)}{before}. Nothing was sent.",
+        fix="Ask the user again, with this price.",
+    )
 
 
 async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) -> T:
@@ -198,6 +174,54 @@ async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) 
         return await task
     finally:
         task.cancel()
+
+
+# -- a single clip -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """A job that the hub has, or is being handed. listening: keeps the place of whoever waits for it."""
+
+    made: Submission
+    listening: AsyncExitStack
+
+
+async def _pay(session: Session, prepared: Prepared, ready: float, *, listens: bool) -> _Handed | None:
+    """The job of an equal call before this one, or one that is paid now; None where it turned out to be free."""
+    job = prepared.existing
+    if job is not None:
+        # One that was cancelled is the answer, too: only its next take pays.
+        made = Submission(job, reused=True) if prepared.stopped else await resume_submission(session, job, ready)
+        return None if made is None else _Handed(made, AsyncExitStack())
+    intent = await _within(session, _intent(session, prepared), ready)
+    async with AsyncExitStack() as listening:
+        if listens and intent.route == "queue":  # refused here if too many wait, not after paying
+            await listening.enter_async_context((await session.waiter()).listening())
+        budget = session.settings.budget
+        limit = None if budget is None else micros(budget)
+        made = await pay_once(session, intent, budget=limit, until=ready)
+        return _Handed(made, listening.pop_all())
+
+
+async def _intent(session: Session, prepared: Prepared) -> Intent:
+    """Ready to be booked: the media are where the hub can read them. Nothing is spent yet."""
+    [clip] = prepared.clips
+    body = await body_of(session, clip, prepared.media, prepared.terms.files)
+    scope = await session.scope()
+    route = "queue" if isinstance(prepared.request, PictureRequest) else session.settings.route
+    return clip.intent(scope, prepared.asked, route, call=prepared.call, body=body)
+
+
+async def _watch(
+    session: Session, prepared: Prepared, paid: Submission, until: float, on_progress: Report | None
+) -> Video:
+    video = await _outcome(session, paid, until, on_progress)
+    if prepared.request.response_format == "b64_json" and video.status == "succeeded" and video.file is None:
+        trouble = await keep_soon(session, video.generation_id)
+        file = await session.saved_file(video.generation_id)
+        video = replace(video, file=file, warnings=(*video.warnings, *trouble))
+    return replace(video, reused=paid.reused, take=prepared.clips[0].ref.take)
 
 
 async def _outcome(session: Session, paid: Submission, until: float, on_progress: Report | None) -> Video:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, urlsplit
 
 from ..ledger.records import to_json
-from ..request import DEFAULT_SECONDS, composed
+from ..request import DEFAULT_SECONDS, PictureRequest, composed
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -42,6 +42,7 @@ def references(request: VideoRequest) -> list[str]:
     """The media of a request, as it names them; each once."""
     found: list[str] = list(request.input_image)
     found += [one for name in MEDIA[1:] if (one := getattr(request, name))]
+    found += [one for member in request.cast for one in member.images]
     return list(dict.fromkeys(found))
 
 
@@ -50,16 +51,25 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
 
     namespace: who pays, where the request does not say.  fingerprints: what each of `references` is.
     """
+    if isinstance(request, PictureRequest):
+        return _asked_picture(request, namespace, fingerprints)
     words = request.given()
     words.pop("response_format", None)  # how the answer travels makes no other video
     words["target_namespace"] = request.target_namespace or namespace
     if request.multi_prompt:
-        words["multi_prompt"] = [{"prompt": shot.prompt, "duration": shot.seconds} for shot in request.multi_prompt]
+        words["multi_prompt"] = [
+            {"prompt": shot.prompt, "duration": shot.seconds}
+            | ({"take": shot.take} if shot.take else {})
+            | ({"still_take": shot.still_take} if shot.still_take and request.stills else {})
+            for shot in request.multi_prompt
+        ]
         if request.duration == sum(shot.seconds for shot in request.multi_prompt):
             words.pop("duration", None)
     else:
         words.setdefault("duration", DEFAULT_SECONDS)
     words["input_image"] = [fingerprints.get(one, one) for one in request.input_image]
+    for member in words.get("cast", ()):
+        member["images"] = [fingerprints.get(one, one) for one in member.get("images", ())]
     for name in MEDIA[1:]:
         if name in words:
             words[name] = fingerprints.get(words[name], words[name])
@@ -67,6 +77,21 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
     whole: dict[str, Any] = _plain(words | filled)
     whole["model_parameters"] = _links_named(whole.get("model_parameters"))
     return {name: value for name, value in whole.items() if value not in (None, [], {})}
+
+
+def _asked_picture(request: PictureRequest, namespace: str | None, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """A picture has no length and no sound. A still is the same still whatever model or level makes it."""
+    words = request.given()
+    how = ("model", "level", "quality", "resolution", "model_parameters", "still", "stills")
+    for name in ("response_format", *(how if request.still else ())):
+        words.pop(name, None)
+    words |= {"makes": "still" if request.still else "picture"}
+    words["target_namespace"] = request.target_namespace or namespace
+    words["input_image"] = [fingerprints.get(one, one) for one in request.input_image]
+    for member in words.get("cast", ()):
+        member["images"] = [fingerprints.get(one, one) for one in member.get("images", ())]
+    whole: dict[str, Any] = _plain(words)
+    return {name: value for name, value in whole.items() if value not in (None, [], {}, False)}
 
 
 def _plain(value: Any) -> Any:
@@ -130,3 +155,14 @@ def scope_of(origin: str, *, account: str | None = None, key: str | None = None)
 def key_hash(api_key: str | None) -> str:
     """Tells one key from another without telling the key."""
     return hashlib.sha256(f"oxen-video:{api_key or ''}".encode()).hexdigest()[:32]
+
+
+def clip_key(body: Mapping[str, Any], after: str | None = None) -> str:
+    """The content key of a clip: what is sent, media by what they are.
+
+    after: the clip whose last frame it begins with, for a continuous shot.
+    """
+    shown = {name: value for name, value in body.items() if name != "response_format" and value not in (None, [], {})}
+    if shown.get("num_generations") == 1:
+        del shown["num_generations"]
+    return hashlib.sha256(to_json({"sent": _links_named(_plain(shown)), "after": after}).encode()).hexdigest()

@@ -31,6 +31,27 @@ _AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no li
 _BENEATH = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
 
 
+KEPT = "cast:"  # before the SHA-256 of a picture that the cast keeps
+
+
+def cast_folder(settings: Settings) -> Path:
+    """Where pictures of the cast are kept: beside the ledger that speaks of them."""
+    from ..ledger import data_folder, sqlite_path
+
+    place = settings.ledger
+    if place and place.startswith("postgres"):
+        return data_folder() / "cast"
+    path = sqlite_path(place)
+    return path.with_name("cast") if path else Path(tempfile.gettempdir()) / "oxen-video-cast"
+
+
+def kept_picture(reference: str | Path, settings: Settings) -> Path | None:
+    """The file of a picture that the cast keeps; None for every other reference."""
+    digest = str(reference).removeprefix(KEPT)
+    named = str(reference).startswith(KEPT) and len(digest) == 64 and not digest.strip("0123456789abcdef")
+    return cast_folder(settings) / digest if named else None
+
+
 @dataclass(frozen=True)
 class Opened:
     """A medium that may be read. path: where it really lies.  size: bytes, at most what its kind may have."""
@@ -68,11 +89,14 @@ def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> s
 @contextmanager
 def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[Opened]:
     """A local medium, open. Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media."""
-    if files == "nowhere":
+    if files == "nowhere" and not str(reference).startswith(KEPT):
         raise InputNotAllowed(
             f"{reference} is a path on your own machine, which this server can't see.",
             fix="Give an https URL, or the id of an earlier generation.",
         )
+    kept = kept_picture(reference, settings)
+    if kept is not None:
+        reference, files = kept, "anywhere"  # it was allowed when it was kept, and its name is its content's hash
     try:
         path = Path(reference).expanduser().resolve(strict=files == "anywhere")
     except (OSError, RuntimeError, ValueError) as error:

@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 from ..catalog.validate import unsuitable_media
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotInstalled, TimedOut
 from ..ledger.records import LOCAL
+from ..ledger.transactions import job_for_take
 from ..redaction import redact, unsigned
 from .identifiers import link_name
-from .local_files import MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
+from .local_files import KEPT, MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
 
 if TYPE_CHECKING:
     from ..catalog.body_builder import MediaPlace
@@ -54,12 +55,21 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
 def is_url(reference: str) -> bool:
     """Whether it is some URL (a Windows drive is none)."""
-    return bool(_URL.match(reference)) and not re.match(r"[a-z]:", reference, re.I)
+    kept = reference.startswith((KEPT, MADE))
+    return bool(_URL.match(reference)) and not kept and not re.match(r"[a-z]:", reference, re.I)
 
 
 def is_generation(reference: str) -> bool:
     """Whether it looks like the id of a generation."""
     return bool(_ID.fullmatch(reference.strip()))
+
+
+MADE = "made:"  # before the clip key, take and part of a picture that is made for a request
+
+
+def is_made(reference: str) -> bool:
+    """Whether it names a picture that is made for a request: a sheet of the cast, or a still."""
+    return reference.startswith(MADE)
 
 
 def is_film(reference: str | Path) -> bool:
@@ -77,6 +87,8 @@ def is_path(reference: str | Path) -> bool:
 
 async def fingerprint(session: Session, reference: str, files: Files) -> str:
     """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
+    if is_made(reference):
+        return reference
     if is_generation(reference):
         return f"generation:{reference.strip().lower()}"
     if is_url(reference):
@@ -97,6 +109,8 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
     Raises InputNotAllowed, InputUnreadable, NotFound, HubUnavailable.
     """
     hub = await session.hub()
+    if is_made(reference):
+        return await _result(session, await _made_picture(session, reference))
     if is_generation(reference):
         return await _result(session, reference.strip())
     if is_url(reference):
@@ -135,6 +149,18 @@ async def _result(session: Session, generation_id: str) -> str:
             fix=f"Wait for it with get_video(generation_ids=[{generation_id!r}]).",
         )
     return generation.url
+
+
+async def _made_picture(session: Session, reference: str) -> str:
+    """The generation that is a sheet or a still. Raises InputUnreadable."""
+    try:
+        key, take, part = reference.removeprefix(MADE).split("/")
+        job = await session.ledger.run(job_for_take, await session.scope(), key, int(take), int(part))
+    except ValueError:
+        job = None
+    if job is None or not job.generation_ids:
+        raise InputUnreadable("A still or a sheet of the cast is not there.", fix="Call again: it is made first.")
+    return job.generation_ids[0]
 
 
 def _allowed_url(reference: str, base_url: str) -> str:
@@ -204,7 +230,7 @@ def _refused(references: list[str], settings: Settings, files: Files) -> list[st
 
 
 def _is_local(reference: str) -> bool:
-    return not is_url(reference) and not is_generation(reference)
+    return not (is_url(reference) or is_generation(reference) or is_made(reference))
 
 
 def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[str]:

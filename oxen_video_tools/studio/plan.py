@@ -1,16 +1,26 @@
-"""A request + the catalog → what would be sent, in how many jobs, for how much, and what is wrong. Free and pure."""
+"""A request + the catalog → what would be sent, in which clips, for how much, and what is wrong. Free and pure.
+
+A clip is one paid job: one shot, or the neighbouring shots that a model makes together. Shots are joined by hard cuts;
+`continuous` asks for one long take, in which each clip begins with the last frame of the one before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.body_builder import MediaPlace, Path
-from ..catalog.pricing import Price, billed_seconds, estimate, total
+from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
+from ..catalog.findings import listing
+from ..catalog.images import choose_image, translate_image
+from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
 from ..catalog.selection import Choice, choose
 from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest
+from ..request import ImageRequest, PictureRequest
+from .continuity import differences
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -18,10 +28,11 @@ if TYPE_CHECKING:
     from ..request import Shot, VideoRequest
     from ..settings import Settings
 
-__all__ = ["Plan", "PlannedJob", "make_plan"]
-
-
-# One paid job of a plan.
+Join = Literal["separate shots", "one take"]
+Group = tuple[int, ...]
+MOST_SHOTS = 100
+FRAME = "last-frame-of-the-clip-before"  # stands for a first frame that does not exist yet
+USUAL = 5  # seconds, Oxen docs: the default of a shot
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class PlannedJob:
     body: what is sent, media as the request gave them.  seconds: its length, where it is certain.
     shots: which shots of the request it makes, from 0.  media: the places in `body` that need a URL the hub can read.
     first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
+    held: how each member of the cast who is seen in it is held.
     """
 
     model: str
@@ -40,6 +52,7 @@ class PlannedJob:
     shots: tuple[int, ...] = ()
     media: tuple[MediaPlace, ...] = ()
     first_frame: Path | None = None
+    held: tuple[Held, ...] = ()
 
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
         """The body as it is sent. urls: what stands at each place of `media`.  first_frame: the link of that frame."""
@@ -49,201 +62,71 @@ class PlannedJob:
         name = str(self.first_frame[0])
         return body | {name: [first_frame, *body.get(name, ())] if len(self.first_frame) > 1 else first_frame}
 
-
-def plan_job(
-    spoken: Translation, info: ModelInfo, shots: tuple[int, ...], first_frame: Path | None = None
-) -> PlannedJob:
-    """A translation with its price."""
-    seconds = billed_seconds(spoken.body, info)
-    certain = None if seconds.said else seconds.value
-    return PlannedJob(info.id, spoken.body, estimate(spoken.body, info), certain, shots, spoken.media, first_frame)
+    @property
+    def name(self) -> str:
+        """What a person calls it: "Shot 2", or "Shots 3 to 4" where one job makes several."""
+        return name_of(self.shots or (0,))
 
 
-# More shots or seconds than one job can make → a film: one job for each shot, or for each group that fits.
-
-Film = Literal["side by side", "chained"]
-Group = tuple[int, ...]
-MOST_SHOTS = 100
-FRAME = "last-frame-of-the-job-before"  # stands for a first frame that does not exist yet
-USUAL = 5  # seconds, Oxen docs: the default of a shot
+def name_of(shots: Sequence[int]) -> str:
+    """What a person calls these neighbouring shots, counted from 0."""
+    return f"Shot {shots[0] + 1}" if len(shots) == 1 else f"Shots {shots[0] + 1} to {shots[-1] + 1}"
 
 
 @dataclass(frozen=True)
-class ShotGroups:
-    """How the shots are divided among jobs. why: in words."""
+class PlannedClip:
+    """How a clip of a plan stands in the ledger.
 
-    groups: tuple[Group, ...]
-    why: str
+    shots: from 1.  seconds: its length, where it is certain.  price_usd: what it costs, paid or not.
+    already: it is paid for, or being paid for: this call pays nothing for it.
+    stopped: it was cancelled: this call does not pay for it either; its next take would be another clip.
+    take: None where every call makes a new one.
+    """
 
-
-def split(request: VideoRequest, info: ModelInfo) -> ShotGroups | None:
-    """How a request becomes several jobs; None where it is one (or where no division helps)."""
-    shots = request.multi_prompt
-    if not shots or request.prompt:
-        return None
-    several = info.multi_shot
-    if several is None:
-        if not info.has_schema:
-            return None  # nobody knows the model: the shots go as they are
-        return ShotGroups(tuple((index,) for index in range(len(shots))), f"{info.id} takes one prompt a job")
-    lengths = [shot.seconds for shot in shots]
-    if several.fits(lengths):
-        return None
-    groups = _packed(lengths, info)
-    if groups is None or len(groups) < 2:
-        return None
-    limit = f"{several.most:g} s" if several.most and sum(lengths) > several.most else f"{several.count} shots"
-    return ShotGroups(groups, f"{info.id} makes {limit} at most in one job")
-
-
-def _packed(lengths: Sequence[float], info: ModelInfo) -> tuple[Group, ...] | None:
-    """The fewest groups of neighbours that each fit into a job; None where a shot fits into none."""
-    several = info.multi_shot
-    best: list[tuple[Group, ...] | None] = [()]
-    for end in range(1, len(lengths) + 1):
-        options = []
-        for start in range(end - 1, -1, -1):
-            before = best[start]
-            if several is not None and several.most is not None and sum(lengths[start:end]) > several.most:
-                break
-            if before is not None and several is not None and several.fits(lengths[start:end]):
-                options.append((*before, tuple(range(start, end))))
-        best.append(min(options, key=len) if options else None)
-    return best[-1]
+    shots: tuple[int, ...]
+    model: str
+    seconds: float | None
+    price_usd: Decimal | None
+    take: int | None = 1
+    already: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
-class FilmPlan:
-    """The jobs of a film. film: how they follow each other; None for a single one.  why: in words."""
+class PlannedMember:
+    """One member of the cast. held_by: the means that its weakest shot has.  shots: from 1, those that name it.
 
-    jobs: tuple[PlannedJob, ...]
-    problems: tuple[str, ...]
-    warnings: tuple[str, ...]
-    film: Film | None
-    why: str
+    sheet: the generation id of the sheet that shows it, where one was made.
+    """
 
-
-def plan_film(
-    cut: ShotGroups, request: VideoRequest, info: ModelInfo, models: ModelList, settings: Settings
-) -> FilmPlan:
-    """What each job of a film is asked for, priced; chained where the model takes a first frame."""
-    groups = cut.groups[:MOST_SHOTS]
-
-    def spoken(chained: bool) -> list[Translation]:
-        asked = [_part(request, info, groups, number, chained) for number in range(len(groups))]
-        return [translate(part, info, route=settings.route, models=models) for part in asked]
-
-    said, place = spoken(False), _first_frame(info)
-    film: Film = "side by side"
-    if len(groups) > 1 and place is not None and not request.input_video:
-        chain = spoken(True)
-        if sum(len(one.problems) for one in chain) <= sum(len(one.problems) for one in said):
-            film, said = "chained", chain
-    opening = place if film == "chained" else None
-    jobs = tuple(_job(one, info, group, opening) for one, group in zip(said, groups, strict=True))
-    problems = (*_told([one.problems for one in said], groups), *_of_the_whole(request))
-    warnings = tuple(_told([one.warnings for one in said], groups))
-    if len(jobs) == 1:
-        return FilmPlan(jobs, problems, warnings, None, "")
-    how = "each begins with the last frame of the one before" if film == "chained" else "side by side"
-    why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}, joined at the end: {cut.why}"
-    return FilmPlan(jobs, problems, warnings, film, why)
+    name: str
+    held_by: HeldBy
+    shots: tuple[int, ...] = ()
+    sheet: str | None = None
 
 
-def _of_the_whole(request: VideoRequest) -> list[str]:
-    """What is wrong with a film, and not with one of its jobs."""
-    count, shots = request.num_generations or 1, request.multi_prompt
-    found = _sum_differs(request)
-    if count > 1 and len(shots) > 1:
-        found.append("num_generations: a film is made once a call. For another version call again with take=2.")
-    if len(shots) > MOST_SHOTS:
-        found.append(f"{len(shots)} shots: a film has at most {MOST_SHOTS}.")
-    return found
+@dataclass(frozen=True)
+class PlannedPicture:
+    """A picture that is made before the clips. name: "Mira" for a sheet, "Shot 2" for a still."""
 
-
-def _sum_differs(request: VideoRequest) -> list[str]:
-    total = sum(shot.seconds for shot in request.multi_prompt)
-    if request.duration is None or request.duration == total:
-        return []
-    return [
-        f"duration={request.duration:g} beside multi_prompt: the shots are {total:g} s long in all. Leave duration out."
-    ]
-
-
-def _first_frame(info: ModelInfo) -> Path | None:
-    """Where a first frame goes."""
-    slot = info.slot("image", "first_frame", "keyframes")
-    return None if slot is None else (slot.name, 0) if slot.many else (slot.name,)
-
-
-def _part(request: VideoRequest, info: ModelInfo, groups: Sequence[Group], number: int, chained: bool) -> VideoRequest:
-    """What one job of the film is asked for."""
-    shots = [request.multi_prompt[index] for index in groups[number]]
-    last = number == len(groups) - 1
-    start = request.start_image if number == 0 else FRAME if chained else None
-    update = {
-        "start_image": start,
-        "end_image": request.end_image if last else None,
-        "num_generations": None if len(groups) > 1 else request.num_generations,
-        "duration": None,
-    }
-    if info.multi_shot is not None:
-        return request.model_copy(update=update | {"multi_prompt": shots})
-    seconds = _seconds(shots[0], info)
-    return request.model_copy(update=update | {"multi_prompt": [], "prompt": shots[0].prompt, "duration": seconds})
-
-
-def _seconds(shot: Shot, info: ModelInfo) -> float | None:
-    """How long a shot is: as it says, else 5 s, else what the model offers next to it."""
-    length = info.length
-    if shot.duration or length is None:
-        return shot.duration
-    if length.offers(USUAL):
-        return USUAL
-    if isinstance(length.default, (int, float)):
-        return length.default
-    near = sorted(length.choices, key=lambda seconds: abs(seconds - USUAL))
-    return near[0] if near else None
-
-
-def _job(spoken: Translation, info: ModelInfo, group: Group, place: Path | None) -> PlannedJob:
-    """A job whose first frame, where it is another job's last, is left open."""
-    waits = any(one.reference == FRAME for one in spoken.media)
-    if not waits or place is None:
-        return plan_job(spoken, info, group)
-    name = place[0]
-    body = {key: value for key, value in spoken.body.items() if key != name}
-    others = [one for one in spoken.media if one.reference != FRAME]
-    if len(place) > 1 and len(spoken.body[str(name)]) > 1:
-        body[str(name)] = spoken.body[str(name)][1:]
-        others = [_moved(one) if one.path[0] == name else one for one in others]
-    return plan_job(Translation(body, [], [], tuple(others)), info, group, place)
-
-
-def _moved(place: MediaPlace) -> MediaPlace:
-    """A place in a list that lost its first entry."""
-    return replace(place, path=(place.path[0], int(place.path[1]) - 1, *place.path[2:]))
-
-
-def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
-    """What was said of the jobs: once where it holds for all, else with the shot it is about."""
-    found: list[str] = []
-    for said, group in zip(texts, groups, strict=True):
-        for text in said:
-            everywhere = all(text in other for other in texts)
-            shot = f"Shot {group[0] + 1}" if len(group) == 1 else f"Shots {group[0] + 1} to {group[-1] + 1}"
-            line = text if everywhere else f"{shot}: {text}"
-            if line not in found:
-                found.append(line)
-    return found
+    kind: Literal["sheet", "still", "picture"]
+    name: str
+    model: str
+    price_usd: Decimal | None
+    take: int | None = 1
+    already: bool = False
+    shot: int | None = None
+    generation_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What would be done.
 
-    reason: why this model, and why in so many jobs.  price: of the whole, US dollars at most.
-    film: None for one job; "side by side" or "chained" for several, joined at the end.
+    reason: why this model, and why in so many jobs.  price: of all clips, US dollars at most.
+    film: None for one job; how several are joined at the end.
+    clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
+    cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
     """
 
     request: VideoRequest
@@ -253,12 +136,21 @@ class Plan:
     price: Price
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    film: Film | None = field(default=None)
+    film: Join | None = None
+    clips: tuple[PlannedClip, ...] = ()
+    due: Price | None = field(default=None)
+    cast: tuple[PlannedMember, ...] = ()
+    pictures: tuple[PlannedPicture, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether it may be sent."""
         return not self.problems
+
+    @property
+    def price_usd(self) -> Decimal | None:
+        """What this call would pay at most, in US dollars; None where nobody can know."""
+        return (self.due or self.price).usd
 
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""
@@ -266,36 +158,101 @@ class Plan:
             raise InvalidRequest(" ".join(self.problems), problems=self.problems)
 
 
-def make_plan(request: VideoRequest, models: ModelList, settings: Settings) -> Plan:
-    """The plan for a request."""
+def make_plan(
+    request: VideoRequest,
+    models: ModelList,
+    settings: Settings,
+    *,
+    lengths: Mapping[str, float] | None = None,
+    model: str | None = None,
+    stills: Mapping[int, str] | None = None,
+) -> Plan:
+    """The plan for a request.
+
+    stills: the picture that each shot begins with, by its number from 0.
+
+    lengths: seconds of its source videos and sounds, where they are known, by reference.
+    model: the model that the same request was made with before, where the request leaves the choice open.
+    """
+    if isinstance(request, PictureRequest):
+        return plan_picture(request, models.images, settings, model)
     choice = choose(request, models, settings.model)
+    if model is not None and not choice.asked:
+        choice = replace(choice, model_id=model)
     info = models.known(choice.model_id)
-    paying, refused = _paying(request, settings)
-    cut = split(paying, info)
-    made = _one_job(paying, info, models, settings) if cut is None else plan_film(cut, paying, info, models, settings)
+    paying, refused = _with_payer(request, settings)
+    division = _divide(paying, info)
+    made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
+    prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
     return Plan(
         request=request,
         model=info.id,
         reason=_reason(choice, made.why),
         jobs=made.jobs,
         price=total(job.price for job in made.jobs),
-        problems=(*refused, *made.problems),
-        warnings=(*_about_the_list(info, models), *made.warnings),
+        problems=(*refused, *cast_problems(request.cast), *made.problems),
+        warnings=(
+            *([choice.warning] if choice.warning else []),
+            *_about_the_list(info, models),
+            *cast_warnings(request.cast, prompts),
+            *made.warnings,
+        ),
         film=made.film,
+        cast=_held(request, made.jobs),
     )
 
 
-def _one_job(request: VideoRequest, info: ModelInfo, models: ModelList, settings: Settings) -> FilmPlan:
-    spoken = translate(request, info, route=settings.route, models=models)
-    job = plan_job(spoken, info, tuple(range(len(request.multi_prompt))))
-    return FilmPlan((job,), tuple(spoken.problems), tuple(spoken.warnings), None, "")
+def plan_picture(request: PictureRequest, images: ModelList, settings: Settings, model: str | None = None) -> Plan:
+    """The plan for one picture."""
+    asked = ImageRequest.model_construct(**{name: getattr(request, name) for name in ImageRequest.model_fields})
+    pictures = [one for member in request.cast for one in member.images[:1]]
+    choice = choose_image(asked.model_copy(update={"input_image": [*request.input_image, *pictures]}), images)
+    if model is not None and not choice.asked:
+        choice = replace(choice, model_id=model)
+    info = images.known(choice.model_id)
+    paying, refused = _with_payer(request, settings)
+    asked = asked.model_copy(update={"target_namespace": paying.target_namespace, "prompt": _styled(request).prompt})
+    spoken = translate_image(asked, info, models=images, cast=request.cast)
+    price = estimate(spoken.body, info)
+    job = PlannedJob(info.id, spoken.body, price, None, (), spoken.media, None, spoken.held)
+    return Plan(
+        request=request,
+        model=info.id,
+        reason=choice.reason,
+        jobs=(job,),
+        price=price,
+        problems=(*refused, *cast_problems(request.cast), *spoken.problems),
+        warnings=(*_about_the_list(info, images), *spoken.warnings),
+        cast=_held(request, (job,)),
+    )
+
+
+_BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictures", "first frame", "words")
+
+
+def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMember, ...]:
+    """How each member of the cast is held, over all clips."""
+    found = []
+    for member in request.cast:
+        means = [(one.held_by, job) for job in jobs for one in job.held if one.name == member.name]
+        if not means:
+            continue
+        weakest = max((by for by, _ in means), key=_BEST_FIRST.index)
+        shots = {
+            index + 1
+            for _, job in means
+            for index in job.shots
+            if request.multi_prompt and named_in([member], request.multi_prompt[index].prompt)
+        }
+        found.append(PlannedMember(member.name, weakest, tuple(sorted(shots)) or (1,)))
+    return tuple(found)
 
 
 def _reason(choice: Choice, why: str) -> str:
     return f"{choice.reason}; {why}" if why else choice.reason
 
 
-def _paying(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
+def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
     """The request with the namespace that pays; a problem where it names one that is not allowed."""
     if not request.target_namespace:
         return (
@@ -318,3 +275,262 @@ def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
     if not models.live:
         return ["The live list of models could not be read: checked against the bundled one, and prices are unknown."]
     return []
+
+
+# -- which shots go into which job -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Division:
+    """How the shots are divided among jobs. groups: empty for a request that is one job as it stands.  why: in words.
+
+    single: whether each job takes one prompt; else its shots go as the model's own list of shots.
+    """
+
+    groups: tuple[Group, ...] = ()
+    why: str = ""
+    single: bool = False
+
+
+def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
+    shots = request.multi_prompt
+    if not shots or request.prompt:
+        return _Division()
+    if request.stills:
+        return _Division(tuple((index,) for index in range(len(shots))), "each begins with its still", True)
+    several = info.multi_shot
+    if several is None:
+        if not info.has_schema:
+            return _Division()  # nobody knows the model: the shots go as they are
+        return _Division(tuple((index,) for index in range(len(shots))), f"{info.id} takes one prompt a job", True)
+    lengths = [shot.seconds for shot in shots]
+    if several.fits(lengths):
+        return _Division()
+    groups = _pack(shots, info)
+    if groups is None or len(groups) < 2:
+        return _Division()
+    limit = f"{several.most:g} s" if several.most and sum(lengths) > several.most else f"{several.count} shots"
+    return _Division(groups, f"{info.id} makes {limit} at most in one job")
+
+
+def _pack(shots: Sequence[Shot], info: ModelInfo) -> tuple[Group, ...] | None:
+    """The fewest groups of neighbours that each fit into a job; None where a shot fits into none."""
+    several = info.multi_shot
+    best: list[tuple[Group, ...] | None] = [()]
+    for end in range(1, len(shots) + 1):
+        options = []
+        for start in range(end - 1, -1, -1):
+            before = best[start]
+            lengths = [shot.seconds for shot in shots[start:end]]
+            if several is not None and several.most is not None and sum(lengths) > several.most:
+                break
+            if before is not None and several is not None and several.fits(lengths):
+                options.append((*before, tuple(range(start, end))))
+        best.append(min(options, key=len) if options else None)
+    return best[-1]
+
+
+# -- what each job is asked for ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Made:
+    jobs: tuple[PlannedJob, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    film: Join | None
+    why: str
+
+
+def _make_jobs(
+    division: _Division,
+    request: VideoRequest,
+    info: ModelInfo,
+    models: ModelList,
+    settings: Settings,
+    lengths: Mapping[str, float],
+    stills: Mapping[int, str],
+) -> _Made:
+    """What each job is asked for, translated and priced."""
+    groups = division.groups[:MOST_SHOTS] or (tuple(range(len(request.multi_prompt))),)
+    opening, problems = _opening(request, info, models, groups)
+    chained = bool(opening)
+    asked = [_part(request, info, division, groups, number, chained) for number in range(len(groups))]
+    asked = [_with_still(one, group, stills) for one, group in zip(asked, groups, strict=True)]
+    said = [translate(one, info, route=settings.route, models=models, defaults=True) for one in asked]
+    jobs = tuple(
+        _job(one, info, group, opening if number else None, lengths)
+        for number, (one, group) in enumerate(zip(said, groups, strict=True))
+    )
+    problems += [*_told([one.problems for one in said], groups), *_of_the_whole(request, division)]
+    warnings = [*_told([one.warnings for one in said], groups), *differences(_prompts(request), continuous=chained)]
+    warnings += _about_changes(jobs, request, info, models)
+    if len(jobs) == 1:
+        return _Made(jobs, tuple(problems), tuple(warnings), None, "")
+    how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
+    why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}: {division.why}"
+    return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
+
+
+def _prompts(request: VideoRequest) -> list[str]:
+    return [f"{shot.prompt} {request.style or ''}" for shot in request.multi_prompt]
+
+
+def _opening(
+    request: VideoRequest, info: ModelInfo, models: ModelList, groups: Sequence[Group]
+) -> tuple[Path | None, list[str]]:
+    """Where the last frame of the clip before goes, for a continuous film; and what is wrong with wishing for one."""
+    if not request.continuous or len(groups) < 2:
+        return None, []
+    slot = info.slot("image", "first_frame", "keyframes")
+    if slot is not None and not request.input_video:
+        return ((slot.name, 0) if slot.many else (slot.name,)), []
+    takers = [one for one in models.values() if one.slot("image", "first_frame") and one.takes("text")]
+    others = [one.id for one in sorted(takers, key=lambda one: per_second(one) or Decimal(1000))][:3]
+    why = "input_video is the source of each shot" if slot is not None else f"{info.id} takes no first frame"
+    use = f", or use {listing(others)}" if others else ""
+    return None, [f"continuous: {why}. Leave continuous out{use}."]
+
+
+def _of_the_whole(request: VideoRequest, division: _Division) -> list[str]:
+    """What is wrong with several shots, and not with one of the jobs."""
+    if not division.groups:
+        return []
+    count, shots = request.num_generations or 1, request.multi_prompt
+    found = _sum_differs(request)
+    if count > 1 and len(shots) > 1:
+        found.append("num_generations: a film is made once a call. For another version call again with take=2.")
+    if len(shots) > MOST_SHOTS:
+        found.append(f"{len(shots)} shots: a film has at most {MOST_SHOTS}.")
+    return found
+
+
+def _sum_differs(request: VideoRequest) -> list[str]:
+    whole = sum(shot.seconds for shot in request.multi_prompt)
+    if request.duration is None or request.duration == whole:
+        return []
+    return [
+        f"duration={request.duration:g} beside multi_prompt: the shots are {whole:g} s long in all. Leave duration out."
+    ]
+
+
+def _part(
+    request: VideoRequest, info: ModelInfo, division: _Division, groups: Sequence[Group], number: int, chained: bool
+) -> VideoRequest:
+    """What one job is asked for."""
+    if not division.groups:
+        return _styled(request)
+    shots = [request.multi_prompt[index] for index in groups[number]]
+    last = number == len(groups) - 1
+    update: dict[str, Any] = {
+        "start_image": request.start_image if number == 0 else FRAME if chained else None,
+        "end_image": request.end_image if last else None,
+        "num_generations": None if len(groups) > 1 else request.num_generations,
+        "duration": None,
+    }
+    if not division.single:
+        return _styled(request.model_copy(update=update | {"multi_prompt": shots}))
+    seconds = _seconds(shots[0], info)
+    update |= {"multi_prompt": [], "prompt": shots[0].prompt, "duration": seconds}
+    return _styled(request.model_copy(update=update))
+
+
+def _with_still(request: VideoRequest, group: Group, stills: Mapping[int, str]) -> VideoRequest:
+    """A clip begins with the still of its first shot; a first frame that the request names itself stays."""
+    still = stills.get(group[0] if group else 0)
+    if still is None or request.start_image:
+        return request
+    return request.model_copy(update={"start_image": still})
+
+
+def _styled(request: VideoRequest) -> VideoRequest:
+    """With the words for the look in every prompt."""
+    style = (request.style or "").strip()
+    if not style:
+        return request
+    shots = [shot.model_copy(update={"prompt": _with(shot.prompt, style)}) for shot in request.multi_prompt]
+    prompt = _with(request.prompt, style) if request.prompt else request.prompt
+    return request.model_copy(update={"prompt": prompt, "multi_prompt": shots})
+
+
+def _with(prompt: str, style: str) -> str:
+    prompt = prompt.strip()
+    end = "" if prompt.endswith((".", "!", "?", "…")) else "."
+    return f"{prompt}{end} {style}"
+
+
+def _seconds(shot: Shot, info: ModelInfo) -> float | None:
+    """How long a shot is, where it says so or the model offers 5 s; else the model's own default is filled in."""
+    length = info.length
+    if shot.duration or length is None:
+        return shot.duration
+    return USUAL if length.offers(USUAL) else None
+
+
+def _job(
+    spoken: Translation, info: ModelInfo, group: Group, place: Path | None, lengths: Mapping[str, float]
+) -> PlannedJob:
+    """A job with its price; its first frame, where it is another job's last, is left open."""
+    if place is None or not any(one.reference == FRAME for one in spoken.media):
+        return planned_job(spoken, info, group, lengths=lengths)
+    name = place[0]
+    body = {key: value for key, value in spoken.body.items() if key != name}
+    others = [one for one in spoken.media if one.reference != FRAME]
+    if len(place) > 1 and len(spoken.body[str(name)]) > 1:
+        body[str(name)] = spoken.body[str(name)][1:]
+        others = [_moved(one) if one.path[0] == name else one for one in others]
+    return planned_job(Translation(body, [], [], tuple(others), spoken.held), info, group, place, lengths=lengths)
+
+
+def planned_job(
+    spoken: Translation,
+    info: ModelInfo,
+    shots: tuple[int, ...],
+    first_frame: Path | None = None,
+    *,
+    lengths: Mapping[str, float] | None = None,
+) -> PlannedJob:
+    """A translation with its price."""
+    seconds = billed_seconds(spoken.body, info, lengths).certain
+    price = estimate(spoken.body, info, lengths)
+    return PlannedJob(info.id, spoken.body, price, seconds, shots, spoken.media, first_frame, spoken.held)
+
+
+def _moved(place: MediaPlace) -> MediaPlace:
+    """A place in a list that lost its first entry."""
+    return replace(place, path=(place.path[0], int(place.path[1]) - 1, *place.path[2:]))
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
+    """What was said of the jobs: once where it holds for all, else with the shot it is about."""
+    found: list[str] = []
+    for said, group in zip(texts, groups, strict=True):
+        for text in said:
+            everywhere = all(text in other for other in texts)
+            line = text if everywhere else f"{name_of(group)}: {text}"
+            if line not in found:
+                found.append(line)
+    return found
+
+
+def _about_changes(jobs: Sequence[PlannedJob], request: VideoRequest, info: ModelInfo, models: ModelList) -> list[str]:
+    """What a change to one shot costs, where one job makes several."""
+    many = [job for job in jobs if len(job.shots) > 1]
+    if not many:
+        return []
+    price = many[0].price.usd
+    cost = f" ({dollars(price)})" if price is not None else ""
+    text = f"{many[0].name} are one clip: a change to one of them makes all of them anew{cost}."
+    single = [
+        one
+        for one in models.values()
+        if one.multi_shot is None and one.takes("text") and not any(slot.required for slot in one.slots)
+    ]
+    rated = [(rate, one.id) for one in single if (rate := per_second(one)) is not None]
+    media = request.start_image or request.input_image or request.input_video or request.input_audio
+    if rated and not media and info.id != min(rated)[1]:
+        text += f" The cheapest model that makes each shot by itself is {min(rated)[1]}."
+    return [text]

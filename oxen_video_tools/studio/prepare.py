@@ -1,27 +1,45 @@
-"""Words become a request, a request a plan; and what a person must agree to before it is paid."""
+"""Everything that is worked out before a call may spend, once: plan, keys, what is paid already, price, question.
+
+Asking a person and paying take the same `Prepared`. Nothing here sends or writes anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
-from ..errors import InvalidRequest, NeedsApproval, OverBudget, Paused, invalid_arguments
+from ..catalog.pricing import Price, estimate, total
+from ..errors import InvalidRequest, NeedsApproval, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
+from ..ledger.films import Part, Standing, film_named, parts_of, remembered, spent_on, standing
 from ..ledger.jobs import committed_spend
-from ..ledger.records import Job, dollars, micros, said
-from ..ledger.transactions import is_paused, job_for_take
+from ..ledger.records import ClipRef, Job, dollars, micros, said
+from ..ledger.transactions import clip_and_job, is_paused
 from ..request import VideoRequest
-from .identifiers import canonical_request, references, request_key
-from .local_files import Files
-from .media_inputs import fingerprints
+from .cast import resolve
+from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
+from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
+from .identifiers import canonical_request, clip_key, references, request_key
+from .local_files import Files, allowed
+from .media_inputs import check_links, check_local_media, fingerprint, is_film, is_generation, is_url
+from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
+from .settlement import settle_costs
+from .stills import Picture, survey_pictures, with_pictures
+from .videos import length
 
 if TYPE_CHECKING:
+    from ..catalog.catalog import ModelList
+    from ..catalog.model_info import ModelInfo
+    from ..catalog.pricing import Price
     from ..settings import Settings
-    from .plan import Plan
     from .session import Session
 
 
@@ -29,6 +47,8 @@ if TYPE_CHECKING:
 #
 # With a cap, a budget or an approval limit in force, a request whose price is not wholly known is refused unless
 # the caller names `max_cost_usd`; then that sum is what is reserved.
+
+NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -39,9 +59,8 @@ class Reservation:
     estimate: Decimal | None
 
 
-def reserve_amount(plan: Plan, settings: Settings, max_cost_usd: Decimal | None) -> Reservation:
-    """What is reserved for a plan. Raises OverBudget, NeedsApproval."""
-    price = plan.price
+def reservation(price: Price, model: str, settings: Settings, max_cost_usd: Decimal | None) -> Reservation:
+    """What is reserved for a call that pays `price`. Raises OverBudget, NeedsApproval."""
     caps = [cap for cap in (max_cost_usd, settings.max_cost) if cap is not None]
     if any(cap <= 0 for cap in caps):
         raise OverBudget("The limit of this call is $0: nothing may be spent.")
@@ -52,38 +71,115 @@ def reserve_amount(plan: Plan, settings: Settings, max_cost_usd: Decimal | None)
     if price.usd is not None and not price.unpriced:
         return Reservation(price.usd, price.usd)
     if max_cost_usd is None:
-        _refuse_unpriced(plan, settings)
-        return Reservation(price.usd or Decimal(0), price.usd)
+        _refuse_unpriced(price, model, settings)
+        return Reservation(price.usd or NOTHING, price.usd)
     return Reservation(cap if cap is not None else max_cost_usd, price.usd)
 
 
-def _refuse_unpriced(plan: Plan, settings: Settings) -> None:
+def _refuse_unpriced(price: Price, model: str, settings: Settings) -> None:
     limited = settings.max_cost is not None or settings.budget is not None
     if not limited and settings.approve_above is None:
         return
-    unknown = ", ".join(plan.price.unpriced) or "its price"
-    words = f"What {plan.model} costs is not known ({unknown}), and a limit on spending is in force."
+    unknown = ", ".join(price.unpriced) or "its price"
+    words = f"What {model} costs is not known ({unknown}), and a limit on spending is in force."
     fix = "Ask the user for the most it may cost and call again with that as max_cost_usd; the sum is then reserved."
     raise OverBudget(words, fix=fix) if limited else NeedsApproval(words, fix=fix)
 
 
-def question_about(plan: Plan, stake: Reservation, settings: Settings, max_cost_usd: Decimal | None) -> Question | None:
-    """What a person must agree to first, if anything."""
-    if settings.approve_above is None or stake.amount <= settings.approve_above:
+def question_about(
+    reserved: Reservation,
+    model: str,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    max_cost_usd: Decimal | None = None,
+    spent: Decimal = NOTHING,
+) -> Question | None:
+    """What a person must agree to first, if anything.
+
+    jobs: how many are paid.  spent: US dollars that this very call came to before, when it failed; the person agrees
+    to the sum of both, so that an answer given once covers no second try.
+    """
+    if settings.approve_above is None or reserved.amount <= settings.approve_above:
         return None
     strict = settings.approval == "strict"
-    about = "about " if stake.estimate == stake.amount else "up to "
-    jobs = f" in {len(plan.jobs)} jobs" if len(plan.jobs) > 1 else ""
-    text = f"Make this video with {plan.model}{jobs} for {about}{said(stake.amount)}?"
-    fix = f"Ask the user, then call again with max_cost_usd={stake.amount.normalize():f}. Nothing was sent."
+    about = "about " if reserved.estimate == reserved.amount else "up to "
+    several = f" in {jobs} jobs" if jobs > 1 else ""
+    whole = reserved.amount + spent
+    before = f" more? With what it came to before that is {said(whole)} in all." if spent else "?"
+    text = f"Make this video with {model}{several} for {about}{said(reserved.amount)}{before}"
+    fix = f"Ask the user, then call again with max_cost_usd={reserved.amount.normalize():f}. Nothing was sent."
     if strict:
         fix = (
             "A person has to agree where this program can ask one; a number in a call does not count. Nothing was sent."
         )
-    return Question(text=text, fix=fix, cost=stake.amount, waived=max_cost_usd is not None and not strict)
+    return Question(text=text, fix=fix, cost=whole, waived=max_cost_usd is not None and not strict)
 
 
-def build_request(request: VideoRequest | None, words: dict[str, Any]) -> VideoRequest:
+FREE = Price(NOTHING, (), "$0.00: all of it is paid for already")
+FRESH = 300.0  # seconds: whoever answers later than that is asked again if the price has risen meanwhile
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a request is to be made.
+
+    take: None is a new one each time.  max_cost_usd: US dollars that this call may cost.
+    approved_usd: US dollars that a person has agreed to for this call, earlier tries included.
+    files: where local inputs may lie.
+    """
+
+    take: int | None = 1
+    max_cost_usd: Decimal | None = None
+    approved_usd: Decimal | None = None
+    files: Files = "anywhere"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A call that is ready to be asked about and paid.
+
+    call: key of what was asked; None where every call is a new one.  asked: the words it stands for.
+    media: where each medium lies, by what it is.
+    clips: what is made, in order.  parts: how each stands in the ledger.
+    film: the id of the film that they become; None for a single clip.  standing: that film, where it exists.
+    pays: the clips that this call pays for.  stopped: those that were cancelled, and that it does not pay for either.
+    spent: micro-dollars that this very call came to before.
+    pictures: sheets and stills, which are made before the clips.
+    reserved: what this call may cost.  question: what a person must agree to first; None where nobody need be asked.
+    """
+
+    request: VideoRequest
+    terms: Terms
+    plan: Plan
+    call: str | None
+    asked: Mapping[str, Any] = field(repr=False)
+    media: Mapping[str, str] = field(repr=False)
+    clips: tuple[FilmClip, ...] = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
+    film: str | None = None
+    standing: Standing | None = field(default=None, repr=False)
+    pays: tuple[int, ...] = ()
+    stopped: tuple[int, ...] = ()
+    spent: int = 0
+    reserved: Reservation = field(default_factory=lambda: Reservation(NOTHING, NOTHING))
+    question: Question | None = None
+    made: float = 0.0
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+
+    @property
+    def agreed(self) -> int:
+        """Micro-dollars that the whole may cost once somebody has agreed, earlier tries included."""
+        before = self.standing.film.agreed if self.standing is not None else 0
+        return max(before, self.spent + micros(self.reserved.amount))
+
+    @property
+    def existing(self) -> Job | None:
+        """The job of an equal call before this one, or the one that was cancelled; of a single clip."""
+        return None if self.film is not None or self.pays else self.parts[0].job
+
+
+def to_request(request: VideoRequest | None, words: dict[str, Any]) -> VideoRequest:
     """The request itself, or one made of keyword arguments. Raises InvalidRequest with every problem."""
     if request is not None:
         if words:
@@ -95,71 +191,69 @@ def build_request(request: VideoRequest | None, words: dict[str, Any]) -> VideoR
         raise invalid_arguments(error) from None
 
 
-async def plan_request(session: Session, request: VideoRequest, files: Files) -> Plan:
-    """What would be sent, in how many jobs, and what it may cost. Free."""
-    from .media_inputs import check_local_media
-    from .plan import make_plan
+async def prepare(session: Session, request: VideoRequest, terms: Terms) -> Prepared:
+    """Plan, look up what is paid already, hold the rest against every limit, and say what a person must agree to.
 
-    plan = make_plan(request, await session.catalog().models(), session.settings)
-    plan = await check_local_media(plan, session.settings, files)
-    if plan.film is None:
-        return plan
-    from .films.assembly import warn_without_media
-
-    return warn_without_media(plan)
-
-
-async def identify(
-    session: Session, request: VideoRequest, files: Files, prints: Mapping[str, str] | None = None
-) -> tuple[str, dict[str, Any]]:
-    """The request's key, and the words it stands for. Raises InputNotAllowed, InputUnreadable.
-
-    prints: what its media are, where that was found out already (`inputs.fingerprints`).
+    Raises InvalidRequest, OverBudget, NeedsApproval, Paused, Unauthenticated, InputNotAllowed, InputUnreadable,
+    NotInstalled.
     """
-    prints = await fingerprints(session, references(request), files) if prints is None else prints
-    words = canonical_request(request, session.settings.namespace, prints)
-    return request_key(words), words
+    await session.scope()  # without a key nothing can be paid: said before anything is looked up
+    prepared = await survey(session, request, terms)
+    if not prepared.pays:
+        return prepared
+    if prepared.plan.problems == (NOT_CHAINED,):
+        raise NotInstalled(NOT_CHAINED, fix=f"{INSTALL}, or ask for each shot by itself.")
+    prepared.plan.raise_for_problems()
+    return await _with_terms(session, await _with_real_costs(session, prepared))
 
 
-async def question(
-    session: Session,
-    request: VideoRequest,
-    *,
-    take: int | None = 1,
-    max_cost_usd: Decimal | None = None,
-    files: Files = "anywhere",
-) -> Question | None:
-    """What a person must agree to first; None where nobody need be asked, or nothing new would be paid.
-
-    Raises InvalidRequest, OverBudget, Paused, NeedsApproval.
-    """
-    scope = await session.scope()  # without a key nothing can be paid: said before anything is looked up
-    if take is not None and request.multi_prompt:
-        from .films.generate import asked_again
-
-        again = await asked_again(session, request, take, max_cost_usd, files)
-        if again is not None:
-            if again.pays:
-                await _afforded(session, again.amount)
-            return again.question
-    plan = await plan_request(session, request, files)
-    plan.raise_for_problems()
-    if take is not None:
-        key, _ = await identify(session, request, files)
-        if stands(await session.ledger.run(job_for_take, scope, key, take)):
-            return None
-    stake = reserve_amount(plan, session.settings, max_cost_usd)
-    await _afforded(session, stake.amount)
-    return question_about(plan, stake, session.settings, max_cost_usd)
+async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
+    """With what earlier tries of this call really cost, where the hub says it by now; else what was reserved counts."""
+    tries = _own_tries(prepared)
+    if not any(job.state in ("failed", "cancelled") and job.cost is None for job in tries):
+        return prepared
+    with suppress(OxenError):
+        await settle_costs(session)
+    parts = await session.ledger.run(parts_of, await session.scope(), [clip.ref for clip in prepared.clips])
+    prepared = replace(prepared, parts=parts)
+    return replace(prepared, spent=spent_on(_own_tries(prepared)))
 
 
-def stands(job: Job | None) -> bool:
-    """Whether a job is, or may be, at the hub already, so that the same call pays for nothing new."""
-    return job is not None and job.state != "planned"
+def _own_tries(prepared: Prepared) -> list[Job]:
+    """What was booked for this film, or for this video by itself."""
+    return [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
 
 
-async def _afforded(session: Session, amount: Decimal) -> None:
-    """The same as `reserve` will find, before a person is bothered with it."""
+async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
+    """With what is reserved, and what a person must agree to."""
+    settings, terms = session.settings, prepared.terms
+    due = prepared.plan.due or prepared.plan.price
+    reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
+    jobs = [prepared.clips[number].job for number in prepared.pays]
+    drawn = [one for one in prepared.pictures if one.pays]
+    for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
+    shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
+    clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))
+    await _check_budget(session, reserved.amount)
+    needed = prepared.spent + micros(reserved.amount)
+    covered = micros(terms.approved_usd) if terms.approved_usd is not None else 0
+    if prepared.standing is not None:
+        covered = max(covered, prepared.standing.film.agreed)
+    question = None
+    if needed > covered:
+        question = question_about(
+            reserved,
+            prepared.plan.model,
+            settings,
+            jobs=len(jobs) + len(drawn),
+            max_cost_usd=terms.max_cost_usd,
+            spent=dollars(prepared.spent),
+        )
+    return replace(prepared, clips=clips, reserved=reserved, question=question)
+
+
+async def _check_budget(session: Session, amount: Decimal) -> None:
+    """The same as reserving will find, before a person is bothered with it."""
     if await session.ledger.run(is_paused):
         raise Paused("All spending is paused; nothing was sent.")
     budget = session.settings.budget
@@ -171,3 +265,253 @@ async def _afforded(session: Session, amount: Decimal) -> None:
         raise OverBudget(
             f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
         )
+
+
+# -- the plan, and what is there of it ---------------------------------------------------------------------------------
+
+
+async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenient: bool = False) -> Prepared:
+    """What would be made, and what of it is there. Free; refuses nothing but media that can't be read.
+
+    lenient: media that can't be read are problems of the plan instead, and so is a missing key no error.
+    """
+    scope = await _scope(session, lenient=lenient)
+    request = await resolve(session, request) if scope and request.cast else request
+    prints = await _prints(session, request, terms.files, lenient=lenient)
+    words = canonical_request(request, session.settings.namespace, prints)
+    call = request_key(words) if terms.take is not None else None
+    before = await session.ledger.run(remembered, scope, call, terms.take) if scope and call and terms.take else None
+    models = await session.catalog().models()
+    pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
+    request = pictures.request
+    plan = make_plan(
+        request,
+        models,
+        session.settings,
+        lengths=await _lengths(session, request, terms.files, scope),
+        model=_model_of(before),
+        stills=pictures.first_frames,
+    )
+    plan = await check_local_media(plan, session.settings, terms.files)
+    if lenient:
+        plan = await check_links(plan, session.settings, terms.files)
+    if plan.film is not None:
+        plan = check_media_extra(plan)
+    clips = name_clips(plan.jobs, request, prints, terms.take)
+    found = Prepared(
+        request=request,
+        terms=terms,
+        plan=plan,
+        call=call,
+        asked=words,
+        media={told: one for one, told in prints.items()},
+        clips=clips,
+        parts=tuple(Part(number, clip.ref) for number, clip in enumerate(clips)),
+        film=None if plan.film is None else film_id(scope or "", [clip.ref for clip in clips], plan.film),
+        made=session.clock.monotonic(),
+    )
+    if scope:
+        found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
+    return with_pictures(_reckoned(found, session.clock.time()), pictures)
+
+
+async def _prints(session: Session, request: VideoRequest, files: Files, *, lenient: bool) -> dict[str, str]:
+    """What each medium of the request is; each local file is read and hashed once."""
+    prints: dict[str, str] = {}
+    for one in references(request):
+        try:
+            prints[one] = await fingerprint(session, one, files)
+        except OxenError:
+            if not lenient:
+                raise
+            prints[one] = f"unread:{one}"
+    return prints
+
+
+async def _scope(session: Session, *, lenient: bool) -> str | None:
+    try:
+        return await session.scope()
+    except OxenError:
+        if not lenient:
+            raise
+        return None
+
+
+async def _lengths(session: Session, request: VideoRequest, files: Files, scope: str | None) -> dict[str, float]:
+    """Seconds of the source video and sound, where the file or our ledger tells them."""
+    found: dict[str, float] = {}
+    for one in filter(None, (request.input_video, request.input_audio)):
+        seconds: float | None = None
+        with suppress(OxenError, OSError):
+            if is_generation(one):
+                seconds = await _length_of_result(session, one.strip(), scope)
+            elif not is_url(one):
+                from ..media.probe import measure
+
+                path = await asyncio.to_thread(allowed, one, session.settings, files)
+                seconds = (await asyncio.to_thread(measure, path)).seconds
+        if seconds:
+            found[one] = seconds
+    return found
+
+
+async def _length_of_result(session: Session, generation_id: str, scope: str | None) -> float | None:
+    if scope is None:
+        return None
+    if is_film(generation_id):
+        film = await session.ledger.run(film_named, generation_id)
+        return film.duration if film is not None and film.scope == scope else None
+    kept = await session.saved_file(generation_id)
+    if kept is not None:
+        from ..media.probe import measure
+
+        with suppress(OxenError, OSError):
+            return (await asyncio.to_thread(measure, kept)).seconds
+    _, job = await session.ledger.run(clip_and_job, scope, generation_id)
+    return length(job.body) if job is not None else None
+
+
+def _model_of(before: Standing | Job | None) -> str | None:
+    """What the same call was made with: the choice of a model must not change between two equal calls."""
+    return None if before is None else before.film.model if isinstance(before, Standing) else before.model
+
+
+def name_clips(
+    jobs: Sequence[PlannedJob], request: VideoRequest, prints: Mapping[str, str], take: int | None
+) -> tuple[FilmClip, ...]:
+    """The jobs of a plan as clips with their content keys. Of equal ones the first has part 0, the next part 1, …"""
+    clips: list[FilmClip] = []
+    seen: Counter[tuple[str, int | None]] = Counter()
+    for planned in jobs:
+        job = named_by_content(planned, prints)
+        before = clips[-1].ref if clips and planned.first_frame is not None else None
+        after = None if before is None else f"{before.request} {before.take} {before.part}"
+        key = clip_key(job.body, after)
+        own = [number for index in job.shots if (number := request.multi_prompt[index].take)]
+        number = max(own) if own else take
+        if number is None and len(jobs) > 1:
+            key, number = f"{key}+{uuid4().hex}", 1  # a clip of its own each time
+        clips.append(FilmClip(ClipRef(key, number, seen[key, number]), job))
+        seen[key, number] += 1
+    return tuple(clips)
+
+
+def _usable(before: Standing | Job | None, plan: Plan, models: ModelList) -> Standing | Job | None:
+    """What the same call made before; what an earlier version wrote counts only where its body says the same."""
+    if isinstance(before, Job) and before.request == before.call:
+        info = models.known(plan.model)
+        same = len(plan.jobs) == 1 and agrees(before.body, before.asked, plan.jobs[0].body, info)
+        return before if same else None
+    if isinstance(before, Standing) and before.film.refs[0].request == before.film.request:
+        info, clips = models.known(plan.model), clips_in(before.film)
+        same = len(plan.jobs) == len(clips) and way_of(before.film) == plan.film
+        bodies = zip(clips, plan.jobs, strict=False)
+        same = same and all(agrees(one.job.body, before.film.asked, job.body, info) for one, job in bodies)
+        return before if same else None
+    return before
+
+
+def agrees(before: Mapping[str, Any], words: Mapping[str, Any], body: Mapping[str, Any], info: ModelInfo) -> bool:
+    """Whether a body that was sent before made the same as `body` would. words: what was asked for then.
+
+    What was left to the model then was its own default, where its schema tells one. Media are not compared: those of
+    the same call are the same.
+    """
+    media = {slot.name for slot in info.slots}
+    for name, value in body.items():
+        if name in media or before.get(name) == value:
+            continue
+        parameter = info.parameters.get(name)
+        if name in before or parameter is None or parameter.default != value:
+            return False
+    marks = {"seed"} if "seed" not in words else set()  # our own, by which the job is told from others
+    return before.keys() - body.keys() <= media | marks | {"response_format"}
+
+
+async def _looked_up(
+    session: Session, prepared: Prepared, scope: str, before: Standing | Job | None, models: ModelList
+) -> Prepared:
+    """With what the ledger has of it: the film or job of the same call, else of the same clips."""
+    if isinstance(before, Standing):
+        return _as_film(prepared, before, models)
+    if before is not None and len(prepared.clips) == 1:
+        [part] = await session.ledger.run(parts_of, scope, [before.ref])
+        stopped = part.job is not None and part.job.state == "cancelled"
+        if stopped or part.is_taken(session.clock.time()):
+            return replace(prepared, clips=(replace(prepared.clips[0], ref=part.ref),), parts=(part,))
+    if prepared.film is not None:
+        found = await session.ledger.run(standing, prepared.film)
+        if found is not None:
+            return _as_film(prepared, found, models)
+    parts = await session.ledger.run(parts_of, scope, [clip.ref for clip in prepared.clips])
+    return replace(prepared, parts=parts)
+
+
+def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:
+    """The film as it was agreed to, at today's prices."""
+    clips = tuple(replace(clip, job=_priced(clip.job, models)) for clip in clips_in(found.film))
+    return replace(prepared, clips=clips, parts=found.parts, film=found.film.film, standing=found)
+
+
+def _priced(job: PlannedJob, models: ModelList) -> PlannedJob:
+    price = estimate(job.body, models.known(job.model))
+    return job if price.usd is None else replace(job, price=price)
+
+
+def _reckoned(prepared: Prepared, now: float) -> Prepared:
+    """With what this call pays for, and the plan that says so."""
+    found, plan = prepared.standing, prepared.plan
+    busy = found is not None and found.is_live(now)
+    stopped = tuple(part.number for part in prepared.parts if not part.is_taken(now) and _is_stopped(part, prepared))
+    pays = () if busy or stopped else tuple(part.number for part in prepared.parts if not part.is_taken(now))
+    clips = tuple(
+        PlannedClip(
+            shots=tuple(shot + 1 for shot in clip.job.shots) or (1,),
+            model=clip.job.model,
+            seconds=clip.seconds,
+            price_usd=clip.job.price.usd,
+            take=clip.ref.take,
+            already=part.is_taken(now) or (busy and part.number not in stopped),
+            stopped=part.number in stopped,
+        )
+        for clip, part in zip(prepared.clips, prepared.parts, strict=True)
+    )
+    due = total([prepared.clips[number].job.price for number in pays]) if pays else FREE
+    if len(pays) == len(clips):
+        due = plan.price if prepared.standing is None else due
+    plan = replace(plan, clips=clips, due=due, warnings=(*plan.warnings, *_about_clips(prepared, stopped)))
+    return replace(prepared, plan=plan, pays=pays, stopped=stopped, spent=spent_on(_own_tries(prepared)))
+
+
+def _is_stopped(part: Part, prepared: Prepared) -> bool:
+    """Whether it was cancelled by whoever cancelled this film or video, and not paid for by anybody since."""
+    film = prepared.standing.film if prepared.standing is not None else None
+    if film is not None and film.state == "cancelled":
+        return True
+    return part.job is not None and part.job.state == "cancelled" and part.job.film == prepared.film
+
+
+def _about_clips(prepared: Prepared, stopped: Sequence[int]) -> list[str]:
+    """What there is to know of clips that are equal, and of those that were stopped."""
+    words = []
+    for clip in prepared.clips:
+        if clip.ref.part:
+            same = [one.name for one in prepared.clips if one.ref.request == clip.ref.request]
+            words.append(f"{' and '.join(dict.fromkeys(same))} are equal: each is paid for, as one asked for twice.")
+    if stopped:
+        words.append(how_to_make_anew([prepared.clips[number] for number in stopped], single=prepared.film is None))
+    return list(dict.fromkeys(words))
+
+
+def how_to_make_anew(clips: Sequence[FilmClip], *, single: bool) -> str:
+    """What it takes to make clips anew that were cancelled, and what that costs."""
+    price = total([clip.job.price for clip in clips])
+    cost = f" ({said(price.usd)})" if price.usd is not None else ""
+    take = max(clip.ref.take or 1 for clip in clips) + 1
+    if single:
+        return f"It was stopped, and this call pays nothing. To make it anew{cost} call with take={take}."
+    names = ", ".join(name_of(clip.job.shots or (0,)) for clip in clips)
+    return (
+        f"{names}: stopped, and this call pays nothing. To make {'it' if len(clips) == 1 else 'them'} anew{cost} "
+        f"give take={take} in {'that shot' if len(clips) == 1 else 'those shots'}, not in the call."
+    )

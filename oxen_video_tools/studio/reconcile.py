@@ -10,13 +10,14 @@ import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OxenError, SubmissionUnclear
+from ..errors import NotFound, OxenError, SubmissionUnclear
 from ..ledger.jobs import add_found, adopt, idless, note, sought
-from ..ledger.records import GenerationRow, Job
-from ..ledger.transactions import claim_interval, clips, in_state
+from ..ledger.records import UNPAID, GenerationRow, Job
+from ..ledger.transactions import claim_interval, clip_and_job, clips, in_state
 from .identifiers import DEFAULTS, link_name
 from .media_inputs import is_url
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 5.0  # seconds between the clocks of the hub's own machines; `Date` and `enqueued_at` may be whole seconds
 MISSET = 86_400.0  # seconds that this machine's clock may be wrong by, where the hub's time of the POST is not known
+FORGOTTEN = "A person frees its take with `oxen-video recover --write-off {}`; what it cost stays counted."
 FOLDER = "oxen-video/"  # a `target_directory` of ours begins with it and ends with a word that nobody else has
 # A record may name these although they were not sent: the API's defaults. Any other common word makes it another
 # request's record.
@@ -433,3 +435,21 @@ def unclear_error(job: Job) -> SubmissionUnclear:
             job.note or "", "Do not generate again. Call with the same arguments in a minute: it is looked for."
         ),
     )
+
+
+async def about_a_job(session: Session, generation_id: str, error: OxenError, *, reading: bool = False) -> OxenError:
+    """What went wrong with a job that exists: with its id, and whether it was paid through this ledger.
+
+    reading: its record could not be read; a NotFound then means that the hub forgot it.
+    """
+    error.generation_id = error.generation_id or generation_id
+    job = None
+    with suppress(OxenError):
+        clip, job = await session.ledger.run(clip_and_job, await session.scope(), generation_id)
+        if job is not None and job.state not in UNPAID and not (clip is not None and clip.cost == 0):
+            error.comes_after("yes", generation_id)
+    if job is not None and reading and isinstance(error, NotFound):
+        error.message = f"The hub does not know generation {generation_id} any more, which was paid for."
+        error.args = (error.message,)
+        error.fix = FORGOTTEN.format(job.job)
+    return error

@@ -7,14 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
-from ..ledger.films import FilmStatus, newest_films
+from ..ledger.films import Standing, newest_films
 from ..ledger.jobs import DAY, adopt_by_hand, reopen, write_off
 from ..ledger.outcomes import abandon, claim_unfinished, undelivered
 from ..ledger.records import Job, micros
 from ..ledger.transactions import clips, in_state, job_named
 from .films.assembly import keep_film
-from .queries import FORGOTTEN
-from .reconcile import ABSENT, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
+from .reconcile import ABSENT, FORGOTTEN, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
 from .result_files import keep_file
 from .results import Recovered
 from .settlement import record_observed, settle_costs
@@ -175,7 +174,7 @@ async def recover_films(session: Session, since: float) -> list[Recovered]:
     ]
 
 
-async def _recover_film(session: Session, one: FilmStatus) -> Recovered:
+async def _recover_film(session: Session, one: Standing) -> Recovered:
     film, ids = one.film, tuple(part.clip.generation_id for part in one.parts if part.clip is not None)
     there = sum(part.state == "done" for part in one.parts)
     if not one.is_shot:

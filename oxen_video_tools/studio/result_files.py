@@ -27,6 +27,7 @@ from ..ledger.transactions import clips, job_named
 from ..redaction import is_plain
 from ..retries import poll
 from .media_inputs import content_hash
+from .reconcile import about_a_job
 from .results import Saved
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 RENEWALS = (0.0, 1.0, 3.0, 8.0)  # seconds before each reading of the record for a link that works
 ENDINGS = {"video/webm": ".webm", "video/quicktime": ".mov", "video/x-msvideo": ".avi"}
+ENDINGS |= {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 OnBytes = Callable[[int, "int | None"], None]
 
@@ -48,8 +50,6 @@ async def keep_file(
     Raises GenerationFailed where there is nothing to fetch, NotFound, InputUnreadable for a result that is damaged at
     the hub or a folder that can't be written, HubUnavailable.
     """
-    from .queries import about_a_job
-
     try:
         return await _kept(session, generation_id, filename, on_bytes)
     except GenerationFailed:
@@ -191,15 +191,18 @@ async def _link(session: Session, generation_id: str, clip: GenerationRow | None
 
 
 def _verify(part: Path) -> None:
-    """Whole, by its boxes and, where the `media` extra is there, by its decoder's reading. Raises InputUnreadable."""
+    """Whole, by its boxes and, where the `media` extra is there, by its decoder's reading; a picture by Pillow's.
+
+    Raises InputUnreadable.
+    """
     from ..files import content_type_of
     from ..media.mp4 import check
 
     kind = content_type_of(part)
     if kind in ("video/mp4", "video/quicktime"):
         check(part)
-    elif kind is None or not kind.startswith("video/"):
-        raise InputUnreadable("The result is no video.", charged="yes")
+    elif kind is None or not kind.startswith(("video/", "image/")):
+        raise InputUnreadable("The result is no video and no picture.", charged="yes")
     described(part, "")
 
 
@@ -211,8 +214,11 @@ def described(file: Path, sha256: str) -> Saved:
     from ..files import content_type_of
     from ..media.mp4 import structure
 
-    size = file.stat().st_size
-    if content_type_of(file) in ("video/mp4", "video/quicktime"):
+    size, kind = file.stat().st_size, content_type_of(file) or ""
+    if kind.startswith("image/"):
+        width, height = _size_of_picture(file)
+        return Saved(file, size, sha256, None, width, height)
+    if kind in ("video/mp4", "video/quicktime"):
         found = structure(file)
         if found.video is not None and found.duration is not None and found.video.codec is not None:
             seen = found.video
@@ -227,6 +233,20 @@ def described(file: Path, sha256: str) -> Saved:
     except NotInstalled:
         return Saved(file=file, size=size, sha256=sha256)
     return Saved(file, size, sha256, info.duration, info.width, info.height, info.video_codec)
+
+
+def _size_of_picture(file: Path) -> tuple[int | None, int | None]:
+    """Width and height in pixels, every pixel decoded; nothing without the `media` extra. Raises InputUnreadable."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None, None
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+            return int(picture.width), int(picture.height)
+    except Exception as error:  # Pillow raises whatever its decoders do
+        raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
 
 
 def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:

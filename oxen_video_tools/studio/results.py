@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .plan import PlannedMember
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
@@ -55,14 +58,43 @@ class Question:
 
 
 @dataclass(frozen=True)
+class FilmShot:
+    """One shot of a film. Shots that a model makes together in one clip share its id, and have their own times.
+
+    shot: its number, from 1.  start, end: seconds of the film; None where a length before is not known.
+    generation_id: of its clip; empty before it is sent.  cost: US dollars, its part of the clip's.
+    reused: it was paid for by another call.
+    """
+
+    shot: int
+    start: float | None
+    end: float | None
+    status: Status
+    generation_id: str = ""
+    take: int | None = None
+    cost: Decimal | None = None
+    reused: bool = False
+    url: str | None = field(default=None, repr=False)
+    file: Path | None = None
+    error: str | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds."""
+        return None if self.start is None or self.end is None else self.end - self.start
+
+
+@dataclass(frozen=True)
 class Video:
     """One generation, or one film, as it stands now.
 
     url: the whole link, signature and all; it expires.  file: where it was saved.
     duration: seconds.  cost: US dollars.  cost_is: "real" once the hub has billed it, "estimate" before.
     reused: the answer to a repeated request: no new job was made.
-    takes: the other versions, with `num_generations` above 1.  shots: the parts of a film.
-    error: why it failed, in the hub's words.
+    takes: the other versions, with `num_generations` above 1.  shots: the shots of a film.
+    error: why it failed, in the hub's words.  take: which take of its request it is.
+    reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
+    cast: how each member of its cast is held, of a call that made it.
     """
 
     status: Status
@@ -76,9 +108,14 @@ class Video:
     warnings: tuple[str, ...] = ()
     reused: bool = False
     takes: tuple[Video, ...] = ()
-    shots: tuple[Video, ...] = ()
+    shots: tuple[FilmShot, ...] = ()
     error: str | None = None
     created: float | None = None  # Unix seconds
+    take: int | None = None
+    reason: str = ""
+    cast: tuple[PlannedMember, ...] = ()
+    words: str = ""
+    kind: Literal["video", "film"] = "video"
 
     @property
     def is_terminal(self) -> bool:

@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelNotFound, accounted
 from ..ledger import LEASE
-from ..request import VideoRequest
+from ..ledger.films import ask_once
+from ..ledger.records import dollars, micros
+from ..request import Member, VideoRequest
 from ..settings import Settings
-from . import export, prepare, queries, recovery, settlement
-from . import generate as studio_generate
+from . import cast, export, queries, recovery, settlement, stills
+from . import generate as generating
 from .local_files import Files
+from .prepare import Prepared, Terms, prepare, survey, to_request
 from .results import Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
+from .stills import PreparedStills, Stills
 
 if TYPE_CHECKING:
     import httpx
 
     from ..clock import Clock
+    from ..ledger.cast import KeptMember
     from ..media.inspect import Inspection
     from .plan import Plan
 
@@ -78,23 +83,49 @@ class AsyncStudio:
         self,
         request: VideoRequest | None = None,
         *,
+        take: int | None = 1,
         animatic: bool = False,
         files: Files = "anywhere",
         **words: Any,
     ) -> Plan:
-        """What would be sent, in how many jobs, what it may cost, and what is wrong with it. Free.
+        """What would be sent, in which clips, what of it is paid already, what this call would cost, and what is wrong
+        with it. Free.
 
+        take: as for `generate`.
         animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
         """
-        from .media_inputs import check_links
-
-        plan = await prepare.plan_request(self._session, prepare.build_request(request, words), files)
-        plan = await check_links(plan, self._session.settings, files)
+        terms = Terms(take, files=files)
+        prepared = await survey(self._session, to_request(request, words), terms, lenient=True)
         if not animatic:
-            return plan
+            return prepared.plan
         from .export import render_preview
 
-        return await render_preview(self._session, plan, files)
+        return await render_preview(self._session, prepared, files)
+
+    async def prepare(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        take: int | None = 1,
+        max_cost_usd: Decimal | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        **words: Any,
+    ) -> Prepared:
+        """Everything that `generate` works out before it spends: the plan, what is paid already, what a person must
+        agree to (`.question`). Hand it to `generate` as `prepared`, and nothing is worked out a second time. Free.
+
+        Raises what `generate` raises before anything is sent.
+        """
+        terms = Terms(take, max_cost_usd, approved_usd, files)
+        return await prepare(self._session, to_request(request, words), terms)
+
+    async def asked_for(self, question_id: str, cost: Decimal) -> tuple[Decimal, bool]:
+        """US dollars that a person was asked about under this id the first time, and whether that was before now: an
+        answer that is played again covers no more than that.
+        """
+        asked, before = await self._session.ledger.run(ask_once, question_id, micros(cost), self._session.clock.time())
+        return dollars(asked), before
 
     async def question(
         self,
@@ -107,36 +138,85 @@ class AsyncStudio:
         """What a person must agree to before `generate` may spend; None where nobody has to be asked, or nothing new
         would be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
         """
-        return await prepare.question(self._session, request, take=take, max_cost_usd=max_cost_usd, files=files)
+        return (await self.prepare(request, take=take, max_cost_usd=max_cost_usd, files=files)).question
 
     async def generate(
         self,
         request: VideoRequest | None = None,
         *,
-        take: int | None = None,
+        take: int | None = 1,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: studio_generate.Approve | None = None,
-        approved: bool = False,
+        approve: generating.Approve | None = None,
+        approved_usd: Decimal | None = None,
         on_progress: Report | None = None,
         files: Files = "anywhere",
+        prepared: Prepared | None = None,
         **words: Any,
     ) -> Video:
-        """Make a video: planned, agreed to, paid once, waited for at most `wait_seconds`.
+        """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
 
-        take: None, the default here, is a new job each time; the same request with the same number is the same job,
-        however often and from wherever it is asked for.
+        take: the same request with the same number is the same video, however often and from wherever it is asked for.
+        None is a new one each time. A shot may have a `take` of its own.
         max_cost_usd: US dollars that this call may cost at most; 0 spends nothing.
         wait_seconds: bounds the whole call; when it ends, the answer has the id and says how the job stands.
-        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid.  approved: a person has agreed already.
+        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid; answers True, or the sum it agrees to.
+        approved_usd: US dollars that a person has agreed to already: nothing above it is sent, earlier tries of this
+        call included.
         files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
+        prepared: what `prepare` answered for these very arguments.
 
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
-        call = studio_generate.Call(take, max_cost_usd, wait_seconds, approve, approved, on_progress, files)
+        terms = Terms(take, max_cost_usd, approved_usd, files)
+        call = generating.Call(wait_seconds, approve, on_progress, prepared)
         with accounted():
-            return await studio_generate.generate(self._session, prepare.build_request(request, words), call)
+            return await generating.generate(self._session, to_request(request, words), terms, call)
+
+    async def prepare_stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        max_cost_usd: Decimal | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        image_model: str | None = None,
+        quality: str | None = None,
+        **words: Any,
+    ) -> PreparedStills:
+        """Everything that `stills` works out before it spends; `.question` is what a person must agree to. Free."""
+        terms = Terms(1, max_cost_usd, approved_usd, files)
+        how = {"model": image_model, "quality": quality}
+        return await stills.prepare_stills(self._session, to_request(request, words), terms, how)
+
+    async def stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        max_cost_usd: Decimal | None = None,
+        wait_seconds: float | None = None,
+        approve: generating.Approve | None = None,
+        approved_usd: Decimal | None = None,
+        files: Files = "anywhere",
+        prepared: PreparedStills | None = None,
+        image_model: str | None = None,
+        quality: str | None = None,
+        **words: Any,
+    ) -> Stills:
+        """The first picture of each shot, with the cast in it, and one numbered contact sheet; `prompt` alone makes one
+        picture. Cents instead of dollars: look before you pay for motion.
+
+        Each still is paid once, whichever model made it; `still_take` in a shot makes another. `generate` with
+        `stills=True` begins each shot with its still. image_model, quality: of the pictures; chosen by `level` if left
+        out. The rest is as for `generate`, and so is what it raises.
+        """
+        terms = Terms(1, max_cost_usd, approved_usd, files)
+        call = generating.Call(wait_seconds, approve)
+        how = {"model": image_model, "quality": quality}
+        asked = prepared.request if prepared is not None else to_request(request, words)
+        with accounted():
+            return await stills.make_stills(self._session, asked, terms, call, how, prepared)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
@@ -148,9 +228,21 @@ class AsyncStudio:
         """The same for several, in their order."""
         return await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
 
-    async def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Videos:
-        """What is running or finished, newest first."""
-        return await queries.list_videos(self._session, status, model, limit)
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        since: str | None = None,
+        mine: bool = False,
+        limit: int = 10,
+    ) -> Videos:
+        """What is running or finished, newest first, with first words, cost and link.
+
+        since: "today" (UTC), "24 h", or a date.  mine: only what was paid for through this ledger.
+        """
+        after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
+        return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
 
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""
@@ -162,11 +254,27 @@ class AsyncStudio:
         """Models by words and needs, best first; or the one with this exact id."""
         models = await self._session.catalog().models()
         if model is None:
-            return list(models.search(query, needs or ()))
+            return models.search(query, needs or ())
         if model not in models:
             near = " or ".join(models.closest(model)[:3])
             raise ModelNotFound(f"Model not found: {model}", fix=f"Did you mean {near}?" if near else None)
         return [models[model]]
+
+    async def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
+        """Keep somebody or something by name, so that any later request finds it: `cast=["Mira"]`.
+
+        name, look, images, real_face: as in a request. Whoever had this name is replaced. Raises InvalidRequest,
+        InputNotAllowed, InputUnreadable.
+        """
+        return await cast.keep(self._session, cast.to_member(member, words))
+
+    async def list_cast(self, name: str | None = None) -> Sequence[KeptMember]:
+        """Everybody who is kept, by name; or the one with this name. Raises NotFound for nobody."""
+        return await cast.members(self._session) if name is None else [await cast.member(self._session, name)]
+
+    async def remove_cast(self, name: str) -> None:
+        """Keep a member no longer. Raises NotFound."""
+        await cast.forget(self._session, name)
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
         """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""

@@ -10,14 +10,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..request import VideoRequest
+from ..request import Member, VideoRequest
 from ..settings import Settings
 from .portal import Portal
 from .results import Progress, Question, Recovered, Saved, Spend, Video
 from .studio import AsyncStudio
 
 if TYPE_CHECKING:
+    from ..ledger.cast import KeptMember
     from .plan import Plan
+    from .stills import Stills
 
 T = TypeVar("T")
 Tell = Callable[[Progress], object]
@@ -76,17 +78,17 @@ class Studio:
         self,
         request: VideoRequest | None = None,
         *,
-        take: int | None = None,
+        take: int | None = 1,
         max_cost_usd: Decimal | None = None,
         wait_seconds: float | None = None,
-        approve: Callable[[Question], bool] | None = None,
-        approved: bool = False,
+        approve: Callable[[Question], bool | Decimal] | None = None,
+        approved_usd: Decimal | None = None,
         on_progress: Tell | None = None,
         **words: Any,
     ) -> StudioVideo:
-        """Make a video: planned, agreed to, paid once, waited for."""
+        """Make a video: planned, agreed to, each clip paid once, waited for."""
 
-        async def asked(question: Question) -> bool:  # it may wait for a person: never on the loop
+        async def asked(question: Question) -> bool | Decimal:  # it may wait for a person: never on the loop
             assert approve is not None
             return await asyncio.to_thread(approve, question)
 
@@ -97,7 +99,7 @@ class Studio:
                 max_cost_usd=max_cost_usd,
                 wait_seconds=wait_seconds,
                 approve=asked if approve is not None else None,
-                approved=approved,
+                approved_usd=approved_usd,
                 on_progress=report,
                 **words,
             )
@@ -132,6 +134,33 @@ class Studio:
         """Models by words and needs, best first; or the one with this exact id."""
         return self._call(lambda studio, _: studio.find_models(query, needs, model))
 
+    def stills(
+        self,
+        request: VideoRequest | None = None,
+        *,
+        approve: Callable[[Question], bool | Decimal] | None = None,
+        **words: Any,
+    ) -> Stills:
+        """The first picture of each shot, and one numbered contact sheet."""
+
+        async def asked(question: Question) -> bool | Decimal:
+            assert approve is not None
+            return await asyncio.to_thread(approve, question)
+
+        return self._call(lambda studio, _: studio.stills(request, approve=asked if approve else None, **words))
+
+    def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
+        """Keep somebody or something by name."""
+        return self._call(lambda studio, _: studio.add_cast(member, **words))
+
+    def list_cast(self, name: str | None = None) -> Sequence[KeptMember]:
+        """Everybody who is kept, by name; or the one with this name."""
+        return self._call(lambda studio, _: studio.list_cast(name))
+
+    def remove_cast(self, name: str) -> None:
+        """Keep a member no longer."""
+        self._call(lambda studio, _: studio.remove_cast(name))
+
     def inspect(self, video: str | Path) -> Any:
         """What a video looks like."""
         return self._call(lambda studio, _: studio.inspect(video))
@@ -158,7 +187,17 @@ class Studio:
         """Walk everything that is unfinished."""
         return self._call(lambda studio, _: studio.recover(**decided))
 
-    def list(self, *, status: str | None = None, model: str | None = None, limit: int = 10) -> Sequence[StudioVideo]:
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        since: str | None = None,
+        mine: bool = False,
+        limit: int = 10,
+    ) -> Sequence[StudioVideo]:
         """What is running or finished, newest first."""
-        videos = self._call(lambda studio, _: studio.list(status=status, model=model, limit=limit))
+        videos = self._call(
+            lambda studio, _: studio.list(status=status, model=model, since=since, mine=mine, limit=limit)
+        )
         return [self._mine(video) for video in videos]

@@ -12,6 +12,7 @@ from .handlers import (
     plan_video,
     save_video,
 )
+from .stills import make_stills
 from .tool import Call, Reply, ToolSpec, hidden
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "hidden",
     "inspect_video",
     "list_videos",
+    "make_stills",
     "plan_video",
     "save_video",
 ]
 
 _ROWS = (
     plan_video,
+    make_stills,
     generate_video,
     get_video,
     list_videos,

@@ -18,7 +18,9 @@ from ..errors import Charged, GenerationFailed
 from ..redaction import redact
 
 if TYPE_CHECKING:
-    from ..studio.results import Video
+    from ..media.understanding import Direction
+    from ..studio.plan import PlannedMember, PlannedPicture
+    from ..studio.results import FilmShot, Video
 
 
 LARGEST = 1024  # bytes of JSON; lists may be longer
@@ -26,7 +28,6 @@ LARGEST = 1024  # bytes of JSON; lists may be longer
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 Words = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
 Number = Annotated[int | float | None, WithJsonSchema({"type": ["number", "null"]})]
-Object = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
 def number(value: float | Decimal | None) -> int | float | None:
@@ -37,6 +38,10 @@ def number(value: float | Decimal | None) -> int | float | None:
     return int(rounded) if rounded.is_integer() else rounded
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Answer(BaseModel):
     """The base of every answer. Fields that say nothing while empty are then left out."""
 
@@ -44,7 +49,7 @@ class Answer(BaseModel):
 
 
 class Part(Answer):
-    """One take of several, or one shot of a film."""
+    """One take of several."""
 
     status: Status
     generation_id: str
@@ -65,6 +70,51 @@ class Part(Answer):
         )
 
 
+class ShotPart(Answer):
+    """One shot of a film, from and to in seconds."""
+
+    shot: int
+    start: Number = Field(None, alias="from")
+    end: Number = Field(None, alias="to")
+    status: Status
+    generation_id: Words = Field(None, exclude_if=not_)
+    take: Annotated[int | None, WithJsonSchema({"type": "integer"})] = Field(None, exclude_if=not_)
+    cost_usd: Number = Field(None, exclude_if=_is_none)
+    reused: bool = Field(False, exclude_if=not_)
+    url: Words = Field(None, exclude_if=not_)
+    file: Words = Field(None, exclude_if=not_)
+    error: Words = Field(None, exclude_if=not_)
+
+    @classmethod
+    def of(cls, shot: FilmShot) -> ShotPart:
+        facts = {
+            "shot": shot.shot,
+            "from": number(shot.start),
+            "to": number(shot.end),
+            "status": shot.status,
+            "generation_id": shot.generation_id,
+            "take": shot.take,
+            "cost_usd": number(shot.cost),
+            "reused": shot.reused,
+            "url": shot.url,
+            "file": str(shot.file) if shot.file else None,
+            "error": said(shot.error),
+        }
+        return cls.model_validate(facts)
+
+
+class HeldPart(Answer):
+    """How a member of the cast is held, in its weakest shot."""
+
+    name: str
+    held_by: str
+    sheet: Words = Field(None, exclude_if=not_, description="Id of the sheet that shows it.")
+
+    @classmethod
+    def of(cls, member: PlannedMember) -> HeldPart:
+        return cls(name=member.name, held_by=member.held_by, sheet=member.sheet)
+
+
 class VideoAnswer(Answer):
     """One video as it stands now."""
 
@@ -78,8 +128,9 @@ class VideoAnswer(Answer):
     cost_usd: Number = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
     reused: bool = Field(False, exclude_if=not_, description="The job that the same request made before.")
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
     takes: list[Part] = Field(default_factory=list, exclude_if=not_)
-    shots: list[Part] = Field(default_factory=list, exclude_if=not_)
+    shots: list[ShotPart] = Field(default_factory=list, exclude_if=not_)
     error: Words = Field(None, exclude_if=not_)
     warnings: list[str] = Field(default_factory=list)
     next: str = Field("", description="What to do next.")
@@ -100,7 +151,11 @@ class Listed(Answer):
 
     status: Status
     generation_id: str
+    kind: str = "video"
+    words: str = Field("", exclude_if=not_)
     model: Words = None
+    cost_usd: Number = None
+    cost_is: str = "unknown"
     url: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, exclude_if=not_)
     duration: Number = Field(None, exclude_if=not_)
@@ -112,16 +167,58 @@ class ListAnswer(Answer):
     """What is running or finished, newest first."""
 
     videos: list[Listed]
+    total_usd: Number = None
     next: str
 
 
-class Job(Answer):
-    """One job that would be submitted."""
+class PlanClip(Answer):
+    """One clip: a paid job that makes these shots."""
 
+    shots: list[int]
     model: str
-    body: Object
-    price_usd: Number = None
     seconds: Number = None
+    price_usd: Number = None
+    already: bool = Field(False, exclude_if=not_, description="Paid for: this call pays nothing for it.")
+    stopped: bool = Field(False, exclude_if=not_, description="Cancelled: only its next take would be paid.")
+    body: Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object"})] = Field(None, exclude_if=not_)
+
+
+class ShownShot(Answer):
+    """What a preview shows of one shot: what its words were understood to say."""
+
+    pictograms: list[str] = Field(default_factory=list, description='Subjects, the first in front: "🦊 fox".')
+    size: Words = Field(None, exclude_if=not_)
+    move: Words = Field(None, exclude_if=not_)
+    place: Words = Field(None, exclude_if=not_)
+    light: Words = Field(None, exclude_if=not_)
+    weather: list[str] = Field(default_factory=list, exclude_if=not_)
+
+    @classmethod
+    def of(cls, shot: Direction) -> ShownShot:
+        known = shot.as_dict()
+        return cls(**known | {"pictograms": [f"{one.character} {one.name}" for one in shot.pictograms]})
+
+
+class PlanPicture(Answer):
+    """A sheet of the cast, or a still, made before the clips."""
+
+    kind: Literal["sheet", "still", "picture"]
+    name: str
+    price_usd: Number = None
+    take: Annotated[int | None, WithJsonSchema({"type": "integer"})] = Field(None, exclude_if=not_)
+    already: bool = Field(False, exclude_if=not_)
+    generation_id: Words = Field(None, exclude_if=not_)
+
+    @classmethod
+    def of(cls, one: PlannedPicture) -> PlanPicture:
+        return cls(
+            kind=one.kind,
+            name=one.name,
+            price_usd=number(one.price_usd),
+            take=one.take,
+            already=one.already,
+            generation_id=one.generation_id,
+        )
 
 
 class PlanAnswer(Answer):
@@ -131,12 +228,40 @@ class PlanAnswer(Answer):
     model: Words = None
     why: Words = Field(None, exclude_if=not_, description="Why this model.")
     film: Words = Field(None, exclude_if=not_, description="How several jobs become one video.")
-    price_usd: Number = Field(None, description="Upper bound of the estimate; null if unknown.")
+    price_usd: Number = Field(None, description="What this call would pay at most; null if unknown.")
+    total_usd: Number = Field(None, description="What all clips cost, paid or not.")
     price: str = Field("", description="The estimate in words, and what could not be priced.")
     problems: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
-    jobs: list[Job] = Field(default_factory=list)
+    clips: list[PlanClip] = Field(default_factory=list)
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
+    pictures: list[PlanPicture] = Field(default_factory=list, exclude_if=not_, description="Made before the clips.")
     preview: Words = Field(None, exclude_if=not_, description="The animatic's file.")
+    shown: list[ShownShot] = Field(default_factory=list, exclude_if=not_, description="What it shows, shot by shot.")
+    next: str
+
+
+class StillPart(Answer):
+    """The still of one shot."""
+
+    shot: int
+    status: Status
+    generation_id: Words = None
+    model: Words = Field(None, exclude_if=not_)
+    take: Annotated[int | None, WithJsonSchema({"type": "integer"})] = Field(None, exclude_if=not_)
+    url: Words = Field(None, exclude_if=not_)
+    cost_usd: Number = Field(None, exclude_if=_is_none)
+    reused: bool = Field(False, exclude_if=not_)
+    error: Words = Field(None, exclude_if=not_)
+
+
+class StillsAnswer(Answer):
+    """The stills, in the order of the shots; the picture beside shows them numbered."""
+
+    stills: list[StillPart]
+    cost_usd: Number = Field(None, description="Of all pictures, sheets included.")
+    cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
+    warnings: list[str] = Field(default_factory=list)
     next: str
 
 
@@ -201,7 +326,7 @@ def weight(answer: Answer) -> int:
 
 
 def _json(answer: Answer, without: set[str] | None = None) -> bytes:
-    told = answer.model_dump(mode="json", exclude=without)
+    told = answer.model_dump(mode="json", exclude=without, by_alias=True)
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -210,7 +335,7 @@ def fitted(answer: V) -> V:
     there or on its way, then warnings, the last of them first.
     """
     if answer.shots and (answer.file or answer.status != "succeeded") and len(_json(answer)) > LARGEST:
-        bare = [Part(status=shot.status, generation_id=shot.generation_id, error=shot.error) for shot in answer.shots]
+        bare = [shot.model_copy(update={"url": None, "file": None}) for shot in answer.shots]
         answer = answer.model_copy(update={"shots": bare})
     warnings = answer.warnings
     for kept in range(len(warnings) - 1, -1, -1):
@@ -249,7 +374,7 @@ def after(video: Video, *, take: int | None = None, now: float | None = None) ->
     if video.status == "succeeded":
         return told + _delivered(video)
     if video.status == "cancelled":
-        return told + "It was stopped; generate_video makes it anew."
+        return _stopped(video)
     if video.status == "failed":
         return told + "Read the error, change the request and call generate_video again."
     if video.shots:
@@ -258,6 +383,23 @@ def after(video: Video, *, take: int | None = None, now: float | None = None) ->
             "arguments goes on where it stopped and pays for nothing twice."
         )
     return told + f"Call get_video with generation_ids={ids(video.takes or [video])}. Do not generate it again."
+
+
+def _stopped(video: Video) -> str:
+    """A call that was cancelled pays nothing when it is repeated: the next take is another video."""
+    if not video.shots:
+        return f"It was stopped; to make it anew call generate_video with take={(video.take or 1) + 1}."
+    lost = [shot for shot in video.shots if shot.status != "succeeded"]
+    where = ", ".join(str(shot.shot) for shot in lost)
+    anew = (
+        f"to make the rest anew give take={max((shot.take or 1) for shot in lost) + 1} in shot {where}" if lost else ""
+    )
+    kept = (
+        f"save_video with generation_ids={ids([video])} joins what is there, free; "
+        if len(lost) < len(video.shots)
+        else ""
+    )
+    return f"It was stopped: {kept}{anew}, not in the call."
 
 
 def _delivered(video: Video) -> str:
@@ -284,8 +426,9 @@ def facts(video: Video, *, take: int | None = None) -> dict[str, Any]:
         "cost_usd": number(video.cost),
         "cost_is": video.cost_is,
         "reused": video.reused,
+        "cast": [HeldPart.of(one) for one in video.cast],
         "takes": [Part.of(one) for one in video.takes],
-        "shots": [Part.of(one) for one in video.shots],
+        "shots": [ShotPart.of(one) for one in video.shots],
         "error": said(video.error),
         "warnings": all_said(video.warnings),
         "next": after(video, take=take),
@@ -306,6 +449,9 @@ def failure(video: Video) -> GenerationFailed:
         charged = "yes" if video.cost else "no"
     fix = None
     if video.shots:
-        fix = "Call generate_video again with the same arguments: only what failed is made and paid for again."
+        fix = (
+            "Call generate_video again with the same arguments: only what failed is made and paid for again. "
+            "save_video with this id joins what is there, free."
+        )
     message = said(video.error) or "The job failed and the hub gave no reason."
     return GenerationFailed(message, fix=fix, charged=charged, generation_id=video.generation_id)

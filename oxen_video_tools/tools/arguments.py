@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
-from ..request import NOT_GIVEN, ArgumentModel, Flag, Text, Texts, VideoRequest, number, texts, unset
+from ..request import (
+    NOT_GIVEN,
+    ArgumentModel,
+    Cast,
+    Flag,
+    Level,
+    Shots,
+    Text,
+    Texts,
+    VideoRequest,
+    number,
+    texts,
+    unset,
+)
 
 
 def _amount(value: Any) -> Any:
@@ -71,6 +84,8 @@ class VideoArguments(VideoRequest):
 
 
 class PlanArguments(VideoArguments):
+    take: Take = Field(default_factory=unset, description="As in generate_video.")
+    bodies: Flag = Field(default_factory=unset, description="Also show what is sent for each clip.")
     animatic: Flag = Field(default_factory=unset, description="Also render a free preview with a contact sheet.")
 
 
@@ -86,6 +101,36 @@ class GenerateArguments(VideoArguments):
     )
 
 
+class StillsArguments(ArgumentModel):
+    """What the stills show, in the words of a video."""
+
+    prompt: Text = Field(default_factory=unset, description="One picture. This or multi_prompt.")
+    multi_prompt: Shots = Field(default_factory=list, description="As in generate_video.")
+    cast: Cast = Field(default_factory=list, description="As in generate_video.")
+    style: Text = Field(default_factory=unset, description="As in generate_video.")
+    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), …')
+    input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
+    level: Level = Field(default_factory=unset, description="standard if left out.")
+    model: Text = Field(default_factory=unset, description="An image model.")
+    quality: Text = Field(default_factory=unset, description="low, medium or high.")
+    target_namespace: Text = Field(default_factory=unset, description="Who pays.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
+    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")
+
+    _settled: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def chose_namespace(self) -> str | None:
+        """The namespace that the agent named; one that the developer settled is not the agent's."""
+        return None if "target_namespace" in self._settled else self.target_namespace
+
+    @property
+    def video(self) -> VideoRequest:
+        """The request that the stills are for."""
+        words = ("prompt", "multi_prompt", "cast", "style", "aspect_ratio", "input_image", "level", "target_namespace")
+        return VideoRequest.model_construct(**{name: getattr(self, name) for name in words})
+
+
 class GetArguments(ArgumentModel):
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
     wait_seconds: Wait = Field(
@@ -96,7 +141,9 @@ class GetArguments(ArgumentModel):
 class ListArguments(ArgumentModel):
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
     model: Text = Field(default_factory=unset, description="Only of this model id.")
-    limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out.")
+    since: Text = Field(default_factory=unset, description='"today", "24 h" or a date.')
+    mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
+    limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
 
 
 class CancelArguments(ArgumentModel):
@@ -104,11 +151,12 @@ class CancelArguments(ArgumentModel):
 
 
 class FindArguments(ArgumentModel):
-    query: Text = Field(default_factory=unset, description='Words such as "kling", "cheap", "anime".')
+    query: Text = Field(default_factory=unset, description='Words to rank by: "kling", "cheap", "anime".')
     needs: Texts = Field(
         default_factory=list,
-        description='What it must take or make: "text", "start_image", "end_image", "input_image", "input_video", '
-        '"input_audio", "audio" (sound out), "multi_shot", "10 s", "under $0.10/s".',
+        description='What it must take, make or be for: "text", "start_image", "input_image", "input_video", "audio" '
+        '(out), "10 s", "9:16", "4k", "under $0.10/s", "cast", upscale, lip_sync, extend, retake, reframe, edit, '
+        "motion_control, cut_out, depth.",
     )
     model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")
 
@@ -148,7 +196,7 @@ def without(arguments: type[BaseModel], values: Mapping[str, Any], hidden: Colle
     def filled(request: BaseModel) -> BaseModel:
         asked = {name: getattr(request, name) for name in narrow.model_fields}
         whole = arguments.model_validate(asked | given)
-        if isinstance(whole, VideoArguments):
+        if isinstance(whole, (VideoArguments, StillsArguments)):
             whole._settled = frozenset(given)
         return whole
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest
 from .answers import (
     GetAnswer,
+    HeldPart,
     InspectAnswer,
-    Job,
     ListAnswer,
     Listed,
     ModelsAnswer,
     Part,
     PlanAnswer,
+    PlanClip,
+    PlanPicture,
     SaveAnswer,
+    ShownShot,
     VideoAnswer,
     after,
     all_said,
@@ -36,6 +40,7 @@ from .arguments import (
     ListArguments,
     PlanArguments,
     SaveArguments,
+    StillsArguments,
     VideoArguments,
 )
 from .tool import Call, Files, Reply, tool
@@ -46,37 +51,62 @@ if TYPE_CHECKING:
     from ..media.inspect import Stretch
     from ..studio import AsyncStudio
     from ..studio.plan import Plan
-    from ..studio.results import Question, Video
+    from ..studio.prepare import Prepared
+    from ..studio.results import Video
 
 
 @tool(read_only=False, answer=PlanAnswer)
 async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) -> Reply:
-    """Check a video before paying, free: whether the model accepts the request, what would be sent in how many jobs,
-    what it may cost, and every problem with the values to use instead. animatic=true also renders a free preview."""
-    _check_namespace(studio, request)
-    plan = await studio.plan(request.video, animatic=bool(request.animatic), files=call.files)
+    """Check a video before paying, free: whether the model accepts the request, which clips would be made, which are
+    paid for already, what this call would cost, and every problem with the values to use instead. animatic=true also
+    renders a free preview, bodies=true shows what is sent."""
+    check_namespace(studio, request)
+    take = request.take or 1
+    plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    return Reply(_planned(plan), (sheet,) if sheet else ())
+    return Reply(_answer(plan, bodies=bool(request.bodies)), (sheet,) if sheet else ())
 
 
-def _planned(plan: Plan) -> PlanAnswer:
+def _answer(plan: Plan, *, bodies: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
         ok=plan.ok,
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
-        price_usd=number(plan.price.usd),
-        price=plan.price.text,
+        price_usd=number(plan.price_usd),
+        total_usd=number(plan.price.usd),
+        price=(plan.due or plan.price).text,
         problems=all_said(plan.problems),
         warnings=all_said(plan.warnings),
-        jobs=[
-            Job(model=job.model, body=_shown(job.body), price_usd=number(job.price.usd), seconds=number(job.seconds))
-            for job in plan.jobs
+        clips=[
+            PlanClip(
+                shots=list(clip.shots),
+                model=clip.model,
+                seconds=number(clip.seconds),
+                price_usd=number(clip.price_usd),
+                already=clip.already,
+                stopped=clip.stopped,
+                body=_shown(job.body) if bodies else None,
+            )
+            for clip, job in zip(plan.clips, plan.jobs, strict=False)
         ],
+        cast=[HeldPart.of(one) for one in plan.cast],
+        pictures=[PlanPicture.of(one) for one in plan.pictures],
         preview=str(preview) if preview else None,
-        next="Call generate_video with the same arguments." if plan.ok else "Correct the problems and plan it again.",
+        shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
+        next=_next(plan),
     )
+
+
+def _next(plan: Plan) -> str:
+    if not plan.ok:
+        return "Correct the problems and plan it again."
+    if any(clip.stopped for clip in plan.clips):
+        return "Read the warnings: what was cancelled is made anew by its next take only."
+    if all(clip.already for clip in plan.clips):
+        return "All of it is paid for: generate_video with the same arguments answers with it, free."
+    return "Call generate_video with the same arguments."
 
 
 def _shown(value: Any) -> Any:
@@ -88,7 +118,7 @@ def _shown(value: Any) -> Any:
     return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
+def check_namespace(studio: AsyncStudio, request: VideoArguments | StillsArguments) -> None:
     """An agent spends in the namespaces that were named to it, in no other."""
     chosen, settings = request.chose_namespace, studio.settings
     allowed = settings.namespaces if settings.namespace is None else (settings.namespace,)
@@ -100,39 +130,34 @@ def _check_namespace(studio: AsyncStudio, request: VideoArguments) -> None:
         )
 
 
-async def _price(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Question | None:
-    _check_namespace(studio, request)
+async def _prepare(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Prepared:
+    check_namespace(studio, request)
     take = request.take or 1
-    return await studio.question(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
+    return await studio.prepare(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
 
 
-@tool(read_only=False, shows_video=True, asks=_price)
+@tool(read_only=False, shows_video=True, prepares=_prepare)
 async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: Call) -> VideoAnswer:
     """Make a video with prompt, or with multi_prompt for several shots. Costs money and takes 1 to 15 minutes. Answers
-    with the URL, or, when wait_seconds ran out, with a generation_id for get_video. The same request is paid once: a
-    repeated call answers with the same video; another version is take=2. After a lost answer call list_videos. Media
-    are https URLs, allowed local paths or earlier generation ids."""
-    _check_namespace(studio, request)
+    with the URL, or, when wait_seconds ran out, with a generation_id for get_video. Each shot is paid once: a repeated
+    call answers with the same video; after a change only what changed is paid; take=2, in the call or in a shot, makes
+    another version. After a lost answer call list_videos. Media are https URLs, allowed local paths or earlier
+    generation ids."""
+    if call.prepared is None:
+        check_namespace(studio, request)
     take = request.take or 1
     video = await studio.generate(
         request.video,
         take=take,
         max_cost_usd=request.max_cost_usd,
         wait_seconds=call.seconds(request.wait_seconds),
-        approved=call.approved,
+        approved_usd=call.approved_usd,
         on_progress=call.report,
         files=call.files,
+        prepared=call.prepared,
     )
-    answer = to_answer(video, take=take)
-    return answer.model_copy(update={"why": await _why(studio, request, answer)})
-
-
-async def _why(studio: AsyncStudio, request: GenerateArguments, answer: VideoAnswer) -> str | None:
-    """Why this model, where the agent left the choice to us. A job that was there before has its own reasons."""
-    if request.model or answer.reused:
-        return None
-    plan = await studio.plan(request.video)
-    return plan.reason if plan.model == answer.model else None
+    why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
+    return to_answer(video, take=take).model_copy(update={"why": why or None})
 
 
 # get_video, list_videos and cancel_video: jobs that exist, whoever made them. None of these spends.
@@ -161,24 +186,36 @@ def _after_many(videos: Sequence[Video]) -> str:
 
 @tool()
 async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> ListAnswer:
-    """What is running or finished, newest first: the way back after a lost answer. Never generate again to find out
-    what became of a video."""
-    videos = await studio.list(status=request.status, model=request.model, limit=request.limit or 10)
+    """What is running or finished, newest first, with first words, cost, a fresh link and the total: the way back after
+    a lost answer, and what was spent. Never generate again to find out what became of a video."""
+    limit = request.limit or (100 if request.since else 10)
+    videos = await studio.list(
+        status=request.status, model=request.model, since=request.since, mine=bool(request.mine), limit=limit
+    )
+    costs = [video.cost for video in videos if video.cost is not None]
     active = [video for video in videos if not video.is_terminal]
     if active:
         follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
     elif videos:
-        follow = "get_video gives a fresh link to any of these."
+        follow = "Links expire; get_video gives a fresh one, save_video keeps the file."
     else:
         follow = "Nothing is there; generate_video makes a video."
-    return ListAnswer(videos=[_line(video) for video in videos], next=follow)
+    if len(videos) == limit:
+        follow += f" There may be more than these {limit}."
+    lines = [_line(video) for video in videos]
+    return ListAnswer(videos=lines, total_usd=number(sum(costs, Decimal(0))), next=follow)
 
 
 def _line(video: Video) -> Listed:
     return Listed(
         status=video.status,
         generation_id=video.generation_id,
+        kind=video.kind,
+        words=said(video.words, 80) or "",
         model=video.model,
+        cost_usd=number(video.cost),
+        cost_is=video.cost_is,
+        url=video.url,
         file=str(video.file) if video.file else None,
         duration=Part.of(video).duration,
         created=_date(video.created),
@@ -206,13 +243,15 @@ SHOWN = 12  # lines: the first screen of a list that an agent has to read whole
 async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call) -> ModelsAnswer:
     """Find a model by words and by what it must take or make, best first, with price and limits. With one exact id as
     model: all its parameters, allowed values and price. Free."""
-    found: list[Any] = list(await studio.find_models(request.query, request.needs, request.model))
+    answer = await studio.find_models(request.query, request.needs, request.model)
+    found, note = list(answer), getattr(answer, "note", "")
     if request.model is not None:
         return ModelsAnswer(model=describe_model(found[0]), next=f'Call plan_video with model="{request.model}".')
     follow = "Call find_video_models with one id as model for its parameters."
     if not found:
         follow = "Nothing fits: ask with fewer needs or other words."
     lines = [describe_line(model) for model in found[:SHOWN]]
+    follow = f"{note} {follow}".strip()
     return ModelsAnswer(models=lines, more=max(0, len(found) - SHOWN), next=follow)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -23,7 +24,9 @@ from .arguments import without
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..studio import AsyncStudio
-    from ..studio.results import Progress, Question
+    from ..studio.prepare import Prepared
+    from ..studio.results import Progress
+    from ..studio.stills import PreparedStills
 
 
 SANDBOX = "This is the sandbox: pictures and prices are invented, nothing is charged."
@@ -40,14 +43,15 @@ class Call:
 
     wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
     report: where progress goes.
-    approved: a person has agreed to what `Tool.ask` asked, or the question was waived; the handler does not ask again.
+    prepared: what `Tool.prepare` worked out for this very call.  approved_usd: US dollars that a person has agreed to.
     files: where local inputs may lie: in the settings' "roots", or "nowhere" for a caller on another machine.
     """
 
     wait: float
     longest: float
     report: Callable[[Progress], Awaitable[None]] = _unheard
-    approved: bool = False
+    prepared: Any = None
+    approved_usd: Decimal | None = None
     files: Files = "roots"
 
     def seconds(self, asked: float | None) -> float:
@@ -67,7 +71,7 @@ class Reply:
         """The answer as plain JSON values: MCP's structured content, LangChain's artifact. Nothing in it acts on a
         terminal.
         """
-        told: dict[str, Any] = all_visible(self.answer.model_dump(mode="json"))
+        told: dict[str, Any] = all_visible(self.answer.model_dump(mode="json", by_alias=True))
         return told
 
     @cached_property
@@ -77,7 +81,7 @@ class Reply:
 
 
 Handler = Callable[["AsyncStudio", Any, Call], Awaitable["BaseModel | Reply"]]
-Asks = Callable[["AsyncStudio", Any, Files], Awaitable["Question | None"]]
+Prepares = Callable[["AsyncStudio", Any, Files], Awaitable["Prepared | PreparedStills"]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class ToolSpec:
     """One row.
 
     arguments, answer: pydantic models.  read_only, destructive, idempotent, open_world: the four hints of MCP.
+    prepares: what a tool that spends works out before it asks a person.
     shows_video: the answer holds a video that a player can show.
     """
 
@@ -93,7 +98,7 @@ class ToolSpec:
     arguments: type[BaseModel]
     answer: type[BaseModel]
     handler: Handler
-    asks: Asks | None = None
+    prepares: Prepares | None = None
     read_only: bool = True
     destructive: bool = False
     idempotent: bool = True
@@ -124,15 +129,20 @@ class ToolSpec:
         async def handler(studio: AsyncStudio, request: Any, call: Call) -> BaseModel | Reply:
             return await self.handler(studio, filled(request), call)
 
-        async def asks(studio: AsyncStudio, request: Any, files: Files) -> Question | None:
-            return await self.asks(studio, filled(request), files) if self.asks else None
+        async def prepares(studio: AsyncStudio, request: Any, files: Files) -> Prepared | PreparedStills:
+            assert self.prepares is not None
+            return await self.prepares(studio, filled(request), files)
 
-        return replace(self, arguments=arguments, handler=handler, asks=asks if self.asks else None)
+        return replace(self, arguments=arguments, handler=handler, prepares=prepares if self.prepares else None)
 
-    async def ask(self, studio: AsyncStudio, request: Any, files: Files = "roots") -> Question | None:
-        """What to ask a person first, if anything. Raises nothing but OxenError."""
+    async def prepare(
+        self, studio: AsyncStudio, request: Any, files: Files = "roots"
+    ) -> Prepared | PreparedStills | None:
+        """What is worked out before anything is spent, once: `.question` is what to ask a person first. `run` takes it
+        in its call. Raises nothing but OxenError.
+        """
         with only_oxen_errors():
-            return await self.asks(studio, request, files) if self.asks else None
+            return await self.prepares(studio, request, files) if self.prepares else None
 
     async def run(self, studio: AsyncStudio, request: Any, call: Call) -> Reply:
         """The answer. Raises nothing but OxenError."""

@@ -19,7 +19,7 @@ from oxen_video_tools.request import Member, VideoRequest
 
 from .conftest import IDS, O3
 
-# Families as Oxen's pages of August 2026 describe them: models, how many, best means, pictures at most (by slot; in all),
+# Families as the pages of August 2026 describe them: models, how many, best means, pictures at most (by slot; in all),
 # address, and whether pictures of the cast go together with a first frame.
 FAMILIES: list[tuple[list[str], int, str, int | None, int | None, str | None, bool]] = [
     (["bytedance-seedance-2-0*-reference-to-video"], 3, "reference pictures", 9, 9, "@Image{n}", False),
@@ -95,7 +95,7 @@ def ask(known: ModelInfo, **words: Any) -> VideoRequest:
 
 
 def made(known: ModelInfo, cast: list[Member], models: ModelList | None = None, **words: Any) -> Translation:
-    return translate(ask(known, **words), known, models=models, cast=cast)
+    return translate(ask(known, cast=cast, **words), known, models=models)
 
 
 def refused(body: dict[str, Any], known: ModelInfo) -> list[str]:
@@ -238,8 +238,10 @@ class TestMeans:
 
     def test_who_does_not_fit_is_named(self, live: ModelList) -> None:
         people = [member(name, 3, look="a face") for name in ("Ann", "Bob", "Cid", "Dan", "Eve", "Fay")]
-        asked = ask(live["wan-v2-7-reference-to-video"], prompt="Ann, Bob, Cid, Dan, Eve and Fay at a table.")
-        translation = translate(asked, live["wan-v2-7-reference-to-video"], models=live, cast=people)
+        asked = ask(
+            live["wan-v2-7-reference-to-video"], prompt="Ann, Bob, Cid, Dan, Eve and Fay at a table.", cast=people
+        )
+        translation = translate(asked, live["wan-v2-7-reference-to-video"], models=live)
         assert [one.held_by for one in translation.held] == ["reference pictures"] * 5 + ["words"]
         assert len(translation.body["reference_images"]) == 5
         assert any("Fay is held by words alone" in text and "no room" in text for text in translation.warnings)
@@ -250,8 +252,8 @@ class TestMeans:
         assert (holding(known).most_in_all, holding(known, with_video=True).most_in_all) == (7, 4)
         people = [member(name) for name in ("Ann", "Bob", "Cid", "Dan", "Eve")]
         prompt = "Ann, Bob, Cid, Dan and Eve at a table."
-        asked = ask(known, prompt=prompt, input_video="https://media.example/source.mp4")
-        assert len(translate(asked, known, cast=people).body["elements"]) == 4
+        asked = ask(known, prompt=prompt, cast=people, input_video="https://media.example/source.mp4")
+        assert len(translate(asked, known).body["elements"]) == 4
 
     def test_a_required_picture_is_that_of_a_member(self, live: ModelList) -> None:
         body = made(live["kling-video-v3-pro-motion-control"], cast_of(1)).body
@@ -294,8 +296,8 @@ class TestMeans:
 
     def test_several_shots_in_one_job(self, live: ModelList) -> None:
         shots = [{"prompt": "Mira waits.", "duration": 3}, {"prompt": "Ben runs to Mira.", "duration": 4}]
-        request = VideoRequest(model=O3, multi_prompt=shots)
-        body = translate(request, live[O3], cast=cast_of(2)).body
+        request = VideoRequest(model=O3, multi_prompt=shots, cast=cast_of(2))
+        body = translate(request, live[O3]).body
         assert [one["prompt"] for one in body["multi_prompt"]] == [
             "Mira (@Element1) waits.",
             "Ben (@Element2) runs to Mira (@Element1).",

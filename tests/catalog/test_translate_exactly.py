@@ -198,8 +198,8 @@ def holds(said: Translation, known: ModelInfo, body: dict[str, Any], problems: l
         ),
         (
             O3,
-            {"multi_prompt": [{"prompt": "a"}, {"prompt": "b", "duration": 3}], "duration": 9},
-            {"multi_prompt": [{"prompt": "a"}, {"prompt": "b", "duration": 3}]},
+            {"multi_prompt": [{"prompt": "a", "duration": 5}, {"prompt": "b", "duration": 3}], "duration": 9},
+            {"multi_prompt": [{"prompt": "a", "duration": 5}, {"prompt": "b", "duration": 3}]},
             ["duration=9 beside multi_prompt: the shots are 8 s long in all. Leave duration out."],
             [],
         ),

@@ -292,3 +292,38 @@ def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
     assert oxen_sandbox.ledger()["accepted"] == 5
     page = (tmp_path / "birds.report/report.html").read_text()
     assert page.count("<article>") == page.count("data:image/jpeg;base64,") == 5
+
+
+def test_a_cast_is_kept_and_shown(oxen: Run, tmp_path: Path) -> None:
+    from tests.hub.wire import PNG
+
+    (tmp_path / "mira.png").write_bytes(PNG)
+    added = oxen("cast", "add", "Mira", "--look", "woman of 40", "--image", "mira.png", "--real-face", "--json")
+    assert added.returncode == 0, added.stderr
+    told = json.loads(added.stdout)
+    assert (told["name"], told["look"], told["real_face"]) == ("Mira", "woman of 40", True)
+    assert json.loads(oxen("cast", "list", "--json").stdout) == [told]
+    assert oxen("cast", "show", "mira").stdout.startswith("Mira\twoman of 40\tcast:")
+    planned = json.loads(
+        oxen("plan", "Ben waits.", "--cast", "Ben=boy of 9", "--model", "happyhorse-1.1-t2v", "--json").stdout
+    )
+    assert planned["jobs"][0]["body"]["prompt"] == "Ben (boy of 9) waits."
+    assert oxen("cast", "remove", "Mira").returncode == 0
+    gone = oxen("cast", "show", "Mira")
+    assert gone.returncode == 7
+    assert "Nobody called Mira" in gone.stderr
+    assert oxen("cast", "sing").returncode == 2
+
+
+def test_stills_cost_cents_and_come_as_one_sheet(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:
+    shots = ("--shot", "Mira waits (5s)", "--shot", "A gull (5s)", "--cast", "Mira=woman of 40, grey coat")
+    made = oxen("stills", *shots, "--level", "draft", "--yes", "-o", "sheet.jpg", "--json")
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout)
+    assert [(one["shot"], one["status"]) for one in told["stills"]] == [(1, "succeeded"), (2, "succeeded")]
+    assert (tmp_path / "sheet.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert told["cast"] == [{"name": "Mira", "held_by": "reference pictures"}]
+    assert len(oxen_sandbox.ledger()["generations"]) == 3
+    lines = oxen("stills", *shots, "--level", "draft", "--yes").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines[:2]] == ["1", "2"]
+    assert len(oxen_sandbox.ledger()["generations"]) == 3, "paid once"

@@ -29,17 +29,17 @@ async def test_an_agent_plans_and_gets_its_url(portal: Portal[Any], hub: Sandbox
     running = agent(portal, calling(FILM, name="plan_video"), calling(FILM, first=2))
     state = await running.ainvoke(ASK) if is_async else running.invoke(ASK)
     plan, video = answers(state)
-    assert told(plan)["ok"] and len(told(plan)["jobs"][0]["body"]["multi_prompt"]) == 2
+    assert told(plan)["ok"] and told(plan)["clips"][0]["shots"] == [1, 2]
     assert told(video) == video.artifact and video.artifact["url"].startswith(hub.base_url)
     assert video.artifact["duration"] == 10
     assert state["messages"][-1].content == "done"
     assert hub.ledger()["accepted"] == 1
 
 
-def test_the_model_is_shown_eight_tools(portal: Portal[Any]) -> None:
+def test_the_model_is_shown_nine_tools(portal: Portal[Any]) -> None:
     model = Scripted(responses=[AIMessage("hi")])
     create_agent(model, OxenVideoToolkit(studio=portal).get_tools()).invoke(ASK)
-    assert len(model.bound) == 8
+    assert len(model.bound) == 9
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -18,6 +18,8 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
 from oxen_video_tools.tools.arguments import GenerateArguments
 
+from ..hubs.handmade import HandmadeHub
+from ..hubs.test_words_and_money import SEEDED
 from .agents import ASK, Scripted, agent, answers, calling
 from .calls import FOX, KLING, call, told
 
@@ -87,6 +89,36 @@ def test_the_same_answer_replayed_pays_once(asking: Portal[Any], hub: Sandbox) -
         state = running.invoke(Command(resume=True), waiting.config)
         assert answers(state)[0].artifact["status"] == "succeeded"
     assert accepted(hub) == 1
+
+
+def test_an_answer_that_is_replayed_after_a_failure_pays_nothing_beyond_it(
+    open_portal: Callable[..., Portal[Any]],
+) -> None:
+    """The job failed and was charged: the old yes covers no second try. A person is asked anew, about both."""
+    with HandmadeHub() as hub:
+        hub.ends = "failed"
+        asking = open_portal(hub, approve_above=Decimal("0.20"))
+        words = {"model": SEEDED, "prompt": "A fox", "duration": 5}
+        running = agent(asking, words, AIMessage("done"), checkpointer=InMemorySaver())
+        assert running.invoke(ASK, THREAD)["__interrupt__"][0].value["cost_usd"] == 0.35
+        waiting = next(one for one in running.get_state_history(THREAD) if one.interrupts)
+        (failed,) = answers(running.invoke(Command(resume=True), waiting.config))
+        assert told(failed)["error"] == "generation_failed" and hub.charges == 1
+        (question,) = running.invoke(Command(resume=True), waiting.config)["__interrupt__"]
+        assert question.value["cost_usd"] == 0.7 and "$0.70 in all" in question.value["message"]
+        assert hub.charges == 1
+        hub.ends = "succeeded"
+        state = running.invoke(Command(resume=True), waiting.config)
+        assert answers(state)[-1].artifact["status"] == "succeeded" and hub.charges == 2
+
+
+@pytest.mark.parametrize(("answer", "paid"), [({"approve": True, "approved_usd": 0.7}, 1), (0.7, 1), (0.5, 0)])
+def test_an_answer_may_name_its_sum(asking: Portal[Any], hub: Sandbox, answer: Any, paid: int) -> None:
+    running = agent(asking, LONG, AIMessage("done"), checkpointer=InMemorySaver())
+    running.invoke(ASK, THREAD)
+    state = running.invoke(Command(resume=answer), THREAD)
+    assert accepted(hub) == paid
+    assert bool(state.get("__interrupt__")) is not bool(paid), "what it does not cover is asked about again"
 
 
 def test_calls_of_one_turn_are_asked_about_one_by_one(asking: Portal[Any], hub: Sandbox) -> None:

@@ -32,7 +32,7 @@ async def test_every_tool_the_whole_way(portal: Portal[Any], hub: Sandbox, is_as
         return message.artifact
 
     plan = await ask("plan_video", **FOX)
-    assert plan["ok"] and plan["price_usd"] == 0.35 and len(plan["jobs"]) == 1
+    assert plan["ok"] and plan["price_usd"] == 0.35 and len(plan["clips"]) == 1
     video = await ask("generate_video", **FOX)
     assert video["status"] == "succeeded" and video["url"].startswith(hub.base_url)
     again = await ask("get_video", generation_ids=video["generation_id"])

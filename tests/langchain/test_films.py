@@ -19,7 +19,7 @@ FILM = {"multi_prompt": [{"prompt": f"Shot {n}", "duration": 5} for n in (1, 2, 
 def test_an_agent_makes_a_film_longer_than_its_model_can(portal: Portal[Any], hub: Sandbox) -> None:
     turns = [calling(FILM, name="plan_video"), calling(FILM, first=2), calling(FILM, first=3)]
     plan, film, again = answers(agent(portal, *turns).invoke(ASK))
-    assert told(plan)["film"] == "side by side" and told(plan)["price_usd"] == 1.05 and len(told(plan)["jobs"]) == 3
+    assert told(plan)["film"] == "separate shots" and told(plan)["price_usd"] == 1.05 and len(told(plan)["clips"]) == 3
     made = film.artifact
     assert made["status"] == "succeeded" and [shot["status"] for shot in made["shots"]] == ["succeeded"] * 3
     assert 14.5 < probe(Path(made["file"])).duration < 15.5

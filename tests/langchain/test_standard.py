@@ -22,6 +22,7 @@ from .calls import FOX, call
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "PlanVideo": {"multi_prompt": [{"prompt": "wide", "duration": 3}, {"prompt": "close"}]},
+    "MakeStills": {"prompt": "A fox", "cast": [{"name": "Rex", "look": "old dog"}], "max_cost_usd": 1.0},
     "GenerateVideo": {**FOX, "max_cost_usd": 1.0, "input_image": []},
     "GetVideo": {"generation_ids": ["ID"], "wait_seconds": 5.0},
     "ListVideos": {"limit": 3, "status": "succeeded"},

@@ -16,11 +16,11 @@ from oxen_video_tools.catalog.body_builder import MediaPlace
 from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import OverBudget
 from oxen_video_tools.ledger import Ledger, films, outcomes
-from oxen_video_tools.ledger import films as standings
 from oxen_video_tools.ledger import jobs as ledger_jobs
-from oxen_video_tools.ledger.records import GenerationRow, Intent
+from oxen_video_tools.ledger.films import FilmRow
+from oxen_video_tools.ledger.records import ClipRef, GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
-from oxen_video_tools.studio.films.record import Film, dump_film, film_id, load_film, share_out
+from oxen_video_tools.studio.films.record import FilmClip, clips_in, film_id, frozen, shared_out
 from oxen_video_tools.studio.plan import PlannedJob
 from tests.studio.conftest import place, postgres_url  # noqa: F401  # fixtures
 
@@ -35,9 +35,18 @@ def job(usd: str | None = "0.35") -> PlannedJob:
     return PlannedJob("kling", {"model": "kling", "prompt": "p"}, price, 5, (0,), media, ("input_images", 0))
 
 
-FILM = Film(
-    film_id("hub|me", "r", 1), "hub|me", "r", 1, "chained", "kling", (job(),) * 3, (350_000,) * 3, {}, 1_050_000, NOW
+def clips(name: str = "clip", shares: tuple[int, ...] = (350_000,) * 3) -> list[FilmClip]:
+    return [FilmClip(ClipRef(f"{name}-{number}", 1), job(), share) for number, share in enumerate(shares)]
+
+
+REFS = [clip.ref for clip in clips()]
+FILM = FilmRow(
+    film_id("hub|me", REFS, "one take"), "hub|me", "r", 1, "one take", "kling", frozen(clips()), {}, 1_050_000, NOW
 )
+
+
+def intent(film: FilmRow, number: int) -> Intent:
+    return clips_in(film)[number].intent(film.scope, film.asked, "queue", film=film.film)
 
 
 @pytest.fixture
@@ -55,20 +64,20 @@ async def other(place: str) -> AsyncIterator[Ledger]:  # noqa: F811
     await one.close()
 
 
-async def begin(ledger: Ledger, film: Film = FILM, now: float = NOW, budget: int | None = None) -> bool:
-    intents = [film.intent(number, "queue") for number in range(len(film.jobs))]
+async def begin(ledger: Ledger, film: FilmRow = FILM, now: float = NOW, budget: int | None = None) -> bool:
+    intents = [intent(film, number) for number in range(3)]
     return await ledger.run(films.begin_film, film, intents, ledger.owner, now, LEASE, budget)
 
 
 async def take_up(
     ledger: Ledger, parts: list[int], now: float, budget: int | None = None, agreed: int = FILM.agreed
 ) -> bool:
-    intents = [FILM.intent(number, "queue") for number in parts]
+    intents = [intent(FILM, number) for number in parts]
     return await ledger.run(films.resume_film, FILM, intents, agreed, ledger.owner, now, LEASE, budget)
 
 
-async def standing(ledger: Ledger) -> standings.FilmStatus:
-    found = await ledger.run(standings.film_status, FILM.film)
+async def standing(ledger: Ledger) -> films.Standing:
+    found = await ledger.run(films.standing, FILM.film)
     assert found is not None
     return found
 
@@ -79,7 +88,7 @@ async def states(ledger: Ledger) -> list[str]:
 
 async def shot(ledger: Ledger, number: int, status: str = "succeeded", now: float = NOW) -> None:
     """Send a part, and let it end."""
-    planned = (await ledger.run(standings.part_of, FILM.film, number)).job
+    planned = (await ledger.run(films.part_of, FILM.film, number)).job
     assert planned is not None
     filled = await ledger.run(films.fill_part, planned, ledger.owner, {"model": "kling", "seed": number}, now, LEASE)
     assert filled is not None and filled.body == {"model": "kling", "seed": number}
@@ -100,7 +109,7 @@ async def test_it_is_written_once_and_read_as_it_was(ledger: Ledger, other: Ledg
 async def test_all_of_it_is_reserved_or_nothing(ledger: Ledger) -> None:
     with pytest.raises(OverBudget):
         await begin(ledger, budget=1_049_999)
-    assert await ledger.run(standings.film_named, FILM.film) is None
+    assert await ledger.run(films.film_named, FILM.film) is None
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 0
     assert await begin(ledger, budget=1_050_000)
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 1_050_000
@@ -121,9 +130,9 @@ async def test_only_one_makes_it_and_the_next_one_when_that_is_gone(ledger: Ledg
     assert not await ledger.run(films.hold_film, FILM.film, ledger.owner, NOW + 62, LEASE)
     stale = (await standing(ledger)).tries[1]
     assert await ledger.run(films.fill_part, stale, ledger.owner, {}, NOW + 62, LEASE) is None
-    assert await ledger.run(films.rebook_film, FILM.intent(1, "queue"), ledger.owner, NOW + 62, LEASE, None) is None
+    assert await ledger.run(films.rebook_film, intent(FILM, 1), ledger.owner, NOW + 62, LEASE, None) is None
     assert await states(ledger) == ["done", "open", "open"]
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 62, "not mine to say")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 62, "not mine to say")
     found = await standing(other)
     assert (found.film.owner, found.film.note) == (other.owner, None)
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 62) == 1_050_000
@@ -132,7 +141,7 @@ async def test_only_one_makes_it_and_the_next_one_when_that_is_gone(ledger: Ledg
 async def test_letting_go_frees_what_was_never_sent(ledger: Ledger) -> None:
     await begin(ledger)
     await shot(ledger, 0, "failed")
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, "Shot 1 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, "Shot 1 failed")
     found = await standing(ledger)
     assert (found.film.owner, found.film.note, found.spent) == (None, "Shot 1 failed", 350_000)
     assert [part.state for part in found.parts] == ["failed", "open", "open"]
@@ -144,21 +153,21 @@ async def test_letting_go_frees_what_was_never_sent(ledger: Ledger) -> None:
 
 async def test_a_part_that_was_given_up_is_booked_again(ledger: Ledger) -> None:
     await begin(ledger)
-    first = (await ledger.run(standings.part_of, FILM.film, 1)).job
+    first = (await ledger.run(films.part_of, FILM.film, 1)).job
     assert first is not None
     await ledger.run(ledger_jobs.unsent, first.job, ledger.owner, "dropped", NOW, "slept")
-    again = await ledger.run(films.rebook_film, FILM.intent(1, "queue"), ledger.owner, NOW, LEASE, None)
+    again = await ledger.run(films.rebook_film, intent(FILM, 1), ledger.owner, NOW, LEASE, None)
     assert again is not None and again.mine and again.job.job != first.job
-    assert (await ledger.run(standings.part_of, FILM.film, 1)).job == again.job
+    assert (await ledger.run(films.part_of, FILM.film, 1)).job == again.job
 
 
-async def test_cancelling_ends_what_was_agreed_to(ledger: Ledger, other: Ledger) -> None:
+async def test_cancelling_stops_what_was_not_sent(ledger: Ledger, other: Ledger) -> None:
     await begin(ledger)
     await shot(ledger, 0, "processing")
-    assert await other.run(films.cancel_film, FILM, NOW)
+    assert await other.run(films.cancel_film, FILM.film, FILM.scope, NOW)
     assert await states(ledger) == ["running", "open", "open"]
     found = await standing(ledger)
-    assert (found.film.state, found.film.agreed, found.film.owner) == ("cancelled", 0, None)
+    assert (found.film.state, found.film.agreed, found.film.owner) == ("cancelled", FILM.agreed, None)
     assert not await ledger.run(films.hold_film, FILM.film, ledger.owner, NOW, LEASE)
     await ledger.run(films.record_delivery, FILM.film, films.FilmDelivery(file="/late.mp4"), ledger.owner, NOW)
     assert (await standing(ledger)).film.state == "cancelled"
@@ -167,7 +176,7 @@ async def test_cancelling_ends_what_was_agreed_to(ledger: Ledger, other: Ledger)
 async def test_a_delivered_film_is_not_cancelled(ledger: Ledger) -> None:
     await begin(ledger)
     await ledger.run(films.record_delivery, FILM.film, films.FilmDelivery("/v/f.mp4", "00", 7, 15.0), ledger.owner, NOW)
-    assert not await ledger.run(films.cancel_film, FILM, NOW)
+    assert not await ledger.run(films.cancel_film, FILM.film, FILM.scope, NOW)
     found = (await standing(ledger)).film
     assert (found.state, found.file, found.sha256, found.size, found.duration) == (
         *("delivered", "/v/f.mp4", "00", 7),
@@ -186,33 +195,33 @@ async def test_who_lost_a_film_does_not_deliver_it(ledger: Ledger, other: Ledger
 
 async def test_films_and_their_shots_are_found(ledger: Ledger) -> None:
     await begin(ledger)
-    later = replace(FILM, film=film_id("hub|me", "s", 1), request="s")
+    later = replace(FILM, film="film-later", request="s", jobs=frozen(clips("later")))
     await begin(ledger, later, NOW + 5)
     await shot(ledger, 0)
-    assert await ledger.run(standings.films_of, "hub|me", ["g0-succeeded", "else"]) == {"g0-succeeded": FILM.film}
-    assert [one.film.film for one in await ledger.run(standings.newest_films, "hub|me", 9)] == [later.film, FILM.film]
-    assert len(await ledger.run(standings.newest_films, "hub|me", 1)) == 1
-    assert await ledger.run(standings.newest_films, "hub|you", 9) == []
+    assert await ledger.run(films.films_of, "hub|me", ["g0-succeeded", "else"]) == {"g0-succeeded": FILM.film}
+    assert [one.film.film for one in await ledger.run(films.newest_films, "hub|me", 9)] == [later.film, FILM.film]
+    assert len(await ledger.run(films.newest_films, "hub|me", 1)) == 1
+    assert await ledger.run(films.newest_films, "hub|you", 9) == []
 
 
 # -- row by row --------------------------------------------------------------------------------------------------------
 
 RICH = replace(
     FILM,
-    film=film_id("hub|me", "rich", 2),
+    film="film-rich",
     request="rich",
     take=2,
-    way="side by side",
+    way="separate shots",
     model="veo",
-    shares=(1, 2, 3),
+    jobs=frozen(clips("rich", (1, 2, 3))),
     asked={"prompt": "Über Köln", "b": 1},
     agreed=6,
 )
 CUT = films.FilmDelivery("/v/f.mp4", "00ff", 7, 15.5, "two codecs")
 
 
-async def film(ledger: Ledger, name: str = FILM.film) -> Film:
-    found = await ledger.run(standings.film_named, name)
+async def film(ledger: Ledger, name: str = FILM.film) -> FilmRow:
+    found = await ledger.run(films.film_named, name)
     assert found is not None
     return found
 
@@ -220,14 +229,14 @@ async def film(ledger: Ledger, name: str = FILM.film) -> Film:
 async def test_every_word_of_it_is_kept(ledger: Ledger) -> None:
     assert await begin(ledger, RICH, NOW + 7)
     assert await film(ledger, RICH.film) == replace(RICH, created=NOW + 7, owner=ledger.owner, lease=NOW + 7 + LEASE)
-    assert await ledger.run(standings.film_named, "film-else") is None
-    assert await ledger.run(standings.film_status, "film-else") is None
+    assert await ledger.run(films.film_named, "film-else") is None
+    assert await ledger.run(films.standing, "film-else") is None
     assert [one.job.reserved for one in (await parts(ledger, RICH.film)) if one.job] == [1, 2, 3]
     assert not await begin(ledger, RICH, NOW + 8)
 
 
-async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[standings.FilmPart, ...]:
-    found = await ledger.run(standings.film_status, name)
+async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[films.Part, ...]:
+    found = await ledger.run(films.standing, name)
     assert found is not None
     return found.parts
 
@@ -235,7 +244,7 @@ async def parts(ledger: Ledger, name: str = FILM.film) -> tuple[standings.FilmPa
 async def test_each_part_has_its_last_try_and_its_first_clip(ledger: Ledger) -> None:
     await begin(ledger)
     await shot(ledger, 1, "failed")
-    again = await ledger.run(films.rebook_film, FILM.intent(1, "queue"), ledger.owner, NOW + 5, LEASE, None)
+    again = await ledger.run(films.rebook_film, intent(FILM, 1), ledger.owner, NOW + 5, LEASE, None)
     assert again is not None and again.mine and again.job.created == NOW + 5
     await shot(ledger, 1, "succeeded", NOW + 6)
     found = await standing(ledger)
@@ -244,31 +253,29 @@ async def test_each_part_has_its_last_try_and_its_first_clip(ledger: Ledger) -> 
     last = found.parts[1]
     assert last.job is not None and last.job.job == again.job.job and last.job.generation_ids == ("g1-succeeded",)
     assert last.clip == GenerationRow("hub|me", "g1-succeeded", again.job.job, status="succeeded", model="kling")
-    assert await ledger.run(standings.part_of, FILM.film, 1) == last
-    assert await ledger.run(standings.part_of, FILM.film, 9) == standings.FilmPart(9)
-    assert await ledger.run(standings.part_of, "film-else", 1) == standings.FilmPart(1)
+    assert await ledger.run(films.part_of, FILM.film, 1) == last
     assert found.in_state("done") == (last,) and not found.is_shot and found.is_begun
     assert found.spent == 700_000, "each try was paid"
 
 
 async def test_several_clips_of_a_part_are_in_their_order(ledger: Ledger) -> None:
     await begin(ledger)
-    planned = (await ledger.run(standings.part_of, FILM.film, 0)).job
+    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert planned is not None
     assert await ledger.run(ledger_jobs.mark_sending, planned.job, ledger.owner, NOW, LEASE)
     made = [GenerationRow("hub|me", name, status="succeeded") for name in ("z", "a")]
     await ledger.run(ledger_jobs.record_submission, planned.job, made, NOW)
-    part = await ledger.run(standings.part_of, FILM.film, 0)
+    part = await ledger.run(films.part_of, FILM.film, 0)
     assert part.job is not None and part.job.generation_ids == ("z", "a")
     assert part.clip is not None and part.clip.generation_id == "z"
 
 
 async def test_a_film_that_was_taken_up_is_agreed_to_anew(ledger: Ledger, other: Ledger) -> None:
     await begin(ledger)
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, "Shot 1 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, "Shot 1 failed")
     stopped = await film(ledger)
     assert stopped == replace(FILM, note="Shot 1 failed", ended=NOW + 1)
-    intents = [FILM.intent(number, "queue") for number in range(3)]
+    intents = [intent(FILM, number) for number in range(3)]
     assert await other.run(films.resume_film, FILM, intents, 1_400_000, other.owner, NOW + 2, 30.0, None) is True
     assert await film(ledger) == replace(FILM, agreed=1_400_000, owner=other.owner, lease=NOW + 32)
     booked = [part.job for part in await parts(ledger)]
@@ -281,7 +288,7 @@ async def test_a_film_that_was_taken_up_is_agreed_to_anew(ledger: Ledger, other:
 
 async def test_taking_up_more_than_is_left_changes_nothing(ledger: Ledger) -> None:
     await begin(ledger)
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, None)
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, None)
     before = await film(ledger)
     assert (before.note, before.owner) == (None, None)
     with pytest.raises(OverBudget):
@@ -292,8 +299,8 @@ async def test_taking_up_more_than_is_left_changes_nothing(ledger: Ledger) -> No
 
 async def test_a_note_stays_where_none_is_given(ledger: Ledger) -> None:
     await begin(ledger)
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, "Shot 1 failed")
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 2, "not its owner's any more")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, "Shot 1 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 2, "not its owner's any more")
     assert (await film(ledger)).note == "Shot 1 failed"
     dropped = [one.job for one in await parts(ledger)]
     assert {(one.state, one.note, one.ended) for one in dropped if one} == {
@@ -314,14 +321,14 @@ async def test_holding_renews_the_film_and_what_it_has_planned(ledger: Ledger, o
 
 async def test_only_a_planned_part_of_ones_own_is_filled(ledger: Ledger, other: Ledger) -> None:
     await begin(ledger)
-    planned = (await ledger.run(standings.part_of, FILM.film, 0)).job
+    planned = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert planned is not None
     filled = await ledger.run(films.fill_part, planned, ledger.owner, {"seed": 1}, NOW + 5, 30.0)
     assert filled == replace(planned, body={"seed": 1}, lease=NOW + 35)
     assert await other.run(films.fill_part, planned, other.owner, {"seed": 2}, NOW + 5, 30.0) is None
     assert await ledger.run(ledger_jobs.mark_sending, planned.job, ledger.owner, NOW + 6, 30.0)
     assert await ledger.run(films.fill_part, planned, ledger.owner, {"seed": 3}, NOW + 7, 30.0) is None
-    found = (await ledger.run(standings.part_of, FILM.film, 0)).job
+    found = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert found is not None and found.body == {"seed": 1}
 
 
@@ -336,34 +343,34 @@ async def test_each_step_waits_for_its_own_account(ledger: Ledger) -> None:
 
     await begin(ledger)
     assert await only_ours()
-    await ledger.run(films.rebook_film, FILM.intent(0, "queue"), ledger.owner, NOW, LEASE, None)
+    await ledger.run(films.rebook_film, intent(FILM, 0), ledger.owner, NOW, LEASE, None)
     assert await only_ours()
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW, None)
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW, None)
     assert await only_ours()
     await take_up(ledger, [0], NOW + 1)
     assert await only_ours()
-    await ledger.run(films.cancel_film, FILM, NOW + 2)
+    await ledger.run(films.cancel_film, FILM.film, FILM.scope, NOW + 2)
     assert await only_ours()
 
 
 async def test_a_part_is_booked_again_within_the_budget(ledger: Ledger) -> None:
     await begin(ledger)
-    first = (await ledger.run(standings.part_of, FILM.film, 0)).job
+    first = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert first is not None
     await ledger.run(ledger_jobs.unsent, first.job, ledger.owner, "dropped", NOW, "slept")
     with pytest.raises(OverBudget):
-        await ledger.run(films.rebook_film, FILM.intent(0, "queue"), ledger.owner, NOW, LEASE, 1_049_999)
-    again = await ledger.run(films.rebook_film, FILM.intent(0, "queue"), ledger.owner, NOW + 1, 30.0, 1_050_000)
+        await ledger.run(films.rebook_film, intent(FILM, 0), ledger.owner, NOW, LEASE, 1_049_999)
+    again = await ledger.run(films.rebook_film, intent(FILM, 0), ledger.owner, NOW + 1, 30.0, 1_050_000)
     assert again is not None and (again.job.owner, again.job.lease) == (ledger.owner, NOW + 31)
 
 
 async def test_cancelling_drops_what_was_planned(ledger: Ledger) -> None:
     await begin(ledger)
     await shot(ledger, 0)
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, "Shot 2 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, "Shot 2 failed")
     await take_up(ledger, [1, 2], NOW + 2)
-    assert await ledger.run(films.cancel_film, FILM, NOW + 3) is True
-    assert await film(ledger) == replace(FILM, state="cancelled", agreed=0, ended=NOW + 3)
+    assert await ledger.run(films.cancel_film, FILM.film, FILM.scope, NOW + 3) is True
+    assert await film(ledger) == replace(FILM, state="cancelled", ended=NOW + 3)
     tries = (await standing(ledger)).tries
     assert [one.state for one in tries] == ["succeeded"] + ["dropped"] * 4
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 3) == 350_000
@@ -376,7 +383,7 @@ async def test_how_it_was_delivered_is_kept(ledger: Ledger, other: Ledger) -> No
     cut = replace(FILM, owner=ledger.owner, lease=NOW + LEASE, state="delivered", note="two codecs", ended=NOW + 5)
     cut = replace(cut, file="/v/f.mp4", sha256="00ff", size=7, duration=15.5)
     assert await film(ledger) == cut
-    assert await ledger.run(films.cancel_film, FILM, NOW + 6) is False and await film(ledger) == cut
+    assert await ledger.run(films.cancel_film, FILM.film, FILM.scope, NOW + 6) is False and await film(ledger) == cut
     assert await other.run(films.record_delivery, FILM.film, films.FilmDelivery(), other.owner, NOW + LEASE) is True, (
         "nobody holds it"
     )
@@ -388,40 +395,43 @@ async def test_shots_are_found_among_very_many_generations(ledger: Ledger) -> No
     await shot(ledger, 0)
     await shot(ledger, 1)
     asked = ["g1-succeeded", *(f"x{number}" for number in range(1000)), "g0-succeeded"]
-    assert await ledger.run(standings.films_of, "hub|me", asked) == dict.fromkeys(
+    assert await ledger.run(films.films_of, "hub|me", asked) == dict.fromkeys(
         ["g1-succeeded", "g0-succeeded"], FILM.film
     )
-    assert await ledger.run(standings.films_of, "hub|you", asked) == {}
-    assert await ledger.run(standings.films_of, "hub|me", []) == {}
+    assert await ledger.run(films.films_of, "hub|you", asked) == {}
+    assert await ledger.run(films.films_of, "hub|me", []) == {}
 
 
 # -- pure --------------------------------------------------------------------------------------------------------------
 
 
-def test_jobs_are_thawed_as_they_were_frozen() -> None:
+def test_clips_are_read_as_they_were_written() -> None:
     jobs = (job(), job(None), replace(job(), media=(), first_frame=None, seconds=None))
-    assert load_film(dump_film(jobs, (1, 2, 3))) == (jobs, (1, 2, 3))
+    told = tuple(FilmClip(ClipRef(f"k{number}", 2, number), one, number) for number, one in enumerate(jobs))
+    assert clips_in(replace(FILM, jobs=frozen(told))) == told
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 10**7)), min_size=1, max_size=20), st.integers(0, 10**9))
 def test_nothing_of_the_whole_is_lost_among_the_shares(prices: list[int | None], over: int) -> None:
     jobs = [job(None if price is None else str(Decimal(price) / 1_000_000)) for price in prices]
     known = sum(price or 0 for price in prices)
-    shares = share_out(jobs, Decimal(known + over) / 1_000_000)
+    shares = shared_out(jobs, Decimal(known + over) / 1_000_000)
     assert sum(shares) == known + over
     assert all(share >= (price or 0) for share, price in zip(shares, prices, strict=True))
 
 
-def test_every_process_gives_a_film_the_same_id() -> None:
-    assert film_id("hub|me", "r", 1) == film_id("hub|me", "r", 1)
-    assert len({film_id("hub|me", "r", 1), film_id("hub|me", "r", 2), film_id("hub|you", "r", 1)}) == 3
+def test_the_id_of_a_film_follows_from_its_clips_and_how_they_are_joined() -> None:
+    assert film_id("hub|me", REFS, "one take") == film_id("hub|me", list(REFS), "one take")
+    others = [REFS[::-1], [*REFS[:2], ClipRef("clip-2", 2)], [*REFS[:2], ClipRef("clip-2", 1, 1)]]
+    ids = {film_id("hub|me", refs, "one take") for refs in (REFS, *others)}
+    assert len(ids | {film_id("hub|you", REFS, "one take"), film_id("hub|me", REFS, "separate shots")}) == 6
 
 
 async def test_what_ran_out_while_the_machine_slept_is_reserved_anew(ledger: Ledger, other: Ledger) -> None:
     """Somebody else may have spent the money meanwhile: waking up must not count it a second time."""
     budget = 1_050_000
     await begin(ledger, budget=budget)
-    slept = (await ledger.run(standings.part_of, FILM.film, 1)).job
+    slept = (await ledger.run(films.part_of, FILM.film, 1)).job
     assert slept is not None
     another = Intent("hub|me", "another", 1, {"model": "kling"}, reserved=800_000)
     await other.run(ledger_jobs.reserve, [another], other.owner, NOW + 100, LEASE, budget)
@@ -429,7 +439,7 @@ async def test_what_ran_out_while_the_machine_slept_is_reserved_anew(ledger: Led
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 101) == 800_000
     assert await ledger.run(films.fill_part, slept, ledger.owner, {}, NOW + 101, LEASE) is None
     with pytest.raises(OverBudget):
-        await ledger.run(films.rebook_film, FILM.intent(1, "queue"), ledger.owner, NOW + 101, LEASE, budget)
+        await ledger.run(films.rebook_film, intent(FILM, 1), ledger.owner, NOW + 101, LEASE, budget)
 
 
 async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed_to(
@@ -440,15 +450,15 @@ async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed
     for number, status in ((0, "succeeded"), (1, "succeeded"), (2, "failed")):
         await shot(ledger, number, status)
     await ledger.run(outcomes.record_cost, "hub|me", {"g2-failed": 0})
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 1, "Shot 3 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 1, "Shot 3 failed")
     assert await take_up(ledger, [2], NOW + 2)
-    planned = (await ledger.run(standings.part_of, FILM.film, 2)).job
+    planned = (await ledger.run(films.part_of, FILM.film, 2)).job
     assert planned is not None
     assert await ledger.run(ledger_jobs.mark_sending, planned.job, ledger.owner, NOW + 2, LEASE)
     await ledger.run(
         ledger_jobs.record_submission, planned.job, [GenerationRow("hub|me", "again", status="failed")], NOW + 3
     )
-    await ledger.run(films.release_film, FILM, ledger.owner, NOW + 4, "Shot 3 failed")
+    await ledger.run(films.release_film, FILM.film, FILM.scope, ledger.owner, NOW + 4, "Shot 3 failed")
     assert not await take_up(other, [2], NOW + 5)
     assert (await standing(other)).spent <= FILM.agreed
     assert await states(other) == ["done", "done", "failed"]
@@ -458,14 +468,14 @@ async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed
 async def test_a_shot_that_is_marked_while_its_film_stops_is_not_dropped(ledger: Ledger, stop: str) -> None:
     """Where transactions run side by side, the mark may be set between the looking up and the writing."""
     await begin(ledger)
-    shooting = (await ledger.run(standings.part_of, FILM.film, 0)).job
+    shooting = (await ledger.run(films.part_of, FILM.film, 0)).job
     assert shooting is not None
     mark = ledger_jobs.mark_sending(shooting.job, ledger.owner, NOW, LEASE)
-    stopping: Steps[object] = films.cancel_film(FILM, NOW)
+    stopping: Steps[object] = films.cancel_film(FILM.film, FILM.scope, NOW)
     if stop == "let go":
-        stopping = films.release_film(FILM, ledger.owner, NOW, None)
+        stopping = films.release_film(FILM.film, FILM.scope, ledger.owner, NOW, None)
     await ledger.run(meanwhile, stopping, "select job from jobs where film", mark)
-    assert (await ledger.run(standings.part_of, FILM.film, 0)).state == "sending", "it may have been paid"
+    assert (await ledger.run(films.part_of, FILM.film, 0)).state == "sending", "it may have been paid"
     assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 350_000
 
 

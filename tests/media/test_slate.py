@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from oxen_video_tools.media.animatic.canvas import Canvas
-from oxen_video_tools.media.animatic.direction import direct
 from oxen_video_tools.media.animatic.slate import Cut, Slate
+from oxen_video_tools.media.understanding import direct
 
 GREY = 120
 CUTS = [Cut(1, 0, 96, 4.0), Cut(2, 96, 240, 6.0)]
 SIZES = [(1280, 720), (720, 1280), (720, 720), (1680, 720), (640, 360)]
-WORDS = "Close-up of the keeper in a forest at dawn, push in"
+WORDS = "Close-up of the keeper in a forest at dawn"
 
 
 def laid(
@@ -23,13 +23,17 @@ def laid(
     number: int = 0,
     mark: str = "ANIMATIC PREVIEW",
     cuts: list[Cut] = CUTS,
+    pictured: bool = True,
 ) -> Canvas:
     """An even grey with the slate over it."""
     canvas = Canvas(*size)
     canvas.planes[0][:] = GREY
     for plane in canvas.planes[1:]:
         plane[:] = 128
-    Slate(size, direct(prompt), cuts, number, 24, mark).lay(canvas.planes, frame)
+    slate = Slate(size, direct(prompt), cuts, number, 24, mark, pictured)
+    slate.lay_arrows(canvas.planes)
+    slate.lay_still(canvas.planes)
+    slate.lay_live(canvas.planes, frame, slate.clock_ground(canvas.planes))
     return canvas
 
 
@@ -96,11 +100,18 @@ def test_the_timeline_fills_and_has_a_gap_between_two_shots() -> None:
     ("move", "shown"),
     [("push in", True), ("pan right", True), ("tilt up", True), ("orbit", True), ("locked off", False)],
 )
-def test_arrows_show_the_move_at_the_beginning(move: str, shown: bool) -> None:
+def test_arrows_show_the_move(move: str, shown: bool) -> None:
     prompt = f"Wide shot of a forest at dawn, {move}"
-    middle = luma(laid(frame=12, prompt=prompt))[200:520]
-    assert bool((middle > GREY + 40).sum() > 100) is shown
-    assert (luma(laid(frame=60, prompt=prompt))[260:460] == GREY).all(), "they are gone after a moment"
+    middle = luma(laid(frame=12, prompt=prompt))[120:640]
+    assert bool((middle > GREY + 20).sum() > 100) is shown
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_without_a_picture_the_words_stand_large_in_the_middle(size: tuple[int, int]) -> None:
+    prompt = "Quantum entanglement visualised as poetry"
+    middle = slice(size[1] * 40 // 100, size[1] * 62 // 100)
+    assert (luma(laid(size, prompt=prompt, pictured=False))[middle] > 200).sum() > 200
+    assert (luma(laid(size, prompt=prompt))[middle] > 200).sum() == 0
 
 
 def test_the_mark_is_small_and_in_its_corner() -> None:

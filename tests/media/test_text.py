@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-import oxen_video_tools.media.animatic.text as text
-from oxen_video_tools.media.animatic.text import CAPTION, FONTS, MONO, STRONG, clean, covers, line_width, lines
+import oxen_video_tools.media.text as text
+from oxen_video_tools.media.text import CAPTION, FONTS, MONO, STRONG, clean, covers, line_width, lines
 
 LATIN = "AZaz09 ÀÉÎÕÜßąćęłńóśźż ŐŰőű ĞğİıŞş ẤắộứỲỹ ÆæØøÅå Ŵŵ «»„“”‚‘’—–…·¿¡€£"
 GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ αβγδεζηθικλμνξοπρστυφχψως άέήίόύώ ΐΰ ἄὦᾧ"
@@ -103,7 +103,7 @@ def test_no_text_is_no_line() -> None:
 
 
 def test_a_font_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oxen_video_tools.media.animatic import system_fonts as module
+    from oxen_video_tools.media import system_fonts as module
 
     monkeypatch.setattr(module, "_folders", lambda: [tmp_path / "nowhere"])
     module.system_fonts.cache_clear()

@@ -55,7 +55,9 @@ def test_a_batch_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_price_of_the_whole(studio: AsyncStudio) -> None:
-    assert await batch.price(studio, lines(3)) == (Decimal("1.05"), [])
+    priced = await batch.price(studio, lines(3))
+    assert (priced.total, priced.unpriced) == (Decimal("1.05"), ())
+    assert [line.approved_usd for line in priced.lines] == [Decimal("0.35")] * 3
 
 
 async def test_a_line_that_can_not_work_is_named_before_anything_is_paid(studio: AsyncStudio, hub: Sandbox) -> None:

@@ -107,14 +107,17 @@ async def test_a_job_that_failed_frees_its_take(hub: Sandbox, opened: Open) -> N
     assert again.status == "succeeded" and again.generation_id != failed.generation_id
 
 
-async def test_a_cancelled_job_frees_its_take(opened: Open) -> None:
+async def test_a_cancelled_job_is_not_paid_again_by_the_same_call(opened: Open) -> None:
     with Sandbox(speed="real") as slow:
         studio = opened(base_url=slow.base_url)
         first = await studio.generate(**ASKED, take=1, wait_seconds=0)
         cancelled = await studio.cancel(first.generation_id)
         assert (cancelled.status, cancelled.cost, cancelled.cost_is) == ("cancelled", Decimal(0), "real")
         again = await studio.generate(**ASKED, take=1, wait_seconds=0)
-        assert not again.reused and again.generation_id != first.generation_id
+        assert (again.status, again.reused, again.generation_id) == ("cancelled", True, first.generation_id)
+        assert "call with take=2" in again.warnings[0] and "$0.35" in again.warnings[0]
+        anew = await studio.generate(**ASKED, take=2, wait_seconds=0)
+        assert not anew.reused and anew.generation_id != first.generation_id
 
 
 async def test_several_versions_are_one_post_and_come_together(hub: Sandbox, opened: Open) -> None:

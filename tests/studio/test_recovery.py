@@ -144,8 +144,8 @@ async def test_a_job_that_still_runs_is_said_to(opened: Open) -> None:
 async def test_a_job_that_the_hub_forgot_does_not_stop_the_walk(hub: Sandbox, opened: Open) -> None:
     studio = opened()
     hub.faults.add("vanish/enqueue")
-    await studio.generate(**ASKED, wait_seconds=0)
-    await studio.generate(**ASKED, wait_seconds=0)
+    await studio.generate(**ASKED, take=1, wait_seconds=0)
+    await studio.generate(**ASKED, take=2, wait_seconds=0)
     told = await studio.recover()
     assert sorted(one.outcome for one in told) == ["finished", "running"]
     assert any("does not know it any more" in one.text for one in told)

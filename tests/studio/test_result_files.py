@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def made(studio: AsyncStudio, **asked: Any) -> str:
-    video = await studio.generate(**ASKED | asked)
+    video = await studio.generate(**ASKED | asked, take=None)
     assert video.status == "succeeded" and video.file is None, "generating fetches nothing by itself"
     return video.generation_id
 

@@ -75,11 +75,13 @@ async def test_it_is_the_same_for_good(hub: Sandbox, opened: Open) -> None:
     assert again.reused and again.generation_id == first.generation_id and accepted(hub) == 1
 
 
-async def test_a_loop_in_python_means_it(hub: Sandbox, opened: Open) -> None:
+async def test_a_loop_in_python_says_that_it_means_new_ones(hub: Sandbox, opened: Open) -> None:
     studio = opened()
     for _ in range(3):
-        assert not (await studio.generate(**ASKED, wait_seconds=0)).reused
+        assert not (await studio.generate(**ASKED, take=None, wait_seconds=0)).reused
     assert accepted(hub) == 3
+    assert [(await studio.generate(**ASKED, wait_seconds=0)).reused for _ in range(2)] == [False, True]
+    assert accepted(hub) == 4
 
 
 # ---- media -----------------------------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ async def test_a_link_is_itself_whatever_its_signature(hub: Sandbox, opened: Ope
 
 async def test_an_earlier_video_is_its_id(hub: Sandbox, opened: Open) -> None:
     studio = opened()
-    one, two = [await studio.generate(**ASKED) for _ in range(2)]
+    one, two = [await studio.generate(**ASKED, take=None) for _ in range(2)]
     asked = {"prompt": "At night", "model": "wan-v2-7-edit-video"}
     first = await take(studio, **asked, input_video=one.generation_id)
     again = await take(studio, **asked, input_video=f" {one.generation_id} ")

@@ -66,7 +66,7 @@ async def spent(studio: AsyncStudio) -> D:
 async def test_a_success_is_settled_from_the_history(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     await dearer(opened, monkeypatch, "1.2")
     studio = opened()
-    video = await studio.generate(**ASKED)
+    video = await studio.generate(**ASKED, take=None)
     assert await spent(studio) == PRICE * D("1.2")
     told = await studio.get(video.generation_id)
     assert (told.cost, told.cost_is) == (PRICE * D("1.2"), "real")
@@ -75,11 +75,11 @@ async def test_a_success_is_settled_from_the_history(opened: Open, monkeypatch: 
 async def test_the_real_cost_is_what_the_budget_counts(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     await dearer(opened, monkeypatch, "0.5")
     studio = opened(budget=D("0.55"))
-    await studio.generate(**ASKED)
+    await studio.generate(**ASKED, take=None)
     assert await spent(studio) == PRICE / 2
-    assert (await studio.generate(**ASKED)).status == "succeeded", "half of it is free again"
+    assert (await studio.generate(**ASKED, take=None)).status == "succeeded", "half of it is free again"
     with pytest.raises(OverBudget):
-        await studio.generate(**ASKED)
+        await studio.generate(**ASKED, take=None)
 
 
 async def test_a_failure_costs_nothing_only_because_the_history_says_so(
@@ -88,7 +88,7 @@ async def test_a_failure_costs_nothing_only_because_the_history_says_so(
     hub.faults.add("fail@1-2/enqueue")
     hub.faults.add("error=500:json@1-2/history")
     studio = opened(clock=Swift())
-    assert (await studio.generate(**ASKED)).status == "failed"
+    assert (await studio.generate(**ASKED, take=None)).status == "failed"
     ledger = studio._session.ledger
     from oxen_video_tools.ledger.jobs import committed_spend
 
@@ -111,7 +111,7 @@ async def test_a_failure_that_is_billed_counts(hub: Sandbox, opened: Open, monke
     monkeypatch.setattr(HubClient, "history", billed)
     hub.faults.add("fail/enqueue")
     studio = opened()
-    assert (await studio.generate(**ASKED)).status == "failed"
+    assert (await studio.generate(**ASKED, take=None)).status == "failed"
     assert await spent(studio) == D("0.10")
 
 
@@ -120,15 +120,15 @@ async def test_a_refusal_costs_nothing_at_once(hub: Sandbox, opened: Open) -> No
     hub.faults.add("insufficient_credits/enqueue")
     hub.faults.add("error=500:json@*/history")
     with pytest.raises(InsufficientCredits):
-        await studio.generate(**ASKED)
+        await studio.generate(**ASKED, take=None)
     assert await spent(studio) == 0
     hub.faults.clear()
-    assert (await studio.generate(**ASKED)).status == "succeeded"
+    assert (await studio.generate(**ASKED, take=None)).status == "succeeded"
 
 
 async def test_a_job_in_another_namespace_is_settled_too(hub: Sandbox, opened: Open) -> None:
     studio = opened()
-    video = await studio.generate(**ASKED, target_namespace="team")
+    video = await studio.generate(**ASKED, take=None, target_namespace="team")
     assert video.status == "succeeded"
     assert (await studio.spend()).total == PRICE
     told = await studio.get(video.generation_id)
@@ -147,12 +147,12 @@ async def test_an_unclear_job_keeps_its_reservation_until_it_is_resolved(
     clock.ahead += 3 * DAY  # however long ago it was
     assert await spent(studio) == PRICE
     with pytest.raises(OverBudget):
-        await studio.generate(**ASKED)
+        await studio.generate(**ASKED, take=None)
     [told] = await studio.recover()
     assert told.outcome == "unclear"
     await studio.recover(write_off=told.job)
     assert await spent(studio) == 0, "its day is long over"
-    assert (await studio.generate(**ASKED)).status == "succeeded"
+    assert (await studio.generate(**ASKED, take=None)).status == "succeeded"
 
 
 # ---- the rolling day -------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ async def test_an_unknown_price_under_a_limit_is_refused_before_it_is_sent(
     hub: Sandbox, opened: Open, limit: dict[str, Any]
 ) -> None:
     with pytest.raises(OverBudget, match="not known") as caught:
-        await opened(**limit).generate(**ASKED)
+        await opened(**limit).generate(**ASKED, take=None)
     assert "max_cost_usd" in (caught.value.fix or "") and posts(hub) == 0
 
 
@@ -222,24 +222,24 @@ async def test_an_unknown_price_under_a_limit_is_refused_before_it_is_sent(
 async def test_what_the_caller_names_is_reserved_for_an_unknown_price(hub: Sandbox, opened: Open) -> None:
     studio = opened(budget=D(3))
     hub.faults.add("stuck/enqueue")
-    await studio.generate(**ASKED, max_cost_usd=D(2), wait_seconds=0)
+    await studio.generate(**ASKED, take=None, max_cost_usd=D(2), wait_seconds=0)
     assert await spent(studio) == 2
     with pytest.raises(OverBudget):
-        await studio.generate(**ASKED, max_cost_usd=D(2), wait_seconds=0)
+        await studio.generate(**ASKED, take=None, max_cost_usd=D(2), wait_seconds=0)
     assert posts(hub) == 1
 
 
 @pytest.mark.usefixtures("unpriced")
 async def test_an_unknown_price_without_a_limit_is_paid_and_settled(opened: Open) -> None:
     studio = opened()
-    await studio.generate(**ASKED)
+    await studio.generate(**ASKED, take=None)
     assert await spent(studio) == PRICE, "the history knows it"
 
 
 @pytest.mark.usefixtures("unpriced")
 async def test_an_unknown_price_asks_where_somebody_wants_to_be_asked(hub: Sandbox, opened: Open) -> None:
     with pytest.raises(NeedsApproval, match="not known"):
-        await opened(approve_above=D(1)).generate(**ASKED)
+        await opened(approve_above=D(1)).generate(**ASKED, take=None)
     assert posts(hub) == 0
 
 
@@ -253,11 +253,11 @@ async def test_spend_is_by_day_and_model(hub: Sandbox, opened: Open) -> None:
         one.id for one in await studio.find_models("text-to-video") if one.id != KLING and "duration" in one.parameters
     )
     first = _day(clock.time())
-    await studio.generate(**ASKED)
-    await studio.generate(**ASKED)
+    await studio.generate(**ASKED, take=None)
+    await studio.generate(**ASKED, take=None)
     clock.ahead += DAY
-    await studio.generate(**ASKED)
-    await studio.generate(**ASKED | {"model": other})
+    await studio.generate(**ASKED, take=None)
+    await studio.generate(**ASKED | {"model": other}, take=None)
     found = await studio.spend()
     second = _day(clock.time())
     assert [(line.day, line.model, line.jobs) for line in found.days] == [
@@ -277,7 +277,7 @@ async def test_the_command_shows_it_by_day_and_model(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio = opened()
-    await studio.generate(**ASKED)
+    await studio.generate(**ASKED, take=None)
     for name, value in {
         "OXEN_BASE_URL": studio.settings.base_url,
         "OXEN_API_KEY": "key",
@@ -301,7 +301,7 @@ async def test_the_command_shows_it_by_day_and_model(
 
 async def test_spend_works_while_the_hub_does_not(hub: Sandbox, opened: Open) -> None:
     studio = opened(clock=Swift())
-    await studio.generate(**ASKED)
+    await studio.generate(**ASKED, take=None)
     await studio.close()
     hub.faults.add("error=503:html@*/history")
     assert (await opened(clock=Swift()).spend()).total == PRICE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,16 +13,16 @@ from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import NeedsApproval, OverBudget
 from oxen_video_tools.ledger.records import dollars, micros, said
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio.prepare import question_about, reserve_amount
+from oxen_video_tools.studio.prepare import question_about, reservation
 
 
-def plan(usd: str | None, *unpriced: str) -> Any:
-    price = Price(None if usd is None else D(usd), tuple(unpriced) or (("the whole price",) if usd is None else ()), "")
-    return SimpleNamespace(price=price, model="kling", jobs=(1,))
+def price(usd: str | None, *unpriced: str) -> Price:
+    return Price(None if usd is None else D(usd), tuple(unpriced) or (("the whole price",) if usd is None else ()), "")
 
 
 def stake(usd: str | None, *unpriced: str, limit: str | None = None, **settings: Any) -> tuple[D, D | None]:
-    found = reserve_amount(plan(usd, *unpriced), Settings(**settings), None if limit is None else D(limit))
+    named = None if limit is None else D(limit)
+    found = reservation(price(usd, *unpriced), "kling", Settings(**settings), named)
     return found.amount, found.estimate
 
 
@@ -82,10 +81,16 @@ def test_a_price_that_is_partly_known_and_already_too_high_is_refused() -> None:
         stake("3", "audio", limit="2")
 
 
-def question(usd: str | None, limit: str | None = None, **settings: Any) -> Any:
+def question(usd: str | None, limit: str | None = None, spent: str = "0", **settings: Any) -> Any:
     one = Settings(approve_above=D(1), **settings)
     named = None if limit is None else D(limit)
-    return question_about(plan(usd), reserve_amount(plan(usd), one, named), one, named)
+    reserved = reservation(price(usd), "kling", one, named)
+    return question_about(reserved, "kling", one, max_cost_usd=named, spent=D(spent))
+
+
+def test_a_second_try_is_asked_about_with_what_the_first_one_came_to() -> None:
+    asked = question("1.50", spent="1.50")
+    assert asked.cost == D("3.00") and "$1.50 more" in asked.text and "$3.00 in all" in asked.text
 
 
 def test_a_person_is_asked_above_the_limit_only() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxen_video_tools.errors import GenerationFailed
-from oxen_video_tools.studio.results import Video
+from oxen_video_tools.studio.results import FilmShot, Video
 from oxen_video_tools.tools.answers import LARGEST, after, ago, fitted, to_answer, weight
 from oxen_video_tools.tools.tool import Reply
 
@@ -66,7 +66,7 @@ def test_takes_are_all_there_and_all_named() -> None:
 
 
 def test_an_unfinished_film_goes_on_with_the_same_call() -> None:
-    told = to_answer(Video("processing", "film_1", shots=(video(url=URL), Video("queued", "gen_2"))))
+    told = to_answer(Video("processing", "film_1", shots=(shot(1), FilmShot(2, 5, 10, "queued"))))
     assert [shot.status for shot in told.shots] == ["succeeded", "queued"]
     assert "generate_video with the same arguments goes on where it stopped" in told.next
 
@@ -86,7 +86,7 @@ def test_a_failure_says_why_and_whether_it_cost(cost: Decimal, cost_is: Any, cha
 def test_a_failed_shot_of_a_film_is_made_again_alone() -> None:
     with pytest.raises(GenerationFailed) as failed:
         to_answer(
-            Video("failed", "film_1", shots=(video(), Video("failed", "gen_2", error="no")), error="shot 2 failed")
+            Video("failed", "film_1", shots=(shot(1), FilmShot(2, 5, 10, "failed", error="no")), error="shot 2 failed")
         )
     assert "same arguments" in (failed.value.fix or "")
 
@@ -122,15 +122,20 @@ def test_many_takes_do_not_push_a_warning_out() -> None:
     assert len(told.takes) == 20
 
 
-def shots(count: int) -> tuple[Video, ...]:
-    return tuple(Video("succeeded", f"gen_{n}", url=URL, duration=5.0) for n in range(count))
+def shot(number: int) -> FilmShot:
+    return FilmShot(number, 5.0 * (number - 1), 5.0 * number, "succeeded", f"gen_{number}", 1, url=URL)
+
+
+def shots(count: int) -> tuple[FilmShot, ...]:
+    return tuple(shot(number) for number in range(1, count + 1))
 
 
 @pytest.mark.parametrize(("status", "file"), [("succeeded", Path("/v/film.mp4")), ("processing", None)])
 def test_the_shots_of_a_long_film_are_named_and_no_more(status: Any, file: Path | None) -> None:
     told = fitted(to_answer(Video(status, "film-1", file=file, shots=shots(6), warnings=("mind this",))))
     assert len(Reply(told).text.encode()) <= LARGEST
-    assert [shot.generation_id for shot in told.shots] == [f"gen_{n}" for n in range(6)]
+    assert [shot.generation_id for shot in told.shots] == [f"gen_{n}" for n in range(1, 7)]
+    assert told.model_dump(mode="json", by_alias=True)["shots"][1]["from"] == 5
     assert told.warnings == ["mind this"]
 
 

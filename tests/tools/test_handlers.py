@@ -94,7 +94,10 @@ async def test_models_as_lines_or_one_in_full(use: Use) -> None:
     found = await use("find_video_models", query="kling")
     assert len(found["models"]) <= 12 and all(len(line) <= 120 for line in found["models"])
     assert MODEL in (await use("find_video_models", model=MODEL))["next"]
-    assert "Nothing fits" in (await use("find_video_models", query="zzzzzz"))["next"]
+    strange = await use("find_video_models", query="zzzzzz")
+    assert strange["next"].startswith('No model is called or described as "zzzzzz".')
+    assert len(strange["models"]) == 12, "words rank; they leave nobody out"
+    assert "No model meets" in (await use("find_video_models", needs=["4k", "30 s"]))["next"]
 
 
 async def test_inspect_shows_and_save_keeps(studio: AsyncStudio, use: Use, tmp_path: Path) -> None:
@@ -115,7 +118,8 @@ async def test_the_question_before_paying(hub: Sandbox) -> None:
     asked = row.arguments.model_validate(FOX)
     limit: dict[str, Any] = {"ledger": "memory:", "approve_above": 0.1}
     async with AsyncStudio(base_url=hub.base_url, api_key=hub.api_key, **limit) as studio:
-        question = await row.ask(studio, asked)
+        prepared = await row.prepare(studio, asked)
+        question = prepared.question if prepared else None
         assert question is not None and "$0.35" in question.text
         with pytest.raises(NeedsApproval):
             await row.run(studio, asked, Call(wait=5, longest=5))

@@ -16,6 +16,7 @@ from oxen_video_tools.tools import TABLE, Call, Reply, ToolSpec, hidden
 
 ORDER = [
     "plan_video",
+    "make_stills",
     "generate_video",
     "get_video",
     "list_videos",
@@ -26,14 +27,18 @@ ORDER = [
 ]
 REQUEST = [
     *("prompt", "multi_prompt", "model", "duration", "aspect_ratio", "resolution", "input_image", "start_image"),
-    *("end_image", "input_video", "input_audio", "generate_audio", "negative_prompt", "seed", "num_generations"),
-    *("response_format", "target_namespace", "model_parameters"),
+    *("end_image", "input_video", "input_audio", "cast", "stills", "level", "generate_audio", "negative_prompt"),
+    *("style", "continuous", "seed", "num_generations", "response_format", "target_namespace", "model_parameters"),
 ]
 ARGUMENTS = {
-    "plan_video": [*REQUEST, "animatic"],
+    "plan_video": [*REQUEST, "take", "bodies", "animatic"],
+    "make_stills": [
+        *("prompt", "multi_prompt", "cast", "style", "aspect_ratio", "input_image", "level", "model", "quality"),
+        *("target_namespace", "max_cost_usd", "wait_seconds"),
+    ],
     "generate_video": [*REQUEST, "take", "max_cost_usd", "wait_seconds"],
     "get_video": ["generation_ids", "wait_seconds"],
-    "list_videos": ["status", "model", "limit"],
+    "list_videos": ["status", "model", "since", "mine", "limit"],
     "cancel_video": ["generation_id"],
     "find_video_models": ["query", "needs", "model"],
     "inspect_video": ["video"],
@@ -64,8 +69,8 @@ def test_the_tools_and_their_arguments() -> None:
 def test_what_a_model_sees_is_small() -> None:
     shown = [{"name": r.name, "description": r.description, "inputSchema": r.schema} for r in TABLE.values()]
     whole = [one | {"outputSchema": TABLE[one["name"]].answer_schema} for one in shown]
-    assert len(json.dumps(shown)) <= 10_000
-    assert len(json.dumps(whole)) <= 20_000
+    assert len(json.dumps(shown)) <= 13_000
+    assert len(json.dumps(whole)) <= 27_500
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
@@ -102,10 +107,10 @@ def test_null_is_taken_for_every_optional_argument(row: ToolSpec) -> None:
     row.arguments.model_validate(needed | dict.fromkeys(optional))
 
 
-def test_only_one_tool_spends_and_it_asks_first() -> None:
-    assert [row.name for row in TABLE.values() if row.asks] == ["generate_video"]
+def test_two_tools_spend_and_ask_first() -> None:
+    assert [row.name for row in TABLE.values() if row.prepares] == ["make_stills", "generate_video"]
     hints = {row.name: (row.read_only, row.destructive, row.idempotent, row.open_world) for row in TABLE.values()}
-    assert hints["generate_video"] == (False, False, True, True)
+    assert hints["generate_video"] == hints["make_stills"] == (False, False, True, True)
     assert hints["cancel_video"] == (False, True, True, True)
     assert hints["save_video"][:2] == hints["plan_video"][:2] == (False, False)
     assert all(hints[name][0] for name in ("get_video", "list_videos", "find_video_models", "inspect_video"))
@@ -120,7 +125,7 @@ class NoStudio:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
 
-    async def question(self, request: Any, **how: Any) -> Any:
+    async def prepare(self, request: Any, **how: Any) -> Any:
         return request.given(), how
 
 
@@ -134,8 +139,8 @@ async def test_a_crash_is_told_as_internal_and_says_nothing(crash: Any) -> None:
             Answer.model_validate({"secret": "sk-123"})
         raise crash
 
-    row = replace(TABLE["generate_video"], handler=handler, asks=handler)
-    for call in (row.run(NoStudio(), None, Call(0, 0)), row.ask(NoStudio(), None)):  # type: ignore[arg-type]
+    row = replace(TABLE["generate_video"], handler=handler, prepares=handler)
+    for call in (row.run(NoStudio(), None, Call(0, 0)), row.prepare(NoStudio(), None)):  # type: ignore[arg-type]
         with pytest.raises(Internal) as failed:
             await call
         assert "sk-123" not in failed.value.words
@@ -188,7 +193,7 @@ async def test_a_settled_argument_is_gone_and_still_counts() -> None:
         "model",
         "max_cost_usd",
     }
-    asked, how = await row.ask(NoStudio(), row.arguments.model_validate({"prompt": "a", "take": 3}))  # type: ignore[arg-type, misc]
+    asked, how = await row.prepare(NoStudio(), row.arguments.model_validate({"prompt": "a", "take": 3}))  # type: ignore[arg-type, misc]
     assert asked == {"prompt": "a", "model": "m"}
     assert how == {"take": 3, "max_cost_usd": Decimal(2), "files": "roots"}
     with pytest.raises(ValidationError):
@@ -212,7 +217,7 @@ def test_nothing_settled_is_the_row_itself() -> None:
 
 
 async def ask(row: ToolSpec, studio: NoStudio, **arguments: Any) -> dict[str, Any]:
-    return (await row.ask(studio, row.arguments.model_validate({"prompt": "a"} | arguments)))[0]  # type: ignore[arg-type, index]
+    return (await row.prepare(studio, row.arguments.model_validate({"prompt": "a"} | arguments)))[0]  # type: ignore[arg-type, index]
 
 
 async def test_an_agent_spends_only_in_the_namespaces_named_to_it() -> None:

@@ -46,7 +46,8 @@ def words(number: int) -> dict[str, Any]:
     if not is_film(number):
         return {"prompt": prompt(number), "model": TEXT, "duration": 5}
     shots = [{"prompt": prompt(number, shot), "duration": 5} for shot in range(1, SHOTS + 1)]
-    return {"multi_prompt": shots, "model": IMAGE if kind_of(number) == "chained" else TEXT}
+    chained = kind_of(number) == "chained"
+    return {"multi_prompt": shots, "model": IMAGE if chained else TEXT, "continuous": chained}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A quiet bed of sound: a chord that changes with each shot, wind or rain, a soft pulse on each cut.
 
-Made at an eighth of the rate, for nothing in it is high, and then drawn out.
+Made at a quarter of the rate, for nothing in it is high, and then drawn out.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .direction import Direction
+from ..understanding.direction import Direction
 
-RATE = 48_000
-COARSE = 8  # samples that are one while it is made
+RATE = 24_000
+COARSE = 4  # samples that are one while it is made
 STEPS = (0, -4, 3, -2, 5)  # half tones between the shots' chords
 DARK = frozenset({"night", "storm", "neon", "dusk", "overcast"})
 WINDY = frozenset({"sea", "beach", "mountain", "desert", "snow", "sky"})
@@ -22,7 +22,7 @@ Samples = npt.NDArray[np.floating]
 
 
 def ambience(directions: Sequence[Direction], seconds: Sequence[float]) -> Samples:
-    """Stereo samples at 48 kHz, each shot's bed as long as the shot."""
+    """Stereo samples at 24 kHz, each shot's bed as long as the shot."""
     chance = np.random.default_rng(directions[0].seed)
     root = 110 * 2 ** (chance.integers(0, 8) / 12)
     ends = np.round(np.cumsum(seconds) * RATE).astype(int)

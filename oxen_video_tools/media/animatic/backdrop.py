@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..understanding.direction import Direction
 from .canvas import Planes
-from .direction import Direction
 from .sprites import Colour, Floats, mix, yuv
 
 _PLACES: dict[str, tuple[Colour, Colour, Colour | None]] = {  # top and foot of the sky or wall; ground
@@ -38,6 +38,7 @@ _LIGHTS: dict[str, tuple[Colour, Colour, float, Colour]] = {  # top, foot, how b
     "storm": ((34, 40, 54), (120, 130, 138), 0.5, (40, 46, 56)),
     "overcast": ((108, 118, 130), (188, 194, 198), 0.8, (120, 124, 128)),
 }
+_TINTS: tuple[Colour, ...] = ((40, 70, 120), (30, 100, 96), (110, 70, 120), (150, 96, 60), (60, 60, 70))
 _OPEN = frozenset(_PLACES) - {"room", "studio", "space", "underwater"}
 _HORIZONS = {"EWS": 0.68, "WS": 0.65, "FS": 0.68, "AERIAL": 0.30}
 STILL = 1.35  # height of a backdrop that a camera tilts over, in frames
@@ -53,7 +54,7 @@ class Tones:
 
     @property
     def dark(self) -> bool:
-        return sum(self.top) + sum(self.foot) < 620
+        return sum(self.top) + sum(self.foot) < 700
 
 
 def tones(direction: Direction) -> Tones:
@@ -62,6 +63,9 @@ def tones(direction: Direction) -> Tones:
     if not direction.place:
         hue = (direction.seed >> 8) % 4
         top = mix(top, ((70, 84, 112), (62, 96, 104), (96, 78, 110), (104, 86, 76))[hue], 0.7)
+    top = mix(top, _TINTS[(direction.seed >> 16) % len(_TINTS)], 0.14)  # takes of a shot are told apart
+    if ground is not None and "snow" in direction.weather:
+        ground = mix(ground, (238, 243, 250), 0.8)
     light = _LIGHTS.get(direction.light)
     if light is not None and direction.place in _OPEN:
         top, foot = mix(top, light[0], 0.86), mix(foot, light[1], 0.86)
@@ -81,7 +85,7 @@ def horizon(direction: Direction) -> float:
 
 
 def backdrop(direction: Direction, size: tuple[int, int], tall: int, sun: tuple[float, float]) -> Planes:
-    """Planes as wide as the frame and `tall` rows high, the frame in their middle. sun: where it is brightest, shares."""
+    """Planes as wide as the frame and `tall` rows high, the frame in their middle. sun: the brightest place, shares."""
     width, height = size
     shades = tones(direction)
     chance = np.random.default_rng(direction.seed ^ 99)
@@ -122,7 +126,7 @@ def _large(small: Floats, width: int, height: int) -> list[Any]:
     for n in range(3):
         k = 2 if n else 1
         image = Image.fromarray(np.ascontiguousarray(small[..., n], np.float32))
-        found.append(np.array(image.resize((width // k, height // k), Image.Resampling.BICUBIC)))
+        found.append(np.array(image.resize((width // k, height // k), Image.Resampling.BILINEAR)))
     return found
 
 

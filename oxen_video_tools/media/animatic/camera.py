@@ -42,6 +42,13 @@ class Camera:
         """Whether the backdrop moves as well."""
         return self.move.startswith("tilt") or self.move == "handheld"
 
+    def hold(self, frames: int) -> int:
+        """For how many frames of a shot one picture may stand: near things then go about a pixel and a half."""
+        if self.move in ("static", "handheld"):
+            return 12 if self.move == "static" else 2
+        way = 0.09 * min(self.size) if self.zooms else abs(WAYS[self.move]) * max(self.size)
+        return min(4, max(2, round(1.5 * frames / max(1.0, way))))
+
     def view(self, progress: float, seconds: float) -> View:
         """progress: 0 to 1 over the shot, a little beyond while cuts fade."""
         share = eased(progress)
@@ -53,10 +60,10 @@ class Camera:
             reach, one = min(self.size) * 0.010, self.phase
             x = reach * (math.sin(seconds * 1.9 + one) + 0.6 * math.sin(seconds * 4.3 + 2 * one))
             y = reach * 0.6 * (math.sin(seconds * 2.3 + 2 * one) + 0.5 * math.sin(seconds * 5.1))
-            return View(x, y, down=round(y / 2) * 2)
+            return View(x, y, down=round(y))
         way = WAYS[self.move] * (share - 0.5)
         if self.move.startswith("tilt"):
-            return View(y=way * height, down=round(way * height / 2) * 2)
+            return View(y=way * height, down=round(way * height))
         return View(x=way * width)
 
     def nearness(self, depth: float) -> float:

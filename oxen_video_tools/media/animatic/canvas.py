@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import av
 import numpy as np
@@ -11,6 +10,13 @@ import numpy as np
 from ..decode import Bytes, mix_planes, plane_of
 
 Planes = tuple[Bytes, Bytes, Bytes]
+
+
+def copied(planes: Planes) -> Planes:
+    y, u, v = planes
+    return y.copy(), u.copy(), v.copy()
+
+
 Rect = tuple[int, int, int, int]  # left, top, right, bottom; even pixels
 
 
@@ -29,12 +35,8 @@ class Canvas:
         self.shows: object = None
         self.touched: list[Rect] = []
 
-    def stamp(self, frame: int, fps: int) -> None:
-        """Its place in the film."""
-        self.frame.pts, self.frame.time_base = frame, Fraction(1, fps)
-
     def copy(self, planes: Planes, rect: Rect | None = None, down: int = 0) -> None:
-        """What `planes` show there, or everywhere. down: rows further down in `planes`, even."""
+        """What `planes` show there, or everywhere. down: rows further down in `planes`."""
         left, top, right, bottom = rect or (0, 0, self.width, self.height)
         for n, (mine, theirs) in enumerate(zip(self.planes, planes, strict=True)):
             k = 1 if n else 0
@@ -64,8 +66,7 @@ def blend(under: Bytes, keep: Bytes, over: Bytes) -> None:
     mixed = np.multiply(under, keep, dtype=np.uint16)
     mixed += under
     mixed >>= 8
-    np.copyto(under, mixed, casting="unsafe")
-    under += over
+    np.add(mixed, over, out=under, casting="unsafe")
 
 
 def around(rects: Sequence[Rect]) -> Rect:

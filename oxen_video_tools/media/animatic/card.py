@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..understanding.direction import OF_WEATHER, SCENERY, Direction
+from ..understanding.pictograms import Pictogram, by_character
 from .backdrop import STILL, backdrop, horizon, tones
 from .camera import ZOOMS, Camera, View
-from .canvas import Canvas, Rect, around, even
-from .direction import OF_WEATHER, SCENERY, Direction
-from .pictograms import Pictogram, by_character
+from .canvas import Canvas, Rect, around, copied, even
 from .slate import Slate
 from .sprites import Colour, Sprite, mix, sprite
 
 # The subject's height, in shares of the shorter side that is free of words.
-SIZES = {"EWS": 0.34, "AERIAL": 0.36, "WS": 0.50, "FS": 0.72, "MS": 0.82, "OTS": 0.82, "MCU": 0.98, "CU": 1.14}
-SIZES |= {"ECU": 1.75, "": 0.74}
+SIZES = {"EWS": 0.34, "AERIAL": 0.36, "WS": 0.50, "FS": 0.72, "MS": 0.82, "OTS": 0.82, "MCU": 0.92, "CU": 1.04}
+SIZES |= {"ECU": 1.6, "": 0.76}
 CLOSE = frozenset({"CU", "ECU", "MCU"})
 FLOATING = frozenset("🦅🦉🕊🐦🐧🦋🐝✈🛩🛫🛬🚁🚀🛸🛰🎈🪁🪂☁🌌🐉🐲🦇🪶🎆🌙🌕☀⭐🌟🪐☄🌠🌈🫧❄💧🎇🦜🐦‍⬛🪽🧚👼") - {"🐧"}
 FLYING_PLACES = frozenset({"space", "underwater", "sky"})
@@ -46,31 +46,40 @@ class Card:
                              float(self.chance.random() * 6.28))  # fmt: skip
         self.tones = tones(direction)
         width, height = size
-        sun = 0.5 + self.side * (0.24 + 0.12 * self.chance.random()), 0.02 if direction.place == "underwater" else 0.3
+        sun = (
+            0.2 + 0.6 * self.chance.random(),
+            0.02 if direction.place == "underwater" else 0.15 + 0.25 * self.chance.random(),
+        )
         self.tall = round(height * STILL / 2) * 2 if self.camera.tilts else height
         self.plain = backdrop(direction, size, self.tall, sun)
         self.placed = [*self._scenery(), *self._weather(), *self._subjects()]
+        self.hold = 2 if any(one.fall for one in self.placed) else self.camera.hold(frames)
         rest = Canvas(width, height)
         rest.copy(self.plain, down=(self.tall - height) // 2)
+        slate.lay_arrows(rest.planes)
+        if not self.camera.tilts:
+            self.plain = copied(rest.planes)
         slate.lay_still(rest.planes)
-        self.finished = tuple(plane.copy() for plane in rest.planes)
+        self.finished = copied(rest.planes)
 
     def draw(self, canvas: Canvas, n: int) -> None:
         seconds = n / self.fps
         view = self.camera.view(n / max(1, self.frames - 1), seconds)
         if self.camera.tilts:
             canvas.copy(self.plain, down=(self.tall - canvas.height) // 2 + view.down)
+            self.slate.lay_arrows(canvas.planes)
             for one in self.placed:
                 self._lay(canvas, one, view, seconds)
             self.slate.lay_still(canvas.planes)
             canvas.shows = None
             return
         if canvas.shows is not self:
-            canvas.copy(self.finished)  # type: ignore[arg-type]  # three planes
+            canvas.copy(self.finished)
             canvas.shows = self
         for rect in canvas.touched:
-            canvas.copy(self.finished, rect)  # type: ignore[arg-type]
-        canvas.touched = [rect for one in self.placed if (rect := self._rect(one, view, seconds))]
+            canvas.copy(self.finished, rect)
+        rects = [self._rect(one, view, seconds) for one in self.placed]
+        canvas.touched = [rect for rect in rects if rect]
         under = [part for band in self.slate.bands if (part := self._under(canvas.touched, band.rows))]
         for part in under:
             canvas.copy(self.plain, part)
@@ -111,19 +120,28 @@ class Card:
               foot: bool = False, opacity: float = 1.0, colour: Colour | None = None) -> Placed:  # fmt: skip
         """pixels: of the glyph's square, at rest.  foot: y is where it stands.  opacity: below 1 for what is far."""
         largest = max(ZOOMS[self.camera.move]) if self.camera.zooms else 1.0
-        colour = (self.direction.colour if subject else None) or colour or pictogram.colour
-        deep = mix(self.tones.top, (16, 18, 28), 0.6)
-        line = mix(colour, (255, 255, 255), 0.30 if self.tones.dark else 0.16)
+        named = self.direction.colour if subject else None
+        line, body = self._colours(named or colour or pictogram.colour, named is not None)
         if opacity < 1:
             tone = mix(self.tones.ground or self.tones.foot, self.tones.top, 0.45)
             line, body = mix(tone, (255, 255, 255), 0.22), mix(tone, (0, 0, 0), 0.08)
-        else:
-            body = mix(deep, colour, 0.20 if sum(colour) > 260 else 0.0)
-            line = line if sum(colour) > 260 else mix(colour, (255, 255, 255), 0.42)
         drawn = sprite(pictogram, pixels * largest, line, body, opacity)
         if foot:
             y -= drawn.height / largest / 2 - pixels * 0.09
         return Placed(drawn, x, y, depth, 1 / largest)
+
+    def _colours(self, colour: Colour, named: bool) -> tuple[Colour, Colour]:
+        """Of the lines and of the body: bright lines on a dark body in the dark, deep lines on a pale one by day.
+
+        named: the words give the colour, and the body has it.
+        """
+        light = sum(colour) / 3
+        if self.tones.dark:
+            deep = mix(self.tones.top, (16, 18, 28), 0.6)
+            line = mix(colour, (255, 255, 255), 0.4 if named else 0.22 if light > 90 else 0.5)
+            return line, mix(deep, colour, 0.72 if named else 0.22 if light > 90 else 0.0)
+        line = mix(colour, (44, 40, 66), max(0.42 if named else 0.15, (light - 60) / 300))
+        return line, mix(colour, (255, 255, 255), 0.1 if named else 0.58)
 
     def _subjects(self) -> list[Placed]:
         """The subject on a third, or in the middle where it is close; the others beside it, smaller and in turn."""
@@ -133,11 +151,12 @@ class Card:
         upright = self.size[0] < self.size[1] * 1.05
         size = self.direction.size
         tall = min(height, width * (0.78 if len(shown) < 2 or upright else 0.62)) * SIZES[size]
-        tall *= 0.96 + 0.08 * self.chance.random()
+        tall *= 0.90 + 0.16 * self.chance.random()
         line = horizon(self.direction) * self.size[1]
         close = size in CLOSE
         third = 0.0 if close and len(shown) < 2 else 0.09 if close or upright else 0.165
         x = self.size[0] / 2 - self.side * third * self.size[0] * (1 if len(shown) < 3 else 0.2)
+        x += self.size[0] * 0.05 * (self.chance.random() - 0.5)
         found = []
         for n, pictogram in enumerate(shown):
             share, aside, up = (
@@ -149,16 +168,17 @@ class Card:
             )[n]
             pixels = tall * share
             middle = (top + bottom) / 2 + height * 0.02
-            at = x + self.side * aside * (tall * 0.5 + tall * 0.34)
+            at = x + self.side * aside * tall * 0.9
             if upright and n:
                 at = self.size[0] / 2 + self.side * (0.24, -0.24)[n % 2] * self.size[0]
-                up = (0.0, -0.48, 0.46, -0.46, 0.48)[n]
-            at = min(max(at, pixels * 0.5), self.size[0] - pixels * 0.5)
+                up = (0.0, -0.38, 0.36, -0.34, 0.40)[n]
+            at = min(max(at, pixels * 0.6), self.size[0] - pixels * 0.6)
             floats = (pictogram.character in FLOATING or self.direction.place in FLYING_PLACES or line > self.size[1]
                       or size == "AERIAL" or (upright and n > 0))  # fmt: skip
             if floats:
                 lift = -height * 0.08 if line < self.size[1] and size != "AERIAL" else 0.0
                 y = middle + lift + (height * up if upright else tall * (0.5 - share / 2) * 0.5 - height * up * 0.3)
+                y = min(max(y, top + pixels / 2), bottom - pixels / 2) if pixels < height else y
                 found.append(self._make(pictogram, pixels, at, y, 0.9 - 0.12 * n, subject=n == 0))
             else:
                 foot = min(line + tall * 0.16 - height * 0.03 * n, bottom - height * 0.02)
@@ -179,8 +199,9 @@ class Card:
                 pixels = unit * (0.20 + 0.10 * self.chance.random()) * (1.6 if character == "⛰" else 1.0)
                 pictogram = by_character()[character]
                 found.append(self._make(pictogram, pixels, x, line * height + 2, 0.3, foot=True, opacity=0.5))
-        inside = self.direction.place in ("room", "studio", "space", "underwater", "")
+        inside = self.direction.place in ("room", "studio", "space", "underwater")
         disc = "" if inside else {"night": "🌙", "day": "☀", "neon": "🌙"}.get(self.direction.light, "")
+        disc = self.direction.sky.character if self.direction.sky and not inside else disc
         if disc and disc not in shown and self.slate.caption_is_below and not self.direction.weather:
             top = self.slate.room[1]
             x = width * (0.5 + self.side * 0.34)
@@ -202,7 +223,9 @@ class Card:
                 found.append(self._make(by_character()[OF_WEATHER[kind]], unit * 0.22, x, y, 0.15, colour=white))
             for n in range(7):
                 x, y = width * (n + 0.2 + 0.6 * self.chance.random()) / 7, height * self.chance.random()
-                one = self._make(flake, unit * (0.035 + 0.025 * self.chance.random()), x, y, 0.5, colour=white)
+                pixels = unit * (0.03 + 0.02 * self.chance.random())
+                one = Placed(sprite(flake, pixels * 1.24, white, white, 0.85), x, y, 0.5, 1 / 1.24)
+                one.scale = 1 / 1.24 if self.camera.zooms else 1.0
                 one.fall = unit * (0.05 if kind == "snow" else 0.45) * (0.8 + 0.4 * self.chance.random())
                 found.append(one)
         return found

@@ -11,9 +11,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import InputUnreadable
 from ..decode import Bytes, plane_of
+from ..understanding.direction import Direction
 from .camera import eased
 from .canvas import Canvas
-from .direction import Direction
 from .slate import Slate
 from .sprites import Plane
 
@@ -25,12 +25,9 @@ ZOOMS = {"push_in": 0.20, "aerial": 0.20, "pull_out": -0.20, "static": 0.0, "dri
 class Photo:
     """draw(canvas, n), like `Card`. Raises InputUnreadable for what is no image or too large."""
 
-    def __init__(
-        self, path: Path, direction: Direction, slate: Slate, size: tuple[int, int], frames: int, fps: int
-    ) -> None:
-        del fps
+    def __init__(self, path: Path, direction: Direction, slate: Slate, size: tuple[int, int], frames: int) -> None:
         self.move = direction.move or ("aerial" if direction.size == "AERIAL" else "drift")
-        self.slate, self.frames = slate, frames
+        self.slate, self.frames, self.hold = slate, frames, 12 if self.move == "static" else 2
         planes = _planes(path, (round(size[0] * SCALE) & ~1, round(size[1] * SCALE) & ~1))
         self.planes = [Plane(plane) for plane in planes]
 
@@ -53,6 +50,7 @@ class Photo:
             if found is not None:
                 picture, row, column = found
                 target[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
+        self.slate.lay_arrows(canvas.planes)
         self.slate.lay_still(canvas.planes)
         canvas.shows = None
 

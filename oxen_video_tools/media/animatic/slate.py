@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from .. import text
 from ..decode import Bytes
-from . import text
+from ..understanding.direction import Direction
 from .canvas import Planes, Rect, blend
-from .direction import Direction
 from .move_arrows import move_arrows
 
 INK, PAPER = 18, 238  # luma of dark and of light
@@ -143,12 +143,6 @@ class Slate:
             x = (self.width - text.line_width(line, size)) / 2
             text.draw_line(drawing.alpha, (x, y + n * step + size * 0.92), line, size, 246)
 
-    def lay(self, planes: Planes, frame: int) -> None:
-        """All of it over a finished picture. frame: of the film."""
-        self.lay_arrows(planes)
-        self.lay_still(planes)
-        self.lay_live(planes, frame)
-
     def lay_still(self, planes: Planes, rect: Rect | None = None) -> None:
         """What is the same in every frame of the shot. rect: only there."""
         for band in self.bands:
@@ -162,22 +156,31 @@ class Slate:
             share = mask[top - y :, left - x :][: view.shape[0], : view.shape[1]] * np.float32(ARROWS_LIGHT / 255)
             view[:] = (view + (PAPER - view.astype(np.float32)) * share).astype(np.uint8)
 
-    def lay_live(self, planes: Planes, frame: int) -> None:
-        """What runs: the timecode, over its own ground, and the timeline."""
+    def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
+        """What runs: the timecode, over its own ground, and the timeline. frame: of the film."""
+        self.restore_clock(planes, ground)
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)
 
-    def clock_box(self) -> Rect:
-        """Where the timecode stands."""
-        sample = self.digits["0"].shape
-        return (self.clock_x & ~1, self.clock_y & ~1, min(self.width, self.clock_x + 11 * sample[1] + 2),
-                min(self.height, self.clock_y + sample[0] + 2))  # fmt: skip
+    def clock_ground(self, planes: Planes) -> Bytes:
+        """What lies under the timecode."""
+        found: Bytes = self._clock_view(planes[0]).copy()
+        return found
+
+    def restore_clock(self, planes: Planes, ground: Bytes) -> None:
+        self._clock_view(planes[0])[:] = ground
+
+    def _clock_view(self, luma: Bytes) -> Bytes:
+        tall, wide = self.digits["0"].shape
+        left = max(0, self.clock_x)
+        found: Bytes = luma[self.clock_y : self.clock_y + tall, left : left + 11 * wide]
+        return found
 
     def _timecode(self, luma: Bytes, frame: int) -> None:
         seconds, rest = divmod(frame, self.fps)
         words = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}"
         glyphs = np.concatenate([self.digits[character] for character in words], 1)
-        view = luma[self.clock_y : self.clock_y + glyphs.shape[0], max(0, self.clock_x) :][:, : glyphs.shape[1]]
+        view = self._clock_view(luma)
         glyphs = glyphs[: view.shape[0], : view.shape[1]]
         view[:] = (view * (255 - glyphs) + PAPER * glyphs) // 255
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,8 +15,8 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ..decode import Bytes, plane_of, scale_picture
+from ..understanding.pictograms import Pictogram, read
 from .canvas import Canvas, Rect, blend, even
-from .pictograms import Pictogram, read
 
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 255
 Floats = npt.NDArray[np.floating[Any]]
@@ -104,20 +105,20 @@ def _closest(first: int, last: int, step: int, origin: float, scale: float) -> i
 class Sprite:
     """Three planes with their opacity worked in, and what they keep of what is under them."""
 
-    def __init__(self, rgb: Floats, alpha: Floats) -> None:
-        """rgb: colours times opacity.  alpha: 0 to 1. Both with even sides."""
-        luma = (rgb @ _BT709.T) * _SPAN + alpha[..., None] * _BASE
-        half = [(p[::2, ::2] + p[1::2, ::2] + p[::2, 1::2] + p[1::2, 1::2]) / 4 for p in (luma, alpha)]
-        self.height, self.width = alpha.shape
+    def __init__(self, parts: Sequence[tuple[Floats, Colour]]) -> None:
+        """parts: how opaque, 0 to 1, and in which colour, the lowest first; all of the same size with even sides."""
+        self.height, self.width = parts[0][0].shape
+        whole = _laid([(alpha, yuv(colour)[:1]) for alpha, colour in parts])
+        halves = _laid([(_halved(alpha), yuv(colour)[1:]) for alpha, colour in parts])
         # Colours are rounded up, for blending rounds down: two roundings down would tint every soft edge green.
-        over = [np.ceil(np.clip(p, 0, 255)).astype(np.uint8) for p in (luma[..., 0], half[0][..., 1], half[0][..., 2])]
-        keep = [np.round(255 * (1 - p)).astype(np.uint8) for p in (alpha, half[1], half[1])]
-        self.sheets = [*over, *keep[:2]]
+        over = [np.ceil(plane).astype(np.uint8) for plane in (whole[1], *halves[1:])]
+        keep = [np.rint(255 * plane).astype(np.uint8) for plane in (whole[0], halves[0])]
+        self.sheets = [*over, *keep]
         self._moved: dict[tuple[int, int, int], Bytes] = {}
         self._planes: list[Plane] = []
 
     def lay(self, canvas: Canvas, x: float, y: float, scale: float | None = None) -> Rect | None:
-        """With its upper left corner at (x, y). scale: frame pixels for each of its own; None: as it is. Answers where."""
+        """With its upper left corner at (x, y). scale: frame pixels for each of its own; None: as it is. Says where."""
         size = 1.0 if scale is None else scale
         rect = even(x - 1, y - 1, x + self.width * size + 1, y + self.height * size + 1, (canvas.width, canvas.height))
         for n, plane in enumerate(canvas.planes) if rect else ():
@@ -138,11 +139,13 @@ class Sprite:
     def _at(self, n: int, across: int, down: int) -> Bytes:
         """A sheet moved right and down by quarters of a pixel."""
         if not across and not down:
-            return self.sheets[n]
+            sheet: Bytes = self.sheets[n]
+            return sheet
         key = (n, across, down)
         if key not in self._moved:
             self._moved[key] = _moved(self.sheets[n], across, down)
-        return self._moved[key]
+        found: Bytes = self._moved[key]
+        return found
 
     def _zoom(self, plane: Bytes, sheets: tuple[int, int], x: float, y: float, scale: float) -> None:
         self._planes = self._planes or [Plane(sheet) for sheet in self.sheets]
@@ -151,6 +154,24 @@ class Sprite:
         if found[0] is not None and found[1] is not None:
             over, row, column = found[0]
             _lay(plane, over, found[1][0], column, row)
+
+
+def _laid(parts: Sequence[tuple[Floats, Floats]]) -> list[Floats]:
+    """What is kept of what is under them all, then for each channel the colours times opacity."""
+    alpha, colours = parts[0]
+    kept, planes = 1 - alpha, [alpha * value for value in colours]
+    for alpha, colours in parts[1:]:
+        through = 1 - alpha
+        kept *= through
+        for plane, value in zip(planes, colours, strict=True):
+            plane *= through
+            plane += alpha * value
+    return [kept, *planes]
+
+
+def _halved(plane: Floats) -> Floats:
+    found: Floats = (plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2]) * np.float32(0.25)
+    return found
 
 
 def _lay(plane: Bytes, over: Bytes, keep: Bytes, x: int, y: int) -> None:
@@ -196,44 +217,31 @@ def body_of(lines: Image.Image) -> Image.Image:
     scale = min(1.0, _COARSE / max(lines.size))
     small = lines.resize((max(4, round(lines.width * scale)), max(4, round(lines.height * scale))))
     walls = np.pad(np.asarray(small.filter(ImageFilter.MaxFilter(3))) > 70, 2)
-    free, outside = ~walls, np.zeros(walls.shape, bool)
+    outside = np.zeros(walls.shape, bool)
     outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
-    while True:
-        grown = outside.copy()
-        for axis in (0, 1):
-            for way in (1, -1):
-                grown |= np.roll(grown, way, axis)
-        grown &= free
-        grown[0], grown[-1], grown[:, 0], grown[:, -1] = True, True, True, True
-        if (grown == outside).all():
-            break
-        outside = grown
-    inside = Image.fromarray((~outside[2:-2, 2:-2]).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3))
+    count = 0
+    while count != (count := int(outside.sum())):  # what can be seen along rows and columns, until nothing is new
+        for view, wall in ((outside, walls), (outside.T, walls.T), (outside[:, ::-1], walls[:, ::-1]),
+                           (outside.T[:, ::-1], walls.T[:, ::-1])):  # fmt: skip
+            place = np.arange(1, view.shape[1] + 1, dtype=np.int16)
+            last_open = np.maximum.accumulate(np.where(view, place, 0), 1)
+            view |= last_open > np.maximum.accumulate(np.where(wall, place, 0), 1)
+    inside = Image.fromarray((~outside[2:-2, 2:-2]).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(5))
     return inside.resize(lines.size, Image.Resampling.BICUBIC)
 
 
 def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
     """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
     lines = glyph(pictogram, max(8, round(size)))
-    inside = body_of(lines)
     margin = max(2, round(size * MARGIN))
     wide, tall = ((side + 2 * margin + 1) & ~1 for side in lines.size)
-    sheets = []
-    for mask in (lines, inside):
-        sheet = Image.new("L", (wide, tall))
-        sheet.paste(mask, (margin, margin))
-        sheets.append(sheet)
-    strokes, filled = (np.asarray(sheet, np.float32) / 255 for sheet in sheets)
-    filled = np.maximum(filled, strokes)
-    alpha = np.zeros_like(filled)
+    sheet = Image.new("L", (wide, tall))
+    sheet.paste(lines, (margin, margin))
+    inside = body_of(sheet)
+    strokes, filled = (np.asarray(sheet, np.float32) * np.float32(opacity / 255) for sheet in (sheet, inside))
+    parts = [(np.maximum(filled, strokes) * np.float32(0.92), body), (strokes, line)]
     if opacity == 1.0:
-        quick = sheets[1].resize((max(2, wide // 4), max(2, tall // 4))).filter(ImageFilter.GaussianBlur(size * 0.008))
-        soft = np.asarray(quick.resize((wide, tall), Image.Resampling.BILINEAR), np.float32) / 255
-        alpha = np.roll(soft, round(size * 0.02), 0) * 0.32
-    light = np.linspace(1.08, 0.86, tall, dtype=np.float32)[:, None, None]
-    cover = filled * (0.9 if opacity == 1.0 else opacity)
-    rgb = cover[..., None] * np.clip(np.asarray(body, np.float32) * light, 0, 255)
-    alpha = alpha + (1 - alpha) * cover
-    strokes = strokes * opacity
-    rgb = rgb * (1 - strokes[..., None]) + strokes[..., None] * np.asarray(line, np.float32)
-    return Sprite(rgb, alpha + (1 - alpha) * strokes)
+        quick = inside.resize((max(2, wide // 4), max(2, tall // 4))).filter(ImageFilter.GaussianBlur(size * 0.008))
+        soft = np.asarray(quick.resize((wide, tall), Image.Resampling.BILINEAR), np.float32)
+        parts.insert(0, (np.roll(soft, round(size * 0.02), 0) * np.float32(0.32 / 255), (0.0, 0.0, 0.0)))
+    return Sprite(parts)

@@ -1,4 +1,4 @@
-"""The cutting room: finished shots fetched, the last frame of one for the next, all of them joined to one file.
+"""Finished clips fetched, the last frame of one taken for the next, all of them joined to one file.
 
 Nothing here costs anything. Fetched shots lie in a hidden folder beside the film until it is joined; whoever goes on
 with a film on this machine finds them there.
@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
-from ...ledger.films import FilmDelivery, FilmPart, FilmStatus, film_status, record_delivery
+from ...ledger.films import FilmDelivery, FilmRow, Part, Standing, record_delivery, standing
 from ..decoding import cut, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
 from ..results import Saved
+from .record import clips_in
 
 if TYPE_CHECKING:
     from ...ledger.records import GenerationRow
     from ..plan import Plan
     from ..session import Session
-    from .record import Film
 
 AT_ONCE = 4  # shots that are fetched together
 TRIES = 3  # at joining shots that somebody takes away meanwhile
@@ -43,11 +43,11 @@ def can_join() -> bool:
     return all(find_spec(name) is not None for name in ("av", "numpy", "PIL"))
 
 
-def warn_without_media(plan: Plan) -> Plan:
+def check_media_extra(plan: Plan) -> Plan:
     """A film's plan, with what can't be done here without the `media` extra."""
     if can_join():
         return plan
-    if plan.film == "chained":
+    if plan.film == "one take":
         return replace(plan, problems=(*plan.problems, NOT_CHAINED))
     return replace(plan, warnings=(*plan.warnings, NOT_JOINED))
 
@@ -78,7 +78,7 @@ def _cut(saved: Saved) -> FilmDelivery:
     return FilmDelivery(str(saved.file), saved.sha256, saved.size, saved.duration)
 
 
-async def _singly(session: Session, now: FilmStatus) -> None:
+async def _singly(session: Session, now: Standing) -> None:
     for part in now.parts:
         if part.clip is not None:
             with suppress(OxenError):  # its link is in the answer all the same
@@ -98,14 +98,9 @@ async def keep_film(session: Session, film: str, filename: str | Path | None = N
 
 async def _kept(session: Session, film: str, filename: str | Path | None) -> Saved:
     now = await _found(session, film)
-    if not now.is_shot:
-        raise GenerationFailed(
-            f"{sum(part.state == 'done' for part in now.parts)} of {len(now.parts)} shots of this film are there.",
-            charged="no",
-            generation_id=film,
-            fix="generate_video with the same arguments goes on with it; get_video says how it stands.",
-        )
     place = place_of(session, filename)
+    if not now.is_shot:
+        return await _keep_rest(session, now, place, replacing=isinstance(filename, Path))
     there = await asyncio.to_thread(is_still_there, now.film.file, now.film.sha256, now.film.size)
     if there is not None:
         if place in (None, there.file):
@@ -116,24 +111,40 @@ async def _kept(session: Session, film: str, filename: str | Path | None) -> Sav
     return saved
 
 
-async def _found(session: Session, film: str) -> FilmStatus:
-    now = await session.ledger.run(film_status, film)
+async def _keep_rest(session: Session, now: Standing, place: Path | None, *, replacing: bool) -> Saved:
+    """What is there of a film that was stopped or failed, joined; the film itself stays unfinished."""
+    there = tuple(part for part in now.parts if part.state == "done")
+    going_on = now.film.film in session.films or now.is_live(session.clock.time()) or now.in_state("running", "sending")
+    if not there or going_on:
+        raise GenerationFailed(
+            f"{len(there)} of {len(now.parts)} clips of this film are there.",
+            charged="no",
+            generation_id=now.film.film,
+            fix="generate_video with the same arguments goes on with it; get_video says how it stands.",
+        )
+    clips = clips_in(now.film)
+    missing = ", ".join(clips[part.number].name for part in now.parts if part.state != "done")
+    place = place or session.settings.videos_folder / f"{_name(now.film)}-part"
+    saved = await _joined(session, replace(now, parts=there), place, lambda _: None, replacing=replacing)
+    return replace(saved, warnings=(*saved.warnings, f"Without {missing}: what is there of the film was joined."))
+
+
+async def _found(session: Session, film: str) -> Standing:
+    now = await session.ledger.run(standing, film)
     if now is None or now.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return now
 
 
-async def _joined(
-    session: Session, now: FilmStatus, place: Path | None, told: Told, *, replacing: bool = False
-) -> Saved:
+async def _joined(session: Session, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:
     if not can_join():
         raise NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def fetched(part: FilmPart) -> Path:
+    async def fetched(part: Part) -> Path:
         async with gate:
             assert part.clip is not None
-            return await fetch_shot(session, now.film, part.clip)
+            return await fetch_clip(session, now.film, part.clip)
 
     place = place or session.settings.videos_folder / _name(now.film)
     for _ in range(TRIES):
@@ -158,13 +169,13 @@ async def _spliced(session: Session, files: list[Path], place: Path, told: Told,
             part.unlink(missing_ok=True)
 
 
-def _name(film: Film) -> str:
+def _name(film: FilmRow) -> str:
     """Readable and unique: the first words of the first shot, and the beginning of the id."""
     shots = film.asked.get("multi_prompt") or [{}]
     return f"{slug(str(shots[0].get('prompt') or 'film'))}-{film.film[:13]}"
 
 
-# -- rushes ------------------------------------------------------------------------------------------------------------
+# -- clips -------------------------------------------------------------------------------------------------------------
 
 
 def folder_of(session: Session, film: str) -> Path:
@@ -172,7 +183,7 @@ def folder_of(session: Session, film: str) -> Path:
     return session.settings.videos_folder / f".{film}"
 
 
-async def fetch_shot(session: Session, film: Film, clip: GenerationRow) -> Path:
+async def fetch_clip(session: Session, film: FilmRow, clip: GenerationRow) -> Path:
     """A finished shot as a file here, whole: the one that was kept, else fetched. Raises what `fetch_into` raises."""
     if clip.file and clip.sha256:
         with suppress(OSError, OxenError):
@@ -193,9 +204,9 @@ async def fetch_shot(session: Session, film: Film, clip: GenerationRow) -> Path:
     return place
 
 
-async def last_frame_of(session: Session, film: Film, clip: GenerationRow) -> str:
+async def last_frame_of(session: Session, film: FilmRow, clip: GenerationRow) -> str:
     """A link to the last picture of a finished shot, for the next to begin with; uploaded once."""
-    shot = await fetch_shot(session, film, clip)
+    shot = await fetch_clip(session, film, clip)
     picture = folder_of(session, film.film) / f"{shot.stem}-last.png"
     if not picture.is_file():
         await asyncio.to_thread(make_writable, picture.parent)

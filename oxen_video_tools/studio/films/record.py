@@ -1,4 +1,7 @@
-"""A film as it was agreed to: its jobs, frozen when the first is paid, so that whoever goes on makes the same film."""
+"""A film as it was agreed to: its clips, frozen when the first is paid, so that whoever goes on makes the same film.
+
+The ledger keeps the clips as JSON text; this module writes and reads it.
+"""
 
 from __future__ import annotations
 
@@ -13,79 +16,88 @@ from uuid import UUID
 from ...catalog.body_builder import MediaPlace
 from ...catalog.pricing import Price
 from ...catalog.translate import put_urls
-from ...ledger.records import Intent, micros
-from ..plan import PlannedJob
+from ...ledger.films import FilmRow
+from ...ledger.records import ClipRef, Intent, micros
+from ..plan import Join, PlannedJob
 
-Way = Literal["side by side", "chained"]
-FilmState = Literal["open", "delivered", "cancelled"]
+# Words that ledgers of before have for how clips are joined.
+_WAYS: Mapping[str, Join] = {"side by side": "separate shots", "chained": "one take"}
 
 
 @dataclass(frozen=True)
-class Film:
-    """Several jobs that become one file. Times are Unix seconds, money is micro-dollars.
+class FilmClip:
+    """One clip of a film. job: what is sent; its media are named by what they are, not where they lie.
 
-    jobs: what is sent for each part; the media in them are named by what they are (`identity`), not where they lie.
-    shares: what each of them reserves.  agreed: what the whole may cost without asking again.
-    owner: who makes it, until `lease`.  note: why it stopped, or could not be joined.
-    file: the joined film.  size: bytes.  duration: seconds.
+    share: micro-dollars that it reserves.
     """
 
-    film: str
-    scope: str
-    request: str
-    take: int
-    way: Way
-    model: str
-    jobs: tuple[PlannedJob, ...] = field(repr=False)
-    shares: tuple[int, ...] = field(repr=False)
-    asked: dict[str, Any] = field(repr=False)
-    agreed: int
-    created: float
-    state: FilmState = "open"
-    owner: str | None = None
-    lease: float = 0.0
-    note: str | None = None
-    ended: float | None = None
-    file: str | None = None
-    sha256: str | None = None
-    size: int | None = None
-    duration: float | None = None
+    ref: ClipRef
+    job: PlannedJob = field(repr=False)
+    share: int = 0
 
-    def intent(self, number: int, route: Literal["queue", "sync"]) -> Intent:
-        """One of its jobs, to be booked; its media are put in right before it is sent."""
-        job = self.jobs[number]
+    @property
+    def name(self) -> str:
+        """What a person calls it: "Shot 2"."""
+        return self.job.name
+
+    @property
+    def seconds(self) -> float | None:
+        """Its length, where it is certain."""
+        return self.job.seconds
+
+    def intent(
+        self,
+        scope: str,
+        asked: Mapping[str, Any],
+        route: Literal["queue", "sync"],
+        *,
+        film: str | None = None,
+        call: str | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Intent:
+        """The job that makes it, to be booked. body: as it is sent, where that is known already."""
+        job = self.job
         return Intent(
-            scope=self.scope,
-            request=self.request,
-            take=self.take,
-            body=job.body,
-            asked=self.asked,
-            part=number,
-            film=self.film,
+            scope=scope,
+            request=self.ref.request,
+            take=self.ref.take,
+            part=self.ref.part,
+            body=job.body if body is None else body,
+            asked=asked,
+            film=film,
+            call=call,
             route=route,
+            expects=int(job.body.get("num_generations") or 1),
             estimate=None if job.price.usd is None else micros(job.price.usd),
-            reserved=self.shares[number],
+            reserved=self.share,
         )
 
-    def called(self, number: int) -> str:
-        """What a person calls one of its parts: "Shot 2", or "Shots 3 to 4" where one job makes several."""
-        shots = self.jobs[number].shots or (number,)
-        return f"Shot {shots[0] + 1}" if len(shots) == 1 else f"Shots {shots[0] + 1} to {shots[-1] + 1}"
+
+def clips_in(row: FilmRow) -> tuple[FilmClip, ...]:
+    """The clips of a film."""
+    told: list[dict[str, Any]] = json.loads(row.jobs)
+    return tuple(FilmClip(ref, _read_job(one), one["share"]) for ref, one in zip(row.refs, told, strict=True))
 
 
-def film_id(scope: str, request: str, take: int) -> str:
-    """The id that every process gives the same film."""
-    digest = hashlib.sha256(f"{scope}\n{request}\n{take}".encode()).hexdigest()
+def way_of(row: FilmRow) -> Join:
+    """How its clips are joined."""
+    return _WAYS.get(row.way, "one take" if row.way == "one take" else "separate shots")
+
+
+def film_id(scope: str, refs: Sequence[ClipRef], way: Join) -> str:
+    """The id that every process gives the same clips, joined in the same way."""
+    told = "\n".join(f"{ref.request} {ref.take} {ref.part}" for ref in refs)
+    digest = hashlib.sha256(f"{scope}\n{way}\n{told}".encode()).hexdigest()
     return f"film-{UUID(digest[:32])}"
 
 
-def name_by_content(job: PlannedJob, prints: Mapping[str, str]) -> PlannedJob:
+def named_by_content(job: PlannedJob, prints: Mapping[str, str]) -> PlannedJob:
     """The job with its media named by what they are: tomorrow, or on another machine, they lie elsewhere."""
     media = tuple(replace(one, reference=prints.get(one.reference, one.reference)) for one in job.media)
     return replace(job, body=put_urls(job.body, {one.path: one.reference for one in media}), media=media)
 
 
-def share_out(jobs: Sequence[PlannedJob], amount: Decimal) -> tuple[int, ...]:
+def shared_out(jobs: Sequence[PlannedJob], amount: Decimal) -> tuple[int, ...]:
     """`amount` US dollars, divided among jobs: to each its price; what is over to those whose price is not known."""
     info = [micros(job.price.usd) if job.price.usd is not None else 0 for job in jobs]
     open_ended = [number for number, job in enumerate(jobs) if not job.price.is_known] or list(range(len(jobs)))
@@ -95,35 +107,30 @@ def share_out(jobs: Sequence[PlannedJob], amount: Decimal) -> tuple[int, ...]:
     return tuple(info)
 
 
-def dump_film(jobs: Sequence[PlannedJob], shares: Sequence[int]) -> str:
-    """The jobs as JSON."""
+def frozen(clips: Sequence[FilmClip]) -> str:
+    """The clips as JSON."""
     return json.dumps(
         [
             {
-                "model": job.model,
-                "body": job.body,
-                "usd": None if job.price.usd is None else str(job.price.usd),
-                "unpriced": job.price.unpriced,
-                "text": job.price.text,
-                "seconds": job.seconds,
-                "shots": job.shots,
-                "media": [[one.path, one.kind, one.role, one.reference, dict(one.limits)] for one in job.media],
-                "first_frame": job.first_frame,
-                "share": share,
+                "ref": [clip.ref.request, clip.ref.take, clip.ref.part],
+                "model": clip.job.model,
+                "body": clip.job.body,
+                "usd": None if clip.job.price.usd is None else str(clip.job.price.usd),
+                "unpriced": clip.job.price.unpriced,
+                "text": clip.job.price.text,
+                "seconds": clip.job.seconds,
+                "shots": clip.job.shots,
+                "media": [[one.path, one.kind, one.role, one.reference, dict(one.limits)] for one in clip.job.media],
+                "first_frame": clip.job.first_frame,
+                "share": clip.share,
             }
-            for job, share in zip(jobs, shares, strict=True)
+            for clip in clips
         ],
         ensure_ascii=False,
     )
 
 
-def load_film(text: str) -> tuple[tuple[PlannedJob, ...], tuple[int, ...]]:
-    """What `frozen` wrote: the jobs, and what each reserves."""
-    told: list[dict[str, Any]] = json.loads(text)
-    return tuple(_job(one) for one in told), tuple(one["share"] for one in told)
-
-
-def _job(told: Mapping[str, Any]) -> PlannedJob:
+def _read_job(told: Mapping[str, Any]) -> PlannedJob:
     usd = None if told["usd"] is None else Decimal(told["usd"])
     return PlannedJob(
         told["model"],

@@ -1,7 +1,7 @@
-"""Making a film: each shot booked, sent and waited for, side by side or one after the other, and at last joined.
+"""Making a film: each clip booked, sent and waited for, all at once or one after the other, and at last joined.
 
 It runs in a task of the studio. Whatever ends it, nothing is lost: the ledger knows what is paid, and whoever calls
-`generate` with the same arguments goes on from there. A shot that failed is not made again by itself: that is paid, and
+`generate` with the same arguments goes on from there. A clip that failed is not made again by itself: that is paid, and
 takes another call.
 """
 
@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...errors import GenerationFailed, Internal, OxenError, TimedOut
-from ...ledger.films import FilmPart, fill_part, film_named, hold_film, part_of, rebook_film, release_film
+from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
+from ...ledger.films import FilmRow, Part, fill_part, film_named, hold_film, part_of, rebook_film, release_film
 from ...ledger.records import Job, micros
 from ...ledger.transactions import clips, job_named
-from ..generate import with_marker_seed
-from ..local_files import Files
-from ..media_inputs import to_public_url
-from ..queries import watch
+from ..clips import body_of
 from ..settlement import record_observed
 from ..submission import TRIES, GaveUpError, resume_submission, send
-from .assembly import deliver, fetch_shot, last_frame_of
+from ..videos import watch
+from .assembly import deliver, fetch_clip, last_frame_of
+from .record import clips_in, way_of
 
 if TYPE_CHECKING:
+    from ..prepare import Prepared
     from ..session import Session
-    from .record import Film
 
-PATIENCE = 3600.0  # seconds that one shot may take; after them another call goes on
+PATIENCE = 3600.0  # seconds that one clip may take; after them another call goes on
 log = logging.getLogger(__name__)
 
 
@@ -40,13 +38,14 @@ class StoppedError(Exception):
 class FilmRunner:
     """One film, made by this process. done: the task that makes it, once begun.
 
-    media: where each medium lies, by what it is.
-    under_way: set when the first shot is with the hub, or when nothing more will come.
+    prepared: what the call that began it, or goes on with it, pays for.
+    under_way: set when the first clip is with the hub, or when nothing more will come.
     error: what stopped it, where something did.  joined: how much of the joining is done, 0 to 1.
     """
 
-    def __init__(self, session: Session, film: Film, media: Mapping[str, str], files: Files) -> None:
-        self._session, self.film, self._media, self._files = session, film, media, files
+    def __init__(self, session: Session, film: FilmRow, prepared: Prepared) -> None:
+        self._session, self.film, self._prepared = session, film, prepared
+        self._clips = prepared.clips or clips_in(film)
         self.under_way = asyncio.Event()
         self.error: OxenError | None = None
         self.joined = 0.0
@@ -82,7 +81,9 @@ class FilmRunner:
         session = self._session
         note = self.error.message if self.error else None
         try:
-            await session.ledger.run(release_film, self.film, session.ledger.owner, session.clock.time(), note)
+            await session.ledger.run(
+                release_film, self.film.film, self.film.scope, session.ledger.owner, session.clock.time(), note
+            )
         except OxenError as error:  # its lease runs out by itself
             log.warning("%s could not be let go: %s", self.film.film, error)
         finally:
@@ -101,13 +102,13 @@ class FilmRunner:
                 log.warning("%s could not be held: %s", self.film.film, error)
 
     async def _made(self) -> None:
-        numbers = range(len(self.film.jobs))
+        numbers = range(len(self._clips))
         async with (await self._session.waiter()).listening():
-            if self.film.way == "chained":
+            if way_of(self.film) == "one take":
                 for number in numbers:
-                    await self._shot(number)
+                    await self._make_clip(number)
             else:
-                ends = await asyncio.gather(*map(self._shot, numbers), return_exceptions=True)
+                ends = await asyncio.gather(*map(self._make_clip, numbers), return_exceptions=True)
                 _raise_first([end for end in ends if isinstance(end, BaseException)])
         joining = self._session.own(deliver(self._session, self.film.film, self._heard))
         await asyncio.wait({joining})
@@ -116,9 +117,9 @@ class FilmRunner:
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
 
-    # -- one shot ------------------------------------------------------------------------------------------------------
+    # -- one clip ------------------------------------------------------------------------------------------------------
 
-    async def _shot(self, number: int) -> None:
+    async def _make_clip(self, number: int) -> None:
         """Until it is there. Raises GenerationFailed, and whatever keeps it from being sent."""
         job = await self._with_the_hub(number)
         self.under_way.set()
@@ -127,12 +128,12 @@ class FilmRunner:
         if job.state != "succeeded":
             part = await self._part(number)
             why = (part.clip.error if part.clip else None) or job.note or ""
-            words = f"{self.film.called(number)} of {len(self.film.jobs)} {'was ' * (job.state != 'failed')}{job.state}"
+            words = f"{self._called(number)} {'was ' * (job.state != 'failed')}{job.state}"
             raise GenerationFailed(f"{words}: {why}" if why else f"{words}.", generation_id=self.film.film)
         part = await self._part(number)
         if part.clip is not None:
             with suppress(OxenError):  # it is looked at again when it is needed
-                await fetch_shot(self._session, self.film, part.clip)
+                await fetch_clip(self._session, self.film, part.clip)
 
     async def _ended(self, job: Job) -> Job:
         session, [generation_id] = self._session, job.generation_ids[:1]
@@ -144,15 +145,15 @@ class FilmRunner:
         return await session.ledger.run(job_named, job.job) or job
 
     async def _with_the_hub(self, number: int) -> Job:
-        """The job of one shot, once the hub has it: there already, or sent now. Raises SubmissionUnclear, a refusal."""
+        """The job of one clip, once the hub has it: there already, or sent now. Raises SubmissionUnclear, a refusal."""
         session, mine = self._session, False
         until = session.clock.monotonic() + PATIENCE
         for _ in range(2 * TRIES):
             job = (await self._part(number)).job
             if job is None or job.state == "dropped" or (job.state == "planned" and self._is_abandoned(job)):
-                await self._booked(number)
+                await self._book(number)
                 continue
-            if job.state == "planned" and job.owner == session.ledger.owner:
+            if job.state == "planned" and job.owner == session.ledger.owner and job.film == self.film.film:
                 sent = await self._sent(number, job)
                 if sent is None:
                     continue
@@ -162,17 +163,29 @@ class FilmRunner:
                 return paid.job
             if (await self._part(number)).state == "failed":
                 return job
-        raise TimedOut(f"{self.film.called(number)} could not be sent: the machine stood still again and again.")
+        raise TimedOut(f"{self._called(number)} could not be sent: the machine stood still again and again.")
+
+    def _called(self, number: int) -> str:
+        shots = sum(max(1, len(clip.job.shots)) for clip in self._clips)
+        return f"{self._clips[number].name} of {shots}"
 
     def _is_abandoned(self, job: Job) -> bool:
         return not job.is_live(self._session.clock.time())
 
-    async def _booked(self, number: int) -> None:
+    async def _book(self, number: int) -> None:
+        """Book a clip that was given up before its first byte, if this call pays for it."""
         session = self._session
+        if number not in self._prepared.pays:
+            raise HubUnavailable(
+                f"{self._called(number)} was to be paid for by another call, which gave it up.",
+                charged="no",
+                fix="Call again with the same arguments.",
+            )
         budget = session.settings.budget
+        clip = self._clips[number]
         booking = await session.ledger.run(
             rebook_film,
-            self.film.intent(number, session.settings.route),
+            clip.intent(self.film.scope, self.film.asked, session.settings.route, film=self.film.film),
             session.ledger.owner,
             session.clock.time(),
             session.ledger.lease,
@@ -212,28 +225,19 @@ class FilmRunner:
 
     async def _body(self, number: int) -> dict[str, object]:
         """As it is sent: media and the first frame as links, and a mark."""
-        session, job = self._session, self.film.jobs[number]
-        urls = {
-            one.path: await to_public_url(
-                session, self._media.get(one.reference, one.reference), self._files, known_as=one.reference
-            )
-            for one in job.media
-        }
-        frame = None
-        if job.first_frame is not None:
+        session, clip, frame = self._session, self._clips[number], None
+        if clip.job.first_frame is not None:
             before = (await self._part(number - 1)).clip
             assert before is not None
             frame = await last_frame_of(session, self.film, before)
-        return with_marker_seed(
-            job.filled(urls, frame), (await session.catalog().models()).known(job.model), session.settings.mark
-        )
+        return await body_of(session, clip, self._prepared.media, self._prepared.terms.files, frame)
 
-    async def _part(self, number: int) -> FilmPart:
+    async def _part(self, number: int) -> Part:
         return await self._session.ledger.run(part_of, self.film.film, number)
 
 
 def _raise_first(errors: list[BaseException]) -> None:
-    """What several shots ended with, as one error: anything unforeseen first, then what kept shots from being sent."""
+    """What several clips ended with, as one error: anything unforeseen first, then what kept clips from being sent."""
     foreseen = [error for error in errors if isinstance(error, OxenError)]
     failed = [error for error in foreseen if isinstance(error, GenerationFailed)]
     for error in errors:

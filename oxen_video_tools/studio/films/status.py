@@ -1,4 +1,4 @@
-"""Looking at a film: how it stands, as one `Video`, with all its shots. Nothing here spends."""
+"""How a film stands, as one `Video` with all its shots; and waiting for it, whoever makes it. Nothing here spends."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ...errors import GenerationFailed, NotFound, OxenError
-from ...ledger.films import FilmPart, FilmStatus, film_status, films_of, newest_films
-from ...ledger.records import LOCAL, dollars
+from ...ledger.films import Part, Standing, films_of, newest_films, standing
+from ...ledger.records import LOCAL, Job, dollars
 from ...ledger.transactions import clips
-from ..queries import length, video_of, watch
-from ..results import Progress, Report, Status, Video
+from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
+from ..videos import length, prompt_of, watch
+from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
     from ...clock import Clock
     from ...hub import Generation
     from ..session import Session
 
-
-AT_ONCE = 16  # shots that are read together
+AT_ONCE = 16  # clips that are read together
 MOST_LISTED = 500  # films that are looked through for a state or a model
 IDLE = "Nobody is making this film now: generate_video with the same arguments goes on, and pays for nothing twice."
 GONE = "Its file is not where it was joined; save_video joins it again, free."
+KEPT = "What is finished of it stays: save_video with this id joins it, free."
+GLANCES = (0.1, 2.0)  # seconds between looks at the ledger: the first, the longest
+MADE = 0.95  # of a film's progress: the rest is the joining
+GoOn = Callable[[], Awaitable[bool]]
 
 
-async def standing_of(session: Session, film: str) -> FilmStatus:
+async def standing_of(session: Session, film: str) -> Standing:
     """The film as the ledger has it. Raises NotFound."""
-    found = await session.ledger.run(film_status, film)
+    found = await session.ledger.run(standing, film)
     if found is None or found.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return found
@@ -49,24 +53,32 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
     except OxenError as error:
         error.generation_id = film
         with suppress(OxenError):
-            found = await session.ledger.run(film_status, film)
+            found = await session.ledger.run(standing, film)
             if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
                 error.comes_after("yes", film)
         raise
 
 
-async def show_film(session: Session, film: str) -> Video:
+async def get(session: Session, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
+    """How a film stands, each shot with a fresh link. Raises NotFound."""
+    async with about(session, film):
+        if wait_seconds > 0:
+            await follow(session, film, session.clock.monotonic() + wait_seconds, on_progress)
+        return await show(session, film)
+
+
+async def show(session: Session, film: str) -> Video:
     """As it is now. What the hub can't tell just now is told as it was last seen."""
     now = await standing_of(session, film)
-    records, unread = await _records(session, now)
+    records, unread = await _read_records(session, now)
     info = await session.ledger.run(clips, now.film.scope, list(records))
     await record_observed(session, list(records.values()), info)
     video = video_of_film(await standing_of(session, film), session, records)
     return replace(video, warnings=(*video.warnings, *unread))
 
 
-async def _records(session: Session, now: FilmStatus) -> tuple[dict[str, Generation], list[str]]:
-    ids = [part.clip.generation_id for part in now.parts if part.clip is not None]
+async def _read_records(session: Session, now: Standing) -> tuple[dict[str, Generation], list[str]]:
+    ids = dict.fromkeys(part.clip.generation_id for part in now.parts if part.clip is not None)
     gate, hub = asyncio.Semaphore(AT_ONCE), await session.hub()
 
     async def read(generation_id: str) -> Generation:
@@ -86,27 +98,34 @@ async def _records(session: Session, now: FilmStatus) -> tuple[dict[str, Generat
     return records, unread[:1]
 
 
-async def list_films(
-    session: Session, records: dict[str, Generation], status: str | None, model: str | None, limit: int
+async def listed(
+    session: Session,
+    records: dict[str, Generation],
+    status: str | None,
+    model: str | None,
+    limit: int,
+    since: float = 0.0,
 ) -> list[Video]:
-    """The last films. Their shots are taken out of `records`, what the hub's list holds."""
+    """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
     shots = await session.ledger.run(films_of, scope, list(records))
     seen = [records.pop(one) for one in shots]
     await record_observed(session, seen, await session.ledger.run(clips, scope, list(shots)))
     films = await session.ledger.run(newest_films, scope, limit if status is None and model is None else MOST_LISTED)
-    videos = [video_of_film(one, session) for one in films if model in (None, one.film.model)]
+    films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
+    videos = [video_of_film(one, session) for one in films]
     return [one for one in videos if status in (None, one.status)][: max(0, limit)]
 
 
-def video_of_film(now: FilmStatus, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
-    """The answer about a film. records: its shots as the hub has just shown them."""
+def video_of_film(now: Standing, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
+    """The answer about a film. records: its clips as the hub has just shown them."""
     film, at = now.film, session.clock.time()
     live = film.film in session.films or now.is_live(at)
     status = _status(now, live)
     file = Path(film.file) if film.file and Path(film.file).is_file() else None
-    cost, cost_is = _cost(now, status)
-    lengths = [_seconds(part, now) for part in now.parts]
+    planned = clips_in(film)
+    cost, cost_is = _cost(now, status, planned)
+    lengths = [_seconds(clip) for clip in planned]
     return Video(
         status=status,
         generation_id=film.film,
@@ -116,13 +135,16 @@ def video_of_film(now: FilmStatus, session: Session, records: Mapping[str, Gener
         cost=cost,
         cost_is=cost_is,
         warnings=_warnings(now, status, live, file),
-        shots=tuple(_shot(part, now, status, records or {}) for part in now.parts),
+        shots=tuple(_shots(now, status, planned, records or {})),
         error=(film.note or "A shot failed.") if status == "failed" else None,
         created=film.created,
+        take=film.take,
+        words=prompt_of(planned[0].job.body) if planned else "",
+        kind="film",
     )
 
 
-def _status(now: FilmStatus, live: bool) -> Status:
+def _status(now: Standing, live: bool) -> Status:
     film = now.film
     if film.state == "cancelled":
         return "cancelled"
@@ -133,22 +155,54 @@ def _status(now: FilmStatus, live: bool) -> Status:
     return "processing" if now.in_state("running", "done") else "queued"
 
 
-def _warnings(now: FilmStatus, status: Status, live: bool, file: Path | None) -> tuple[str, ...]:
+def _warnings(now: Standing, status: Status, live: bool, file: Path | None) -> tuple[str, ...]:
     if status == "succeeded":
         return (now.film.note,) if now.film.note else () if file else (GONE,)
-    return () if live or status in ("failed", "cancelled") else (IDLE,)
+    if status in ("failed", "cancelled"):
+        return (KEPT,) if now.in_state("done") and not live else ()
+    return () if live else (IDLE,)
 
 
-def _shot(part: FilmPart, now: FilmStatus, status: Status, records: Mapping[str, Generation]) -> Video:
+def _shots(
+    now: Standing, status: Status, planned: tuple[FilmClip, ...], records: Mapping[str, Generation]
+) -> list[FilmShot]:
+    """Every shot with its time; a clip of several shots has their lengths in its body."""
+    found: list[FilmShot] = []
+    at: float | None = 0.0
+    for clip, part in zip(planned, now.parts, strict=True):
+        whole = _whole_clip(part, now, status, records)
+        lengths = _lengths(clip)
+        cost = _cost_of(part.job)
+        total = sum(one for one in lengths if one is not None) or None
+        for index, seconds in zip(clip.job.shots or (part.number,), lengths, strict=True):
+            end = None if at is None or seconds is None else at + seconds
+            share = None if cost is None else cost * Decimal(str((seconds or 0) / total)) if total else cost
+            found.append(replace(whole, shot=index + 1, start=at, end=end, cost=share))
+            at = end
+    return found
+
+
+def _lengths(clip: FilmClip) -> list[float | None]:
+    """Seconds of each shot of a clip."""
+    count = max(1, len(clip.job.shots))
+    if count == 1:
+        return [_seconds(clip)]
+    for value in clip.job.body.values():
+        if isinstance(value, list) and len(value) == count and all(isinstance(one, dict) for one in value):
+            return [length({"duration": one.get("duration", 5)}) for one in value]
+    return [None] * count
+
+
+def _whole_clip(part: Part, now: Standing, status: Status, records: Mapping[str, Generation]) -> FilmShot:
     job, clip = part.job, part.clip
-    if clip is not None and clip.generation_id in records:
-        return video_of(records[clip.generation_id], clip, job)
-    seen = Video(
-        status="queued",
-        generation_id=clip.generation_id if clip else "",
-        model=now.film.model,
-        duration=_seconds(part, now),
-    )
+    reused = job is not None and job.film != now.film.film and part.state in ("running", "done")
+    seen = FilmShot(1, None, None, "queued", clip.generation_id if clip else "", part.ref.take, reused=reused)
+    record = records.get(clip.generation_id) if clip is not None else None
+    if record is not None:
+        file = Path(clip.file) if clip is not None and clip.file else None
+        url = record.url if record.status == "succeeded" else None
+        error = record.error_message if record.status == "failed" else None
+        return replace(seen, status=record.status, url=url, file=file, error=error)
     if clip is not None:
         file = Path(clip.file) if clip.file else None
         return replace(seen, status=cast(Status, clip.status), url=clip.url, file=file, error=clip.error)
@@ -157,15 +211,25 @@ def _shot(part: FilmPart, now: FilmStatus, status: Status, records: Mapping[str,
     return replace(seen, status="cancelled") if status == "cancelled" else seen
 
 
-def _seconds(part: FilmPart, now: FilmStatus) -> float | None:
-    planned = now.film.jobs[part.number]
-    return planned.seconds if planned.seconds is not None else length(planned.body)
+def _seconds(clip: FilmClip) -> float | None:
+    return clip.seconds if clip.seconds is not None else length(clip.job.body)
 
 
-def _cost(now: FilmStatus, status: Status) -> tuple[Decimal | None, Literal["real", "estimate", "unknown"]]:
-    """Of the whole: every try as far as it is billed, else its estimate; and what is still to be made."""
+def _cost_of(job: Job | None) -> Decimal | None:
+    """What a clip came to, or may come to; nothing of one that failed before its cost is known."""
+    if job is None or job.state in ("planned", "refused", "dropped"):
+        return None
+    amount = job.cost if job.cost is not None else None if job.state in ("failed", "cancelled") else job.estimate
+    return None if amount is None else dollars(amount)
+
+
+def _cost(
+    now: Standing, status: Status, planned: tuple[FilmClip, ...]
+) -> tuple[Decimal | None, Literal["real", "estimate", "unknown"]]:
+    """Of the whole: its clips and every try at them, as far as they are billed, else estimated; and what is to come."""
     costs, sure, info = 0, True, True
-    for job in now.tries:
+    of_others = [part.job for part in now.parts if part.job is not None and part.job.film != now.film.film]
+    for job in {job.job: job for job in (*now.tries, *of_others)}.values():
         if job.state in ("planned", "refused", "dropped"):
             continue
         sure = sure and job.cost is not None
@@ -174,7 +238,7 @@ def _cost(now: FilmStatus, status: Status) -> tuple[Decimal | None, Literal["rea
         costs += amount or 0
     if status in ("queued", "processing"):
         for part in now.in_state("open"):
-            usd, sure = now.film.jobs[part.number].price.usd, False
+            usd, sure = planned[part.number].job.price.usd, False
             info = info and usd is not None
             costs += round(usd * 1_000_000) if usd is not None else 0
     if sure:
@@ -182,23 +246,11 @@ def _cost(now: FilmStatus, status: Status) -> tuple[Decimal | None, Literal["rea
     return (dollars(costs), "estimate") if info else (dollars(costs) if costs else None, "unknown")
 
 
-# Waiting for a film, whoever makes it: this process, another one, or nobody any more. Nothing here spends.
-
-GLANCES = (0.1, 2.0)  # seconds between looks at the ledger: the first, the longest
-MADE = 0.95  # of a film's progress: the rest is the joining
-GoOn = Callable[[], Awaitable[bool]]
-
-
-async def get_film(session: Session, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
-    """How a film stands, each shot with a fresh link. Raises NotFound."""
-    async with about(session, film):
-        if wait_seconds > 0:
-            await follow_film(session, film, session.clock.monotonic() + wait_seconds, on_progress)
-        return await show_film(session, film)
+# -- waiting -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class ProgressAggregator:
+class _Aggregator:
     """One caller's report of a film: each shot's own progress becomes progress of the whole, which only rises."""
 
     film: str
@@ -234,7 +286,7 @@ class ProgressAggregator:
             await telling
 
 
-async def follow_film(
+async def follow(
     session: Session, film: str, until: float, on_progress: Report | None, go_on: GoOn | None = None
 ) -> None:
     """Wait until it has ended, or stopped, or `clock.monotonic()` is `until`.
@@ -252,7 +304,7 @@ class _Watch:
     def __init__(self, session: Session, film: str, until: float, on_progress: Report | None) -> None:
         self._session, self._film, self._until, self._report = session, film, until, on_progress
         self._began = session.clock.monotonic()
-        self._telling: ProgressAggregator | None = None
+        self._telling: _Aggregator | None = None
         self._watching: dict[str, asyncio.Task[None]] = {}
         self._joined = 0.0
 
@@ -261,21 +313,21 @@ class _Watch:
         before: object = None
         while True:
             now = await standing_of(self._session, self._film)
-            shooting = self._session.films.get(self._film)
-            if shooting is None and not now.is_live(self._session.clock.time()) and await self._ends(now, go_on):
+            runner = self._session.films.get(self._film)
+            if runner is None and not now.is_live(self._session.clock.time()) and await self._ends(now, go_on):
                 return await self._last(now)
             self._watch(now)
-            if shooting is not None and shooting.joined > self._joined and self._telling is not None:
-                self._joined = shooting.joined
+            if runner is not None and runner.joined > self._joined and self._telling is not None:
+                self._joined = runner.joined
                 await self._telling.joining(self._joined)
             if self._session.clock.monotonic() >= self._until:
                 return None
             states = [part.state for part in now.parts]
             pause = GLANCES[0] if states != before else min(pause * 1.5, longest)
             before = states
-            await self._until_news(shooting.done if shooting else None, pause)
+            await self._until_news(runner.done if runner else None, pause)
 
-    async def _ends(self, now: FilmStatus, go_on: GoOn | None) -> bool:
+    async def _ends(self, now: Standing, go_on: GoOn | None) -> bool:
         """Nobody makes it: whether that is the end of it."""
         if now.film.state != "open" or now.film.note is not None or now.in_state("failed"):
             return True
@@ -283,11 +335,9 @@ class _Watch:
             return False
         return not now.in_state("running")
 
-    def _watch(self, now: FilmStatus) -> None:
+    def _watch(self, now: Standing) -> None:
         if self._telling is None and self._report is not None:
-            self._telling = ProgressAggregator(
-                self._film, len(now.parts), self._report, self._session.clock, self._began
-            )
+            self._telling = _Aggregator(self._film, len(now.parts), self._report, self._session.clock, self._began)
         for part in now.parts:
             if self._telling is not None and part.state == "done":
                 self._telling.fractions[part.number] = 1.0
@@ -295,7 +345,7 @@ class _Watch:
             if part.state == "running" and clip and clip.generation_id not in self._watching:
                 self._watching[clip.generation_id] = asyncio.ensure_future(self._one(part, clip.generation_id))
 
-    async def _one(self, part: FilmPart, generation_id: str) -> None:
+    async def _one(self, part: Part, generation_id: str) -> None:
         session, tell = self._session, self._telling.of_shot(part.number) if self._telling else None
         left = max(0.0, self._until - session.clock.monotonic())
         if generation_id.startswith(LOCAL) or left <= 0:
@@ -308,12 +358,12 @@ class _Watch:
         except OxenError:  # whoever makes the film meets it too, and says so
             return
 
-    async def _until_news(self, shooting: asyncio.Task[None] | None, pause: float) -> None:
+    async def _until_news(self, runner: asyncio.Task[None] | None, pause: float) -> None:
         """A moment; shorter where a shot, the film or the time ends."""
         for task in self._watching.values():
             if task.done():
                 task.result()  # a report that raises ends the caller's wait
-        news = {task for task in self._watching.values() if not task.done()} | ({shooting} if shooting else set())
+        news = {task for task in self._watching.values() if not task.done()} | ({runner} if runner else set())
         clock = self._session.clock
         alarm = asyncio.ensure_future(clock.sleep(max(0.0, min(pause, self._until - clock.monotonic()))))
         try:
@@ -321,7 +371,7 @@ class _Watch:
         finally:
             alarm.cancel()
 
-    async def _last(self, now: FilmStatus) -> None:
+    async def _last(self, now: Standing) -> None:
         if self._telling is not None and now.film.state == "delivered":
             told = self._telling.tell(Progress(self._film, "succeeded", 1.0), 1.0)
             if isawaitable(told):

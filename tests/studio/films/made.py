@@ -7,12 +7,14 @@ from typing import Any
 from oxen_video_tools.sandbox import Sandbox
 
 SIDE_BY_SIDE = "kling-video-v2-6-pro-text-to-video"  # one prompt a job, and no place for a first frame
-CHAINED = "kling-video-v2-6-pro-image-to-video"  # one prompt a job, and a first frame
+CHAINED = "kling-video-v2-6-pro-image-to-video"  # one prompt a job, and a first frame: continuous shots
 SHOT = "0.35"  # US dollars that the sandbox asks for five seconds of either
 
 
 def film(model: str = SIDE_BY_SIDE, shots: int = 3, **more: Any) -> dict[str, Any]:
-    """A film of equal shots."""
+    """A film of shots that differ by their number; of CHAINED one long take."""
+    if model == CHAINED:
+        more = {"continuous": True, **more}
     told = [{"prompt": f"Shot {number}: a red balloon", "duration": 5} for number in range(1, shots + 1)]
     return {"model": model, "multi_prompt": told, **more}
 

@@ -70,16 +70,22 @@ async def test_a_person_is_asked_once_for_the_whole_film(hub: Sandbox, opened: O
     assert len(asked) == 1
 
 
-async def test_a_cancelled_film_is_agreed_to_anew(sandbox: Start, opened: Open) -> None:
+async def test_a_cancelled_film_is_not_paid_again_by_the_same_call(sandbox: Start, opened: Open) -> None:
     hub = sandbox(speed="real")
     studio = opened(base_url=hub.base_url, approve_above=Decimal("0.20"))
     request = VideoRequest(**film())
-    video = await studio.generate(request, take=1, approved=True, wait_seconds=0)
+    video = await studio.generate(request, take=1, approved_usd=Decimal(2), wait_seconds=0)
     await studio.cancel(video.generation_id)
-    question = await studio.question(request, take=1)
+    assert await studio.question(request, take=1) is None, "nothing would be paid"
+    paid = len(accepted(hub))
+    again = await studio.generate(request, take=1)
+    assert (again.status, again.reused, len(accepted(hub))) == ("cancelled", True, paid)
+    [how] = [word for word in again.warnings if "stopped" in word]
+    assert "Shot 1, Shot 2, Shot 3" in how and "$1.05" in how and "take=2 in those shots" in how
+    question = await studio.question(request, take=2)
     assert question is not None and question.cost == Decimal("1.05")
     with pytest.raises(NeedsApproval):
-        await studio.generate(request, take=1)
+        await studio.generate(request, take=2)
 
 
 async def test_going_on_has_a_cap_of_its_own(hub: Sandbox, opened: Open) -> None:

@@ -153,7 +153,7 @@ shots = [{"prompt": f"Shot {number}: a red balloon", "duration": 5} for number i
 async def main():
     ledger, videos = f"sqlite:///{folder}/ledger.db", Path(folder) / "videos"
     async with AsyncStudio(base_url=base_url, api_key="key", ledger=ledger, output_dir=videos, lease=1.5) as studio:
-        await studio.generate(model=model, multi_prompt=shots, take=1)
+        await studio.generate(model=model, multi_prompt=shots, take=1, continuous="image" in model)
 asyncio.run(main())
 """
 

@@ -31,7 +31,7 @@ async def test_cancelling_stops_what_runs_and_the_rest(sandbox: Start, opened: O
         assert (await studio.get(video.generation_id, wait_seconds=5)).status == "cancelled"
 
 
-async def test_another_process_can_cancel_and_the_same_call_makes_it_anew(sandbox: Start, opened: Open) -> None:
+async def test_another_process_can_cancel_and_only_the_next_take_is_paid(sandbox: Start, opened: Open) -> None:
     hub = sandbox(speed=60.0)
     first = opened(base_url=hub.base_url, lease=0.6)
     video = await first.generate(**film(CHAINED), take=1, wait_seconds=0)
@@ -39,7 +39,9 @@ async def test_another_process_can_cancel_and_the_same_call_makes_it_anew(sandbo
     assert (await first.get(video.generation_id, wait_seconds=5)).status == "cancelled"
     assert prompts(hub) == [1]
     again = await first.generate(**film(CHAINED), take=1)
-    assert (again.status, again.generation_id, prompts(hub)) == ("succeeded", video.generation_id, [1, 1, 2, 3])
+    assert (again.status, again.generation_id, prompts(hub)) == ("cancelled", video.generation_id, [1])
+    anew = await first.generate(**film(CHAINED), take=2)
+    assert (anew.status, prompts(hub)) == ("succeeded", [1, 1, 2, 3])
 
 
 async def test_a_finished_film_stays_as_it_is(opened: Open) -> None:
@@ -108,7 +110,7 @@ async def test_a_film_as_the_source_of_another_video(hub: Sandbox, opened: Open)
 async def test_an_unfinished_film_is_not_saved(sandbox: Start, opened: Open) -> None:
     studio = opened(base_url=sandbox(speed="real").base_url)
     video = await studio.generate(**film(), take=1, wait_seconds=0)
-    with pytest.raises(GenerationFailed, match="0 of 3 shots"):
+    with pytest.raises(GenerationFailed, match="0 of 3 clips"):
         await studio.save(video.generation_id)
 
 
@@ -188,7 +190,7 @@ async def test_the_tools_answer_with_the_film(hub: Sandbox, opened: Open) -> Non
     studio, call = opened(), Call(60, 60)
     generate, get = TABLE["generate_video"], TABLE["get_video"]
     request = generate.arguments.model_validate(film())
-    assert await generate.ask(studio, request) is None
+    assert (await generate.prepare(studio, request)).question is None
     told = (await generate.run(studio, request, call)).structured
     assert (told["status"], told["url"], len(told["shots"])) == ("succeeded", None, 3)
     assert Path(told["file"]).is_file() and "file" in told["next"]
@@ -220,5 +222,7 @@ async def test_a_video_of_a_models_usual_length_says_how_long_it_is(opened: Open
 
 async def test_a_length_that_only_has_a_bound_stays_open(opened: Open) -> None:
     studio = opened()
-    made = await studio.generate(model="bytedance-seedance-2-0-text-to-video", prompt="A fox")
+    made = await studio.generate(
+        model="bytedance-seedance-2-0-text-to-video", prompt="A fox", model_parameters={"duration": -1}
+    )
     assert made.duration is None

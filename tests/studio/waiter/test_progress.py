@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.ledger import Ledger, outcomes
 from oxen_video_tools.ledger.records import GenerationRow
-from oxen_video_tools.studio import queries, waits
+from oxen_video_tools.studio import videos, waits
 from oxen_video_tools.studio.results import Progress
 from oxen_video_tools.studio.waiter import Waiter
 from oxen_video_tools.studio.waits import GRACE
@@ -195,6 +195,6 @@ async def test_the_typical_time_is_learnt_from_the_ledger(waiter: Waiter, hub: S
 
     reports: list[Progress] = []
     mine = GenerationRow("me", hub.add("a", None), model="kling")
-    await queries.watch(cast("Any", Stage()), "a", 30.0, reports.append, mine)
+    await videos.watch(cast("Any", Stage()), "a", 30.0, reports.append, mine)
     assert {one.typical for one in reports} == {80.0}
     await ledger.close()

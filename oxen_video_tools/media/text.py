@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 
 from .system_fonts import system_fonts
 
-FONTS = Path(__file__).parent.parent / "fonts"
+FONTS = Path(__file__).parent / "fonts"
 CAPTION = str(FONTS / "FiraSansCondensed-Medium.ttf")
 STRONG = str(FONTS / "FiraSansCondensed-Bold.ttf")
 MONO = str(FONTS / "JetBrainsMono-SemiBold.ttf")

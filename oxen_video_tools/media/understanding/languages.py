@@ -38,18 +38,17 @@ SMALL_WORDS = {language: frozenset(words.split()) for language, words in _SMALL.
 _WORD = re.compile(rf"[{LETTER}]+")
 
 # What may stand before a word that is a noun only then; colours and plain sizes, too.
-ARTICLES = {
-    "en": frozenset(
-        "a an the his her their my your its one two three four five six this that these those some several old new red"
-        " blue green yellow white black golden silver orange pink purple brown grey gray big small little tiny huge"
-        " giant large young wild wooden glass vintage glowing shiny luxury wrist".split()
-    ),
-    "es": frozenset("un una el la los las su sus dos tres este esta".split()),
-    "fr": frozenset("un une le la les l son sa ses deux trois ce cette".split()),
-    "pt": frozenset("um uma o a os as seu sua dois duas este esta".split()),
-    "tr": frozenset("bir iki üç bu küçük büyük kırmızı beyaz siyah genç dolunay".split()),
-    "ko": frozenset("한 큰 작은 흰 검은 이 그".split()),
+_ARTICLES = {
+    "en": "a an the his her their my your its one two three four five six this that these those some several old new"
+    " red blue green yellow white black golden silver orange pink purple brown grey gray big small little tiny huge"
+    " giant large young wild wooden glass vintage glowing shiny luxury wrist",
+    "es": "un una el la los las su sus dos tres este esta",
+    "fr": "un une le la les l son sa ses deux trois ce cette",
+    "pt": "um uma o a os as seu sua dois duas este esta",
+    "tr": "bir iki üç bu küçük büyük kırmızı beyaz siyah genç dolunay",
+    "ko": "한 큰 작은 흰 검은 이 그",
 }
+ARTICLES = {language: frozenset(words.split()) for language, words in _ARTICLES.items()}
 
 _ENDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (

@@ -18,6 +18,7 @@ INSIDE = frozenset({"room", "studio"})
 
 # Land, sea, sky and weather: shown as a subject only where the words name no other.
 SCENERY = frozenset("🏜⛰🏔🗻🏖🏝🏞🌊🌲🌳🌴🌿🏙🌃🌆🌇🌅🌄🌌🌁🌉☀🌞🌝🌚🌙🌕🌑🌛🌜⭐🌟✨❄☃⛄🌧🌨⛈🌩🌫☁⛅🌤🌥🌦🌬🌀🌈⚡💧💦🏘🛣🛤♨💨")
+SKY = frozenset("🌙🌕🌝🌑☀🌞🌈⭐")  # of it, what is shown in the sky beside a subject
 DOING = frozenset("🏃🚶🏊🧍🧎🛌🤸")  # often a verb of something else that is named: the fox runs
 OF_PLACES = {"city": "🏙", "beach": "🏖", "sea": "🌊", "forest": "🌲", "desert": "🏜", "mountain": "⛰", "space": "🌌"}
 OF_WEATHER = {"rain": "🌧", "snow": "🌨", "fog": "🌫", "thunder": "⛈"}
@@ -30,10 +31,12 @@ COLOURS = {
     "gray": (150, 158, 168), "black": (64, 67, 78), "brown": (160, 108, 76), "turquoise": (82, 196, 196),
 }  # fmt: skip
 
-_NOT_THERE = re.compile(  # negation, and what is only compared with
-    r"\b(?:depth of field|field of view)\b|\b(?:no|without(?: any)?|never|not (?:a|any)|devoid of|free of)\s+(?:\w+[- ]){0,1}?\w+(?:\s+(?:or|and|nor)\s+\w+)?"
-    r"|\b(?:like|as) an?\s+(?:\w+ )?\w+|\b(?:ohne|keine?[nrms]?|sin|ning[uú]n\w*|sans|aucune?|sem|nenhuma?|без"
-    r"|senza|zonder|geen|bez|utan)\s+\w+|\b(?:wie|como|comme|come|als) (?:eine?|una?|um|uma|une|een|un)\s+\w+"
+_NOT_THERE = re.compile(  # terms of lenses, negation, and what is only compared with
+    r"\b(?:depth of field|field of view)\b"
+    r"|\b(?:no|without(?: any)?|never|not (?:a|any)|devoid of|free of)\s+(?:\w+[- ]){0,1}?\w+"
+    r"(?:\s+(?:or|and|nor)\s+\w+)?|\b(?:like|as) an?\s+(?:\w+ )?\w+"
+    r"|\b(?:ohne|keine?[nrms]?|sin|ning[uú]n\w*|sans|aucune?|sem|nenhuma?|без|senza|zonder|geen|bez|utan)\s+\w+"
+    r"|\b(?:wie|como|comme|come|als) (?:eine?|una?|um|uma|une|een|un)\s+\w+"
     r"|没有.{1,3}|\w{1,4}の(?:い)?ない|\S+ 없는",
     re.I,
 )
@@ -45,7 +48,8 @@ class Direction:
     """What a shot's words say.
 
     pictograms: at most five, the subject first.  size, move, place, light: codes, "" where the words name none, and the
-    slate's words for them.  weather: codes.  colour: of the subject, where the words give one.  slug: "EXT. COAST —
+    slate's words for them.  weather: codes.
+    sky: a sun or moon that is named.  colour: of the subject, where the words give one.  slug: "EXT. COAST —
     DUSK".  language: of the words.  seed: of everything in the drawing that is left to chance.
     """
 
@@ -60,6 +64,7 @@ class Direction:
     light: str = ""
     light_label: str = ""
     weather: tuple[str, ...] = ()
+    sky: Pictogram | None = None
     colour: tuple[int, int, int] | None = None
     slug: str = ""
     language: str = "en"
@@ -96,9 +101,12 @@ def direct(prompt: str, index: int = 0, seed: int = 0) -> Direction:
         language=language,
         seed=_seed(prompt, index, seed),
     )
-    subjects = _subjects(text, language)
+    named_things = _named(text, language)
+    subjects = _subjects(named_things, language)
     named = tuple(dict.fromkeys(match.pictogram for match in subjects if match.pictogram))[:MOST]
     found = replace(found, pictograms=named or _of_place(found), colour=_colour(text, subjects))
+    sky = (match.pictogram for match in named_things if match.pictogram and match.pictogram.character in SKY)
+    found = replace(found, sky=next(sky, None))
     return replace(found, slug=_slug(found, index, subjects[0].word if named else ""))
 
 
@@ -121,7 +129,7 @@ def _first(kind: str, text: str, language: str) -> Row | None:
 
 
 def _place(text: str, language: str) -> Row | None:
-    """Where it plays: what most words speak for; of equals, what is named first. The sky gives way to what is under it."""
+    """Where it plays: what most words speak for; of equals, what is named first. Sky and snow give way to others."""
     ranked = []
     for n, row in enumerate(vocabulary()["place"]):
         spans = row.spans(text, language)
@@ -131,17 +139,21 @@ def _place(text: str, language: str) -> Row | None:
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
-def _subjects(text: str, language: str) -> list[Match]:
-    """What is named, in order; scenery only where nothing else is."""
+def _named(text: str, language: str) -> list[Match]:
+    """What is named, in order, but for what is spoken and for words of film and weather."""
     text = _blanked(_SPOKEN, text)
     claimed = [span for kind in ("size", "move", "light", "weather") for row in vocabulary()[kind]
                for span in row.spans(text, language)]  # fmt: skip
-    found = [
+    return [
         match
         for match in dictionary(language).matches(text)
         if match.pictogram and not any(start <= match.start and match.end <= end for start, end in claimed)
     ]
-    for lesser in (SCENERY, DOING):
+
+
+def _subjects(found: list[Match], language: str) -> list[Match]:
+    """Scenery, and what often is a verb, only where nothing else is named."""
+    for lesser in (SCENERY, DOING if language != "en" else frozenset()):
         found = [match for match in found if match.pictogram and match.pictogram.character not in lesser] or found
     return found
 
@@ -160,7 +172,7 @@ def _colour(text: str, subjects: Sequence[Match]) -> tuple[int, int, int] | None
 
 
 def _slug(found: Direction, index: int, subject: str) -> str:
-    """As a screenplay says it: inside or outside, where, when. Only what is known. subject: the prompt's word for it."""
+    """As a screenplay says it: inside or outside, where, when; only what is known. subject: the prompt's word."""
     where = found.place_label
     if where and found.place not in ("space", "sky"):
         where = f"{'INT.' if found.place in INSIDE else 'EXT.'} {where}"

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from .languages import ARTICLES, LETTER, SMALL_WORDS, STEMMED, UNSPACED, forms, plain, stem
@@ -109,7 +110,7 @@ class Dictionary:
         while n < len(words):
             for count in range(min(LONGEST, len(words) - n), 0, -1):
                 part = words[n : n + count]
-                if any(not _BETWEEN.fullmatch(text, one[2], two[1]) for one, two in zip(part, part[1:])):  # noqa: B905
+                if any(not _BETWEEN.fullmatch(text, one[2], two[1]) for one, two in pairwise(part)):
                     continue
                 phrase = self._known([word for word, _, _ in part])
                 if phrase is not None:

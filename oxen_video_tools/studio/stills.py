@@ -1,0 +1,466 @@
+"""Pictures before motion: sheets of the cast, and the still that each shot begins with.
+
+Each is a job of its own, paid once: a still is known by its words, its cast and its take, whatever model made it. A
+video that needs them names them by their clip keys, so that a still that was made anew makes its shot new, and only
+that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..catalog.cast import holding, named_in
+from ..catalog.pricing import Price, total
+from ..catalog.selection import choose
+from ..errors import GenerationFailed, InvalidRequest, OxenError, TimedOut
+from ..request import Member, PictureRequest, VideoRequest
+from .media_inputs import MADE
+from .plan import PlannedMember, PlannedPicture
+from .results import Question, Video
+
+if TYPE_CHECKING:
+    from ..catalog.catalog import ModelList
+    from .generate import Call
+    from .prepare import Prepared, Terms
+    from .session import Session
+
+Kind = Literal["sheet", "still", "picture"]
+MOST_STILLS = 100
+SHEET = (
+    "Character sheet of {name}: {look}. The same subject three times side by side: front view, three-quarter view and "
+    "side view, full figure, neutral expression, plain light grey background, even soft light, no text."
+)
+SHEET_SHAPE = "3:2"
+STILL = "A single film still."
+
+
+class Survey(Protocol):
+    """`prepare.survey`."""
+
+    def __call__(
+        self, session: Session, request: VideoRequest, terms: Terms, *, lenient: bool = False
+    ) -> Awaitable[Prepared]: ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a request needs. name: "Mira" for a sheet, "Shot 2" for a still.  shot: from 0; None for a sheet.
+
+    prepared: the call that makes it, and what is there of it.
+    """
+
+    kind: Kind
+    name: str
+    prepared: Prepared = field(repr=False)
+    shot: int | None = None
+
+    @property
+    def reference(self) -> str:
+        """What a body names it by until it is sent."""
+        ref = self.prepared.clips[0].ref
+        return f"{MADE}{ref.request}/{ref.take}/{ref.part}"
+
+    @property
+    def pays(self) -> bool:
+        """Whether it still has to be paid."""
+        return bool(self.prepared.pays)
+
+    @property
+    def price(self) -> Price:
+        """What it costs, paid or not."""
+        return self.prepared.plan.price
+
+    @property
+    def generation_id(self) -> str | None:
+        """The generation that it is, once it was sent."""
+        job = self.prepared.parts[0].job
+        return job.generation_ids[0] if job is not None and job.generation_ids else None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is finished, as far as the ledger knows."""
+        clip = self.prepared.parts[0].clip
+        return not self.pays and clip is not None and clip.status == "succeeded"
+
+    def planned(self) -> PlannedPicture:
+        """As a plan shows it."""
+        return PlannedPicture(
+            kind=self.kind,
+            name=self.name,
+            model=self.prepared.clips[0].job.model,
+            price_usd=self.price.usd,
+            take=self.prepared.clips[0].ref.take,
+            already=not self.pays,
+            shot=None if self.shot is None else self.shot + 1,
+            generation_id=self.generation_id,
+        )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of a request. request: with the sheets in its cast."""
+
+    request: VideoRequest
+    sheets: tuple[Picture, ...] = ()
+    stills: tuple[Picture, ...] = ()
+
+    @property
+    def all(self) -> tuple[Picture, ...]:
+        return (*self.sheets, *self.stills)
+
+    @property
+    def first_frames(self) -> dict[int, str]:
+        """The still of each shot, by its number from 0."""
+        return {one.shot: one.reference for one in self.stills if one.shot is not None}
+
+
+async def survey_pictures(
+    session: Session, request: VideoRequest, terms: Terms, survey: Survey, models: ModelList, *, lenient: bool
+) -> Pictures:
+    """The sheets and stills that a request needs, and what is there of them. Free."""
+    if isinstance(request, PictureRequest) or not (request.cast or request.stills):
+        return Pictures(request)
+    model = choose(request, models, session.settings.model).model_id
+    by_pictures = holding(models.known(model)).rank <= 1
+    sheets = []
+    if by_pictures or request.stills:
+        for member in _without_pictures(request):
+            one = await survey(session, sheet_request(member, request), _terms(terms, 1), lenient=lenient)
+            sheets.append(Picture("sheet", member.name, one))
+    request = _with_sheets(request, sheets)
+    stills = []
+    if request.stills and not request.start_image:
+        for shot in range(max(1, len(request.multi_prompt))):
+            stills.append(await _still(session, request, shot, terms, survey, lenient=lenient))
+    return Pictures(request, tuple(sheets), tuple(stills))
+
+
+async def _still(
+    session: Session, request: VideoRequest, shot: int, terms: Terms, survey: Survey, *, lenient: bool, **how: Any
+) -> Picture:
+    take = request.multi_prompt[shot].still_take if request.multi_prompt else None
+    asked = still_request(request, shot).model_copy(update=how)
+    one = await survey(session, asked, _terms(terms, take or 1), lenient=lenient)
+    return Picture("still", f"Shot {shot + 1}", one, shot)
+
+
+def _terms(terms: Terms, take: int) -> Terms:
+    return replace(terms, take=take, max_cost_usd=None, approved_usd=None)
+
+
+def _without_pictures(request: VideoRequest) -> list[Member]:
+    """Members who are seen, and of whom there are but words."""
+    prompts = [request.prompt, *(shot.prompt for shot in request.multi_prompt)]
+    return [member for member in named_in(request.cast, *prompts) if member.look and not member.images]
+
+
+def _with_sheets(request: VideoRequest, sheets: Sequence[Picture]) -> VideoRequest:
+    made = {one.name: one.reference for one in sheets}
+    cast = [
+        member.model_copy(update={"images": [made[member.name]], "real_face": False}) if member.name in made else member
+        for member in request.cast
+    ]
+    return request.model_copy(update={"cast": cast})
+
+
+def sheet_request(member: Member, request: VideoRequest) -> PictureRequest:
+    """The picture that shows a member of the cast from all sides."""
+    return PictureRequest(
+        prompt=SHEET.format(name=member.name, look=(member.look or "").strip().rstrip(".")),
+        aspect_ratio=SHEET_SHAPE,
+        level=request.level,
+        target_namespace=request.target_namespace,
+        still=True,
+    )
+
+
+def still_request(request: VideoRequest, shot: int) -> PictureRequest:
+    """The first picture of a shot: its words and style, those of the cast who are in it, in the film's shape."""
+    prompt = (request.multi_prompt[shot].prompt if request.multi_prompt else request.prompt) or ""
+    words = prompt.strip()
+    end = "" if words.endswith((".", "!", "?", "…")) else "."
+    return PictureRequest(
+        prompt=f"{words}{end} {STILL}",
+        cast=named_in(request.cast, prompt),
+        style=request.style,
+        input_image=request.input_image,
+        aspect_ratio=request.aspect_ratio or "16:9",
+        level=request.level,
+        negative_prompt=request.negative_prompt,
+        target_namespace=request.target_namespace,
+        still=True,
+    )
+
+
+def with_pictures(prepared: Prepared, pictures: Pictures) -> Prepared:
+    """What was surveyed, with its pictures: they are in the price, and their problems and warnings are told."""
+    if not pictures.all:
+        return prepared
+    plan = prepared.plan
+    due = [one.prepared.plan.due or one.price for one in pictures.all if one.pays]
+    sheets = {one.name: one.generation_id for one in pictures.sheets}
+    plan = replace(
+        plan,
+        price=total([plan.price, *(one.price for one in pictures.all)]),
+        due=total([plan.due or plan.price, *due]) if due else plan.due,
+        problems=_once([*plan.problems, *_told(pictures, "problems")]),
+        warnings=_once([*plan.warnings, *_told(pictures, "warnings")]),
+        cast=tuple(replace(one, sheet=sheets.get(one.name)) for one in plan.cast),
+        pictures=tuple(one.planned() for one in pictures.all),
+    )
+    return replace(prepared, plan=plan, pictures=pictures.all)
+
+
+def _told(pictures: Pictures, what: str) -> list[str]:
+    return [
+        text if one.kind == "still" and len(pictures.stills) == 1 else f"{one.kind.capitalize()} of {one.name}: {text}"
+        for one in pictures.all
+        for text in getattr(one.prepared.plan, what)
+        if "live list" not in text
+    ]
+
+
+def _once(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+# -- making them -------------------------------------------------------------------------------------------------------
+
+Make = Callable[["Session", VideoRequest, "Terms", "Call"], Awaitable[Video]]
+
+
+async def make_pictures(session: Session, pictures: Sequence[Picture], terms: Terms, until: float, make: Make) -> None:
+    """Make what is not there yet, sheets before stills; answers when all of it is there.
+
+    Raises GenerationFailed, and TimedOut where time runs out: what is paid then is not paid again.
+    """
+    for kind in ("sheet", "still", "picture"):
+        due = [one for one in pictures if one.kind == kind and not one.is_there]
+        videos = await asyncio.gather(*(make_one(session, one, terms, until, make) for one in due))
+        for one, video in zip(due, videos, strict=True):
+            _check(one, video)
+
+
+async def make_one(session: Session, picture: Picture, terms: Terms, until: float, make: Make) -> Video:
+    """One picture, made or as it stands."""
+    from .generate import Call
+
+    price = picture.price
+    agreed = price.usd if price.is_known else terms.max_cost_usd
+    own = replace(
+        picture.prepared.terms,
+        max_cost_usd=None if price.is_known else terms.max_cost_usd,
+        approved_usd=agreed if terms.approved_usd is None else terms.approved_usd,
+        files=terms.files,
+    )
+    left = max(0.0, until - session.clock.monotonic())
+    return await make(session, picture.prepared.request, own, Call(left))
+
+
+def _check(picture: Picture, video: Video) -> None:
+    if video.status == "succeeded":
+        return
+    what = f"The {picture.kind} of {picture.name}"
+    if video.status in ("failed", "cancelled"):
+        again = "another take of it: still_take in its shot" if picture.kind == "still" else "another look"
+        fix = f"Change its words, or ask for {again}. Nothing was paid for the video."
+        if _is_filtered(video.error):
+            fix = (
+                f"A filter of {video.model} refused it: say real_face: true for members whose pictures show a real "
+                f"person, change the words, or name another model. Nothing was paid for the video."
+            )
+        message = f"{what} {video.status}: {video.error or 'the hub gave no reason'}"
+        raise GenerationFailed(message, fix=fix, charged="no", generation_id=video.generation_id)
+    raise TimedOut(
+        f"{what} is {video.status}; the video was not sent yet.",
+        charged="yes",
+        fix="Call again with the same arguments: it goes on, and what is paid is not paid again.",
+    )
+
+
+def _is_filtered(error: str | None) -> bool:
+    told = (error or "").lower()
+    return any(word in told for word in ("inspection", "moderat", "safety", "sensitive", "policy", "filter"))
+
+
+# -- stills alone ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PreparedStills:
+    """Stills that are ready to be asked about and paid."""
+
+    request: VideoRequest
+    terms: Terms
+    pictures: Pictures
+    due: Price
+    reserved: Decimal
+    question: Question | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return _once(_told(self.pictures, "warnings"))
+
+
+@dataclass(frozen=True)
+class Still:
+    """One still as it stands. shot: from 1.  take: which take of it.  held: how each member who is in it is held."""
+
+    shot: int
+    video: Video
+    take: int | None = 1
+    held: tuple[PlannedMember, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stills:
+    """What `stills` answers. cost: US dollars of all of it, sheets included, paid now or before.
+
+    sheet: a JPEG with all stills, numbered; None where none is there or the `media` extra is missing.
+    """
+
+    stills: tuple[Still, ...]
+    cost: Decimal | None
+    sheet: bytes | None = field(default=None, repr=False)
+    cast: tuple[PlannedMember, ...] = ()
+    sheets: tuple[Video, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen to any of them."""
+        return all(one.video.is_terminal for one in self.stills)
+
+
+async def prepare_stills(session: Session, request: VideoRequest, terms: Terms, how: dict[str, Any]) -> PreparedStills:
+    """The pictures, what of them is there, what the rest costs, and what a person must agree to. Free.
+
+    how: `model` and `quality` of the stills, where they are named.
+    """
+    from .cast import resolve
+    from .prepare import question_about, reservation, survey
+
+    if not request.prompt and not request.multi_prompt:
+        raise InvalidRequest("There is nothing to draw.", fix="Give prompt for one picture, or multi_prompt for shots.")
+    await session.scope()
+    shots = len(request.multi_prompt)
+    if shots > MOST_STILLS:
+        raise InvalidRequest(f"{shots} shots: at most {MOST_STILLS}.", fix="Make them in several calls.")
+    request = await resolve(session, request.model_copy(update={"stills": True, "model": None}))
+    models = await session.catalog().models()
+    sheets = await survey_pictures(
+        session, request.model_copy(update={"start_image": "drawn-below"}), terms, survey, models, lenient=False
+    )
+    drawn = sheets.request.model_copy(update={"start_image": None})
+    stills = [await _still(session, drawn, shot, terms, survey, lenient=False, **how) for shot in range(max(1, shots))]
+    pictures = Pictures(drawn, sheets.sheets, tuple(stills))
+    for one in pictures.all:
+        one.prepared.plan.raise_for_problems()
+    paying = [one for one in pictures.all if one.pays]
+    due = total([one.price for one in paying]) if paying else Price(Decimal(0), (), "$0.00")
+    if not paying:
+        return PreparedStills(request, terms, pictures, due, Decimal(0))
+    model = paying[-1].prepared.plan.model
+    reserved = reservation(due, model, session.settings, terms.max_cost_usd)
+    covered = terms.approved_usd is not None and terms.approved_usd >= reserved.amount
+    question = question_about(reserved, model, session.settings, jobs=len(paying), max_cost_usd=terms.max_cost_usd)
+    if question is not None:
+        question = replace(question, text=question.text.replace("this video", f"{len(paying)} pictures"))
+    return PreparedStills(request, terms, pictures, due, reserved.amount, None if covered else question)
+
+
+async def make_stills(
+    session: Session,
+    request: VideoRequest,
+    terms: Terms,
+    call: Call,
+    how: dict[str, Any],
+    prepared: PreparedStills | None,
+) -> Stills:
+    """The stills of a request, each paid once, as one numbered contact sheet. Raises what `generate` raises."""
+    from .generate import WAIT, agree, generate
+
+    ready = prepared or await prepare_stills(session, request, terms, how)
+    terms = replace(ready.terms, approved_usd=terms.approved_usd, max_cost_usd=terms.max_cost_usd)
+    terms = await agree(ready.question, terms, call, ready.reserved)
+    wait = next(one for one in (call.wait_seconds, session.settings.wait, WAIT) if one is not None)
+    until = session.clock.monotonic() + wait
+    pictures = ready.pictures
+    sheets = []
+    for one in pictures.sheets:
+        if not one.is_there:
+            sheets.append(await make_one(session, one, terms, until, generate))
+            _check(one, sheets[-1])
+    made = await asyncio.gather(
+        *(make_one(session, one, terms, until, generate) for one in pictures.stills), return_exceptions=True
+    )
+    broken = [one for one in made if isinstance(one, BaseException)]
+    if broken and (len(broken) == len(made) or not all(isinstance(one, OxenError) for one in broken)):
+        raise broken[0]
+    stills = [
+        Still(
+            shot=(one.shot or 0) + 1,
+            video=video if isinstance(video, Video) else _lost(video),
+            take=one.prepared.clips[0].ref.take,
+            held=one.prepared.plan.cast,
+        )
+        for one, video in zip(pictures.stills, made, strict=True)
+    ]
+    costs = [one.price.usd for one in pictures.all if one.price.usd is not None]
+    return Stills(
+        stills=tuple(stills),
+        cost=sum(costs, Decimal(0)) if costs else None,
+        sheet=await _numbered(session, stills),
+        cast=_weakest(one for still in stills for one in still.held),
+        sheets=tuple(sheets),
+        warnings=ready.warnings,
+    )
+
+
+def _weakest(held: Any) -> tuple[PlannedMember, ...]:
+    from .plan import _BEST_FIRST
+
+    found: dict[str, PlannedMember] = {}
+    for one in held:
+        before = found.get(one.name)
+        if before is None or _BEST_FIRST.index(one.held_by) > _BEST_FIRST.index(before.held_by):
+            found[one.name] = one
+    return tuple(found.values())
+
+
+def _lost(error: BaseException) -> Video:
+    text = error.message if isinstance(error, OxenError) else str(error)
+    return Video(status="failed", generation_id="", error=text)
+
+
+async def _numbered(session: Session, stills: Sequence[Still]) -> bytes | None:
+    """All stills that are there on one JPEG, each with the number of its shot."""
+    import tempfile
+    from pathlib import Path
+
+    from .result_files import fetch_into
+
+    there = [one for one in stills if one.video.status == "succeeded"]
+    if not there:
+        return None
+    with tempfile.TemporaryDirectory(prefix="oxen-video-") as folder:
+        files: list[tuple[int, Path]] = []
+        for one in there:
+            path = Path(folder) / f"{one.shot}"
+            try:
+                kept = await session.saved_file(one.video.generation_id)
+                if kept is None:
+                    await fetch_into(session, one.video.generation_id, path)
+                files.append((one.shot, kept or path))
+            except OxenError:
+                continue
+        try:
+            from ..media.stills import numbered_sheet
+
+            return await asyncio.to_thread(numbered_sheet, files) if files else None
+        except OxenError:
+            return None

@@ -1,0 +1,132 @@
+"""Jobs that users give an agent, done through the MCP server with the calls and the payments counted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from oxen_video_tools.mcp import build_server
+from oxen_video_tools.media.probe import probe
+from oxen_video_tools.sandbox import Sandbox
+from oxen_video_tools.settings import Settings
+
+from .conftest import QUIET
+from .serving import words
+
+MODEL = "kling-video-v2-6-pro-text-to-video"
+SHOTS = [
+    "Wide shot: Tokyo at night in the rain, a detective crosses the street",
+    "Medium shot: the detective under a red lamp, night, rain, Tokyo",
+    "Close-up: his face, dark alley, night, rain, Tokyo",
+    "Low angle: he climbs a fire escape, night, rain, Tokyo",
+    "Over the shoulder: a letter in his hand, night, rain, Tokyo",
+    "Wide shot: he walks away under neon signs, night, rain, Tokyo",
+]
+TRAILER: dict[str, Any] = {
+    "model": MODEL,
+    "multi_prompt": [{"prompt": prompt, "duration": 5} for prompt in SHOTS],
+    "aspect_ratio": "16:9",
+    "style": "film noir, 35 mm grain",
+}
+
+
+class Agent:
+    """A client that counts its calls."""
+
+    def __init__(self, client: Client, hub: Sandbox) -> None:
+        self._client, self._hub = client, hub
+        self.calls = 0
+
+    async def __call__(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        self.calls += 1
+        result = await self._client.call_tool(tool, arguments)
+        answer = words(result)
+        assert not result.is_error, answer
+        return answer
+
+    @property
+    def paid(self) -> int:
+        return int(self._hub.ledger()["accepted"])
+
+
+@asynccontextmanager
+async def at_work(settings: Settings, hub: Sandbox) -> AsyncIterator[tuple[Agent, dict[str, Any]]]:
+    """An agent that has done the second job: a trailer of six shots, one file. Its calls count from here."""
+    server = build_server(settings=replace(settings, approve_above=None), options=QUIET)
+    async with Client(server) as client:
+        agent = Agent(client, hub)
+        made = await agent("generate_video", **TRAILER, wait_seconds=45)
+        while made["status"] in ("queued", "processing"):
+            made = await agent("get_video", generation_ids=[made["generation_id"]], wait_seconds=45)
+        assert made["status"] == "succeeded" and agent.paid == 6
+        agent.calls = 0
+        yield agent, made
+
+
+async def test_redo_one_shot_and_put_it_in_place(settings: Settings, hub: Sandbox) -> None:
+    """Shot 3 is too dark: redo just that one with neon light. Don't pay for the others again."""
+    async with at_work(settings, hub) as (agent, trailer):
+        neon = [dict(shot) for shot in TRAILER["multi_prompt"]]
+        neon[2]["prompt"] += ", lit by neon signs"
+        plan = await agent("plan_video", **TRAILER | {"multi_prompt": neon})
+        assert [clip.get("already", False) for clip in plan["clips"]] == [True, True, False, True, True, True]
+        assert (plan["price_usd"], plan["total_usd"]) == (0.35, 2.1)
+        assert not any("body" in clip for clip in plan["clips"]), "a plan for an agent is short"
+        made = await agent(
+            "generate_video", **TRAILER | {"multi_prompt": neon, "max_cost_usd": plan["price_usd"], "wait_seconds": 45}
+        )
+        assert made["status"] == "succeeded" and agent.paid == 7 and agent.calls <= 3
+        assert made["generation_id"] != trailer["generation_id"]
+        assert [shot.get("reused", False) for shot in made["shots"]] == [True, True, False, True, True, True]
+        assert [(shot["from"], shot["to"]) for shot in made["shots"]] == [(5 * n, 5 * n + 5) for n in range(6)]
+        assert probe(Path(made["file"])).duration == pytest.approx(30, abs=0.2)
+
+
+async def test_or_another_take_of_it(settings: Settings, hub: Sandbox) -> None:
+    async with at_work(settings, hub) as (agent, trailer):
+        again = [dict(shot) for shot in TRAILER["multi_prompt"]]
+        again[2]["take"] = 2
+        made = await agent("generate_video", **TRAILER | {"multi_prompt": again, "wait_seconds": 45})
+        assert made["status"] == "succeeded" and agent.paid == 7 and agent.calls == 1
+        assert [shot["take"] for shot in made["shots"]] == [1, 1, 2, 1, 1, 1]
+        assert made["shots"][0]["generation_id"] == trailer["shots"][0]["generation_id"]
+
+
+async def test_the_same_in_another_shape_under_a_limit(settings: Settings, hub: Sandbox) -> None:
+    """The trailer as 9:16 too, under 3 dollars in total."""
+    async with at_work(settings, hub) as (agent, trailer):
+        upright = {**TRAILER, "aspect_ratio": "9:16"}
+        plan = await agent("plan_video", **upright)
+        assert plan["ok"] and plan["price_usd"] == 2.1 and trailer["status"] == "succeeded"
+        made = await agent("generate_video", **upright, max_cost_usd=3, wait_seconds=45)
+        assert made["status"] == "succeeded" and agent.paid == 12 and agent.calls <= 3
+        facts = probe(Path(made["file"]))
+        assert facts.width is not None and facts.height is not None and facts.width < facts.height
+        dear = await agent("plan_video", **upright, take=2)
+        assert dear["price_usd"] == 2.1
+        result = await agent._client.call_tool("generate_video", {**upright, "take": 2, "max_cost_usd": 0.5})
+        assert words(result)["error"] == "over_budget" and agent.paid == 12
+
+
+async def test_what_was_spent_today_and_fresh_links(settings: Settings, hub: Sandbox) -> None:
+    """What have I spent today, which videos did I make? Fresh links for all."""
+    async with at_work(settings, hub) as (agent, trailer):
+        single = await agent("generate_video", prompt="A hummingbird at a red flower", model=MODEL, wait_seconds=45)
+        agent.calls = 0
+        told = await agent("list_videos", since="today")
+        assert agent.calls == 1
+        assert Decimal(str(told["total_usd"])) == Decimal("2.45")
+        by_id = {one["generation_id"]: one for one in told["videos"]}
+        assert set(by_id) == {trailer["generation_id"], single["generation_id"]}
+        bird, film = by_id[single["generation_id"]], by_id[trailer["generation_id"]]
+        assert (bird["kind"], bird["words"], bird["cost_usd"]) == ("video", "A hummingbird at a red flower", 0.35)
+        assert (film["kind"], film["cost_usd"], film["file"]) == ("film", 2.1, trailer["file"])
+        assert film["words"].startswith("Wide shot: Tokyo at night") and bird["url"].startswith("http")
+        assert (await agent("list_videos", since="2999-01-01"))["videos"] == []

@@ -1,0 +1,292 @@
+"""Cast and stills through the studio: pictures before motion, each paid once, only what changed paid again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from oxen_video_tools.errors import Declined, GenerationFailed, InvalidRequest, NeedsApproval, OverBudget, TimedOut
+from oxen_video_tools.sandbox import Sandbox
+from oxen_video_tools.studio import AsyncStudio
+
+from .swift import Swift
+
+Open = Callable[..., AsyncStudio]
+I2V = "kling-video-v2-6-pro-image-to-video"
+MIRA = {"name": "Mira", "look": "woman of 40, grey coat"}
+BEN = {"name": "Ben", "look": "boy of 9, red cap"}
+FILM: dict[str, Any] = {
+    "multi_prompt": [
+        {"prompt": "Mira waits at the harbour at dusk.", "duration": 5},
+        {"prompt": "Ben runs up to Mira at the harbour at dusk.", "duration": 5},
+        {"prompt": "The harbour at dusk, empty.", "duration": 5},
+    ],
+    "cast": [MIRA, BEN],
+    "stills": True,
+    "model": I2V,
+}
+
+
+@pytest.fixture
+async def studio(opened: Open) -> AsyncIterator[AsyncStudio]:
+    yield opened(clock=Swift())
+
+
+def made(hub: Sandbox) -> list[dict[str, Any]]:
+    return list(hub.ledger()["generations"])
+
+
+def with_shot(film: dict[str, Any], shot: int, **changes: Any) -> dict[str, Any]:
+    changed = deepcopy(film)
+    changed["multi_prompt"][shot - 1] |= changes
+    return changed
+
+
+class TestStills:
+    async def test_one_each_numbered_and_paid_once(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        stills = await studio.stills(**FILM)
+        assert [one.shot for one in stills.stills] == [1, 2, 3]
+        assert all(one.video.status == "succeeded" and one.video.url for one in stills.stills)
+        assert len(made(hub)) == 5, "two sheets and three stills"
+        assert stills.sheet is not None
+        assert len(stills.sheet) <= 100_000
+        assert Image.open(BytesIO(stills.sheet)).format == "JPEG"
+        assert stills.cost == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+        again = await studio.stills(**FILM)
+        assert [one.video.generation_id for one in again.stills] == [one.video.generation_id for one in stills.stills]
+        assert all(one.video.reused for one in again.stills)
+        assert len(made(hub)) == 5
+
+    async def test_another_take_of_one(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        first = await studio.stills(**FILM)
+        second = await studio.stills(**with_shot(FILM, 3, still_take=2))
+        same = [
+            a.video.generation_id == b.video.generation_id for a, b in zip(first.stills, second.stills, strict=True)
+        ]
+        assert same == [True, True, False]
+        assert [one.take for one in second.stills] == [1, 1, 2]
+        assert len(made(hub)) == 6
+
+    async def test_the_cast_is_in_the_body_by_the_models_own_address(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        await studio.stills(**FILM)
+        bodies = [one.get("body", one) for one in made(hub)]
+        still = next(one for one in bodies if "runs up" in str(one))
+        assert str(still).count("http") >= 2, "both sheets are sent"
+        assert "Mira (@Image" in str(still)
+        assert "Ben (@Image" in str(still)
+
+    async def test_a_single_picture(self, studio: AsyncStudio, hub: Sandbox, tmp_path: Path) -> None:
+        stills = await studio.stills(prompt="A lighthouse in a storm", level="draft", aspect_ratio="1:1")
+        [one] = stills.stills
+        assert one.video.status == "succeeded"
+        saved = await studio.save(one.video.generation_id)
+        assert saved.file.suffix == ".png"
+        assert saved.width == saved.height
+        assert len(made(hub)) == 1
+
+    async def test_a_named_model_and_quality(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        await studio.stills(prompt="A lighthouse", image_model="gpt-image-2", quality="low")
+        [one] = made(hub)
+        assert one["model"] == "gpt-image-2"
+        rates = (await studio.find_models())[0]
+        assert rates is not None
+        assert Decimal(one["cost"]) < Decimal("0.03"), "the dear default was not left to the hub"
+
+
+class TestFilms:
+    async def test_each_shot_begins_with_its_still(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        plan = await studio.plan(**FILM)
+        assert plan.ok
+        assert [(one.kind, one.name) for one in plan.pictures] == [
+            ("sheet", "Mira"),
+            ("sheet", "Ben"),
+            ("still", "Shot 1"),
+            ("still", "Shot 2"),
+            ("still", "Shot 3"),
+        ]
+        assert {one.name: one.held_by for one in plan.cast} == {"Mira": "first frame", "Ben": "first frame"}
+        video = await studio.generate(**FILM, wait_seconds=200)
+        assert video.status == "succeeded"
+        assert len(made(hub)) == 5 + 3
+        spent = sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+        assert plan.price_usd == spent, "missing stills are in the price"
+        assert [one.name for one in video.cast] == ["Mira", "Ben"]
+
+    async def test_what_was_looked_at_is_what_is_filmed(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        stills = await studio.stills(**FILM)
+        plan = await studio.plan(**FILM)
+        assert all(one.already for one in plan.pictures)
+        assert [one.generation_id for one in plan.pictures if one.kind == "still"] == [
+            one.video.generation_id for one in stills.stills
+        ]
+        await studio.generate(**FILM, wait_seconds=200)
+        assert len(made(hub)) == 5 + 3
+
+    async def test_a_still_made_anew_makes_its_shot_new_and_only_that(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        first = await studio.generate(**FILM, wait_seconds=200)
+        before = len(made(hub))
+        changed = with_shot(FILM, 3, still_take=2)
+        plan = await studio.plan(**changed)
+        assert [one.name for one in plan.pictures if not one.already] == ["Shot 3"]
+        assert [clip.already for clip in plan.clips] == [True, True, False]
+        second = await studio.generate(**changed, wait_seconds=200)
+        assert len(made(hub)) == before + 2, "one still and one clip"
+        ids = [[shot.generation_id for shot in video.shots] for video in (first, second)]
+        assert [a == b for a, b in zip(*ids, strict=True)] == [True, True, False]
+        again = await studio.generate(**changed, wait_seconds=200)
+        assert again.reused
+        assert len(made(hub)) == before + 2
+
+    async def test_a_still_of_another_model_is_the_still_of_its_shot(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        await studio.stills(**FILM, image_model="flux-2-pro")
+        plan = await studio.plan(**FILM)
+        stills = [one for one in plan.pictures if one.kind == "still"]
+        assert all(one.already and one.model == "flux-2-pro" for one in stills)
+        await studio.generate(**FILM, wait_seconds=200)
+        assert len(made(hub)) == 5 + 3
+
+    async def test_sheets_without_stills_hold_by_references(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        film = {**FILM, "stills": None, "model": "happyhorse-1.1-r2v"}
+        plan = await studio.plan(**film)
+        assert [one.kind for one in plan.pictures] == ["sheet", "sheet"]
+        assert {one.held_by for one in plan.cast} == {"reference pictures"}
+        video = await studio.generate(**film, wait_seconds=200)
+        assert video.status == "succeeded"
+        assert len(made(hub)) == 2 + 3
+        sheets = {one.sheet for one in (await studio.plan(**film)).cast}
+        assert sheets == {one["generation_id"] for one in made(hub)[:2]}
+
+    async def test_a_model_without_pictures_gets_no_sheets(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(prompt="Mira waits.", cast=[MIRA], model="kling-video-v2-6-pro-text-to-video")
+        assert plan.pictures == ()
+        assert [one.held_by for one in plan.cast] == ["words"]
+        assert any("held by words alone" in text and "would hold it by pictures" in text for text in plan.warnings)
+
+    async def test_still_and_references_where_the_model_takes_both(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**{**FILM, "model": "gemini-omni-flash-preview"})
+        assert {one.held_by for one in plan.cast} == {"reference pictures"}
+        both = plan.jobs[1].body
+        assert both["first_frame_image"].startswith("made:")
+        assert len(both["input_image"]) == 2
+
+    async def test_one_who_is_kept_is_found_by_name(self, studio: AsyncStudio, hub: Sandbox, tmp_path: Path) -> None:
+        Image.new("RGB", (400, 600), "red").save(tmp_path / "mira.png")
+        await studio.add_cast(name="Mira", look="grey coat", images=[str(tmp_path / "mira.png")])
+        asked = {"prompt": "Mira waits.", "cast": ["mira"], "model": "happyhorse-1.1-r2v", "duration": 3}
+        plan = await studio.plan(**asked)
+        assert plan.ok, plan.problems
+        assert plan.pictures == (), "there is a picture already"
+        assert [one.held_by for one in plan.cast] == ["reference pictures"]
+        assert (await studio.generate(**asked, wait_seconds=100)).status == "succeeded"
+
+    async def test_a_preview_moves_over_the_stills_that_are_there(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        from oxen_video_tools.media.decode import frame_at
+
+        film = {**FILM, "resolution": "480p"}
+        before: Any = await studio.plan(**film, animatic=True)
+        drawn = frame_at(before.preview, 2.0)
+        await studio.stills(**film)
+        after: Any = await studio.plan(**film, animatic=True)
+        assert frame_at(after.preview, 2.0) != drawn
+        assert after.sheet is not None
+        assert len(made(hub)) == 5, "a preview is free"
+
+    async def test_the_default_holds_together_and_says_what_that_costs(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(prompt="Mira waits.", cast=[MIRA])
+        assert {one.held_by for one in plan.cast} <= {"elements", "reference pictures"}
+        assert "holds together" in plan.warnings[0]
+        assert "/s; the cheapest that can make this" in plan.warnings[0]
+        draft = await studio.plan(prompt="Mira waits.", cast=[MIRA], level="draft")
+        best = await studio.plan(prompt="Mira waits.", cast=[MIRA], level="best")
+        assert draft.price_usd is not None
+        assert best.price_usd is not None
+        assert draft.price_usd < best.price_usd
+
+
+class TestMoney:
+    async def test_a_cap_counts_pictures_too(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        price = (await studio.plan(**FILM)).price_usd
+        assert price is not None
+        with pytest.raises(OverBudget):
+            await studio.generate(**FILM, max_cost_usd=price - Decimal("0.01"))
+        with pytest.raises(OverBudget):
+            await studio.stills(**FILM, max_cost_usd=Decimal("0.01"))
+        assert made(hub) == []
+
+    async def test_asked_once_for_all_of_it(self, opened: Open, hub: Sandbox) -> None:
+        asked: list[Decimal] = []
+        studio = opened(clock=Swift(), approve_above=Decimal("0.01"))
+
+        def approve(question: Any) -> bool:
+            asked.append(question.cost)
+            return True
+
+        price = (await studio.plan(**FILM)).price_usd
+        video = await studio.generate(**FILM, approve=approve, wait_seconds=200)
+        assert video.status == "succeeded"
+        assert asked == [price]
+
+    async def test_nobody_agreed(self, opened: Open, hub: Sandbox) -> None:
+        studio = opened(clock=Swift(), approve_above=Decimal("0.01"))
+        with pytest.raises(NeedsApproval):
+            await studio.stills(**FILM)
+        with pytest.raises(Declined):
+            await studio.stills(**FILM, approve=lambda _: False)
+        assert made(hub) == []
+
+    async def test_stills_that_are_there_cost_nothing(self, opened: Open, hub: Sandbox) -> None:
+        await opened(clock=Swift()).stills(**FILM)
+        assert (await opened(clock=Swift(), max_cost=Decimal("0.001")).stills(**FILM)).stills[0].video.reused
+
+
+class TestWhatGoesWrong:
+    @pytest.mark.parametrize(
+        ("cast", "words"),
+        [
+            ([{"name": "Mira"}], "neither look nor images"),
+            ([MIRA, {"name": "mira", "look": "x"}], "there twice"),
+            ([{"name": f"N{number}", "look": "x"} for number in range(9)], "at most 8"),
+        ],
+    )
+    async def test_a_cast_that_can_not_be(
+        self, studio: AsyncStudio, hub: Sandbox, cast: list[dict[str, str]], words: str
+    ) -> None:
+        film = {**FILM, "cast": cast}
+        assert any(words in problem for problem in (await studio.plan(**film)).problems)
+        with pytest.raises(InvalidRequest, match=words) as raised:
+            await studio.generate(**film)
+        assert raised.value.charged == "no"
+        assert made(hub) == []
+
+    async def test_nothing_to_draw(self, studio: AsyncStudio) -> None:
+        with pytest.raises(InvalidRequest, match="nothing to draw"):
+            await studio.stills(cast=[MIRA])
+
+    async def test_a_filter_is_named_with_the_way_on(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        hub.faults.add("moderated", calls="1")
+        with pytest.raises(GenerationFailed, match="sheet of") as raised:
+            await studio.generate(**FILM, wait_seconds=100)
+        assert "real_face" in (raised.value.fix or "")
+        assert not [one for one in made(hub) if one["model"] == I2V], "no clip was paid"
+
+    async def test_one_still_that_fails_leaves_the_others(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        film = {**FILM, "cast": []}
+        hub.faults.add("fail", "The provider failed.", calls="2")
+        stills = await studio.stills(**film)
+        states = sorted(one.video.status for one in stills.stills)
+        assert states == ["failed", "succeeded", "succeeded"]
+        assert stills.sheet is not None
+
+    async def test_time_runs_out_and_the_same_call_goes_on(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        hub.faults.add("stuck", calls="1")
+        with pytest.raises(TimedOut) as raised:
+            await studio.generate(**{**FILM, "cast": []}, wait_seconds=0.2)
+        assert "Call again" in (raised.value.fix or "")
+        assert not [one for one in made(hub) if one["model"] == I2V]
