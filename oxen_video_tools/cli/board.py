@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 SHOWN = 60  # videos and films on the page, newest first
 BUSY, IDLE = 2.0, 10.0  # seconds between two looks while something runs, and while nothing does
 WATCHED = 300.0  # seconds of one wait for a running video
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # how the link of a still ends
 SHEETS = 32  # contact sheets kept in memory
 
 
@@ -102,7 +104,13 @@ class Board:
                 with only_oxen_errors():
                     videos = await self._studio.list(limit=SHOWN)
                     spend = await self._studio.spend()
-                self._state = {"videos": [shown(one) for one in videos], "spend": asdict(spend), "trouble": None}
+                    cast = await self._studio.list_cast()
+                self._state = {
+                    "videos": [shown(one) for one in videos],
+                    "spend": asdict(spend),
+                    "cast": [{"name": one.name, "look": one.look, "images": len(one.images)} for one in cast],
+                    "trouble": None,
+                }
                 running = self._watch([one.generation_id for one in videos if not one.is_terminal])
             except OxenError as error:
                 self._state = {**self._state, "trouble": in_command_words(visible(error.words))}
@@ -144,6 +152,8 @@ def shown(video: Video) -> dict[str, Any]:
     return {
         "id": video.generation_id,
         "status": video.status,
+        "words": video.words,
+        "picture": bool(video.url) and urlsplit(video.url or "").path.lower().endswith(PICTURES),
         "model": video.model,
         "duration": video.duration,
         "cost": video.cost,
@@ -172,8 +182,9 @@ def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> 
     script = re.search(r"<script>(.*?)</script>", html, re.S)
     digest = b64encode(hashlib.sha256(script[1].encode() if script else b"").digest()).decode()
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src 'self' data:; "
-        "connect-src 'self'; media-src 'self' https: http://127.0.0.1:* http://localhost:*; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        "frame-ancestors 'none'; img-src 'self' data: https: http://127.0.0.1:* http://localhost:*; "
+        "media-src 'self' https: http://127.0.0.1:* http://localhost:*"
     )
 
     async def page(_: Request) -> Response:

@@ -61,6 +61,9 @@ def card(generation_id: str, inside: str = "") -> str:
 @pytest.mark.long
 async def test_a_person_sees_everything_and_brakes(hub: Sandbox, settings: Settings) -> None:
     async with AsyncStudio(settings, clock=Swift()) as studio:
+        await studio.add_cast(name="Mira", look="woman of 40, grey coat, short black hair")
+        stills = await studio.stills(prompt="A harbour at dawn, seen from the sea", max_cost_usd=Decimal(1))
+        still = stills.stills[0].video.generation_id
         done = await studio.generate(prompt="A red fox runs through deep snow", duration=5)
         shots = [Shot(prompt="Wide shot: a harbour at dawn", duration=10), Shot(prompt="Close-up: a rope", duration=10)]
         film = await studio.generate(multi_prompt=shots, aspect_ratio="16:9")
@@ -84,6 +87,8 @@ async def test_a_person_sees_everything_and_brakes(hub: Sandbox, settings: Setti
                 {"until": f"{card(running.generation_id)}.parentNode.id === 'running'"},
                 {"tell": f"{card(failed.generation_id)}.textContent"},
                 {"tell": f"{card(film.generation_id)}.querySelectorAll('.shots span').length"},
+                {"until": f"{card(still, 'img')} && {card(still, 'img')}.naturalWidth > 50"},
+                {"until": "document.querySelector('#cast').textContent.includes('grey coat')"},
                 {"tell": "document.querySelector('#days').textContent"},
                 {"until": "!document.querySelector('#unclear').hidden"},
                 {"click": f'[data-id="{done.generation_id}"] button'},
