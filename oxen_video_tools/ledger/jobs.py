@@ -112,7 +112,7 @@ def committed_spend(scope: str, now: float) -> Steps[int]:
 def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
     job = str(uuid4())
     yield (
-        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 25)})",
+        f"insert into jobs ({JOB_COLUMNS}, holds, walked) values ({', '.join('?' * 26)})",
         (
             *(job, intent.scope, intent.request, intent.take, intent.part, intent.film, "planned", intent.route),
             *(intent.model, intent.namespace, to_json(intent.body), to_json(intent.asked), intent.expects),
