@@ -4,8 +4,8 @@
     OXEN_VIDEO_SANDBOX=1 uvicorn --app-dir examples service:app --port 8700
 
 `/` is a page that orders a video, shows its progress and plays it. `POST /videos` answers at once with an id,
-`GET /videos/ID` tells how it stands, and `GET /videos/ID/events` streams the progress until the end. Assistants find the
-tools at `/mcp`, each with a key of its own. Both share one ledger: what either paid for is there for both.
+`GET /videos/ID` tells how it stands, and `GET /videos/ID/events` streams the progress until the end. Assistants find
+the tools at `/mcp`, each with a key of its own. Both share one ledger: what either paid for is there for both.
 """
 
 from __future__ import annotations
