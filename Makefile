@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture hostile conformance judges docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
+.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture hostile conformance judges frameworks docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ torture: install ## kill -9 and stop workers at every step; the sandbox's books 
 
 hostile: install ## bombs, mutated media, a hostile hub, inputs that are swapped, strangers; its last line counts attacks and breaks. 2 min
 	$(BIN)/python -m tests.hostile
+
+frameworks: install ## the program of every page in docs/frameworks, each in an environment of its own; before a release
+	$(BIN)/python scripts/frameworks.py $(ONLY)
 
 mutants: SAMPLE ?= 60
 mutants: install ## small changes to code that must not break: are they noticed? SAMPLE=60 in each of four rooms, at most 2 h 10 min in all; SAMPLE=all: hours

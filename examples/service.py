@@ -3,19 +3,24 @@
     pip install 'oxen-video-tools[all,examples]'
     OXEN_VIDEO_SANDBOX=1 uvicorn --app-dir examples service:app --port 8700
 
-`POST /videos` answers at once with an id; `GET /videos/ID` tells how it stands. Assistants find the eight tools at
-`/mcp`, each with a key of its own. Both share one ledger: what either paid for is there for both.
+`/` is a page that orders a video, shows its progress and plays it. `POST /videos` answers at once with an id,
+`GET /videos/ID` tells how it stands, and `GET /videos/ID/events` streams the progress until the end. Assistants find
+the tools at `/mcp`, each with a key of its own. Both share one ledger: what either paid for is there for both.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
+from sse_starlette import EventSourceResponse
 
 from oxen_video_tools import AsyncStudio, OxenError, VideoRequest
 from oxen_video_tools.mcp import http_app
@@ -57,6 +62,39 @@ async def read(request: Request, generation_id: str, wait_seconds: float = 0) ->
     """How it stands, with a fresh link."""
     studio: AsyncStudio = request.app.state.studio
     return told(await studio.get(generation_id, wait_seconds=min(wait_seconds, LONGEST)))
+
+
+@app.get("/videos/{generation_id}/events")
+async def events(request: Request, generation_id: str) -> EventSourceResponse:
+    """Progress as server-sent events; the last one, `end`, has the link."""
+    studio: AsyncStudio = request.app.state.studio
+    return EventSourceResponse(following(studio, generation_id))
+
+
+async def following(studio: AsyncStudio, generation_id: str) -> AsyncIterator[dict[str, str]]:
+    """What the browser hears. A reader that goes away ends the wait; the job goes on."""
+    news: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def wait() -> None:
+        try:
+            video = await studio.get(generation_id, wait_seconds=1800, on_progress=news.put)
+            await news.put(told(video))
+        except OxenError as error:
+            await news.put({"status": "unknown", "error": error.message})
+
+    waiting = asyncio.create_task(wait())
+    try:
+        while not isinstance(said := await news.get(), dict):
+            yield {"event": "progress", "data": json.dumps({"fraction": said.fraction, "text": said.text})}
+        yield {"event": "end", "data": json.dumps(said, default=str)}
+    finally:
+        waiting.cancel()
+
+
+@app.get("/")
+async def page() -> FileResponse:
+    """Order, watch, play."""
+    return FileResponse(Path(__file__).with_name("watch.html"))
 
 
 def told(video: Any) -> dict[str, Any]:

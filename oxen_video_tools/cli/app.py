@@ -103,6 +103,7 @@ COMMANDS = {
     "pause": ("admin", "Stop all spending, in every process that shares the ledger."),
     "resume": ("admin", "Allow spending again."),
     "recover": ("admin", "Walk all that is unfinished; settle what is unclear."),
+    "board": ("board", "A page on this machine: what runs, what was made, what it cost, pause and resume."),
     "doctor": (
         "doctor",
         "What is in use, what is missing, and the block to paste into an MCP client's configuration.",

@@ -32,6 +32,7 @@ from .local_token import kept_token
 from .oauth import IdentityProvider
 from .pages import Start, WithToken
 from .server import build_server, serving
+from .server_card import CardPage
 from .service import Service
 from .settings import LOOPBACK_HOSTS, ServerSettings
 from .share_links import Playing, Revoking
@@ -140,6 +141,8 @@ def http_app(
     routes = [Route("/mcp", endpoint=gate), Route("/healthz", healthy), Route("/readyz", ready)]
     if options.token:
         routes.append(Route("/", WithToken(Start(service), options.token, allowed)))
+    if options.public_url:
+        routes.append(Route("/mcp/server-card", CardPage(options.public_url).__call__, methods=["GET"]))
     if service.links is not None:
         routes.append(Route("/v/{id}", Playing(service, service.links).__call__, methods=["GET", "HEAD"]))
         revoking = gated(Revoking(service.links))

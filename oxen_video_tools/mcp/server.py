@@ -19,6 +19,7 @@ from .prompts import add_completions, add_prompts
 from .resources import Updates, add_resources, player
 from .service import Service, remember_who_asks
 from .settings import ServerSettings
+from .skills import Skills
 from .tasks import Generations, Tasks
 from .telemetry import observe
 from .tools import project_tools
@@ -67,13 +68,14 @@ def build_server(
     built = MCPServer(
         NAME,
         title="Oxen video",
-        version=_version(),
+        version=installed_version(),
         website_url="https://www.oxen.ai",
         instructions=INSTRUCTIONS,
         tools=[project_tools(row.without(hidden(service.settings))) for row in service.options.shown()],
         extensions=[
             player(service.options, service.settings),
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
+            Skills(),
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=questions,
@@ -102,7 +104,7 @@ def serving(
     return Service(settings, options or ServerSettings.read(), CallerStudios(doors), doors, clock or SystemClock())
 
 
-def _version() -> str:
+def installed_version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from oxen_video_tools.sandbox import Sandbox
 from tests.clocks import HUNG
+from tests.mcp.judging import chromium, node
 
 from .conftest import ROOT
 
@@ -92,27 +95,46 @@ def command_line(word: str) -> list[str]:
 def test_a_service_with_its_own_routes_and_the_mcp_server(
     environment: dict[str, str], tmp_path: Path, hub: Sandbox
 ) -> None:
+    with service(environment, tmp_path) as http:
+        order = {"prompt": "a fox in the snow", "duration": 5}
+        first, again = http.post("/videos", json=order).json(), http.post("/videos", json=order).json()
+        assert again["generation_id"] == first["generation_id"]
+        assert again["reused"]
+        found = http.get(f"/videos/{first['generation_id']}", params={"wait_seconds": 20}).json()
+        assert found["status"] == "succeeded"
+        assert http.get("/videos/nobodys").json()["error"] == "not_found"
+        assert "event: end" in http.get("/videos/nobodys/events").text
+        assert http.post("/videos", json={}).json()["error"] == "invalid_request"
+        assert tools_of(http) >= {"generate_video", "get_video"}
+    assert hub.ledger()["accepted"] == 1
+
+
+@pytest.mark.long
+def test_its_page_orders_shows_progress_and_plays(environment: dict[str, str], tmp_path: Path, hub: Sandbox) -> None:
+    plays = "document.querySelector('#video').readyState >= 2 && document.querySelector('#video').duration > 4"
+    steps = [{"click": "button"}, {"until": plays}, {"tell": "document.querySelector('#state').textContent"}]
+    with service(environment, tmp_path) as http:
+        wanted = {"chromium": chromium(), "url": str(http.base_url), "steps": steps}
+        seen = json.loads(node("page.mjs", json.dumps(wanted), timeout=HUNG))
+    assert seen["told"] == ["succeeded"]
+    assert hub.ledger()["accepted"] == 1
+
+
+@contextmanager
+def service(environment: dict[str, str], folder: Path) -> Iterator[httpx.Client]:
+    """The example in a process of its own; a client for it. It must end without a trace."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "service:app", "--port", str(port)]
-    serving = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    serving = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HUNG) as http:
             until_ready(http, serving)
-            order = {"prompt": "a fox in the snow", "duration": 5}
-            first, again = http.post("/videos", json=order).json(), http.post("/videos", json=order).json()
-            assert again["generation_id"] == first["generation_id"]
-            assert again["reused"]
-            found = http.get(f"/videos/{first['generation_id']}", params={"wait_seconds": 20}).json()
-            assert found["status"] == "succeeded"
-            assert http.get("/videos/nobodys").json()["error"] == "not_found"
-            assert http.post("/videos", json={}).json()["error"] == "invalid_request"
-            assert tools_of(http) >= {"generate_video", "get_video"}
+            yield http
     finally:
         serving.terminate()
         _, errors = serving.communicate(timeout=HUNG)
     assert "Traceback" not in errors
-    assert hub.ledger()["accepted"] == 1
 
 
 def until_ready(http: httpx.Client, serving: subprocess.Popen[str]) -> None:
