@@ -20,7 +20,7 @@ def test_the_whole_way(oxen: Run) -> None:
     assert told["generations"] == 2 and told["charged"] > 0  # three requests: one was a repeat
     assert 9 < probe(told["file"]).duration < 11
     story = done.stderr
-    for step in ("A LangChain agent", "Here is your video: http", "it lists 8 tools", "reused: True", "answers 200"):
+    for step in ("A LangChain agent", "Here is your video: http", "it lists 9 tools", "reused: True", "answers 200"):
         assert step in story
     assert story.rstrip().endswith("-o balloon.mp4")  # what to do next
 
