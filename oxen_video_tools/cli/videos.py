@@ -278,6 +278,8 @@ async def models(
     """Models by words and needs, best first."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         found = await studio.find_models(query, need or (), id)
+    if note := getattr(found, "note", ""):
+        output.err.print(escape(note))
     if json:
         output.as_json(
             describe_model(found[0]) if id else [{"id": model.id, "line": describe_line(model)} for model in found]

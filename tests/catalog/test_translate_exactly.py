@@ -183,8 +183,11 @@ def holds(said: Translation, known: ModelInfo, body: dict[str, Any], problems: l
                     "aspect_ratio": "1:1",
                 }
             },
-            {**PROMPT, "aspect_ratio": "1:1", "target_namespace": ""},
-            ["num_generations does not belong in model_parameters: give it as an argument of its own."],
+            {**PROMPT, "aspect_ratio": "1:1"},
+            [
+                "num_generations does not belong in model_parameters: give it as an argument of its own.",
+                "target_namespace does not belong in model_parameters: give it as an argument of its own.",
+            ],
             [],
         ),
         # ---- lengths

@@ -19,6 +19,7 @@ from mcp import Client, StdioServerParameters
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from oxen_video_tools.tools import TABLE
 from tests.clocks import HUNG
 
 from .conftest import environment
@@ -81,7 +82,7 @@ def test_listing_tools_loads_nothing_heavy_either() -> None:
     server.stdin.flush()
     answers = [json.loads(server.stdout.readline()) for _ in range(2)]  # before it hears that nobody speaks any more
     _, loaded = server.communicate(timeout=HUNG)
-    assert [answer["id"] for answer in answers] == [1, 2] and len(answers[1]["result"]["tools"]) == 8
+    assert [answer["id"] for answer in answers] == [1, 2] and len(answers[1]["result"]["tools"]) == len(TABLE)
     assert loaded == ""
 
 
@@ -118,7 +119,7 @@ async def test_uvicorn_serves_app_and_lends_no_key(settings: Settings) -> None:
                 break
         address = found[1]  # type: ignore[index]  # the loop ended there
         async with client_with(address, headers=bearer("another-key")) as client:
-            assert len((await client.list_tools()).tools) == 8
+            assert len((await client.list_tools()).tools) == len(TABLE)
         assert httpx.post(f"{address}/mcp", json={}).status_code == 401
     finally:
         process.kill()

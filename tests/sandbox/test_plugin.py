@@ -23,7 +23,7 @@ def ask(prompt, model="kling-video-v2-6-pro-text-to-video"):
     headers = {"Authorization": "Bearer " + os.environ["OXEN_API_KEY"]}
     return httpx.post(
         os.environ["OXEN_BASE_URL"] + "/api/ai/videos/generate",
-        headers=headers, json={"model": model, "prompt": prompt}, trust_env=False, timeout=HUNG,
+        headers=headers, json={"model": model, "prompt": prompt}, trust_env=False, timeout=300,
     )
 
 def test_an_agent(oxen_sandbox):
