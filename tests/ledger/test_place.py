@@ -20,7 +20,7 @@ import pytest
 from oxen_video_tools.errors import InvalidRequest, OxenError
 from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
 from oxen_video_tools.ledger.records import GenerationRow, Intent
-from oxen_video_tools.ledger.schema import VERSION, migrations
+from oxen_video_tools.ledger.schema import VERSION, Database, migrations
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
 from tests.clocks import HUNG
@@ -41,9 +41,9 @@ OLD_JOB = """insert into jobs (job, scope, request, take, part, holds, state, ro
 @pytest.mark.parametrize("version", range(1, VERSION))
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_a_ledger_of_an_earlier_version_is_brought_forward_with_all_that_is_in_it(
-    kind: str, version: int, tmp_path: Path, request: pytest.FixtureRequest
+    kind: Database, version: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    old = [statement for step in migrations("sqlite")[:version] for statement in step] + [OLD_JOB]
+    old = [statement for step in migrations(kind)[:version] for statement in step] + [OLD_JOB]
     if kind == "sqlite":
         place = f"sqlite:///{tmp_path}/ledger.db"
         with sqlite3.connect(tmp_path / "ledger.db") as connection:

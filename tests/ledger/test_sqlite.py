@@ -194,8 +194,14 @@ async def test_a_newer_ledger_names_the_way_on(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(Internal) as caught:
             await engine.run(transactions.is_paused)
-        assert caught.value.message == "The ledger was written by a newer oxen-video-tools."
-        assert (caught.value.fix, caught.value.charged) == ("Update oxen-video-tools.", "no")
+        assert caught.value.message == (
+            f"The ledger in {path} was written by a newer oxen-video-tools: it has form {VERSION + 1}, and this "
+            f"version knows forms up to {VERSION}. Nothing was read from it or sent."
+        )
+        assert (caught.value.fix, caught.value.charged) == (
+            "Update oxen-video-tools, in every program that shares this ledger.",
+            "no",
+        )
     await engine.close()
     with sqlite3.connect(path) as newer:
         assert newer.execute("pragma user_version").fetchone() == (VERSION + 1,)

@@ -140,7 +140,7 @@ async def test_an_id_that_another_client_reads_first_still_becomes_ours_when_fou
     run = ledger.run
 
     async def listed_just_now(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "arrived":
+        if steps.__name__ == "record_submission":
             assert len(await other.list()) == 1
         return await run(steps, *args, **kwargs)
 

@@ -409,7 +409,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sand
     run = ledger.run
 
     async def broken(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "arrived":
+        if steps.__name__ == "record_submission":
             raise OxenError("the disk is full")
         return await run(steps, *args, **kwargs)
 

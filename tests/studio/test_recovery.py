@@ -285,7 +285,7 @@ from oxen_video_tools.studio import AsyncStudio
 
 async def main(step):
     studio = AsyncStudio()
-    ledger = studio._stage.ledger
+    ledger = studio._session.ledger
     run = ledger.run
     async def until(steps, *args, **kwargs):
         if step == "before " + steps.__name__:
@@ -308,8 +308,8 @@ asyncio.run(main(sys.argv[1]))
         ("after reserve", 0, "never sent"),
         ("before mark_sending", 0, "never sent"),
         ("after mark_sending", 0, "unclear"),
-        ("before arrived", 1, "found"),
-        ("after arrived", 1, "finished"),
+        ("before record_submission", 1, "found"),
+        ("after record_submission", 1, "finished"),
     ],
 )
 async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(

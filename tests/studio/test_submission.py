@@ -382,7 +382,7 @@ async def test_ids_are_written_down_as_soon_as_that_can_be(
         if next(left, False):
             raise OxenError("the disk is full")
 
-    on_ledger(monkeypatch, instant, "arrived", full, before=True)
+    on_ledger(monkeypatch, instant, "record_submission", full, before=True)
     job = await instant.mark(await instant.book(), instant.ledger.owner)
     clips = [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")]
     written = await submission._written(instant.session, job, clips)

@@ -174,7 +174,7 @@ def test_one_decision_at_a_time(studio: Studio) -> None:
     with pytest.raises(NotFound):
         studio.recover(adopt="00000000-0000-0000-0000-000000000000")
     known = studio.generate(**FOX)
-    with pytest.raises(InvalidRequest, match="0 may be meant"):
+    with pytest.raises(InvalidRequest, match="can't be the video of an unclear job"):
         studio.recover(adopt=known.generation_id)  # nothing is unclear
     for decision in ("write_off", "send_again"):
         with pytest.raises(OxenError):

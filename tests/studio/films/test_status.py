@@ -13,6 +13,7 @@ from oxen_video_tools.media.probe import probe
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.films import assembly
+from oxen_video_tools.studio.session import Session
 from oxen_video_tools.tools import TABLE, Call
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
@@ -86,14 +87,14 @@ async def test_shots_that_another_process_tidies_away_are_fetched_again(
     assert made.file is not None
     made.file.unlink()
 
-    def tidied(files: list[Path], *given: Any) -> Any:
+    def tidied(session: Session, files: list[Path], *given: Any) -> Any:
         nonlocal times
         times += 1
         if times == 1:
             files[-1].unlink()
             if moment == "while it is read":
                 raise FileNotFoundError(files[-1])
-        return spliced(files, *given)
+        return spliced(session, files, *given)
 
     monkeypatch.setattr(assembly, "_spliced", tidied)
     saved = await studio.save(made.generation_id)
