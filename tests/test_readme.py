@@ -23,6 +23,7 @@ PAGES = {
     for path in [ROOT / "README.md", ROOT / "examples/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
 README = PAGES["README.md"]
+TRIED_ELSEWHERE = "docs/frameworks/"  # `make frameworks` runs these pages, each in an environment of its own
 MODEL = '"anthropic:claude-sonnet-4-5"'
 SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
 
@@ -62,7 +63,7 @@ def snippets(page: str) -> tuple[list[str], list[str]]:
     return [one for one in every if one not in tests], tests
 
 
-WITH_PROGRAMS = [page for page in PAGES if snippets(page)[0]]
+WITH_PROGRAMS = [page for page in PAGES if snippets(page)[0] and not page.startswith(TRIED_ELSEWHERE)]
 WITH_TESTS = [page for page in PAGES if snippets(page)[1]]
 
 
@@ -132,11 +133,12 @@ def test_there_is_python_to_test() -> None:
 LINES = {
     (page, line)
     for page, text in PAGES.items()
+    if not page.startswith(TRIED_ELSEWHERE)
     for one in blocks(text, "bash")
     for line in (shown.partition("  #")[0].partition(" \\t#")[0].strip() for shown in one.splitlines())
     if line and not line.startswith("#")
 }
-SERVES = re.compile(r"oxen-video (?:mcp --http|sandbox)\b")  # run until somebody stops them
+SERVES = re.compile(r"oxen-video (?:mcp --http|sandbox|board)\b")  # run until somebody stops them
 EXAMPLES = re.compile(
     r"(?:OXEN_\w+=\S+ )*(?:python|pytest|uvicorn --app-dir examples|oxen-video batch) ?(examples/\S+)?"
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Internal
+from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
-from .probe import LIMITS, Limits, audio_of, open_container, rotation_of, seconds_of, unreadable_error, video_of
+from .probe import LIMITS, Limits, rotation_of
 
 
 @dataclass(frozen=True)
@@ -212,43 +211,3 @@ def _lufs(power: float) -> float:
 
 def _power(lufs: float) -> float:
     return float(10 ** ((lufs + 0.691) / 10))
-
-
-# Writing a film: whole or not at all.
-
-
-@contextmanager
-def write_output(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; it becomes `path` at the end, or vanishes. Raises Internal for a full disk."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        raise Internal(
-            f"{path.name} can't be written: {error.strerror or error}.",
-            fix="Make room, or choose another folder.",
-            charged="no",
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-@contextmanager
-def mp4_output(path: Path) -> Iterator[Any]:
-    """An MP4 with its index first, so that it plays while it loads.
-
-    What FFmpeg refuses becomes InputUnreadable, for it comes from what was put in; a file that can't be written stays
-    an OSError.
-    """
-    import av
-
-    from .probe import unreadable_error
-
-    try:
-        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-            yield out
-    except av.error.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise
-        raise unreadable_error(path, error) from error

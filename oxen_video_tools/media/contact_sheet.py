@@ -23,8 +23,8 @@ def contact_sheet(path: Path | str, *, frames: int = 9, max_bytes: int = 100_000
     Raises InputUnreadable, NotInstalled.
     """
     with require_media_extra():
+        from .container import open_container, seconds_of, unreadable_error, video_of
         from .decode import picture_at, rgb
-        from .probe import open_container, seconds_of, unreadable_error, video_of
     count, turn = max(1, min(frames, MOST_FRAMES)), rotation_of(Path(path))
     with open_container(path, limits) as container:
         stream = video_of(container, limits)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from .probe import LIMITS, PYAV, Limits, audio_of, open_container, require_media_extra, rotation_of, unreadable_error
+from .container import PYAV, audio_of, open_container, unreadable_error
+from .probe import LIMITS, Limits
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -167,42 +167,6 @@ def mix_planes(mine: Sequence[Bytes], theirs: Sequence[Bytes], share: float) -> 
         mixed += 128
         mixed >>= 8
         plane[:] = mixed
-
-
-# Single pictures of a video as PNG: the last frame, which the next shot of a chained film begins with.
-
-
-def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
-    """The last picture of a video as PNG bytes, upright, at full size.
-
-    Raises InputUnreadable, also when the file ends before the end that it states: a frame from the middle would be the
-    wrong one to go on from.
-    """
-    with require_media_extra():
-        from .probe import open_container, video_of
-
-    with open_container(path, limits) as container:
-        return _png(last_picture(container, video_of(container, limits)), rotation_of(Path(path)))
-
-
-def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> bytes:
-    """The picture shown at `seconds` as PNG bytes. Raises InputUnreadable."""
-    with require_media_extra():
-        from .probe import open_container, unreadable_error, video_of
-
-    with open_container(path, limits) as container:
-        frame = picture_at(container, video_of(container, limits), seconds)
-        if frame is None:
-            raise unreadable_error(path, "it holds no picture that can be decoded")
-        return _png(frame, rotation_of(Path(path)))
-
-
-def _png(frame: Any, turn: int) -> bytes:
-    from PIL import Image
-
-    out = BytesIO()
-    Image.fromarray(rgb(frame, turn=turn)).save(out, "PNG", compress_level=3)
-    return out.getvalue()
 
 
 # Sound as arrays: any stream → stereo at 48 kHz; arrays → an AAC track without drift.

@@ -6,18 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-from av.video.reformatter import VideoReformatter
-
 from ..files import content_type_of
 from . import mp4
 from .contact_sheet import MOST_FRAMES, cell_size, sheet_of
-from .decode import plane_of
 from .probe import LIMITS, Limits, Probe, probe, require_media_extra
 
 if TYPE_CHECKING:
-    pass
+    from .stretches import StretchDetector
 
 
 MOST_WATCHED = 7200  # frames; of a longer video only the key frames are looked at
@@ -68,7 +63,7 @@ def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMI
     """
     path = Path(path)
     with require_media_extra():
-        from .probe import unreadable_error
+        from .container import unreadable_error
     facts = probe(path, limits=limits)
     if not facts.width or not facts.height:
         raise unreadable_error(path, "it holds no video")
@@ -98,8 +93,9 @@ def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float |
 
 
 def _watched(path: Path, facts: Probe, limits: Limits) -> _Seen:
+    from .container import open_container, video_of
     from .decode import Decoder, missing_seconds
-    from .probe import open_container, video_of
+    from .stretches import StretchDetector
 
     step = 1 / facts.fps if facts.fps else 0.04
     only_keys = facts.duration / step > MOST_WATCHED
@@ -158,8 +154,8 @@ def _structure(path: Path) -> mp4.Structure:
 
 def _loudness(path: Path, limits: Limits) -> float | None:
     from .clips import loudness
+    from .container import audio_of, open_container
     from .decode import decoded_sound
-    from .probe import audio_of, open_container
 
     with open_container(path, limits) as container:
         stream = audio_of(container)
@@ -191,84 +187,3 @@ def _total(stretches: list[Stretch]) -> float:
 
 def _rounded(stretches: list[Stretch]) -> tuple[Stretch, ...]:
     return tuple((round(start, 2), round(end, 2)) for start, end in stretches)
-
-
-# What happens in a video, told from tiny pictures of its frames: cuts, black stretches, stretches that stand
-# still.
-
-CELLS = (64, 36)  # the tiny picture
-CUT = 8.0  # % of full luma that the mean of all cells must jump by
-CUTS_APART = 0.25  # seconds: a flash is no cut
-BLACK_LUMA, BLACK_CELLS = 32, 0.98  # TV range: black is 16
-BLACK_SECONDS = 0.1
-STILL_CELL, STILL_MEAN = 6, 0.25  # levels that one cell, and all on average, may differ by: no encoder is quite still
-STILL_SECONDS = 1.0
-Tiny = npt.NDArray[np.int16]
-
-
-@dataclass
-class StretchDetector:
-    """Shown every frame in order, remembers what happened. Times are seconds from the beginning."""
-
-    cuts: list[float] = field(default_factory=list)
-    black: list[Stretch] = field(default_factory=list)
-    frozen: list[Stretch] = field(default_factory=list)
-    _before: Tiny | None = None
-    _jump: float = 0.0
-    _black_since: float | None = None
-    _still_since: float | None = None
-    _still: Tiny | None = None
-    _scaler: VideoReformatter = field(default_factory=VideoReformatter)
-
-    def see(self, frame: Any, at: float) -> None:
-        tiny = self._tiny(frame)
-        self._look_for_cut(tiny, at)
-        self._look_for_black(tiny, at)
-        self._look_for_stillness(tiny, at)
-        self._before = tiny
-
-    def end(self, at: float) -> None:
-        """at: the end of the last frame."""
-        self._close_black(at)
-        self._close_stillness(at)
-
-    def _tiny(self, frame: Any) -> Tiny:
-        small = self._scaler.reformat(frame, *CELLS, format="gray", interpolation="AREA")
-        return plane_of(small.planes[0]).astype(np.int16)
-
-    def _look_for_cut(self, tiny: Tiny, at: float) -> None:
-        """A jump against the frame before that is also a jump in how much changes: fast motion is none (as scdet)."""
-        if self._before is None:
-            return
-        jump = float(np.abs(tiny - self._before).mean()) / 2.55
-        if min(jump, abs(jump - self._jump)) > CUT and (not self.cuts or at - self.cuts[-1] >= CUTS_APART):
-            self.cuts.append(at)
-        self._jump = jump
-
-    def _look_for_black(self, tiny: Tiny, at: float) -> None:
-        if (tiny < BLACK_LUMA).mean() >= BLACK_CELLS:
-            self._black_since = at if self._black_since is None else self._black_since
-        else:
-            self._close_black(at)
-
-    def _close_black(self, at: float) -> None:
-        if self._black_since is not None and at - self._black_since >= BLACK_SECONDS:
-            self.black.append((self._black_since, at))
-        self._black_since = None
-
-    def _look_for_stillness(self, tiny: Tiny, at: float) -> None:
-        """Against the first frame of the stretch: a slow drift is no stillness. Black is told as black."""
-        if self._black_since is not None:
-            self._close_stillness(at)
-            return
-        if self._still is not None:
-            change = np.abs(tiny - self._still)
-            if change.max() <= STILL_CELL and change.mean() <= STILL_MEAN:
-                return
-        self._close_stillness(at)
-        self._still, self._still_since = tiny, at
-
-    def _close_stillness(self, at: float) -> None:
-        if self._still_since is not None and at - self._still_since >= STILL_SECONDS:
-            self.frozen.append((self._still_since, at))
-        self._still = self._still_since = None

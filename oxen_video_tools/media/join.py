@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
-from .clips import mp4_output, write_output
+from .output import mp4_output, write_output
 from .probe import LIMITS, Limits, require_media_extra
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def trim(
 
 def _key_frame_before(path: Path, seconds: float, limits: Limits) -> float:
     """When the key frame at or before `seconds` is shown."""
-    from .probe import open_container, video_of
+    from .container import open_container, video_of
 
     with open_container(path, limits) as container:
         video = video_of(container, limits)

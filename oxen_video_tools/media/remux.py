@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from .clips import ClipInfo, MusicBed
+from .container import audio_of, open_container, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, ClipSound, SoundTrack
-from .probe import LIMITS, Limits, audio_of, open_container, unreadable_error, video_of
+from .probe import LIMITS, Limits
 
 Told = Callable[[float], None]
 

@@ -23,7 +23,7 @@ def numbered_sheet(pictures: Sequence[tuple[int, Path]], *, max_bytes: int = MOS
     with require_media_extra():
         from PIL import Image, ImageDraw, ImageOps
 
-        from .probe import unreadable_error
+        from .container import unreadable_error
     found: list[tuple[int, Any]] = []
     for number, file in pictures:
         try:

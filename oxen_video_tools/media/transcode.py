@@ -12,8 +12,9 @@ import av
 import numpy as np
 
 from .clips import ClipInfo, MusicBed
+from .container import open_container, unreadable_error, video_of
 from .decode import RATE, ClipSound, Decoder, Samples, SoundTrack, colours_of, mix_planes, plane_of
-from .probe import LIMITS, Limits, open_container, unreadable_error, video_of
+from .probe import LIMITS, Limits
 
 Told = Callable[[float], None]
 

@@ -391,7 +391,7 @@ def opened(file: Path) -> Image:
     from PIL import Image, ImageOps
 
     from ..files import content_type_of
-    from ..media.decode import frame_at
+    from ..media.frames import frame_at
 
     if not (content_type_of(file) or "").startswith("image/"):
         return Image.open(BytesIO(frame_at(file, 0.0))).convert("RGB")

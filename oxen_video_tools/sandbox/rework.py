@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..media.clips import mp4_output, write_output
-from ..media.probe import audio_of, open_container, video_of
+from ..media.container import audio_of, open_container, video_of
+from ..media.output import mp4_output, write_output
 
 FPS = 24
 

@@ -149,7 +149,7 @@ def survive(paths: list[Path]) -> None:
     from oxen_video_tools.errors import OxenError
     from oxen_video_tools.media import mp4
     from oxen_video_tools.media.contact_sheet import contact_sheet
-    from oxen_video_tools.media.decode import last_frame
+    from oxen_video_tools.media.frames import last_frame
     from oxen_video_tools.media.inspect import inspect
     from oxen_video_tools.media.join import join
     from oxen_video_tools.media.probe import probe

@@ -127,7 +127,7 @@ def test_content_types(head: bytes, kind: str | None) -> None:
 
 
 def test_without_the_extra_the_words_that_install_it(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name == "oxen_video_tools.media.probe"]:
+    for name in [name for name in sys.modules if name == "oxen_video_tools.media.container"]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
 
@@ -145,7 +145,7 @@ def test_without_the_extra_the_words_that_install_it(moving: Path, monkeypatch: 
 def test_importing_the_room_loads_nothing_heavy() -> None:
     program = (
         "import pkgutil, sys, oxen_video_tools.media as room\n"
-        "from oxen_video_tools.media import mp4, probe, sniff\n"
+        "from oxen_video_tools.media import contact_sheet, frames, inspect, join, mp4, probe\n"
         "assert not {'av', 'numpy', 'PIL'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=HUNG)

@@ -93,7 +93,7 @@ def test_a_workflow_names_what_there_is(file: Path) -> None:
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
             if "uses" in step:
-                assert re.fullmatch(r"[\w-]+/[\w-]+@[\w./-]+", step["uses"])
+                assert re.fullmatch(r"[\w-]+(?:/[\w-]+)+@[\w./-]+", step["uses"])
             for target in re.findall(r"^make ([\w-]+)", step.get("run", ""), re.M):
                 assert f"\n{target}:" in makefile, target
             for script in re.findall(r"scripts/[\w.]+", step.get("run", "")):

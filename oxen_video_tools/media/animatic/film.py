@@ -21,7 +21,7 @@ import av
 import numpy as np
 
 from ...errors import Internal
-from ..clips import mp4_output, write_output
+from ..output import mp4_output, write_output
 from ..understanding.direction import direct_all
 from .ambience import RATE, ambience
 from .canvas import Canvas
