@@ -15,7 +15,7 @@ from oxen_video_tools.errors import SubmissionUnclear
 from oxen_video_tools.ledger.records import Job
 from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
-from oxen_video_tools.studio.generate import with_marker_seed
+from oxen_video_tools.studio.clips import with_marker_seed
 from tests.hubs.echoing import EchoingHub, echoing
 
 from .swift import Swift
@@ -259,11 +259,7 @@ async def test_a_hub_that_tells_no_time_makes_nothing_absent_that_is_shown(hub: 
 # ---- a mark by a folder ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("settings", "more"),
-    [({"mark": "directory"}, {}), ({}, {"model_parameters": {"target_repo": "me/films"}})],
-    ids=["asked for", "a repository"],
-)
+@pytest.mark.parametrize(("settings", "more"), [({"mark": "directory"}, {})], ids=["asked for"])
 async def test_a_folder_of_its_own_finds_a_job_that_takes_no_seed(
     hub: EchoingHub, opened: Open, settings: dict[str, Any], more: dict[str, Any]
 ) -> None:
@@ -277,12 +273,15 @@ async def test_a_folder_of_its_own_finds_a_job_that_takes_no_seed(
     assert (await studio.generate(**ASKED, **more, take=1, wait_seconds=0)).generation_id == mine
 
 
-async def test_a_folder_that_the_caller_named_stays_and_none_is_sent_unasked(hub: EchoingHub, opened: Open) -> None:
-    studio = opened(mark="directory")
-    named = {"target_repo": "me/films", "target_directory": "trailer"}
-    await studio.generate(**ASKED, model_parameters=named, take=1, wait_seconds=0)
+async def test_none_is_sent_unasked(hub: EchoingHub, opened: Open) -> None:
     await opened().generate(**ASKED, take=2, wait_seconds=0)
-    assert [body.get("target_directory") for body in hub.bodies] == ["trailer", None]
+    assert [body.get("target_directory") for body in hub.bodies] == [None]
+
+
+def test_a_folder_that_the_caller_named_stays_and_a_repository_brings_one() -> None:
+    info = ModelList.bundled()[KLING]
+    assert with_marker_seed({"target_directory": "trailer"}, info, "directory")["target_directory"] == "trailer"
+    assert with_marker_seed({"target_repo": "me/films"}, info)["target_directory"].startswith("oxen-video/")
 
 
 def test_the_page_names_every_model_whose_lost_jobs_nothing_marks() -> None:

@@ -24,7 +24,7 @@ from .conftest import Open
 
 MODEL = "kling-video-v2-6-pro-text-to-video"
 BEFORE = 3  # the form that the last version before had
-OLD_COLUMNS = JOB_COLUMNS.removesuffix(", call")
+OLD_COLUMNS = JOB_COLUMNS.removesuffix(", hub_sent, call")
 
 
 def old_ledger(path: Path) -> sqlite3.Connection:

@@ -56,13 +56,13 @@ async def booked(ledger: Ledger, request: str = "r") -> bool:
 
 STOPS = """
 import asyncio, os, signal, sys
-from oxen_video_tools.ledger import Ledger, booking
+from oxen_video_tools.ledger import Ledger, jobs
 from oxen_video_tools.ledger.postgres import Limits, PostgresLedger
 
 tries = []
 
 def held():
-    yield from booking.lock_account("hub|me")
+    yield from jobs.lock_account("hub|me")
     tries.append(1)
     if len(tries) == 1:
         print("locked", flush=True)
