@@ -78,13 +78,13 @@ class Doom:
 _AFTER = {
     "reserve": "planned",
     "mark_sending": "marked",
-    "arrived": "recorded",
-    "settle": "settled",
+    "record_submission": "recorded",
+    "record_cost": "settled",
     "delivered": "delivered",
     "begin_film": "begun",
-    "take_up": "taken up",
-    "fill": "filled",
-    "cut_film": "cut",
+    "resume_film": "taken up",
+    "fill_part": "filled",
+    "record_delivery": "cut",
 }
 
 
@@ -100,7 +100,7 @@ def install(doom: Doom) -> None:
 def _was_done(name: str, result: Any) -> bool:
     if name == "reserve":
         return any(booking.mine for booking in result)
-    return result is not None if name == "fill" else result is not False
+    return result is not None if name == "fill_part" else result is not False
 
 
 def _around_ledger(doom: Doom) -> None:
@@ -114,7 +114,7 @@ def _around_ledger(doom: Doom) -> None:
             doom.reached(_AFTER[name])
         if name == "mark_sending":
             doom.soon("posting", 0.06)
-        if name == "see" and result:
+        if name == "record_status" and result:
             doom.reached("ended")
         return result
 
