@@ -23,7 +23,7 @@ o.Settings.read({}), o.VideoRequest(prompt="a fox"), o.Studio, HubClient()
 """,
     "langchain": """
 from oxen_video_tools.langchain import OxenVideoToolkit
-assert len(OxenVideoToolkit().get_tools()) == 8
+assert len(OxenVideoToolkit().get_tools()) == 9
 """,
     "mcp": """
 import asyncio, sys
@@ -32,7 +32,7 @@ from mcp import Client, StdioServerParameters
 async def main():
     server = StdioServerParameters(command=sys.executable, args=["-m", "oxen_video_tools.mcp"])
     async with Client(server) as client:
-        assert len((await client.list_tools()).tools) == 8
+        assert len((await client.list_tools()).tools) == 9
 
 asyncio.run(main())
 """,

@@ -29,7 +29,7 @@ def numbered_sheet(pictures: Sequence[tuple[int, Path]], *, max_bytes: int = MOS
         try:
             with Image.open(file) as image:
                 found.append((number, ImageOps.exif_transpose(image).convert("RGB")))
-        except Exception:  # noqa: S112  # Pillow raises whatever its decoders do; the others are shown
+        except Exception:  # noqa: S112  # nosec B112  # Pillow raises whatever its decoders do; the others are shown
             continue
     if not found:
         raise unreadable_error(

@@ -19,7 +19,7 @@ from tests.ledger import postgres
 
 from . import crashes, life, oddities
 from .crowd import WORKERS, Crowd, Share
-from .verdict import Count
+from .verdict import Count, written_off
 
 MORE = 12  # requests after the crashes, of which the budget allows half
 PRICE = Decimal("0.35")  # what the sandbox asks for five seconds of either model
@@ -88,7 +88,8 @@ def _round(name: str, folder: Path, place: str, share: Share, count: Count) -> N
         for _ in range(MORE):
             one.new(due[-1] + 1, film=False)
         jobs = sum(life.SHOTS if life.is_film(number) else 1 for number in due)
-        tight = replace(one, budget=PRICE * (jobs + MORE // 2))
+        counted = written_off(one) + MORE // 2  # what a person has written off, or still has to, counts as spent
+        tight = replace(one, budget=PRICE * (jobs + counted + MORE // 2))
         Crowd(tight, replace(share, kills=0, stops=0)).run()
         count.judge(name, tight, due)
     print(f"{name}: {time.monotonic() - began:.0f} s; so far {count.line()}", flush=True)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import random
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from oxen_video_tools.errors import OverBudget, OxenError, SubmissionUnclear
+from oxen_video_tools.ledger.transactions import clips, job_named
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio, reconcile, result_files, submission
+from oxen_video_tools.studio.reconcile import AMBIGUOUS
 
 Kind = Literal["queue", "sync", "side by side", "chained"]
 KINDS: tuple[Kind, ...] = ("queue", "queue", "sync", "queue", "side by side", "queue", "queue", "chained")
@@ -142,15 +147,34 @@ async def _made(studio: AsyncStudio, one: Round, number: int) -> bool:
 
 
 async def decide(one: Round) -> int:
-    """What the person at the desk does: looks, and sends again what certainly never arrived. How many stay unclear."""
+    """What the person at the desk does: looks, and sends again what certainly never arrived. How many stay unclear.
+
+    Where others make videos with the same models only a person can tell them apart, who knows the prompts: what is at
+    the hub with the prompt of a job is adopted, and what is not there is written off and asked for anew.
+    """
     async with AsyncStudio(one.settings(), lease=LEASE) as studio:
         for told in await studio.recover():
             if told.outcome == "unclear":
                 try:
                     await studio.recover(send_again=told.job)
                 except OxenError:
-                    continue
+                    if AMBIGUOUS in told.text:
+                        await _tell_apart(one, studio, told.job)
         return (await studio.spend()).unclear
+
+
+async def _tell_apart(one: Round, studio: AsyncStudio, name: str) -> None:
+    ledger = studio._session.ledger
+    job = await ledger.run(job_named, name)
+    if job is None:
+        return
+    with urllib.request.urlopen(f"{one.base_url}/sandbox/ledger") as answer:
+        made = json.load(answer)["generations"]
+    mine = [each["generation_id"] for each in made if each["body"].get("prompt") == job.body.get("prompt")]
+    held = await ledger.run(clips, job.scope, mine)
+    free = [each for each in mine if each not in held or held[each].job is None]
+    with suppress(OxenError):
+        await (studio.recover(adopt=free[0]) if free else studio.recover(write_off=name))
 
 
 def run(life: Callable[[], object]) -> int:

@@ -40,6 +40,11 @@ def books(one: life.Round) -> Books:
     return asyncio.run(_read(one.ledger))
 
 
+def written_off(one: life.Round) -> int:
+    """Jobs that a person has written off, or has still to decide about: each may count as spent beside its new try."""
+    return sum(job["state"] in ("written off", "sending") for job in books(one).jobs)
+
+
 async def _read(place: str) -> Books:
     ledger = Ledger.at(place)
 
