@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
-from .probe import LIMITS, Limits, rotation_of
+from .limits import LIMITS, Limits
+from .probe import rotation_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .probe import LIMITS, Limits, require_media_extra, rotation_of
+from .limits import LIMITS, Limits
+from .probe import require_media_extra, rotation_of
 
 if TYPE_CHECKING:
     from PIL import Image

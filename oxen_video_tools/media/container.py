@@ -16,7 +16,7 @@ import av
 
 from ..errors import InputUnreadable
 from ..files import HEAD_BYTES, content_type
-from .probe import LIMITS, Limits
+from .limits import LIMITS, Limits
 
 PYAV = int(av.__version__.partition(".")[0])
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from .container import PYAV, audio_of, open_container, unreadable_error
-from .probe import LIMITS, Limits
+from .limits import LIMITS, Limits
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -6,7 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from .probe import LIMITS, Limits, require_media_extra, rotation_of
+from .limits import LIMITS, Limits
+from .probe import require_media_extra, rotation_of
 
 
 def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..files import content_type_of
 from . import mp4
 from .contact_sheet import MOST_FRAMES, cell_size, sheet_of
-from .probe import LIMITS, Limits, Probe, probe, require_media_extra
+from .limits import LIMITS, Limits
+from .probe import Probe, probe, require_media_extra
 
 if TYPE_CHECKING:
     from .stretches import StretchDetector

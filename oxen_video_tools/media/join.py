@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
+from .limits import LIMITS, Limits
 from .output import mp4_output, write_output
-from .probe import LIMITS, Limits, require_media_extra
+from .probe import require_media_extra
 
 if TYPE_CHECKING:
     from .clips import ClipInfo, MusicBed

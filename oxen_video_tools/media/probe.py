@@ -11,24 +11,8 @@ from typing import Any
 
 from ..errors import InputUnreadable, NotInstalled
 from ..files import content_type_of
+from .limits import LIMITS, Limits
 from .mp4 import structure
-
-# The bounds of everything that reads media. A hostile file can cost no more than this.
-
-
-@dataclass(frozen=True)
-class Limits:
-    """bytes of a file; pixels of one picture; seconds of a video; frames decoded by one call; streams of a file."""
-
-    bytes: int = 2 << 30
-    pixels: int = 8192 * 4320
-    seconds: float = 3600.0
-    frames: int = 220_000
-    streams: int = 16
-
-
-LIMITS = Limits()
-
 
 # The `media` extra: PyAV, numpy and Pillow, loaded by the first call that needs them.
 

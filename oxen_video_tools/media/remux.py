@@ -9,7 +9,7 @@ from typing import Any
 from .clips import ClipInfo, MusicBed
 from .container import audio_of, open_container, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, ClipSound, SoundTrack
-from .probe import LIMITS, Limits
+from .limits import LIMITS, Limits
 
 Told = Callable[[float], None]
 

@@ -14,7 +14,7 @@ import numpy as np
 from .clips import ClipInfo, MusicBed
 from .container import open_container, unreadable_error, video_of
 from .decode import RATE, ClipSound, Decoder, Samples, SoundTrack, colours_of, mix_planes, plane_of
-from .probe import LIMITS, Limits
+from .limits import LIMITS, Limits
 
 Told = Callable[[float], None]
 
