@@ -104,10 +104,12 @@ def direct(prompt: str, index: int = 0, seed: int = 0) -> Direction:
     named_things = _named(text, language)
     subjects = _subjects(named_things, language)
     named = tuple(dict.fromkeys(match.pictogram for match in subjects if match.pictogram))[:MOST]
-    found = replace(found, pictograms=named or _of_place(found), colour=_colour(text, subjects))
+    if not named and all(match.pictogram for match in named_things):  # a lighthouse has none: the sea is no stand-in
+        named = _of_place(found)
+    found = replace(found, pictograms=named, colour=_colour(text, subjects))
     sky = (match.pictogram for match in named_things if match.pictogram and match.pictogram.character in SKY)
     found = replace(found, sky=next(sky, None))
-    return replace(found, slug=_slug(found, index, subjects[0].word if named else ""))
+    return replace(found, slug=_slug(found, index, subjects[0].word if named and subjects else ""))
 
 
 def _blanked(pattern: re.Pattern[str], text: str) -> str:
