@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def load_app() -> Typer:
     """The Typer application with all its commands loaded. Raises ModuleNotFoundError without the `cli` extra."""
-    from . import admin, batch, board, cast, demo, doctor, videos  # noqa: F401  # each enters its commands
+    from . import admin, batch, board, demo, doctor, videos  # noqa: F401  # each enters its commands
     from .app import app
 
     return app

@@ -103,11 +103,11 @@ async def _run(
 
         if ray is None:
             return await batch.run(studio, lines, at_once=at_once, on_done=heard)
-        from ..studio import batch_ray
+        from ..studio import batch as studio_batch
 
         ours = {name: value for name, value in os.environ.items() if name.startswith("OXEN_")}
         return await to_thread.run_sync(
-            lambda: batch_ray.run(ray, lines, ours, at_once=at_once, pictures=pictures, on_done=heard)
+            lambda: studio_batch.run_on_ray(ray, lines, ours, at_once=at_once, pictures=pictures, on_done=heard)
         )
 
 

@@ -174,8 +174,7 @@ def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> 
     from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
     from starlette.routing import Mount, Route
 
-    from ..mcp.http import guarded
-    from ..mcp.pages import HEADERS, WithToken
+    from ..mcp.http import PAGES_HEADERS, WithToken, guarded
     from ..mcp.settings import ServerSettings
 
     html = (files(__package__) / "board.html").read_text("utf-8")
@@ -188,7 +187,7 @@ def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> 
     )
 
     async def page(_: Request) -> Response:
-        return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": policy})
+        return HTMLResponse(html, headers={**PAGES_HEADERS, "Content-Security-Policy": policy})
 
     async def events(request: Request) -> Response:
         states = request.app.state.board.states()
@@ -200,11 +199,11 @@ def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> 
             return FileResponse(found.file)
         if not found.url:
             raise InvalidRequest("This video has nothing to play yet.")
-        return RedirectResponse(found.url, 302, headers=HEADERS)
+        return RedirectResponse(found.url, 302, headers=PAGES_HEADERS)
 
     async def sheet(request: Request) -> Response:
         picture = await request.app.state.board.sheet(request.path_params["id"])
-        return Response(picture, media_type="image/jpeg", headers=HEADERS)
+        return Response(picture, media_type="image/jpeg", headers=PAGES_HEADERS)
 
     async def act(request: Request) -> Response:
         if request.headers.get("x-oxen-board") != "1":  # pages of other origins can't send it

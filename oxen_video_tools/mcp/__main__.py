@@ -55,8 +55,7 @@ def _made(asked: Namespace | None) -> Callable[[], None]:
         from .http import serve
 
         return partial(serve, settings, options, host=asked.host, port=asked.port)
-    from .server import build_server
-    from .stdio import run_stdio
+    from .server import build_server, run_stdio
 
     return partial(run_stdio, build_server(settings=settings, options=options))
 

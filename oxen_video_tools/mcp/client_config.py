@@ -151,7 +151,7 @@ def print_block(client: str, *, sandbox: bool = False) -> None:
 
 def print_http_block(client: str, host: str, port: int, token: str | None) -> None:
     """The same for a server that `--http` runs on this machine. token: the one that is set; else the kept one."""
-    from .local_token import kept_token, token_file
+    from .callers import kept_token, token_file
 
     named = f"[{host}]" if ":" in host else host
     try:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import html
 import ipaddress
+import json
+import secrets
 import signal
 import sys
 import threading
@@ -13,26 +18,27 @@ from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
 from mcp.server import MCPServer
 from mcp.server.streamable_http import EventStore
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clock import Clock
+from ..errors import Unauthenticated
 from ..settings import Settings
-from .auth import AuthMiddleware
+from .auth import AuthMiddleware, IdentityProvider
+from .callers import caller_in, kept_token
 from .client_config import print_how_to_connect
-from .local_token import kept_token
-from .oauth import IdentityProvider
-from .pages import Start, WithToken
-from .server import build_server, serving
-from .server_card import CardPage
+from .server import NAME, build_server, installed_version, serving
 from .service import Service
 from .settings import LOOPBACK_HOSTS, ServerSettings
 from .share_links import Playing, Revoking
@@ -42,6 +48,142 @@ if TYPE_CHECKING:
     import uvicorn
 
     from .service import Service
+
+
+# Pages for a browser on this machine. A link brings the token once, as `?token=…`, and it becomes a cookie at
+# once: the address bar, the history and the next request don't hold it any more.
+
+LASTS = 12 * 3600  # seconds that the cookie is kept by the browser; it ends with the process, too
+PAGES_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+
+
+class WithToken:
+    """Lets a browser through to `app` that brings the token, or the cookie that it was exchanged for."""
+
+    def __init__(self, app: ASGIApp, token: str, allowed: TransportSecuritySettings) -> None:
+        self._app = app
+        self._token = token
+        self._checks = TransportSecurityMiddleware(allowed)
+        self._cookie = hmac.new(secrets.token_bytes(32), token.encode(), hashlib.sha256).hexdigest()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        answer = await self._checks.validate_request(request) or self._answer(request)
+        await (answer or self._app)(scope, receive, send)
+
+    def _answer(self, request: Request) -> Response | None:
+        """What to send instead of the page, if anything."""
+        name = f"oxen-video-{request.url.port or 0}"  # browsers send cookies to every port of a host
+        if "token" in request.query_params:
+            if request.method not in ("GET", "HEAD") or not _same(request.query_params["token"], self._token):
+                return page("Not allowed", "This is not the token of this server.", 401)
+            kept = [(key, value) for key, value in request.query_params.multi_items() if key != "token"]
+            place = "/" + request.url.path.lstrip("/") + (f"?{urlencode(kept)}" if kept else "")
+            answer = RedirectResponse(place, 303, headers=PAGES_HEADERS)
+            secure = request.url.scheme == "https"
+            answer.set_cookie(name, self._cookie, LASTS, httponly=True, samesite="strict", secure=secure)
+            return answer
+        if _same(request.cookies.get(name, ""), self._cookie):
+            return None
+        try:
+            caller = caller_in(request.headers, self._token)
+        except Unauthenticated:
+            caller = None
+        if caller is not None and caller.local:
+            return None
+        return page("Not allowed", "Open this page with the link that the server printed when it started.", 401)
+
+
+class Start:
+    """The page at `/`: that the server runs, and how an assistant is connected to it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        hub = "the sandbox: nothing is charged" if self._service.settings.sandbox else self._service.settings.base_url
+        text = (
+            f"The MCP server is at {request.url.scheme}://{request.url.netloc}/mcp, on {hub}. "
+            f"`oxen-video mcp --http --port {request.url.port or 80} --config claude-code` (or cursor, vscode) prints "
+            "the block that connects an assistant."
+        )
+        await page("Oxen video", text, 200)(scope, receive, send)
+
+
+def page(title: str, text: str, status: int) -> Response:
+    """A page of one paragraph."""
+    title, text = html.escape(title), html.escape(text)
+    body = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{text}</p>"
+    return HTMLResponse(body, status, PAGES_HEADERS)
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+# The Server Card (SEP-2127): what the server is and where, for clients that have not connected yet.
+#
+# It is at `GET /mcp/server-card`, where OXEN_VIDEO_MCP_PUBLIC_URL says under which address others reach the
+# server. It holds nothing secret and lists no tools; those are told by the protocol.
+
+SCHEMA = "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json"
+MEDIA_TYPE = "application/mcp-server-card+json"
+SERVER_CARD_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
+    "Access-Control-Expose-Headers": "ETag",
+    "Cache-Control": "public, max-age=3600",
+}
+
+
+def server_card(public_url: str) -> dict[str, Any]:
+    """The card. Its name is the host's in reverse: `https://video.example.com` is `com.example.video/oxen-video`."""
+    host = urlsplit(public_url).hostname or "localhost"
+    return {
+        "$schema": SCHEMA,
+        "name": f"{'.'.join(reversed(host.replace(':', '-').split('.')))}/{NAME}",
+        "version": installed_version(),
+        "title": "Oxen video",
+        "description": "Videos with Oxen.ai: checked and priced before paying, paid once, never lost.",
+        "websiteUrl": "https://www.oxen.ai",
+        "remotes": [
+            {
+                "type": "streamable-http",
+                "url": f"{public_url}/mcp",
+                "headers": [
+                    {
+                        "name": "Authorization",
+                        "description": "Bearer and your Oxen API key, or a token of this server's issuer.",
+                        "isRequired": True,
+                        "isSecret": True,
+                    }
+                ],
+                "supportedProtocolVersions": sorted({*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS}),
+            }
+        ],
+    }
+
+
+class CardPage:
+    """Answers with the card, and with 304 to a client that has this very one."""
+
+    def __init__(self, public_url: str) -> None:
+        self._body = json.dumps(server_card(public_url), ensure_ascii=False).encode()
+        self._tag = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'
+
+    async def __call__(self, request: Request) -> Response:
+        headers = SERVER_CARD_HEADERS | {"ETag": self._tag}
+        if self._tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(self._body, media_type=MEDIA_TYPE, headers=headers)
 
 
 # An end without losses: when the process is told to stop, waits answer at once with their id, then the server
@@ -213,7 +355,7 @@ def guarded_config(
     """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
     import uvicorn
 
-    from .connections import bounded_protocol
+    from .admission import bounded_protocol
 
     return uvicorn.Config(
         app,

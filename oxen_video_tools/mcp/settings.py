@@ -137,7 +137,7 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 
 def _token(text: str) -> str:
-    from .local_token import is_token
+    from .callers import is_token
 
     if not is_token(text):
         raise ValueError("it must be oxv_ and 24 or more letters, digits, - or _")

@@ -258,7 +258,7 @@ def _done(kind: str, options: dict[str, Any]) -> Any:
         from .contact_sheet import contact_sheet
 
         return contact_sheet(path, **options)
-    from .frames import last_frame
+    from .contact_sheet import last_frame
 
     return last_frame(path, **options)
 

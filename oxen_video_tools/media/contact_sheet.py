@@ -13,6 +13,7 @@ from .probe import require_media_extra, rotation_of
 if TYPE_CHECKING:
     from PIL import Image
 
+
 MOST_FRAMES = 9
 LONGEST_SIDE = 1152  # pixels of the sheet
 LEAST_CELL = 48  # pixels
@@ -122,3 +123,91 @@ def _stamp(image: Image.Image, words: str) -> None:
     top = image.height - size - 8
     draw.rectangle((image.width - wide - 9, top, image.width, image.height), fill=(12, 12, 12))
     draw.text((image.width - 5, image.height - 4 - size * 0.16), words, font=font, fill=(245, 245, 245), anchor="rs")
+
+
+# Several pictures as one small JPEG, numbered, that a language model and a person can look at.
+
+MOST_BYTES = 100_000
+_GAP = 6
+_BAND = 22  # pixels under each picture, for its number
+
+
+def numbered_sheet(pictures: Sequence[tuple[int, Path]], *, max_bytes: int = MOST_BYTES) -> bytes:
+    """A JPEG of at most `max_bytes` with all pictures in rows, each with its number under it, never over it.
+
+    pictures: number and file.  Raises InputUnreadable where none can be read, NotInstalled.
+    """
+    with require_media_extra():
+        from PIL import Image, ImageDraw, ImageOps
+
+        from .container import unreadable_error
+    found: list[tuple[int, Any]] = []
+    for number, file in pictures:
+        try:
+            with Image.open(file) as image:
+                found.append((number, ImageOps.exif_transpose(image).convert("RGB")))
+        except Exception:  # noqa: S112  # nosec B112  # Pillow raises whatever its decoders do; the others are shown
+            continue
+    if not found:
+        raise unreadable_error(
+            pictures[0][1] if pictures else Path("stills"), "it holds no picture that can be decoded"
+        )
+    width, height = found[0][1].size
+    columns = min(len(found), max(1, round((len(found) * height / width * 1.6) ** 0.5)))
+    rows = -(-len(found) // columns)
+    for shrink in (1.0, 0.75, 0.55, 0.4, 0.25):
+        cell = max(48, round(LONGEST_SIDE * shrink / columns) - _GAP)
+        tall = max(27, round(cell * height / width))
+        sheet = Image.new("RGB", (columns * (cell + _GAP) + _GAP, rows * (tall + _BAND + _GAP) + _GAP), (18, 18, 18))
+        draw = ImageDraw.Draw(sheet)
+        for place, (number, image) in enumerate(found):
+            left = _GAP + place % columns * (cell + _GAP)
+            top = _GAP + place // columns * (tall + _BAND + _GAP)
+            sheet.paste(ImageOps.pad(image, (cell, tall), color=(18, 18, 18)), (left, top))
+            draw.text((left + 3, top + tall + 3), str(number), fill=(240, 240, 240), font_size=15)
+        for quality in (85, 75, 60, 45):
+            out = BytesIO()
+            sheet.save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= max_bytes:
+                return out.getvalue()
+    return out.getvalue()
+
+
+# Single pictures of a video as PNG: the last frame, which the next shot of a long take begins with.
+
+
+def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
+    """The last picture of a video as PNG bytes, upright, at full size.
+
+    Raises InputUnreadable, also when the file ends before the end that it states: a frame from the middle would be the
+    wrong one to go on from.
+    """
+    with require_media_extra():
+        from .container import open_container, video_of
+        from .decode import last_picture
+
+    with open_container(path, limits) as container:
+        return _png(last_picture(container, video_of(container, limits)), rotation_of(Path(path)))
+
+
+def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> bytes:
+    """The picture shown at `seconds` as PNG bytes. Raises InputUnreadable."""
+    with require_media_extra():
+        from .container import open_container, unreadable_error, video_of
+        from .decode import picture_at
+
+    with open_container(path, limits) as container:
+        frame = picture_at(container, video_of(container, limits), seconds)
+        if frame is None:
+            raise unreadable_error(path, "it holds no picture that can be decoded")
+        return _png(frame, rotation_of(Path(path)))
+
+
+def _png(frame: Any, turn: int) -> bytes:
+    from PIL import Image
+
+    from .decode import rgb
+
+    out = BytesIO()
+    Image.fromarray(rgb(frame, turn=turn)).save(out, "PNG", compress_level=3)
+    return out.getvalue()

@@ -6,17 +6,61 @@ overrides and towers of combining marks are taken out: a prompt is a stranger's 
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, features
 
-from .system_fonts import system_fonts
+# The fonts that this machine has, the likeliest first. Looked for only when a prompt needs a script that we lack.
+
+MOST_FILES = 4000  # looked at
+MOST_FONTS = 80  # tried
+
+_LIKELY = (  # in the order of preference; the first words of file names, in lower case, without spaces
+    *("notosanscjk", "notosans", "pingfang", "msyh", "hiraginosans", "sourcehansans", "malgun", "applesdgothic"),
+    *("yugoth", "msgothic", "wqy", "droidsansfallback", "nanumgothic", "ipag", "takao", "geezapro", "arialhb"),
+    *("nirmala", "kohinoor", "leelawui", "thonburi", "ebrima", "segoeui", "arialunicode", "dejavusans", "freesans"),
+    *("lohit", "arial", "liberationsans", "unifont", "seguisym", "symbola"),
+)
+_UNFIT = ("bold", "italic", "oblique", "black", "light", "thin", "serif", "mono", "emoji", "math", "extra", "condensed")
+
+
+@cache
+def system_fonts() -> tuple[str, ...]:
+    """Paths of font files; empty where there are none."""
+    files = {path for folder in _folders() for path in _files(folder)}
+    return tuple(str(path) for path in islice(sorted(files, key=_rank), MOST_FONTS))
+
+
+def _folders() -> list[Path]:
+    home = Path.home()
+    if sys.platform == "win32":
+        windows = Path(os.environ.get("WINDIR", r"C:\Windows"))
+        return [windows / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]
+    if sys.platform == "darwin":
+        return [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
+    return [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local/share/fonts", home / ".fonts"]
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in (".ttf", ".otf", ".ttc"))
+    return list(islice(found, MOST_FILES))
+
+
+def _rank(path: Path) -> tuple[int, int, str]:
+    name = path.name.lower().replace(" ", "").replace("-", "").replace("_", "")
+    place = next((n for n, start in enumerate(_LIKELY) if name.startswith(start)), len(_LIKELY))
+    return sum(word in name for word in _UNFIT), place, name
+
 
 FONTS = Path(__file__).parent / "fonts"
 CAPTION = str(FONTS / "FiraSansCondensed-Medium.ttf")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
-from ..ledger.cast import KeptMember, forget_member, keep_member, kept_members, members_named
+from ..ledger.accounts import KeptMember, forget_member, keep_member, kept_members, members_named
 from ..request import Member, VideoRequest
 from .local_files import KEPT, Files, cast_folder, opened
 from .media_inputs import fingerprint, is_generation, is_url

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputNotAllowed, InvalidRequest, OxenError
 from ..media.understanding import Direction, direct_all
 from ..request import DEFAULT_SECONDS, VideoRequest
-from .decoding import cut, look
 from .identifiers import request_key
-from .local_files import Files, allowed, snapshot
+from .local_files import Files, allowed, cut, look, snapshot
 from .media_inputs import content_hash, is_film, is_generation, is_made, is_path, is_url, one_of
 from .plan import Plan, PlannedJob
 from .result_files import (

@@ -15,13 +15,12 @@ from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenErro
 from ..ledger.records import Intent, Job, dollars, micros, said
 from ..ledger.transactions import clips
 from ..request import PictureRequest
-from .clips import body_of
 from .films import generate as films
 from .pictures import make_pictures
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
-from .submission import TRIES, Submission, ended, pay_once, resume_submission
+from .submission import TRIES, Submission, body_of, ended, pay_once, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:

@@ -184,7 +184,7 @@ async def _numbered(session: Session, stills: Sequence[Still]) -> bytes | None:
             except OxenError:
                 continue
         try:
-            from ..media.stills import numbered_sheet
+            from ..media.contact_sheet import numbered_sheet
 
             return await asyncio.to_thread(numbered_sheet, files) if files else None
         except OxenError:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ..clock import Clock
-    from ..ledger.cast import KeptMember
+    from ..ledger.accounts import KeptMember
     from ..media.inspect import Inspection
     from .plan import Plan
 

@@ -17,7 +17,7 @@ from .results import Progress, Question, Recovered, Saved, Spend, Video
 from .studio import AsyncStudio
 
 if TYPE_CHECKING:
-    from ..ledger.cast import KeptMember
+    from ..ledger.accounts import KeptMember
     from .plan import Plan
     from .stills import Stills
 

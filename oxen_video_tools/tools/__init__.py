@@ -9,10 +9,10 @@ from .handlers import (
     get_video,
     inspect_video,
     list_videos,
+    make_stills,
     plan_video,
     save_video,
 )
-from .stills import make_stills
 from .tool import Call, Reply, ToolSpec, hidden
 
 __all__ = [

@@ -8,7 +8,7 @@ import pytest
 
 from oxen_video_tools.catalog import schema
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
-from oxen_video_tools.catalog.purposes import PURPOSES, purpose, purposes, serving
+from oxen_video_tools.catalog.selection import PURPOSES, purpose, purposes, serving
 from oxen_video_tools.hub.records import VideoModel
 
 from .conftest import IDS, listed, model

@@ -23,7 +23,7 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
-from oxen_video_tools.studio import AsyncStudio, clips, generate, queries
+from oxen_video_tools.studio import AsyncStudio, generate, queries, submission
 from oxen_video_tools.tools import TABLE, Call
 
 from .conftest import Open
@@ -287,7 +287,7 @@ async def test_an_unforeseen_fault_before_paying_says_that_nothing_was_spent(
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(clips, "with_marker_seed", broken)
+    monkeypatch.setattr(submission, "with_marker_seed", broken)
     row, studio = TABLE["generate_video"], opened()
     request = row.arguments.model_validate(ASKED)
     told = (await _raised(row.run, studio, request, Call(5, 5))).answer()

@@ -16,9 +16,8 @@ import pytest
 from mcp.types import CallToolResult
 
 from oxen_video_tools.errors import InvalidRequest, Unauthenticated
-from oxen_video_tools.mcp.callers import GUEST, LOCAL, Caller, caller_in
+from oxen_video_tools.mcp.callers import GUEST, LOCAL, Caller, caller_in, is_token, kept_token
 from oxen_video_tools.mcp.client_config import http_block
-from oxen_video_tools.mcp.local_token import is_token, kept_token
 from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings

@@ -23,9 +23,9 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from pydantic import AnyUrl
 
 from oxen_video_tools.errors import InvalidRequest, Unauthenticated
+from oxen_video_tools.mcp.auth import IdentityProvider
 from oxen_video_tools.mcp.callers import caller_in
 from oxen_video_tools.mcp.http import http_app
-from oxen_video_tools.mcp.oauth import IdentityProvider
 from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings

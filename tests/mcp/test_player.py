@@ -137,11 +137,15 @@ async def test_it_renews_a_link_that_expired(settings: Settings, hub: Sandbox, h
         async with Client(Connection(mcp)) as client:
             made = await client.call_tool("generate_video", {"prompt": "a fox"})
         old = made.model_dump(by_alias=True, mode="json", exclude_none=True)
-        old["structuredContent"]["url"] = old["structuredContent"]["url"].replace("oxen_signature=", "oxen_signature=expired")
+        old["structuredContent"]["url"] = old["structuredContent"]["url"].replace(
+            "oxen_signature=", "oxen_signature=expired"
+        )
         async with hosting(mcp, host_script, {"arguments": {"prompt": "a fox"}, "result": old}) as url:
             seen = await browse(url, PLAYS)
     assert seen["reached"], seen
-    assert seen["host"]["calls"].count("get_video") >= 1 and "oxen_signature=expired" not in seen["shown"]["video"]["src"]
+    assert (
+        seen["host"]["calls"].count("get_video") >= 1 and "oxen_signature=expired" not in seen["shown"]["video"]["src"]
+    )
 
 
 async def test_where_a_host_blocks_media_a_button_opens_the_link(

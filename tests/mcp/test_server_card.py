@@ -11,7 +11,7 @@ import httpx2
 import jsonschema
 import pytest
 
-from oxen_video_tools.mcp.server_card import server_card
+from oxen_video_tools.mcp.http import server_card
 from oxen_video_tools.settings import Settings
 
 from .conftest import QUIET

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import yaml
 
-from oxen_video_tools.mcp.skills import SKILLS, read_skills, skills_folder
+from oxen_video_tools.mcp.prompts import SKILLS, read_skills, skills_folder
 from oxen_video_tools.settings import Settings
 
 from .conformance import judged

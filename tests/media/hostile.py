@@ -148,8 +148,7 @@ def survive(paths: list[Path]) -> None:
     """Reads each file in every way the room knows; tells each one's outcome as a line of JSON."""
     from oxen_video_tools.errors import OxenError
     from oxen_video_tools.media import mp4
-    from oxen_video_tools.media.contact_sheet import contact_sheet
-    from oxen_video_tools.media.frames import last_frame
+    from oxen_video_tools.media.contact_sheet import contact_sheet, last_frame
     from oxen_video_tools.media.inspect import inspect
     from oxen_video_tools.media.join import join
     from oxen_video_tools.media.probe import probe

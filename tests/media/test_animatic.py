@@ -15,17 +15,16 @@ from PIL import Image
 from oxen_video_tools.errors import InputUnreadable, Internal, InvalidRequest
 from oxen_video_tools.media import mp4
 from oxen_video_tools.media.animatic import Segment, render, sprites, worker
-from oxen_video_tools.media.animatic.camera import MOVES
-from oxen_video_tools.media.animatic.canvas import Canvas
 from oxen_video_tools.media.animatic.card import SIZES, Card
 from oxen_video_tools.media.animatic.film import Film
+from oxen_video_tools.media.animatic.photo import MOVES
 from oxen_video_tools.media.animatic.slate import Slate
+from oxen_video_tools.media.animatic.sprites import Canvas
 from oxen_video_tools.media.decode import rgb, scale_picture
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.media.understanding import Direction, direct, direct_all
-from oxen_video_tools.media.understanding.pictograms import pictograms
-from oxen_video_tools.media.understanding.vocabulary import vocabulary
+from oxen_video_tools.media.understanding.pictograms import pictograms, vocabulary
 
 from .clips import decoded
 

@@ -12,7 +12,7 @@ import pytest
 from oxen_video_tools.errors import InputUnreadable, InvalidRequest, RateLimited, TimedOut
 from oxen_video_tools.media.animatic import Segment
 from oxen_video_tools.media.child_process import command, environment, run_in_child, some_of
-from oxen_video_tools.media.frames import last_frame
+from oxen_video_tools.media.contact_sheet import last_frame
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.pool import Turns, cut_in_child, draw_in_child, look
 from oxen_video_tools.media.probe import measure, probe

@@ -10,13 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxen_video_tools.media.animatic.backdrop import _LIGHTS, _PLACES
-from oxen_video_tools.media.animatic.camera import MOVES
 from oxen_video_tools.media.animatic.card import SIZES
+from oxen_video_tools.media.animatic.photo import MOVES
 from oxen_video_tools.media.understanding import direct, direct_all
 from oxen_video_tools.media.understanding.direction import COLOURS
-from oxen_video_tools.media.understanding.languages import language_of, plain
-from oxen_video_tools.media.understanding.pictograms import DATA, by_character, dictionary, pictograms, read
-from oxen_video_tools.media.understanding.vocabulary import vocabulary
+from oxen_video_tools.media.understanding.pictograms import (
+    DATA,
+    by_character,
+    dictionary,
+    language_of,
+    pictograms,
+    plain,
+    read,
+    vocabulary,
+)
 
 JUDGED = Path(__file__).parent / "judged" / "prompts.tsv"
 LANGUAGES = ("en", "de", "es", "fr", "pt", "ru", "ar", "hi", "zh", "ja", "ko", "tr")

@@ -12,8 +12,7 @@ from PIL import Image
 
 from oxen_video_tools.errors import InputUnreadable
 from oxen_video_tools.media.clips import loudness
-from oxen_video_tools.media.contact_sheet import contact_sheet, time_text
-from oxen_video_tools.media.frames import frame_at, last_frame
+from oxen_video_tools.media.contact_sheet import contact_sheet, frame_at, last_frame, time_text
 from oxen_video_tools.media.inspect import inspect
 from tests.media.clips import clip, decoded, picture, wave
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oxen_video_tools.media.animatic.canvas import Canvas
 from oxen_video_tools.media.animatic.slate import Cut, Slate
+from oxen_video_tools.media.animatic.sprites import Canvas
 from oxen_video_tools.media.understanding import direct
 
 GREY = 120

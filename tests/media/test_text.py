@@ -103,7 +103,7 @@ def test_no_text_is_no_line() -> None:
 
 
 def test_a_font_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oxen_video_tools.media import system_fonts as module
+    from oxen_video_tools.media import text as module
 
     monkeypatch.setattr(module, "_folders", lambda: [tmp_path / "nowhere"])
     module.system_fonts.cache_clear()

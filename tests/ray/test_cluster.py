@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import batch, batch_ray
+from oxen_video_tools.studio import batch
 from tests.ledger import postgres
 
 ray = pytest.importorskip("ray", reason="pip install 'oxen-video-tools[ray]'")
@@ -87,7 +87,7 @@ def test_a_node_is_killed_midway(cluster: Any, ledger: str, hub: Sandbox, tmp_pa
             cluster.remove_node(cluster.second, allow_graceful=False)
 
     where = environment(hub, postgres.with_schema(ledger, "killed"), tmp_path)
-    done = batch_ray.run(None, lines, where, at_once=3, makers=4, pictures=True, on_done=heard)
+    done = batch.run_on_ray(None, lines, where, at_once=3, makers=4, pictures=True, on_done=heard)
     assert held[0] >= 1, "the killed node held no maker, so nothing was shown"
 
     assert [one.line.number for one in done] == [line.number for line in lines]
@@ -102,7 +102,7 @@ def test_a_node_is_killed_midway(cluster: Any, ledger: str, hub: Sandbox, tmp_pa
         one["generation_id"] for one in books["generations"]
     }
 
-    again = batch_ray.run(None, lines, where, at_once=8)
+    again = batch.run_on_ray(None, lines, where, at_once=8)
     assert all(one.video is not None and one.video.reused for one in again)
     assert hub.ledger()["charged"] == books["charged"]
 
@@ -110,7 +110,7 @@ def test_a_node_is_killed_midway(cluster: Any, ledger: str, hub: Sandbox, tmp_pa
 def test_a_refusal_stops_the_rest(cluster: Any, ledger: str, hub: Sandbox, tmp_path: Path) -> None:
     hub.faults.add("unauthenticated@*/any")
     where = environment(hub, postgres.with_schema(ledger, "refused"), tmp_path)
-    done = batch_ray.run(None, lines_of(40), where, at_once=2)
+    done = batch.run_on_ray(None, lines_of(40), where, at_once=2)
     assert {one.error["error"] for one in done if one.error} == {"unauthenticated"}
     assert len(done) == 40
     assert hub.ledger()["accepted"] == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest
-from oxen_video_tools.studio import batch, batch_ray
+from oxen_video_tools.studio import batch
 
 LINES = batch.read(['{"prompt": "a fox"}'])
 
@@ -13,14 +13,14 @@ LINES = batch.read(['{"prompt": "a fox"}'])
 @pytest.mark.parametrize("ledger", ["", "memory:", "sqlite:////tmp/ledger.db"])
 def test_one_ledger(ledger: str) -> None:
     with pytest.raises(InvalidRequest, match="one ledger") as refused:
-        batch_ray.run(None, LINES, {"OXEN_VIDEO_LEDGER": ledger})
+        batch.run_on_ray(None, LINES, {"OXEN_VIDEO_LEDGER": ledger})
     assert "postgresql://" in str(refused.value.fix)
 
 
 def test_one_sandbox() -> None:
     place = {"OXEN_VIDEO_LEDGER": "postgresql://db/videos", "OXEN_VIDEO_SANDBOX": "1"}
     with pytest.raises(InvalidRequest, match="sandbox of its own"):
-        batch_ray.run(None, LINES, place)
+        batch.run_on_ray(None, LINES, place)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_one_sandbox() -> None:
 def test_a_cluster_that_is_not_there_is_said_at_once(address: str) -> None:
     """Ray itself would try for ever."""
     with pytest.raises(InvalidRequest, match="No Ray cluster answers"):
-        batch_ray._check_reachable(address)
+        batch._check_reachable(address)
 
 
 @pytest.mark.parametrize("address", [None, "auto", "local"])
 def test_rays_own_words_are_left_to_ray(address: str | None) -> None:
-    batch_ray._check_reachable(address)
+    batch._check_reachable(address)

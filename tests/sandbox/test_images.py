@@ -150,7 +150,7 @@ def test_words_make_the_picture(http):
 
 def test_a_reference_is_seen_in_the_still_and_in_the_clip(tmp_path):
     """What an eye sees, as numbers: a red card and a blue one stand in the picture, and only where they were given."""
-    from oxen_video_tools.media.frames import frame_at
+    from oxen_video_tools.media.contact_sheet import frame_at
 
     with Sandbox(picture_height=144) as hub, client(hub) as http:
         mira, ben = put(http, png(RED), "mira.png"), put(http, png(BLUE), "ben.png")
@@ -177,7 +177,7 @@ def test_a_reference_is_seen_in_the_still_and_in_the_clip(tmp_path):
 
 
 def test_a_still_of_an_earlier_job_begins_a_clip(http, tmp_path):
-    from oxen_video_tools.media.frames import frame_at
+    from oxen_video_tools.media.contact_sheet import frame_at
 
     red = put(http, png(RED), "red.png")
     upscaled = get(http, enqueue(http, model="topazlabs-image-upscale", prompt=None, input_image=red))["result_url"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.media import animatic
-from oxen_video_tools.media.frames import frame_at
+from oxen_video_tools.media.contact_sheet import frame_at
 from oxen_video_tools.media.probe import Probe, probe
 from oxen_video_tools.sandbox import Sandbox
 

@@ -15,7 +15,7 @@ from oxen_video_tools.errors import SubmissionUnclear
 from oxen_video_tools.ledger.records import Job
 from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
-from oxen_video_tools.studio.clips import with_marker_seed
+from oxen_video_tools.studio.submission import with_marker_seed
 from tests.hubs.echoing import EchoingHub, echoing
 
 from .swift import Swift

@@ -10,7 +10,7 @@ import pytest
 
 from oxen_video_tools.errors import InvalidRequest, NotFound, OxenError
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger.cast import KeptMember, forget_member, keep_member, kept_members, members_named
+from oxen_video_tools.ledger.accounts import KeptMember, forget_member, keep_member, kept_members, members_named
 from oxen_video_tools.request import Member, VideoRequest
 from oxen_video_tools.studio import AsyncStudio
 from oxen_video_tools.studio.cast import resolve

@@ -188,7 +188,7 @@ class TestFilms:
         assert (await studio.generate(**asked, wait_seconds=100)).status == "succeeded"
 
     async def test_a_preview_moves_over_the_stills_that_are_there(self, studio: AsyncStudio, hub: Sandbox) -> None:
-        from oxen_video_tools.media.frames import frame_at
+        from oxen_video_tools.media.contact_sheet import frame_at
 
         film = {**FILM, "resolution": "480p"}
         before: Any = await studio.plan(**film, animatic=True)

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..probe import PACKAGES, require_media_extra
-from .segments import Segment, in_bounds
+from .film import Segment, in_bounds
 
 __all__ = ["Segment", "in_bounds", "render"]
 

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..understanding.direction import Direction
-from .canvas import Planes
-from .sprites import Colour, Floats, mix, yuv
+from .sprites import Colour, Floats, Planes, mix, yuv
 
 _PLACES: dict[str, tuple[Colour, Colour, Colour | None]] = {  # top and foot of the sky or wall; ground
     "": ((70, 84, 112), (150, 164, 184), None),

@@ -9,10 +9,9 @@ import numpy as np
 from ..understanding.direction import OF_WEATHER, SCENERY, Direction
 from ..understanding.pictograms import Pictogram, by_character
 from .backdrop import STILL, backdrop, horizon, tones
-from .camera import ZOOMS, Camera, View
-from .canvas import Canvas, Rect, around, copied, even
+from .photo import CAMERA_ZOOMS, Camera, View
 from .slate import Slate
-from .sprites import Colour, Sprite, mix, sprite
+from .sprites import Canvas, Colour, Rect, Sprite, around, copied, even, mix, sprite
 
 # The subject's height, in shares of the shorter side that is free of words.
 SIZES = {"EWS": 0.34, "AERIAL": 0.36, "WS": 0.50, "FS": 0.72, "MS": 0.82, "OTS": 0.82, "MCU": 0.92, "CU": 1.04}
@@ -119,7 +118,7 @@ class Card:
     def _make(self, pictogram: Pictogram, pixels: float, x: float, y: float, depth: float, *, subject: bool = False,
               foot: bool = False, opacity: float = 1.0, colour: Colour | None = None) -> Placed:  # fmt: skip
         """pixels: of the glyph's square, at rest.  foot: y is where it stands.  opacity: below 1 for what is far."""
-        largest = max(ZOOMS[self.camera.move]) if self.camera.zooms else 1.0
+        largest = max(CAMERA_ZOOMS[self.camera.move]) if self.camera.zooms else 1.0
         named = self.direction.colour if subject else None
         line, body = self._colours(named or colour or pictogram.colour, named is not None)
         if opacity < 1:

@@ -1,15 +1,11 @@
-"""The pipeline: this thread draws each picture, a second one encodes it, a third prepares the next shot and the sound.
-
-Shots are joined by cuts; one that asks for it fades in over the one before. Pictures are drawn "on twos", as animators
-say, or on threes and fours where little moves: each stands for so many frames, in which only the timecode runs on. A
-canvas belongs to one thread at a time.
-"""
+"""What may be drawn: the shots of an animatic, and their bounds."""
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,16 +15,134 @@ from typing import Any, Protocol
 
 import av
 import numpy as np
+import numpy.typing as npt
 
-from ...errors import Internal
+from ...errors import Internal, InvalidRequest
 from ..output import mp4_output, write_output
-from ..understanding.direction import direct_all
-from .ambience import RATE, ambience
-from .canvas import Canvas
+from ..understanding.direction import Direction, direct_all
 from .card import Card
 from .photo import Photo
-from .segments import Segment
 from .slate import Cut, Slate
+from .sprites import Canvas
+
+MOST_SECONDS = 900.0
+MOST_SHOTS = 120
+MOST_SIDE = 4096
+LEAST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One shot. prompt: any text, any length.  seconds: its length.  image: a picture to show instead of pictograms.
+
+    fade: seconds over which it fades in over the shot before; 0: a cut.
+    """
+
+    prompt: str
+    seconds: float
+    image: Path | None = None
+    fade: float = 0.0
+
+
+def in_bounds(shots: Sequence[Segment], size: tuple[int, int], fps: int = 24) -> tuple[int, int]:
+    """Width and height in pixels, made even. Raises InvalidRequest for what is out of bounds."""
+    _bounded(shots, size, fps)
+    width, height = (max(2, round(side / 2) * 2) for side in size)
+    return width, height
+
+
+def _bounded(shots: Sequence[Segment], size: tuple[int, int], fps: int) -> None:
+    problems = []
+    lengths = [shot.seconds for shot in shots]
+    if not 1 <= len(shots) <= MOST_SHOTS:
+        problems.append(f"an animatic has 1 to {MOST_SHOTS} shots, not {len(shots)}")
+    if not all(math.isfinite(seconds) and seconds > 0 for seconds in lengths):
+        problems.append("every shot needs a length above 0 s")
+    elif sum(lengths) > MOST_SECONDS:
+        problems.append(f"an animatic is at most {MOST_SECONDS:.0f} s long, not {sum(lengths):.0f} s")
+    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+        problems.append(f"each side has {LEAST_SIDE} to {MOST_SIDE} pixels, not {size[0]} × {size[1]}")
+    if not 1 <= fps <= 60:
+        problems.append(f"it has 1 to 60 frames a second, not {fps}")
+    if problems:
+        raise InvalidRequest("; ".join(problems), problems=problems)
+
+
+# A quiet bed of sound: a chord that changes with each shot, wind or rain, a soft pulse on each cut.
+#
+# Made at a quarter of the rate, for nothing in it is high, and then drawn out.
+
+RATE = 24_000
+COARSE = 4  # samples that are one while it is made
+STEPS = (0, -4, 3, -2, 5)  # half tones between the shots' chords
+DARK = frozenset({"night", "storm", "neon", "dusk", "overcast"})
+WINDY = frozenset({"sea", "beach", "mountain", "desert", "snow", "sky"})
+
+Samples = npt.NDArray[np.floating]
+
+
+def ambience(directions: Sequence[Direction], seconds: Sequence[float]) -> Samples:
+    """Stereo samples at 24 kHz, each shot's bed as long as the shot."""
+    chance = np.random.default_rng(directions[0].seed)
+    root = 110 * 2 ** (chance.integers(0, 8) / 12)
+    ends = np.round(np.cumsum(seconds) * RATE).astype(int)
+    out = np.zeros((2, int(ends[-1])), np.float32)
+    start = 0
+    for n, (direction, end) in enumerate(zip(directions, ends, strict=True)):
+        count = int(end) - start
+        coarse = _bed(direction, root * 2 ** (STEPS[n % len(STEPS)] / 12), count // COARSE + 2, chance)
+        places = np.arange(count, dtype=np.float32) / COARSE
+        for channel in (0, 1):
+            out[channel, start:end] = np.interp(places, np.arange(coarse.shape[1]), coarse[channel])
+        _pulse(out[:, start:end])
+        start = int(end)
+    found: Samples = np.clip(out * 1.3, -0.95, 0.95).astype(np.float32)
+    return found
+
+
+def _bed(direction: Direction, root: float, count: int, chance: np.random.Generator) -> Samples:
+    t = np.arange(count, dtype=np.float32) * np.float32(COARSE / RATE)
+    third = 2 ** ((3 if direction.light in DARK else 4) / 12) * 2
+    bed = np.zeros((2, count), np.float32)
+    for k, ratio in enumerate((1.0, 1.5, third, 3.0)):
+        phase = np.float32(chance.random() * 6.28)
+        swell = (0.7 + 0.3 * np.sin(_turns((0.11 + 0.05 * k) * t) + phase)) * np.float32(0.060 / (1 + 0.7 * k))
+        for channel, tuned in enumerate((1.0, 1.003)):
+            bed[channel] += swell * np.sin(_turns(root * ratio * tuned * t) + phase)
+    bed += _air(direction, count, chance) * (0.75 + 0.25 * np.sin(_turns(0.13 * t)))
+    ends = np.minimum(t / 0.35, (t[-1] - t) / 0.35 + 0.15)
+    bed *= np.clip(ends, 0, 1)
+    return bed
+
+
+def _turns(t: Samples) -> Samples:
+    """Radians of whole turns, kept small, where a float is exact."""
+    found: Samples = np.float32(2 * np.pi) * (t % 1).astype(np.float32)
+    return found
+
+
+def _air(direction: Direction, count: int, chance: np.random.Generator) -> Samples:
+    """Rain hisses, wind is softer, a room is nearly silent."""
+    rain = bool({"rain", "thunder"} & set(direction.weather))
+    width = 2 if rain else 7
+    noise = np.cumsum(chance.standard_normal((2, count + width), dtype=np.float32), 1)
+    strength = 0.05 if rain or direction.place in WINDY else 0.018
+    found: Samples = (noise[:, width:] - noise[:, :-width]) * np.float32(strength / width)
+    return found
+
+
+def _pulse(shot: Samples) -> None:
+    """A low, soft beat where the shot begins."""
+    t = np.arange(min(shot.shape[1], RATE // 2), dtype=np.float32) / RATE
+    shot[:, : len(t)] += 0.22 * np.sin(2 * np.pi * (52 + 40 * np.exp(-t * 30)) * t) * np.exp(-t * 9)
+
+
+# The pipeline: this thread draws each picture, a second one encodes it, a third prepares the next shot and the
+# sound.
+#
+# Shots are joined by cuts; one that asks for it fades in over the one before. Pictures are drawn "on twos", as
+# animators say, or on threes and fours where little moves: each stands for so many frames, in which only the
+# timecode runs on. A canvas belongs to one thread at a time.
 
 IN_FLIGHT = 4  # canvases between the two threads
 _SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "8000"}  # nothing in it is higher

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
-from .segments import Segment
+from .film import Segment
 
 FILMS = 20  # that one process draws before another takes its place
 IDLE_SECONDS = 15.0

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .languages import language_of, plain
-from .pictograms import Match, Pictogram, by_character, dictionary
-from .vocabulary import Row, vocabulary
+from .pictograms import Match, Pictogram, Row, by_character, dictionary, language_of, plain, vocabulary
 
 READ = 4000  # characters of a prompt that are looked at
 MOST = 5  # pictograms of a shot

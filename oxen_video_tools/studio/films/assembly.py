@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from ...ledger.films import FilmDelivery, FilmRow, Part, Standing, record_delivery, standing
-from ..decoding import cut, look
+from ..local_files import cut, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
 from ..results import Saved

@@ -16,9 +16,8 @@ from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, Tim
 from ...ledger.films import FilmRow, Part, fill_part, film_named, hold_film, part_of, rebook_film, release_film
 from ...ledger.records import Job, micros
 from ...ledger.transactions import clips, job_named
-from ..clips import body_of
 from ..settlement import record_observed
-from ..submission import TRIES, GaveUpError, resume_submission, send
+from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import clips_in, way_of

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oxen_video_tools.media.frames import last_frame
+from oxen_video_tools.media.contact_sheet import last_frame
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.results import Progress
