@@ -16,15 +16,15 @@ import numpy.typing as npt
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
 from .limits import LIMITS, Limits
-from .probe import rotation_of
+from .probe import Display, display_of
 
 
 @dataclass(frozen=True)
 class ClipInfo:
     """What joining has to know of a file. width, height: as shown.  rate: frames a second.  seconds: of its video.
 
-    video_key, audio_key: equal keys may stand behind one another in one stream. drift: seconds by which the sound ends
-    after the picture. since, until: seconds between which it is wanted.
+    video_key, audio_key: equal keys may stand behind one another in one stream. drift: seconds by which the sound
+    begins or ends after the picture, whichever is more. since, until: seconds between which it is wanted.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class ClipInfo:
     height: int
     rate: Fraction
     seconds: float
-    rotation: int
+    display: Display
     video_key: tuple[Any, ...]
     audio_key: tuple[Any, ...] | None
     drift: float
@@ -49,24 +49,22 @@ def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
     with open_container(path, limits, decoding=False) as container:
         video, audio = video_of(container, limits), audio_of(container)
         context = video.codec_context
-        rotation = rotation_of(path)
+        display = display_of(path, video)
         size = (context.width, context.height)
-        shown = size[::-1] if rotation in (90, 270) else size
         seconds = seconds_of(container, video, limits)
         if not seconds:
             raise unreadable_error(path, "it does not say how long it is")
-        aspect = getattr(context, "sample_aspect_ratio", None)
         # not `pix_fmt`: no decoder is open to tell it, and PyAV before 18 crashes when it is asked
-        key = (context.name, *size, rotation, str(aspect), context.profile)
+        key = (context.name, *size, display, int(context.color_trc), context.profile)
         return ClipInfo(
             path,
-            *shown,
+            *display.shown(*size),
             _rate(video),
             seconds,
-            rotation,
+            display,
             (*key, bytes(context.extradata or b"")),
             _audio_key(audio),
-            _end(audio) - _end(video) if audio is not None else 0.0,
+            max(_begin(audio) - _begin(video), _end(audio) - _end(video), key=abs) if audio is not None else 0.0,
         )
 
 
@@ -81,6 +79,10 @@ def _audio_key(audio: Any) -> tuple[Any, ...] | None:
         return None
     context = audio.codec_context
     return (context.name, context.sample_rate, context.layout.name, bytes(context.extradata or b""))
+
+
+def _begin(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
 
 
 def _end(stream: Any) -> float:

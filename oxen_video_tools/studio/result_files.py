@@ -242,7 +242,8 @@ def _size_of_picture(file: Path) -> tuple[int | None, int | None]:
     try:
         with Image.open(file) as picture:
             picture.load()
-            return int(picture.width), int(picture.height)
+            sideways = picture.getexif().get(0x0112, 1) >= 5  # orientation: turned by a quarter
+            return (picture.height, picture.width) if sideways else (picture.width, picture.height)
     except Exception as error:  # Pillow raises whatever its decoders do
         raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
 
