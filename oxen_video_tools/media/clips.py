@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..files import content_type_of
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
 from .limits import LIMITS, Limits
@@ -23,8 +25,9 @@ from .probe import Display, display_of
 class ClipInfo:
     """What joining has to know of a file. width, height: as shown.  rate: frames a second.  seconds: of its video.
 
-    video_key, audio_key: equal keys may stand behind one another in one stream. drift: seconds by which the sound
-    begins or ends after the picture, whichever is more. since, until: seconds between which it is wanted.
+    video_key, audio_key: equal keys may stand behind one another in one stream.  drift: seconds by which the sound
+    begins or ends after the picture, whichever is more.  since, until: seconds between which it is wanted.
+    hidden: an edit list leaves out its first pictures, which are there only to decode the others with.
     """
 
     path: Path
@@ -38,6 +41,7 @@ class ClipInfo:
     drift: float
     since: float = 0.0
     until: float | None = None
+    hidden: bool = False
 
     @property
     def has_sound(self) -> bool:
@@ -46,7 +50,8 @@ class ClipInfo:
 
 def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
     """Raises InputUnreadable."""
-    with open_container(path, limits, decoding=False) as container:
+    of_boxes = content_type_of(path) in ("video/mp4", "video/quicktime")  # they say what else a decoder must tell
+    with open_container(path, limits, decoding=not of_boxes) as container:
         video, audio = video_of(container, limits), audio_of(container)
         context = video.codec_context
         display = display_of(path, video)
@@ -64,7 +69,8 @@ def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
             display,
             (*key, bytes(context.extradata or b"")),
             _audio_key(audio),
-            max(_begin(audio) - _begin(video), _end(audio) - _end(video), key=abs) if audio is not None else 0.0,
+            drift=max(_begin(audio) - _begin(video), _end(audio) - _end(video), key=abs) if audio is not None else 0.0,
+            hidden=any(packet.is_discard for packet in islice(container.demux(video), 1)),
         )
 
 
@@ -94,6 +100,8 @@ def why_not_copied(clips: Sequence[ClipInfo]) -> str | None:
     first = clips[0]
     if first.video_key[0] not in ("h264", "hevc", "av1", "mpeg4"):
         return f"{first.video_key[0]} does not belong into an MP4 that plays everywhere"
+    if any(clip.hidden for clip in clips):
+        return "the first pictures of a clip are hidden: it was trimmed without being encoded anew"
     for clip in clips[1:]:
         if (clip.width, clip.height) != (first.width, first.height):
             return f"sizes differ: {first.width} × {first.height} and {clip.width} × {clip.height}"

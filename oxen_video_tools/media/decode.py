@@ -187,6 +187,7 @@ def scale_picture(scaler: VideoReformatter, frame: Any, width: int, height: int,
 
 _CODES = 1023
 _LEVELS = 4096
+_BT2020_LUMA = np.array([0.2627, 0.678, 0.0593], np.float32)
 _BT2020_TO_709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )
@@ -208,7 +209,7 @@ def _tone_mapped(frame: Any, width: int, height: int, smooth: str) -> Bytes:
     light = _light(transfer_of(frame) or "pq")
     linear = np.stack([light[np.minimum(plane, _CODES)].ravel() for plane in (red, green, blue)])
     if transfer_of(frame) == "hlg":  # of the scene; a screen of 1000 cd/m² shows it with a gamma of 1.2
-        linear *= np.power(np.maximum(np.float32([0.2627, 0.678, 0.0593]) @ linear, 1e-6), 0.2) * np.float32(1000 / 203)
+        linear = linear * (np.maximum(_BT2020_LUMA @ linear, 1e-6) ** 0.2 * 1000 / 203)
     if int(frame.color_primaries) in (9, 2, 0):  # BT.2020, or not said
         linear = _BT2020_TO_709 @ linear
     coded = _encoded()[(np.clip(linear, 0, 1) * _LEVELS).astype(np.uint16)]
@@ -230,9 +231,9 @@ def _light(transfer: str) -> npt.NDArray[np.float32]:
 
 @cache
 def _encoded() -> npt.NDArray[np.uint8]:
-    """The level of BT.709 for light from 0 to 1."""
+    """The level for light from 0 to 1 on a screen (IEC 61966-2-1, which browsers show BT.709 by)."""
     light = np.arange(_LEVELS + 1) / _LEVELS
-    found = np.where(light < 0.018, 4.5 * light, 1.099 * light**0.45 - 0.099)
+    found = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(np.round(found * 255), np.uint8)
 
 

@@ -29,8 +29,9 @@ MOST_INDEX = 64 << 20  # bytes of a `moov` that are read
 
 @dataclass(frozen=True)
 class Track:
-    """kind: "vide", "soun" or another handler type.  width, height: pixels before rotation. samples: how many, where
-    the index counts them.
+    """kind: "vide", "soun" or another handler type.  width, height: square pixels, before rotation.
+
+    samples: how many, where the index counts them.
     """
 
     kind: str
@@ -228,6 +229,8 @@ def _track(trak: memoryview) -> Track:
     table = _child(trak, b"mdia", b"minf", b"stbl")
     samples, total, reaches = _samples(table) if table is not None else (0, 0, 0)
     codec = _codec(table) if table is not None else None
+    if kind == "vide" and table is not None:
+        width, height = _square(table) or (width, height)
     return Track(kind, codec, width, height, rotation, mirrored, samples, total, reaches)
 
 
@@ -237,6 +240,23 @@ def _codec(stbl: memoryview) -> str | None:
         return None
     letters = bytes(described[12:16]).decode("latin-1").strip()
     return CODECS.get(letters, letters if letters.isalnum() else None)
+
+
+def _square(stbl: memoryview) -> tuple[int, int] | None:
+    """The size that pictures have when their pixels are made square, where the file says of what shape they are."""
+    described = _child(stbl, b"stsd")
+    if described is None or len(described) < 8 + 86:
+        return None
+    entry = described[8 : 8 + int.from_bytes(described[8:12], "big")]
+    try:
+        shape = _child(entry[86:], b"pasp")
+    except ValueError:  # QuickTime ends some entries with four bytes of nothing
+        return None
+    if shape is None or len(shape) < 8:
+        return None
+    (width, height), (across, down) = struct.unpack_from(">HH", entry, 32), struct.unpack_from(">II", shape)
+    believable = width and height and down and 1 / 4 <= across / down <= 4
+    return (round(width * across / down), height) if believable else None
 
 
 def _samples(stbl: memoryview) -> tuple[int, int, int]:

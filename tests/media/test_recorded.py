@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.filter import Graph
 from PIL import Image
 
 from oxen_video_tools.media import mp4
@@ -18,11 +19,12 @@ from oxen_video_tools.media.child_process import run_in_child
 from oxen_video_tools.media.clips import clip_of, why_not_copied
 from oxen_video_tools.media.contact_sheet import contact_sheet, frame_at, last_frame
 from oxen_video_tools.media.container import open_container, video_of
+from oxen_video_tools.media.decode import plane_of
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.join import join, trim
 from oxen_video_tools.media.probe import measure, probe
 from oxen_video_tools.studio.result_files import described
-from tests.media.clips import clip, decoded, wave
+from tests.media.clips import clip, decoded
 
 FPS, RATE = 24, 48_000
 SIDE = (96, 64)
@@ -69,11 +71,7 @@ def clapper(
 
 
 def flashes(path: Path) -> list[float]:
-    return [
-        float(frame.pts * frame.time_base)
-        for frame in decoded(path)
-        if np.frombuffer(frame.planes[0], np.uint8).mean() > 150
-    ]
+    return [float(frame.pts * frame.time_base) for frame in decoded(path) if plane_of(frame.planes[0]).mean() > 150]
 
 
 def beeps(path: Path) -> list[float]:
@@ -379,7 +377,7 @@ REFERENCE_WHITE = {"pq": (16, 573), "hlg": (18, 721)}  # ITU-R BT.2408: 58 % and
 
 
 def luma(path: Path) -> list[float]:
-    return [float(np.frombuffer(frame.planes[0], np.uint8).mean()) for frame in decoded(path)]
+    return [float(plane_of(frame.planes[0]).mean()) for frame in decoded(path)]
 
 
 @pytest.mark.parametrize("kind", REFERENCE_WHITE)
@@ -410,27 +408,25 @@ def test_hdr_is_copied_among_itself(kind: str, tmp_path: Path) -> None:
 
 
 def test_colours_of_pq_are_those_of_ffmpegs_own_conversion(tmp_path: Path) -> None:
-    """Grey at half of reference white, and a red within BT.709, as `scale` of libavfilter makes them."""
-    from av.filter import Graph
-
-    tags = BT2020 | {"color_trc": 16}
-    for levels in ((500, 512, 512), (450, 470, 600), (420, 560, 500)):
+    """A grey at half of reference white, and two colours within BT.709, as `scale` of libavfilter makes them. (Towards
+    the edge of BT.709 it makes colours paler.)
+    """
+    graph, tags = Graph(), BT2020 | {"color_trc": 16}
+    source = last = graph.add_buffer(
+        width=SIDE[0], height=SIDE[1], format=av.VideoFormat("yuv420p10le"), time_base=Fraction(1, FPS)
+    )
+    how = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=relative_colorimetric"
+    for name, said in (("scale", how), ("format", "yuv444p"), ("scale", "in_range=tv"), ("format", "rgb24")):
+        node = graph.add(name, said)
+        last.link_to(node)
+        last = node
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    for levels in ((500, 512, 512), (450, 500, 545), (420, 560, 500)):
         path = flat(tmp_path / "hdr.mp4", levels, "libx265", "yuv420p10le", n=1, **tags)
-        frame, graph = decoded(path)[0], Graph()
-        source = last = graph.add_buffer(
-            width=SIDE[0], height=SIDE[1], format=frame.format, time_base=Fraction(1, FPS)
-        )
-        how = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=relative_colorimetric"
-        for name, said in (("scale", how), ("format", "yuv444p"), ("scale", "in_range=tv"), ("format", "rgb24")):
-            node = graph.add(name, said)
-            last.link_to(node)
-            last = node
-        sink = graph.add("buffersink")
-        last.link_to(sink)
-        graph.configure()
-        source.push(frame)
+        source.push(decoded(path)[0])
         theirs = graph.pull().to_ndarray()[10, 10].astype(int)
-        assert pixels(last_frame(path))[10, 10] == pytest.approx(theirs, abs=6)
+        assert pixels(last_frame(path))[10, 10] == pytest.approx(theirs, abs=8)
 
 
 def test_the_full_range_of_a_phone_is_not_crushed(tmp_path: Path) -> None:
