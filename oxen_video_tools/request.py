@@ -173,10 +173,10 @@ class Shot(ArgumentModel):
     """One shot of a multi-shot video."""
 
     prompt: Annotated[str, BeforeValidator(_said_always)] = Field(
-        description="What the camera shows in this shot; up to 512 characters."
+        description="What the camera shows; up to 512 characters."
     )
     duration: Seconds = Field(default_factory=unset, description="Seconds, 1 to 15; 5 if left out.")
-    take: Count = Field(default_factory=unset, description="2, 3, … makes this shot anew and no other.")
+    take: Count = Field(default_factory=unset, description="2 makes this shot anew, and no other.")
     still_take: Count = Field(default_factory=unset, description="The same for its still.")
 
     @property
@@ -232,11 +232,11 @@ class VideoRequest(ArgumentModel):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
     prompt: Text = Field(default_factory=unset, description="The whole video in words. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="The shots in order, for a video of several shots.")
+    multi_prompt: Shots = Field(default_factory=list, description="The shots of a film, in order.")
     model: Text = Field(default_factory=unset, description="Model id from find_video_models. Chosen if left out.")
     duration: Seconds = Field(default_factory=unset, description="Seconds, with prompt; 5 if left out.")
-    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), "9:16", "1:1", …')
-    resolution: Text = Field(default_factory=unset, description='"720p", "1080p", …')
+    aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default), 9:16, 1:1.")
+    resolution: Text = Field(default_factory=unset, description="720p, 1080p, 4k.")
     input_image: Texts = Field(
         default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
     )
@@ -244,9 +244,11 @@ class VideoRequest(ArgumentModel):
     end_image: Reference = Field(default_factory=unset, description="Last frame.")
     input_video: Reference = Field(default_factory=unset, description="Source video.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
+    input_videos: Texts = Field(default_factory=list, description="Several of them.")
+    input_audios: Texts = Field(default_factory=list, description="Several of them.")
     cast: Cast = Field(
         default_factory=list,
-        description="Who must look the same in all shots; named in prompts.",
+        description="Who looks the same in all shots; named in prompts.",
     )
     stills: Flag = Field(default_factory=unset, description="Begin each shot with its still (make_stills).")
     level: Level = Field(default_factory=unset, description="standard if left out.")

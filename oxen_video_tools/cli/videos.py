@@ -62,6 +62,7 @@ async def generate(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
     wait: Wait = None,
     output: Out = None,
+    repository: Annotated[str | None, typer.Option(help="Keep it in this Oxen repository: namespace/name.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> int:
@@ -75,6 +76,7 @@ async def generate(
                 wait_seconds=_patience(studio, wait),
                 approve=(lambda _: True) if yes else _ask,
                 on_progress=report,
+                repository=repository,
             )
         return await _finish(studio, video, output, json=json)
 

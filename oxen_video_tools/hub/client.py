@@ -5,7 +5,7 @@ Every failure is an OxenError. Each call ends within `deadline` seconds, its rep
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from ..settings import HUB, Settings
 from . import records
 from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
 from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
-from .uploads import LocalFile, Workbench, account, to_repository
+from .uploads import LocalFile, Workbench, account, commit, to_repository
 from .url_guard import Resolve, check_url, resolve
 
 if TYPE_CHECKING:
@@ -305,6 +305,34 @@ class HubClient:
                 self.transport, file, repo=repo, branch=branch, directory=directory, deadline=deadline
             )
         return await self._workbench.link(file, directory=directory, deadline=deadline)
+
+    async def upload_private(self, file: LocalFile, *, directory: str = "films", deadline: float = 300.0) -> str:
+        """Put a file into the account's private playground, whole. Answers its place, for `private_link`.
+
+        Raises what the hub refuses with.
+        """
+        return await self._workbench.send(file, directory=directory, deadline=deadline)
+
+    async def private_link(self, place: str) -> str:
+        """A fresh presigned link, good for about an hour, to what `upload_private` put there. Raises NotFound."""
+        return await self._workbench.renew(place)
+
+    async def commit(
+        self,
+        repo: str,
+        directory: str,
+        files: Sequence[tuple[str, bytes, str]],
+        *,
+        message: str,
+        branch: str = "main",
+        deadline: float = 600.0,
+    ) -> str:
+        """Several files (name, content, media type) into a directory of the repository "namespace/name", as one commit.
+
+        Answers the address of the directory. A repository that is not there is made, private.
+        """
+        how: dict[str, Any] = {"branch": branch, "message": message, "deadline": deadline}
+        return await commit(self.transport, repo=repo, directory=directory, files=files, **how)
 
     async def download(
         self,

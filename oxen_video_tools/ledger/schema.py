@@ -203,6 +203,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created double precision not null,
             primary key (scope, key))""",
     ),
+    (
+        # Where files of an account lie at the hub. content: a SHA-256, or a repository with it.  place: see `accounts`.
+        """create table uploads (
+            scope text not null,
+            content text not null,
+            place text not null,
+            primary key (scope, content))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before

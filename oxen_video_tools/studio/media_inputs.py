@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotInstalled, TimedOut
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, TimedOut
 from ..ledger.records import LOCAL
 from ..redaction import redact, unsigned
 from .identifiers import link_name
@@ -43,11 +44,13 @@ __all__ = [
     "is_path",
     "is_url",
     "one_of",
+    "private_link",
     "roots",
     "to_public_url",
 ]
 
 
+log = logging.getLogger(__name__)
 _ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
@@ -122,6 +125,39 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
             charged="no",
         )
     return str(await hub.upload(file))
+
+
+async def private_link(session: Session, content: str, file: Path | None = None) -> str | None:
+    """A fresh link to a file of ours that the account keeps at the hub; None for one that is not there.
+
+    content: its SHA-256.  file: is put there, whole, where it is not yet; however many ask, it is sent once.
+    Raises InputUnreadable for a file that is too large for the hub or is another by now, and what the hub refuses with.
+    """
+    hub, scope = await session.hub(), await session.scope()
+    place = await session.ledger.kept_place(scope, content)
+    if place is not None:
+        try:
+            return await hub.private_link(place)
+        except NotFound:  # somebody tidied up
+            log.info("A film is not at the hub any more")
+    if file is None:
+        return None
+    sending = session.uploads.get(content)
+    if sending is None:
+        sending = session.uploads[content] = session.own(_put(session, scope, content, file))
+        sending.add_done_callback(lambda _: session.uploads.pop(content, None))
+    return await hub.private_link(await asyncio.shield(sending))
+
+
+async def _put(session: Session, scope: str, content: str, file: Path) -> str:
+    from ..hub.uploads import read_local_file
+
+    found = await asyncio.to_thread(read_local_file, file)
+    if found.sha256 != content:
+        raise InputUnreadable(f"{file.name} is another file by now.", charged="no")
+    place: str = await (await session.hub()).upload_private(found)
+    await session.ledger.keep_place(scope, content, place)
+    return place
 
 
 def _taken(reference: str | Path, settings: Settings, files: Files) -> LocalFile:

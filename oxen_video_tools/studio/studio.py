@@ -151,6 +151,7 @@ class AsyncStudio:
         on_progress: Report | None = None,
         files: Files = "anywhere",
         prepared: Prepared | None = None,
+        repository: str | None = None,
         **words: Any,
     ) -> Video:
         """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
@@ -164,12 +165,14 @@ class AsyncStudio:
         call included.
         files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
         prepared: what `prepare` answered for these very arguments.
+        repository: "namespace/name" of an Oxen repository: keeps the finished film, its shots, the storyboard and a
+        receipt as one commit; `video.repository` is then its lasting address.
 
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
         terms = Terms(take, max_cost_usd, approved_usd, files)
-        call = generating.Call(wait_seconds, approve, on_progress, prepared)
+        call = generating.Call(wait_seconds, approve, on_progress, prepared, repository)
         with accounted():
             return await generating.generate(self._session, to_request(request, words), terms, call)
 

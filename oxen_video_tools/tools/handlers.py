@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from .answers import (
     facts,
     failure,
     ids,
+    moment,
     number,
     said,
     to_answer,
@@ -133,8 +133,20 @@ def check_namespace(studio: AsyncStudio, request: VideoArguments | StillsArgumen
         )
 
 
+def check_repository(studio: AsyncStudio, repository: str | None) -> None:
+    """An agent keeps films in the repositories, or the namespaces, that were named to it, in no other."""
+    allowed = studio.settings.repositories
+    if repository is not None and not {repository, repository.partition("/")[0]} & set(allowed):
+        named = ", ".join(allowed)
+        raise InvalidRequest(
+            f"repository={repository!r} is not allowed here.",
+            fix=f"Use one of: {named}." if named else "Leave repository out.",
+        )
+
+
 async def _prepare(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Prepared:
     check_namespace(studio, request)
+    check_repository(studio, request.repository)
     take = request.take or 1
     return await studio.prepare(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
 
@@ -148,6 +160,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     generation ids."""
     if call.prepared is None:
         check_namespace(studio, request)
+        check_repository(studio, request.repository)
     take = request.take or 1
     video = await studio.generate(
         request.video,
@@ -158,6 +171,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         on_progress=call.report,
         files=call.files,
         prepared=call.prepared,
+        repository=request.repository,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
     return to_answer(video, take=take).model_copy(update={"why": why or None})
@@ -218,16 +232,13 @@ def _line(video: Video) -> Listed:
         model=video.model,
         cost_usd=number(video.cost),
         cost_is=video.cost_is,
-        url=video.url,
+        link=video.url,
+        expires_at=moment(video.expires_at),
         file=str(video.file) if video.file else None,
         duration=Part.of(video).duration,
-        created=_date(video.created),
+        created=moment(video.created),
         error=said(video.error),
     )
-
-
-def _date(created: float | None) -> str | None:
-    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
 
 
 @tool(read_only=False, destructive=True)

@@ -235,7 +235,8 @@ async def test_what_the_developer_settled_is_not_the_agents_choice() -> None:
 
 
 def test_a_settled_namespace_hides_the_argument() -> None:
-    assert hidden(Settings()) == frozenset()
+    assert hidden(Settings()) == {"repository"}
+    assert hidden(Settings(repositories=("own",))) == frozenset()
     row = TABLE["plan_video"].without(hidden(Settings(namespace="own")))
     assert "target_namespace" not in row.schema["properties"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ...errors import GenerationFailed, NotFound, OxenError
-from ...ledger.films import Part, Standing
+from ...ledger.films import FilmRow, Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
+from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
+from ..submission import ended
 from ..videos import length, prompt_of, watch
 from .record import FilmClip, clips_in
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # clips that are read together
 MOST_LISTED = 500  # films that are looked through for a state or a model
+UPLOADING = 10.0  # seconds that an answer waits for a film that is being uploaded
+COMING = "The film is being uploaded; get_video gives its link in a moment."
 IDLE = "Nobody is making this film now: generate_video with the same arguments goes on, and pays for nothing twice."
 GONE = "Its file is not where it was joined; save_video joins it again, free."
 KEPT = "What is finished of it stays: save_video with this id joins it, free."
@@ -72,8 +76,52 @@ async def show(session: Session, film: str) -> Video:
     records, unread = await _read_records(session, now)
     info = await session.ledger.clips(now.film.scope, list(records))
     await record_observed(session, list(records.values()), info)
-    video = video_of_film(await standing_of(session, film), session, records)
-    return replace(video, warnings=(*video.warnings, *unread))
+    now = await standing_of(session, film)
+    video = video_of_film(now, session, records)
+    if video.status != "succeeded":
+        return replace(video, warnings=(*video.warnings, *unread))
+    url, trouble = await link_to(session, now.film)
+    return replace(video, url=url, warnings=(*video.warnings, *unread, *([trouble] if trouble else [])))
+
+
+async def link_to(session: Session, film: FilmRow, *, patience: float = UPLOADING) -> tuple[str | None, str | None]:
+    """A fresh link to a joined film, and why there is none. What is not at the hub yet is put there, once.
+
+    patience: seconds to wait for that; it goes on after them.
+    """
+    if session.settings.upload == "never" or film.sha256 is None:
+        return None, None
+    file = await asyncio.to_thread(_file_of, film)
+    try:
+        linking = session.own(private_link(session, film.sha256, file))
+        if not await ended(linking, session.clock, session.clock.monotonic() + patience):
+            return None, COMING
+        return await linking, None
+    except OxenError as error:
+        return None, f"There is no link to the film: {error.message} The file is there."
+
+
+def _file_of(film: FilmRow) -> Path | None:
+    """The joined film, where it still lies."""
+    return Path(film.file) if film.file and Path(film.file).is_file() else None
+
+
+async def known_links(session: Session, films: Sequence[FilmRow]) -> dict[str, str]:
+    """Fresh links to those of these films that are at the hub already, by their content."""
+    contents = [film.sha256 for film in films if film.sha256 is not None]
+    if session.settings.upload == "never" or not contents:
+        return {}
+    hub, gate = await session.hub(), asyncio.Semaphore(AT_ONCE)
+    places = await session.ledger.kept_places(await session.scope(), contents)
+
+    async def link(place: str) -> str | None:
+        async with gate:
+            with suppress(OxenError):  # get_video puts it there again
+                return await hub.private_link(place)
+        return None
+
+    links = await asyncio.gather(*map(link, places.values()))
+    return {content: url for content, url in zip(places, links, strict=True) if url is not None}
 
 
 async def _read_records(session: Session, now: Standing) -> tuple[dict[str, Generation], list[str]]:
@@ -112,8 +160,10 @@ async def listed(
     await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
     films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
-    videos = [video_of_film(one, session) for one in films]
-    return [one for one in videos if status in (None, one.status)][: max(0, limit)]
+    videos = [(one.film, video_of_film(one, session)) for one in films]
+    videos = [(film, video) for film, video in videos if status in (None, video.status)][: max(0, limit)]
+    links = await known_links(session, [film for film, _ in videos])
+    return [replace(video, url=links.get(film.sha256 or "")) for film, video in videos]
 
 
 def video_of_film(now: Standing, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
@@ -121,7 +171,7 @@ def video_of_film(now: Standing, session: Session, records: Mapping[str, Generat
     film, at = now.film, session.clock.time()
     live = film.film in session.films or now.is_live(at)
     status = _status(now, live)
-    file = Path(film.file) if film.file and Path(film.file).is_file() else None
+    file = _file_of(film)
     planned = clips_in(film)
     cost, cost_is = _cost(now, status, planned)
     lengths = [_seconds(clip) for clip in planned]
