@@ -150,14 +150,22 @@ async def list_(
 
 
 @command()
-async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = False) -> None:
-    """Stop a queued or running job."""
+async def cancel(
+    generation_ids: Annotated[list[str], typer.Argument(help='Ids, or "all" for everything that runs.')],
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Stop queued or running videos; says what became of each."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        video = await studio.cancel(generation_id)
+        found = await studio.cancel_many(generation_ids)
     if json:
-        cli_output.as_json(video)
-    else:
-        cli_output.show_video(video)
+        cli_output.as_json(found)
+        return
+    for one in found:
+        charged = "" if one.charged is None else f", charged ${one.charged:f}"
+        cli_output.line(f"{one.generation_id}\t{one.error or f'was {one.was}, now {one.now}'}{charged}")
+    if not found:
+        cli_output.err.print("Nothing was running.")
 
 
 @command()

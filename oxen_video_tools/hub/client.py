@@ -19,10 +19,12 @@ from . import records
 from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
 from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
 from .uploads import LocalFile, Workbench, account, commit, to_repository
-from .url_guard import Resolve, check_url, resolve
+from .url_guard import Resolve, check_url, is_reserved, resolve
 
 if TYPE_CHECKING:
     import httpx
+
+    from .downloads import Peeked
 
 API = "/api/ai"
 Generations = list[Generation]  # inside the class, `list` is the hub's
@@ -355,6 +357,19 @@ class HubClient:
         return await download(
             self.transport, whole, Path(path), max_bytes=max_bytes, deadline=deadline, on_bytes=on_bytes
         )
+
+    async def peek(self, url: str) -> Peeked:
+        """How `url` answers when it is asked for its first 4 kB, without the key. An unknown host is certain only
+        where the hub itself is on the network: offline every name is unknown.
+
+        Raises InputNotAllowed for what is no http(s) URL or leads into this machine's network.
+        """
+        from .downloads import peek
+
+        found = await peek(self.transport, urljoin(self.base_url + "/", url))
+        if found.unknown and self.transport.on_this_machine and not is_reserved(url):
+            return replace(found, unknown=False)
+        return found
 
     async def fetchable(self, url: str) -> str:
         """`url`, if it may be fetched. Raises InputNotAllowed for what is no http(s) URL or leads into this machine's

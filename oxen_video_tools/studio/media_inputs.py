@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, TimedOut
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
+from ..files import ENOUGH, media_kind
 from ..ledger.records import LOCAL
 from ..redaction import redact, unsigned
 from .identifiers import link_name
@@ -245,6 +246,100 @@ async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Pla
         return plan
     warnings = await asyncio.to_thread(_held, places, settings, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+# What a request names is looked at before anything is paid for it: a link that is dead, an id that nobody knows and a
+# picture where a video belongs would fail at the hub, and some hubs bill that.
+
+LOOKS_AT_ONCE = 8
+GONE = (404, 410)  # by which a server says for certain that there is nothing
+
+
+async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files) -> Plan:
+    """The plan with what is wrong with its media: problems where that is certain, else warnings.
+
+    places: where the media of the clips stand that are to be paid for, by reference.
+    """
+    wanted = {(one.reference, one.kind): one for one in places if not is_made(one.reference)}
+    gate = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def look_at(place: MediaPlace) -> tuple[str, str]:
+        async with gate:
+            return await _looked_at(session, place, files)
+
+    found = await asyncio.gather(*map(look_at, wanted.values()))
+    problems = dict.fromkeys(problem for problem, _ in found if problem and problem not in plan.problems)
+    warnings = dict.fromkeys(warning for _, warning in found if warning)
+    if not problems and not warnings:
+        return plan
+    return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
+
+
+async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple[str, str]:
+    """What is certainly wrong with a medium, and what may be."""
+    reference, name = place.reference, f"{place.path[0]} {unsigned(place.reference)[:200]}"
+    try:
+        if is_generation(reference):
+            return await _generation_looked_at(session, place), ""
+        if is_url(reference):
+            return await _link_looked_at(session, place, name)
+        head = await asyncio.to_thread(_head_of, reference, session.settings, files)
+    except NotFound as error:
+        return f"{name}: {error.message}", ""
+    except (InputNotAllowed, InputUnreadable) as error:
+        return f"{error.message} {error.fix or ''}".strip(), ""
+    except OxenError as error:
+        return "", f"{name} could not be looked at: {error.message}"
+    return _another_kind(name, place.kind, head), ""
+
+
+def _head_of(reference: str, settings: Settings, files: Files) -> bytes:
+    with opened(reference, settings, files) as found:
+        return found.content()[:ENOUGH]
+
+
+async def _generation_looked_at(session: Session, place: MediaPlace) -> str:
+    reference = place.reference.strip()
+    if is_film(reference) or reference.startswith(LOCAL):
+        return "" if await session.saved(reference) else f"{place.path[0]}: of {reference} no file is here."
+    record = await (await session.hub()).get(reference)
+    if record.status in ("failed", "cancelled"):
+        return f"{place.path[0]}: {reference} is {record.status}; it has no result."
+    if record.is_active:
+        return f'{place.path[0]}: {reference} is still {record.status}. Wait for it with get_video(["{reference}"]).'
+    kind = record.media_type or "video"
+    if place.kind in ("image", "video") and kind != place.kind:
+        return f"{place.path[0]}: {reference} is {_ARTICLES[kind]}, and {_ARTICLES[place.kind]} is wanted."
+    return ""
+
+
+async def _link_looked_at(session: Session, place: MediaPlace, name: str) -> tuple[str, str]:
+    seen = await (await session.hub()).peek(place.reference)
+    if seen.unknown:
+        return f"{name}: there is no such host.", ""
+    if seen.status in GONE:
+        return f"{name}: there is nothing ({seen.status}).", ""
+    if seen.status is None or not 200 <= seen.status < 300:
+        why = seen.why or f"it answered {seen.status}"
+        return "", f"{name} could not be looked at: {why}. The model's server may not be able to read it either."
+    return _another_kind(name, place.kind, seen.head), ""
+
+
+_ARTICLES = {"image": "a picture", "video": "a video", "audio": "a sound", "page": "a web page"}
+_PAGE = re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.I)
+
+
+def _another_kind(name: str, wanted: str, head: bytes) -> str:
+    """What the first bytes prove to be of another kind than its place takes. A container of video may hold sound alone,
+    and what nobody here knows may be anything: neither is a problem.
+    """
+    known = media_kind(head)
+    kind: str | None = "page" if _PAGE.match(head) else known[0] if known else None
+    if kind is None or kind == wanted or (wanted == "audio" and kind == "video"):
+        return ""
+    if wanted == "video" and known is not None and known[1] == "audio/ogg":
+        return ""
+    return f"{name} is {_ARTICLES[kind]}, and {_ARTICLES[wanted]} is wanted."
 
 
 async def check_links(plan: Plan, settings: Settings, files: Files) -> Plan:

@@ -159,6 +159,21 @@ class Video:
 
 
 @dataclass(frozen=True)
+class Cancelled:
+    """What became of a video that was to be stopped.
+
+    was, now: its status before and after; None where it could not be read.  charged: US dollars that the hub billed for
+    it, None where it has not said so yet.  error: why it could not be stopped.
+    """
+
+    generation_id: str
+    was: Status | None
+    now: Status | None
+    charged: Decimal | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Saved:
     """A verified file on disk. size: bytes. duration: seconds. sha256: hexadecimal."""
 

@@ -18,7 +18,7 @@ from . import cast, export, queries, recovery, settlement, stills
 from . import generate as generating
 from .local_files import Files
 from .prepare import Prepared, Terms, prepare, survey, to_request
-from .results import Question, Recovered, Report, Saved, Spend, Video
+from .results import Cancelled, Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
 from .stills import PreparedStills, Stills
 
@@ -249,6 +249,13 @@ class AsyncStudio:
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""
         return await queries.cancel_video(self._session, generation_id)
+
+    async def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
+        """Stop several, or with `["all"]` everything of the account that runs; what became of each, and what it cost.
+
+        What is finished stays as it is. Raises NotFound for a single id that nobody knows.
+        """
+        return await queries.cancel_many(self._session, ids)
 
     async def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None

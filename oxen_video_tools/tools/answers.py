@@ -135,8 +135,8 @@ class VideoAnswer(Answer):
     status: Status
     generation_id: str
     url: Words = Field(None, description="Whole link to the MP4; it expires.")
-    expires_at: Words = Field(None, exclude_if=not_, description="Until when the link is good, UTC.")
-    repository: Words = Field(None, exclude_if=not_, description="The film's lasting address.")
+    expires_at: Words = Field(None, exclude_if=not_)
+    repository: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, description="Where it was saved.")
     model: Words = None
     why: Words = Field(None, exclude_if=not_, description="Why this model, where none was named.")
@@ -185,6 +185,24 @@ class ListAnswer(Answer):
 
     videos: list[Listed]
     total_usd: Number = None
+    next: str
+
+
+class CancelledPart(Answer):
+    """One video that was to be stopped."""
+
+    generation_id: str
+    was: Words = None
+    now: Words = None
+    charged_usd: Number = Field(None, description="Null while the hub has not billed it.")
+    error: Words = Field(None, exclude_if=not_)
+
+
+class CancelAnswer(Answer):
+    """What became of each."""
+
+    videos: list[CancelledPart]
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
-    Cast,
     Flag,
     Level,
-    Shots,
+    NamedCast,
+    NamedShots,
     Text,
     Texts,
     VideoRequest,
@@ -90,14 +90,10 @@ class PlanArguments(VideoArguments):
 
 
 class GenerateArguments(VideoArguments):
-    take: Take = Field(
-        default_factory=unset, description="1 if left out; 2 is another version."
-    )
-    max_cost_usd: Dollars = Field(
-        default_factory=unset, description="Spend no more US dollars than this."
-    )
+    take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
     wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait; 0 answers at once. The default fits this client."
+        default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900."
     )
 
     repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
@@ -107,8 +103,8 @@ class StillsArguments(ArgumentModel):
     """What the stills show, in the words of a video."""
 
     prompt: Text = Field(default_factory=unset, description="One picture. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="As in generate_video.")
-    cast: Cast = Field(default_factory=list, description="As in generate_video.")
+    multi_prompt: NamedShots = Field(default_factory=list, description="As in generate_video.")
+    cast: NamedCast = Field(default_factory=list, description="As in generate_video.")
     style: Text = Field(default_factory=unset, description="As in generate_video.")
     aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default).")
     input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
@@ -116,7 +112,7 @@ class StillsArguments(ArgumentModel):
     model: Text = Field(default_factory=unset, description="An image model.")
     target_namespace: Text = Field(default_factory=unset, description="Who pays.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
-    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
     _settled: frozenset[str] = PrivateAttr(frozenset())
 
@@ -134,9 +130,7 @@ class StillsArguments(ArgumentModel):
 
 class GetArguments(ArgumentModel):
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait until all are finished."
-    )
+    wait_seconds: Wait = Field(default_factory=unset, description="The same, until all are finished.")
 
 
 class ListArguments(ArgumentModel):
@@ -155,9 +149,9 @@ class FindArguments(ArgumentModel):
     query: Text = Field(default_factory=unset, description="Words to rank by: kling, cheap, anime.")
     needs: Texts = Field(
         default_factory=list,
-        description="What it must take, make or be for: text, start_image, input_image, input_video, audio (out), 10 s, "
-        "9:16, 4k, under $0.10/s, cast, shots, upscale, lip_sync, extend, retake, reframe, edit, motion_control, cut_out, "
-        "depth.",
+        description="What it must take, make or be for: text, start_image, input_image, input_video, audio (out), "
+        "10 s, 9:16, 4k, under $0.10/s, cast, shots, upscale, lip_sync, extend, retake, reframe, edit, "
+        "motion_control, cut_out, depth.",
     )
     model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")
 

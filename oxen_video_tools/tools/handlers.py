@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest
 from .answers import (
+    CancelAnswer,
+    CancelledPart,
     GetAnswer,
     HeldPart,
     InspectAnswer,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from ..studio import AsyncStudio
     from ..studio.plan import Plan
     from ..studio.prepare import Prepared
-    from ..studio.results import Video
+    from ..studio.results import Cancelled, Video
     from ..studio.stills import PreparedStills, Still, Stills
 
 
@@ -242,10 +244,35 @@ def _line(video: Video) -> Listed:
 
 
 @tool(read_only=False, destructive=True)
-async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> VideoAnswer:
-    """Stop a queued or running video for good. What was already charged stays charged. A finished video stays as it
-    is."""
-    return to_answer(await studio.cancel(request.generation_id))
+async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> CancelAnswer:
+    """Stop queued or running videos for good, and say for each what became of it. What was already charged stays
+    charged; what is finished stays as it is."""
+    found = await studio.cancel_many(request.generation_ids)
+    parts = [
+        CancelledPart(
+            generation_id=one.generation_id,
+            was=one.was,
+            now=one.now,
+            charged_usd=number(one.charged),
+            error=said(one.error),
+        )
+        for one in found
+    ]
+    return CancelAnswer(videos=parts, next=_after_cancelling(found))
+
+
+def _after_cancelling(found: Sequence[Cancelled]) -> str:
+    if not found:
+        return "Nothing was running."
+    finished = sum(one.was == "succeeded" for one in found)
+    stopped = sum(one.now == "cancelled" != one.was for one in found)
+    told = [f"{stopped} stopped"] if stopped else []
+    told += [f"{finished} finished before and stay{'s' * (finished == 1)} as {'it is' if finished == 1 else 'they are'}"
+             ] if finished else []  # fmt: skip
+    follow = (
+        "To make a stopped one anew call generate_video with take=2." if stopped else "get_video says how they stand."
+    )
+    return f"{'; '.join(told)}. {follow}" if told else follow
 
 
 # find_video_models.
