@@ -148,6 +148,7 @@ class Ledger:
     remembered = transaction(films.remembered)
     films_of = transaction(films.films_of)
     newest_films = transaction(films.newest_films)
+    films_of_before = transaction(films.films_of_before)
 
     # Money of the account, and the switch that stops all of it.
     committed_spend = transaction(jobs.committed_spend)

@@ -411,7 +411,7 @@ def _make_jobs(
     if len(jobs) == 1:
         return _Made(jobs, tuple(problems), tuple(warnings), None, "")
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
-    why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}: {division.why}"
+    why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ..catalog.pricing import Price, billed_seconds, estimate, total
 from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
-from ..ledger.films import Part, Standing, spent_on
+from ..ledger.films import FilmRow, Part, Standing, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
 from ..request import VideoRequest
 from .cast import resolve
@@ -466,12 +466,60 @@ async def _looked_up(
         stopped = part.job is not None and part.job.state == "cancelled"
         if stopped or part.is_taken(session.clock.time()):
             return replace(prepared, clips=(replace(prepared.clips[0], ref=part.ref),), parts=(part,))
+    parts = await session.ledger.parts_of(scope, [clip.ref for clip in prepared.clips])
+    if prepared.film is not None and any(part.job is None for part in parts):
+        prepared, parts = await _with_clips_of_before(session, prepared, parts, scope, models)
     if prepared.film is not None:
         found = await session.ledger.standing(prepared.film)
         if found is not None:
             return _as_film(prepared, found, models)
-    parts = await session.ledger.parts_of(scope, [clip.ref for clip in prepared.clips])
     return replace(prepared, parts=parts)
+
+
+MOST_FILMS_OF_BEFORE = 200
+
+
+async def _with_clips_of_before(
+    session: Session, prepared: Prepared, parts: tuple[Part, ...], scope: str, models: ModelList
+) -> tuple[Prepared, tuple[Part, ...]]:
+    """With the clips of films that were made before clips had keys of their own, where the same is sent for them: who
+    changes a shot of such a film pays for that shot alone.
+    """
+    films = await session.ledger.films_of_before(scope, MOST_FILMS_OF_BEFORE)
+    free = {
+        part.ref: (clip, part, film.film)
+        for film in films
+        for clip, part in zip(clips_in(film.film), film.parts, strict=True)
+        if part.is_taken(session.clock.time())
+    }
+    clips, found = list(prepared.clips), list(parts)
+    for number, (clip, part) in enumerate(zip(clips, parts, strict=True)):
+        before = found[number - 1].ref if number else None
+        for ref, (old, its, film) in list(free.items()):
+            if part.job is None and clip.ref.take == ref.take and _is_same_clip(old, film, clip, models, (before, ref)):
+                clips[number], found[number] = replace(clip, ref=ref), replace(its, number=number)
+                del free[ref]
+                break
+    if tuple(found) == parts:
+        return prepared, parts
+    way = prepared.plan.film or "separate shots"
+    film_now = film_id(scope, [clip.ref for clip in clips], way)
+    return replace(prepared, clips=tuple(clips), film=film_now), tuple(found)
+
+
+def _is_same_clip(
+    old: FilmClip, film: FilmRow, clip: FilmClip, models: ModelList, order: tuple[ClipRef | None, ClipRef]
+) -> bool:
+    """Whether a clip of before shows what `clip` would. order: the clip that stands in front of it now, and its own."""
+    info = models.known(clip.job.model)
+    if old.job.model != clip.job.model or (old.job.first_frame is None) != (clip.job.first_frame is None):
+        return False
+    before, own = order
+    if clip.job.first_frame is not None and before != replace(own, part=own.part - 1):
+        return False  # it began with the last frame of another clip
+    media = {slot.name for slot in info.slots}
+    same = all(old.job.body.get(name) == clip.job.body.get(name) for name in media)
+    return same and agrees(old.job.body, film.asked, clip.job.body, info)
 
 
 def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:

@@ -417,7 +417,8 @@ def after(video: Video, *, take: int | None = None, now: float | None = None) ->
             f"Call get_video with generation_ids={ids([video])}. If it no longer moves, generate_video with the same "
             "arguments goes on where it stopped and pays for nothing twice."
         )
-    return told + f"Call get_video with generation_ids={ids(video.takes or [video])}. Do not generate it again."
+    free = "a repeated generate_video call pays nothing."
+    return f"{told}Call get_video with generation_ids={ids(video.takes or [video])}; {free}"
 
 
 def _stopped(video: Video) -> str:

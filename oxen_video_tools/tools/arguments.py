@@ -92,9 +92,7 @@ class PlanArguments(VideoArguments):
 class GenerateArguments(VideoArguments):
     take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900."
-    )
+    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
 
     repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 

@@ -199,14 +199,17 @@ async def get_video(studio: AsyncStudio, request: GetArguments, call: Call) -> G
 def _after_many(videos: Sequence[Video]) -> str:
     active = [video for video in videos if not video.is_terminal]
     if active:
-        return f"Call get_video with generation_ids={ids(active)}. Do not generate them again."
+        films = " A film that no longer moves goes on by its own generate_video call." if any(
+            video.shots for video in active
+        ) else ""  # fmt: skip
+        return f"Call get_video with generation_ids={ids(active)}; a repeated generate_video call pays nothing.{films}"
     return "save_video joins them to one file." if len(videos) > 1 else after(videos[0])
 
 
 @tool()
 async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> ListAnswer:
     """What is running or finished, newest first, with first words, cost, a fresh link and the total: the way back after
-    a lost answer, and what was spent. Never generate again to find out what became of a video."""
+    a lost answer, and what was spent."""
     limit = request.limit or (100 if request.since else 10)
     videos = await studio.list(
         status=request.status, model=request.model, since=request.since, mine=bool(request.mine), limit=limit

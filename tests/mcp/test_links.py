@@ -160,7 +160,7 @@ async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Setti
             link = await links(settings).link(video["generation_id"], Caller(KEY))
             await links(settings)._keep(Caller(KEY))
             waiting = patient.get(here(link, address))
-            await client.call_tool("cancel_video", {"generation_id": video["generation_id"]})
+            await client.call_tool("cancel_video", {"generation_ids": [video["generation_id"]]})
             stopped = patient.get(here(link, address))
     assert (waiting.status_code, stopped.status_code) == (202, 410) and "refresh" in waiting.headers
 

@@ -300,23 +300,33 @@ def _cost(
 
 @dataclass
 class _Aggregator:
-    """One caller's report of a film: each shot's own progress becomes progress of the whole, which only rises."""
+    """One caller's report of a film: each clip's own progress becomes progress of the whole, which only rises.
+
+    shots: for each clip, which shots of the film it makes, from 0. A person hears of shots, never of clips.
+    """
 
     film: str
-    shots: int
+    shots: Sequence[Sequence[int]]
     report: Report
     clock: Clock
     began: float
     fractions: dict[int, float] = field(default_factory=dict)
     told: float = -1.0
 
-    def of_shot(self, number: int) -> Report:
-        """Hears one shot."""
+    @property
+    def count(self) -> int:
+        """How many shots the film has."""
+        return sum(map(len, self.shots))
+
+    def of_clip(self, number: int) -> Report:
+        """Hears one clip; the longer of two moves the whole by more."""
 
         def tell(progress: Progress) -> Awaitable[None] | None:
             self.fractions[number] = max(progress.fraction, self.fractions.get(number, 0.0))
-            whole = MADE * sum(self.fractions.values()) / self.shots
-            return self.tell(replace(progress, shot=number + 1, shot_fraction=progress.fraction), whole)
+            done = sum(fraction * len(self.shots[clip]) for clip, fraction in self.fractions.items())
+            shot = self.shots[number][0] + 1
+            told = replace(progress, shot=shot, shot_fraction=progress.fraction)
+            return self.tell(told, MADE * done / self.count)
 
         return tell
 
@@ -325,7 +335,7 @@ class _Aggregator:
         self.told = fraction if fraction > self.told else self.told + (1.0 - self.told) * 1e-6
         elapsed = self.clock.monotonic() - self.began
         return self.report(
-            replace(progress, generation_id=self.film, fraction=self.told, elapsed=elapsed, shots=self.shots)
+            replace(progress, generation_id=self.film, fraction=self.told, elapsed=elapsed, shots=self.count)
         )
 
     async def joining(self, done: float) -> None:
@@ -386,7 +396,9 @@ class _Watch:
 
     def _watch(self, now: Standing) -> None:
         if self._telling is None and self._report is not None:
-            self._telling = _Aggregator(self._film, len(now.parts), self._report, self._session.clock, self._began)
+            planned = clips_in(now.film)
+            shots = [clip.job.shots or (part.number,) for clip, part in zip(planned, now.parts, strict=True)]
+            self._telling = _Aggregator(self._film, shots, self._report, self._session.clock, self._began)
         for part in now.parts:
             if self._telling is not None and part.state == "done":
                 self._telling.fractions[part.number] = 1.0
@@ -395,7 +407,7 @@ class _Watch:
                 self._watching[clip.generation_id] = asyncio.ensure_future(self._one(part, clip.generation_id))
 
     async def _one(self, part: Part, generation_id: str) -> None:
-        session, tell = self._session, self._telling.of_shot(part.number) if self._telling else None
+        session, tell = self._session, self._telling.of_clip(part.number) if self._telling else None
         left = max(0.0, self._until - session.clock.monotonic())
         if generation_id.startswith(LOCAL) or left <= 0:
             return
