@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
-    Cast,
     Flag,
     Level,
-    Shots,
+    NamedCast,
+    NamedShots,
     Text,
     Texts,
     VideoRequest,
@@ -90,31 +90,27 @@ class PlanArguments(VideoArguments):
 
 
 class GenerateArguments(VideoArguments):
-    take: Take = Field(
-        default_factory=unset, description="1 if left out. Another version of the same request is take 2, 3, …"
-    )
-    max_cost_usd: Dollars = Field(
-        default_factory=unset, description="Refuse to spend more US dollars than this; 0 spends nothing."
-    )
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait for the result; 0 answers at once with the id."
-    )
+    take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
+    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
+
+    repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 
 
 class StillsArguments(ArgumentModel):
     """What the stills show, in the words of a video."""
 
     prompt: Text = Field(default_factory=unset, description="One picture. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="As in generate_video.")
-    cast: Cast = Field(default_factory=list, description="As in generate_video.")
+    multi_prompt: NamedShots = Field(default_factory=list, description="As in generate_video.")
+    cast: NamedCast = Field(default_factory=list, description="As in generate_video.")
     style: Text = Field(default_factory=unset, description="As in generate_video.")
-    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), …')
+    aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default).")
     input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
     level: Level = Field(default_factory=unset, description="standard if left out.")
     model: Text = Field(default_factory=unset, description="An image model.")
     target_namespace: Text = Field(default_factory=unset, description="Who pays.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
-    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
     _settled: frozenset[str] = PrivateAttr(frozenset())
 
@@ -132,29 +128,27 @@ class StillsArguments(ArgumentModel):
 
 class GetArguments(ArgumentModel):
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait until all are finished; 0 answers at once."
-    )
+    wait_seconds: Wait = Field(default_factory=unset, description="The same, until all are finished.")
 
 
 class ListArguments(ArgumentModel):
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
     model: Text = Field(default_factory=unset, description="Only of this model id.")
-    since: Text = Field(default_factory=unset, description='"today", "24 h" or a date.')
+    since: Text = Field(default_factory=unset, description="today, 24 h or a date.")
     mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
     limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
 
 
 class CancelArguments(ArgumentModel):
-    generation_id: Name = Field(description="The id of a queued or processing video.")
+    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
 
 
 class FindArguments(ArgumentModel):
-    query: Text = Field(default_factory=unset, description='Words to rank by: "kling", "cheap", "anime".')
+    query: Text = Field(default_factory=unset, description="Words to rank by: kling, cheap, anime.")
     needs: Texts = Field(
         default_factory=list,
-        description='What it must take, make or be for: "text", "start_image", "input_image", "input_video", "audio" '
-        '(out), "10 s", "9:16", "4k", "under $0.10/s", "cast", upscale, lip_sync, extend, retake, reframe, edit, '
+        description="What it must take, make or be for: text, start_image, input_image, input_video, audio (out), "
+        "10 s, 9:16, 4k, under $0.10/s, cast, shots, upscale, lip_sync, extend, retake, reframe, edit, "
         "motion_control, cut_out, depth.",
     )
     model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")

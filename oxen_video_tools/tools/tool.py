@@ -167,8 +167,11 @@ def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def hidden(settings: Settings) -> frozenset[str]:
-    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set."""
-    return frozenset({"target_namespace"} if settings.namespace else ())
+    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set, and films
+    are kept in no repository unless OXEN_VIDEO_REPOSITORIES names some.
+    """
+    paying = {"target_namespace"} if settings.namespace else set()
+    return frozenset(paying | (set() if settings.repositories else {"repository"}))
 
 
 def tool(*, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], ToolSpec]:

@@ -126,5 +126,5 @@ async def test_a_wait_that_ran_out_is_a_success_with_the_next_call(serve: Serve,
         answer = words(result)
         assert not result.is_error and answer["status"] in ("queued", "processing")
         assert answer["generation_id"] in answer["next"] and "get_video" in answer["next"]
-        stopped = words(await client.call_tool("cancel_video", {"generation_id": answer["generation_id"]}))
-    assert stopped["status"] == "cancelled"
+        stopped = words(await client.call_tool("cancel_video", {"generation_ids": [answer["generation_id"]]}))
+    assert [one["now"] for one in stopped["videos"]] == ["cancelled"]

@@ -27,7 +27,18 @@ ORDER = [
 ]
 REQUEST = [
     *("prompt", "multi_prompt", "model", "duration", "aspect_ratio", "resolution", "input_image", "start_image"),
-    *("end_image", "input_video", "input_audio", "cast", "stills", "level", "generate_audio", "negative_prompt"),
+    *(
+        "end_image",
+        "input_video",
+        "input_audio",
+        "input_videos",
+        "input_audios",
+        "cast",
+        "stills",
+        "level",
+        "generate_audio",
+        "negative_prompt",
+    ),
     *("style", "continuous", "seed", "num_generations", "response_format", "target_namespace", "model_parameters"),
 ]
 ARGUMENTS = {
@@ -36,15 +47,15 @@ ARGUMENTS = {
         *("prompt", "multi_prompt", "cast", "style", "aspect_ratio", "input_image", "level", "model"),
         *("target_namespace", "max_cost_usd", "wait_seconds"),
     ],
-    "generate_video": [*REQUEST, "take", "max_cost_usd", "wait_seconds"],
+    "generate_video": [*REQUEST, "take", "max_cost_usd", "wait_seconds", "repository"],
     "get_video": ["generation_ids", "wait_seconds"],
     "list_videos": ["status", "model", "since", "mine", "limit"],
-    "cancel_video": ["generation_id"],
+    "cancel_video": ["generation_ids"],
     "find_video_models": ["query", "needs", "model"],
     "inspect_video": ["video"],
     "save_video": ["videos", "filename", "transition"],
 }
-NEEDED = {"get_video": ["generation_ids"], "cancel_video": ["generation_id"]} | {
+NEEDED = {"get_video": ["generation_ids"], "cancel_video": ["generation_ids"]} | {
     "inspect_video": ["video"],
     "save_video": ["videos"],
 }
@@ -67,7 +78,8 @@ def test_the_tools_and_their_arguments() -> None:
 
 
 def test_what_a_model_sees_is_small() -> None:
-    shown = [{"name": r.name, "description": r.description, "inputSchema": r.schema} for r in TABLE.values()]
+    usual = [row.without(hidden(Settings())) for row in TABLE.values()]
+    shown = [{"name": r.name, "description": r.description, "inputSchema": r.schema} for r in usual]
     whole = [one | {"outputSchema": TABLE[one["name"]].answer_schema} for one in shown]
     assert len(json.dumps(shown)) <= 13_000
     assert len(json.dumps(whole)) <= 27_500
@@ -235,7 +247,8 @@ async def test_what_the_developer_settled_is_not_the_agents_choice() -> None:
 
 
 def test_a_settled_namespace_hides_the_argument() -> None:
-    assert hidden(Settings()) == frozenset()
+    assert hidden(Settings()) == {"repository"}
+    assert hidden(Settings(repositories=("own",))) == frozenset()
     row = TABLE["plan_video"].without(hidden(Settings(namespace="own")))
     assert "target_namespace" not in row.schema["properties"]
 
