@@ -67,20 +67,33 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    return Reply(_answer(plan, bodies=bool(request.bodies)), (sheet,) if sheet else ())
+    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies))
+    answer._choice = plan.choice
+    return Reply(answer, (sheet,) if sheet else ())
 
 
-def _answer(plan: Plan, *, bodies: bool) -> PlanAnswer:
+def _over(plan: Plan, limit: Decimal | None) -> list[str]:
+    """Why generate_video would refuse this limit."""
+    if limit is None or plan.price_usd == 0:
+        return []
+    if plan.price_usd is None:
+        return [f"max_cost_usd={limit}: what this costs is not known, so no limit can be kept."]
+    if plan.price_usd <= limit:
+        return []
+    return [f"max_cost_usd={limit}: this may cost {(plan.due or plan.price).text}. Make it shorter, or ask the user."]
+
+
+def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
-        ok=plan.ok,
+        ok=plan.ok and not over,
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
         price_usd=number(plan.price_usd),
         total_usd=number(plan.price.usd),
         price=(plan.due or plan.price).text,
-        problems=all_said(plan.problems),
+        problems=all_said([*plan.problems, *over]),
         warnings=all_said(plan.warnings),
         clips=[
             PlanClip(
@@ -160,7 +173,10 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         prepared=call.prepared,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
-    return to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer = to_answer(video, take=take).model_copy(update={"why": why or None})
+    if why and call.prepared is not None:
+        answer._choice = call.prepared.plan.choice
+    return answer
 
 
 # get_video, list_videos and cancel_video: jobs that exist, whoever made them. None of these spends.
