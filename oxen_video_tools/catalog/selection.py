@@ -266,11 +266,13 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most."""
+    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most. Nothing
+    confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
+    """
 
     def left(info: ModelInfo) -> int:
         needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
-        other = not _media(request) and _MADE_FOR_MEDIA.search(info.id) is not None  # it may do without, unconfirmed
+        other = info is not usual and not _media(request) and bool(_MADE_FOR_MEDIA.search(info.id))
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))

@@ -509,6 +509,8 @@ def _number(value: Any) -> float | None:
 def _read_shots(reading: Reading, value: Any) -> Any:
     """Shots as strings, as `{"shots": […]}`, as JSON text, as lines, or as they should be."""
     value = _from_json(value)
+    if isinstance(value, str) and value.strip() in NOTHING:
+        return []
     if isinstance(value, Mapping):
         inner = [key for key in value if bare(str(key)) in ("shots", "scenes", "multiprompt", "prompts", "storyboard")]
         if len(inner) == 1 and len(value) == 1:
