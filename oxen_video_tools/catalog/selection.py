@@ -136,7 +136,11 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
         return Choice(meant, "asked for", asked=True, warning=f"model {request.model[:60]} was read as {meant}.")
     if len(request.multi_prompt) == 1 and not request.prompt:  # one shot is a prompt, and costs what a prompt costs
         shot = request.multi_prompt[0]
-        words = {"prompt": shot.prompt, "multi_prompt": [], "duration": shot.duration or request.duration}
+        words: dict[str, Any] = {
+            "prompt": shot.prompt,
+            "multi_prompt": [],
+            "duration": shot.duration or request.duration,
+        }
         request = request.model_copy(update=words)
     lacks = ""
     if default:
@@ -182,19 +186,16 @@ def over_every_length(request: VideoRequest, models: ModelList) -> str:
     """What to do about a shot that is longer than any model makes; empty where some model makes it."""
     asked = [request.duration] if not request.multi_prompt else [shot.duration for shot in request.multi_prompt]
     wanted = max((one for one in asked if one), default=0)
-    ends = [
-        (most, info.id)
-        for info in models.values()
-        if info.takes("text") and info.length is not None and (most := info.length.span()[1])
-        and not any(slot.required and slot.kind in ("video", "audio") for slot in info.slots)
-    ]  # fmt: skip
-    if not ends or wanted <= max(ends)[0]:
+    able = [info for info in models.values() if not alternatives(info, request)]
+    ends = [(most, info) for info in able if info.length is not None and (most := info.length.span()[1])]
+    most = max((one for one, _ in ends), default=wanted)
+    if wanted <= most:
         return ""
-    most = max(ends)[0]
-    name = min(name for length, name in ends if length == most)
+    longest = [info for one, info in ends if one == most]
+    cheapest = min(longest, key=lambda info: (_cost(info) or Decimal(1000), info.id))
     way = "split it into several" if request.multi_prompt else "give the shots in multi_prompt"
     return (
-        f"No model makes {wanted:g} s in one shot; the longest is {most:g} s ({name}). For more, {way}; with "
+        f"No model makes {wanted:g} s in one shot; the longest is {most:g} s ({cheapest.id}). For more, {way}; with "
         "continuous=true they become one long take."
     )
 
@@ -292,7 +293,7 @@ def price_of(request: VideoRequest, info: ModelInfo) -> Price | None:
     """What this request costs with this model, wholly known; None where it is not, or can't be made so."""
     parts = [request]
     if request.multi_prompt and info.multi_shot is None:
-        alone = {"multi_prompt": [], "num_generations": None}
+        alone: dict[str, Any] = {"multi_prompt": [], "num_generations": None}
         parts = [
             request.model_copy(update=alone | {"prompt": shot.prompt, "duration": shot.duration})
             for shot in request.multi_prompt

@@ -168,6 +168,7 @@ class Plan:
     clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
     cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
+    unknown_model: neither the live list nor Oxen's pages know the model that was named.
     """
 
     request: VideoRequest
@@ -183,6 +184,7 @@ class Plan:
     cast: tuple[PlannedMember, ...] = ()
     pictures: tuple[PlannedPicture, ...] = ()
     choice: str = ""
+    unknown_model: bool = False
 
     @property
     def ok(self) -> bool:
@@ -197,8 +199,9 @@ class Plan:
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""
         if self.problems:
-            unknown = self.problems[0].startswith(NO_MODEL)
-            raise (ModelNotFound if unknown else InvalidRequest)(" ".join(self.problems), problems=self.problems)
+            raise (ModelNotFound if self.unknown_model else InvalidRequest)(
+                " ".join(self.problems), problems=self.problems
+            )
 
 
 def make_plan(
@@ -241,6 +244,7 @@ def make_plan(
             *_with_lengths(made.problems, request, models),
         ),
         choice="" if choice.asked else choice.warning,
+        unknown_model=bool(_unknown_model(info, models)),
         warnings=(
             *([choice.warning] if choice.warning else []),
             *_about_the_list(info, models),
@@ -320,16 +324,13 @@ def _with_lengths(problems: Sequence[str], request: VideoRequest, models: ModelL
     return [over, *(one for one in problems if "duration=" not in one)] if over else list(problems)
 
 
-NO_MODEL = "No model "
-
-
 def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
     """A problem for a name that neither the live list nor Oxen's pages know."""
     if info.listed or not models.live or info.page or info.has_schema:
         return []
     near = models.closest(info.id)
     meant = f"Did you mean {listing(near)}? Or leave model out." if near else "Leave it out, or find_video_models."
-    return [f"{NO_MODEL}{visible(info.id[:60], lines=False)}. {meant}"]
+    return [f"No model {visible(info.id[:60], lines=False)}. {meant}"]
 
 
 def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:

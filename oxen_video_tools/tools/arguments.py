@@ -100,14 +100,15 @@ class CallArguments(ArgumentModel):
         if not (cls.tool and isinstance(given, Mapping)) or unsendable(given):
             return check(given)
         reading = read_call(cls.tool, cls.model_fields.keys(), given, cls.settled)
-        problems, made = list(reading.problems), None
+        problems = list(reading.problems)
         try:
             made = check(reading.values)
         except ValidationError as error:
             if not problems:
                 raise
             problems += invalid_arguments(error).problems
-        if problems:
+            made = None
+        if problems or made is None:
             raise PydanticCustomError("refused", "{message}", {"message": " ".join(problems), "problems": problems})
         made.read_as = list(dict.fromkeys([*made.read_as, *reading.notes]))
         return made

@@ -24,7 +24,7 @@ SPENDING = ("generate_video", "make_stills")
 REQUESTS = ("plan_video", *SPENDING)
 MOST_NAMED = 6  # names that are left aside and told
 LONGEST_NAME = 40  # characters of a name that are repeated
-NOTHING = (None, "", "null", "None", "none", [], {})
+NOTHING: tuple[Any, ...] = (None, "", "null", "None", "none", [], {})
 
 # Other names for our words, by the tools that have them. Case, blanks, dots, hyphens and underscores do not count.
 _REQUEST = {
@@ -245,7 +245,7 @@ def _add_to_prompt(reading: Reading, name: str, value: Any) -> None:
     word = "style" if reading.values.get("multi_prompt") not in NOTHING or "prompt" not in reading.fields else "prompt"
     before = reading.values.get(word)
     if words and word in reading.fields and (before in NOTHING or isinstance(before, str)):
-        reading.values[word] = f"{_ended(before)} {words}" if before not in NOTHING else words
+        reading.values[word] = f"{_ended(before)} {words}" if isinstance(before, str) and before.strip() else words
     reading.note(f"{shown(name)} was added to the {word}.")
 
 

@@ -174,8 +174,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
     answer = to_answer(video, take=take).model_copy(update={"why": why or None})
-    if why and call.prepared is not None:
-        answer._choice = call.prepared.plan.choice
+    answer._choice = video.choice
     return answer
 
 
@@ -217,6 +216,9 @@ async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> L
         follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
     elif videos:
         follow = "Links expire; get_video gives a fresh one, save_video keeps the file."
+    elif given := [word for word in ("status", "model", "since", "mine") if getattr(request, word)]:
+        named = " and ".join(f"{word}={getattr(request, word)}" for word in given)
+        follow = f"No video matches {said(named, 120)}: call it without."
     else:
         follow = "Nothing is there; generate_video makes a video."
     if len(videos) == limit:

@@ -63,7 +63,7 @@ def test_its_failures_are_answers(tool: BaseTool) -> None:
 
 @each
 async def test_bad_arguments_are_named_and_nothing_else(tool: BaseTool) -> None:
-    name = list(tool.args)[0]  # of each tool's first argument an object is no value
+    name = next(iter(tool.args))  # of each tool's first argument an object is no value
     wrong = {name: [7] if tool.args[name]["type"] == "array" else {"nonsense": 1}}
     for message in (tool.invoke(call(tool.name, **wrong)), await tool.ainvoke(call(tool.name, **wrong))):
         answer = told(message)
