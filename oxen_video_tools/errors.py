@@ -2,7 +2,8 @@
 
     OxenError
     ├── InvalidRequest        invalid_request        the request does not fit the model; `problems` lists every reason
-    │   └── ModelNotFound     model_not_found
+    │   ├── ModelNotFound     model_not_found
+    │   └── Unusable          invalid_request        a variable or a folder of this machine; the message names it
     ├── Unauthenticated       unauthenticated        no key, or the hub refused it
     ├── InsufficientCredits   insufficient_credits
     ├── SpendingRefused
@@ -138,6 +139,10 @@ class InvalidRequest(OxenError):
 class ModelNotFound(InvalidRequest):
     kind = "model_not_found"
     default_fix = "find_video_models lists the models."
+
+
+class Unusable(InvalidRequest):
+    """What the environment names can't be used: a variable, a folder. The message says which."""
 
 
 class Unauthenticated(OxenError):

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..clock import Clock, SystemClock
-from ..errors import NotInstalled, OxenError
+from ..errors import NotInstalled, OxenError, Unusable
 from ..hub.records import VideoModel
 from . import schema
 from .model_info import ModelInfo, has_place
@@ -239,7 +239,7 @@ class Catalog:
         assert self._fetch is not None
         try:
             listed = await self._fetch()
-        except NotInstalled:  # the sandbox was asked for and is not there: no list of another time stands for it
+        except (NotInstalled, Unusable):  # nothing of this will work, and no list of another time hides it
             raise
         except OxenError as error:
             log.warning("The list of models can't be read (%s); going on with the last one.", error.kind)

@@ -173,7 +173,9 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
                 complain(error, as_json=bool(kwargs.get("json")))
                 raise typer.Exit(status_of(error)) from None
             except KeyboardInterrupt:
-                output.err.print("Interrupted. A job that was sent goes on: oxen-video list")
+                running = " ".join(dict.fromkeys(output.watched.values()))
+                then = f"get {running}" if running else "list"
+                output.err.print(f"Interrupted. A job that was sent goes on: oxen-video {then}", soft_wrap=True)
                 raise typer.Exit(INTERRUPTED) from None
             if status:
                 raise typer.Exit(status)

@@ -11,12 +11,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -64,11 +64,34 @@ def in_command_words(text: str) -> str:
     return re.sub(r"\bmax_cost_usd(?:=(?=\d))?", "--max-cost ", text).replace("--max-cost  ", "--max-cost ").strip()
 
 
+UNWRITTEN = 7  # exit status: the answer could not be written
+
+
 class Screen(Console):
     """A terminal on which words from elsewhere can do nothing but be read."""
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(visible(text), **how)
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As rich prints; where nothing can be written any more, the program ends."""
+        try:
+            super().print(*objects, **how)
+        except OSError as error:
+            _stop_writing(error)
+
+
+def _stop_writing(error: OSError) -> NoReturn:
+    """End the program: quietly where the reader has seen enough (`oxen-video list | head -1`), else with the reason."""
+    for stream in (sys.stdout, sys.stderr):  # what is left in them is written nowhere, so that the exit is quiet
+        with suppress(OSError, ValueError, AttributeError):
+            if stream is sys.stdout or isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(0) from None
+    with suppress(OSError):
+        sys.stderr.write(f"The answer can't be written: {error.strerror}. What was made is there: oxen-video list\n")
+    raise SystemExit(UNWRITTEN) from None
 
 
 out = Screen(highlight=False)
@@ -87,14 +110,14 @@ def line(text: object) -> None:
     try:
         sys.stdout.write(f"{visible(str(text))}\n")
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as in `oxen-video list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except OSError as error:
+        _stop_writing(error)
 
 
 def as_json(value: Any) -> None:
     """A value for a program."""
-    line(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    line(json.dumps(plain(value), indent=2, ensure_ascii=not unicode))
 
 
 def plain(value: Any) -> Any:
@@ -304,11 +327,15 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
+#: What is shown as being waited for: an interruption says how to find it again.
+watched: dict[object, str] = {}
+
+
 @contextmanager
 def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]:
     """A bar for each video, or for each shot of a film; short lines on stderr where there is no terminal."""
     if quiet or not err.is_terminal:
-        yield (lambda _: None) if quiet else _lines()
+        yield _watching((lambda _: None) if quiet else _lines())
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # only when there is something to wait for
 
@@ -325,7 +352,20 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]
             words = news.text.removeprefix(f"shot {news.shot}/{news.shots} ")
             progress.update(tasks[key], completed=done, words=escape(words))
 
-        yield report
+        yield _watching(report)
+
+
+def _watching(report: Callable[[results.Progress], None]) -> Callable[[results.Progress], None]:
+    """The same, and the ids are kept for whoever interrupts it."""
+
+    def hear(news: results.Progress) -> None:
+        if news.status in ("queued", "processing"):
+            watched[news.shot or news.generation_id] = news.generation_id
+        else:
+            watched.pop(news.shot or news.generation_id, None)
+        report(news)
+
+    return hear
 
 
 def short(name: str) -> str:

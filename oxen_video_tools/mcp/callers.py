@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InvalidRequest, RateLimited, Unauthenticated, only_oxen_errors
-from ..settings import HUB, Settings
+from ..settings import HUB, Settings, at_home
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -266,7 +266,7 @@ def token_file() -> Path:
     """Where the token lies on this platform."""
     from platformdirs import user_data_path
 
-    return user_data_path("oxen-video", appauthor=False) / "mcp-token"
+    return at_home(lambda: user_data_path("oxen-video", appauthor=False), "OXEN_VIDEO_MCP_TOKEN") / "mcp-token"
 
 
 def kept_token(file: Path | None = None) -> str:

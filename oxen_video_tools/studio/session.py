@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from importlib import import_module
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from ..clock import Clock, DatabaseClock, SystemClock
-from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited
+from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited, Unusable
 from ..ledger import LEASE, Ledger, data_folder, is_postgres, sqlite_path
 from ..settings import HUB, Settings
 from .identifiers import key_hash, origin_of, scope_of
@@ -237,11 +238,27 @@ def _heard(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
+def _check_folder(folder: Path) -> None:
+    """Raises Unusable for a folder in which nothing can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        why = "" if os.access(folder, os.W_OK | os.X_OK) else "it can't be written"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise Unusable(
+            f"The folder {folder}, where the ledger and the sandbox keep their state, can't be used: {why}.",
+            fix="Set OXEN_VIDEO_LEDGER to a file in a folder of yours, sqlite:////tmp/oxen.db, or to memory:.",
+        )
+
+
 def start_sandbox(settings: Settings) -> tuple[Any, str]:
     """A running sandbox, and a name for it that is the same in every process with the same ledger. Raises NotInstalled,
-    InputUnreadable.
+    Unusable.
     """
     state = sandbox_state(settings)
+    if state is not None:
+        _check_folder(state.parent)
     try:
         sandbox = import_module("oxen_video_tools.sandbox").Sandbox(state=state)
     except ImportError as error:
