@@ -203,6 +203,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created double precision not null,
             primary key (scope, key))""",
     ),
+    (
+        # What has ended since a moment is asked for again and again.
+        "create index clips_by_end on clips (scope, ended)",
+        "create index films_by_end on films (scope, ended)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before
