@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .errors import InvalidRequest, Unauthenticated
+from .errors import InvalidRequest, Unauthenticated, Unusable
 
 HUB = "https://hub.oxen.ai"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -108,7 +109,18 @@ class Settings:
             return self.output_dir
         from platformdirs import user_videos_path
 
-        return user_videos_path() / "oxen"
+        return at_home(user_videos_path, "OXEN_VIDEO_OUTPUT_DIR") / "oxen"
+
+
+def at_home(folder: Callable[[], Path], variable: str) -> Path:
+    """A folder below the home folder. Raises Unusable where there is no home, naming what says the folder too."""
+    with suppress(RuntimeError):  # a user id without an entry, and no HOME
+        found = folder()
+        if found.parts[:1] != ("~",):
+            return found
+    raise Unusable(
+        "There is no home folder here: HOME is not set, and this user has none.", fix=f"Set HOME, or {variable}."
+    )
 
 
 def _converted(variable: str, text: str, convert: Any) -> Any:
@@ -160,7 +172,10 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder here; name the whole path") from None
 
 
 def _folders(text: str) -> tuple[Path, ...]:
@@ -194,10 +209,10 @@ def _key_of_the_command_line(base_url: str, environment: Mapping[str, str]) -> s
     """The token that the `oxen` command line keeps for exactly this host, if it keeps one."""
     import tomllib  # rarely needed, and `import oxen_video_tools` is to be quick
 
-    folder = environment.get("OXEN_CONFIG_DIR") or Path.home() / ".config" / "oxen"
     try:
-        config = tomllib.loads((Path(folder) / "auth_config.toml").read_text("utf-8"))
-    except (OSError, ValueError):
+        folder = Path(environment.get("OXEN_CONFIG_DIR") or Path.home() / ".config" / "oxen")
+        config = tomllib.loads((folder / "auth_config.toml").read_text("utf-8"))
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: nobody has a home here
         return None
     hosts = config.get("host_configs")
     for entry in hosts if isinstance(hosts, list) else []:

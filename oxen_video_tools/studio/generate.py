@@ -99,7 +99,9 @@ async def _made(session: Session, prepared: Prepared, call: Call, began: float, 
     if prepared.stopped:
         stopped = [prepared.clips[number] for number in prepared.stopped]
         warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
-    return replace(video, warnings=tuple(dict.fromkeys(warnings)), reason=prepared.plan.reason, cast=prepared.plan.cast)
+    told = tuple(dict.fromkeys(warnings))
+    choice = prepared.plan.choice if prepared.plan.choice in told else ""
+    return replace(video, warnings=told, reason=prepared.plan.reason, cast=prepared.plan.cast, choice=choice)
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:

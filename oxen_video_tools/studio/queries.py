@@ -98,7 +98,9 @@ def _states(status: str | None) -> Sequence[str]:
     if status is None:
         return STATES
     if status not in STATES:
-        raise InvalidRequest(f"status={status!r} is none of {', '.join(STATES)}.")
+        raise InvalidRequest(
+            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATES[:-1])} or {STATES[-1]}."
+        )
     return (status,)
 
 

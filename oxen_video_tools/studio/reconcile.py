@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, OxenError, SubmissionUnclear
 from ..ledger.records import UNPAID, GenerationRow, Job
+from ..redaction import visible
 from .identifiers import DEFAULTS, link_name
 from .media_inputs import is_url
 
@@ -441,4 +442,7 @@ async def about_a_job(session: Session, generation_id: str, error: OxenError, *,
         error.message = f"The hub does not know generation {generation_id} any more, which was paid for."
         error.args = (error.message,)
         error.fix = FORGOTTEN.format(job.job)
+    elif isinstance(error, NotFound) and generation_id not in error.message:
+        error.message = f"No video has the id {visible(generation_id[:60], lines=False)}."
+        error.args = (error.message,)
     return error
