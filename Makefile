@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check throttled shuffled full lint types arrows bench torture hostile conformance judges frameworks docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
+.PHONY: help install demo test check throttled shuffled full lint types arrows bench derived torture hostile conformance judges frameworks docs clean coverage mutants pictures ray pythons package sbom bandit lock lock-check audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,9 @@ arrows: install ## imports go down only
 
 bench: install ## measure; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+derived: install ## after a change to the tools or pyproject.toml: write what follows from them (README, manifests, LangChain's names)
+	$(BIN)/python scripts/make_manifests.py
 
 docs: install ## build the documentation; every link is checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

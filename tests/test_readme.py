@@ -264,15 +264,6 @@ def test_every_setting_stands_in_the_reference_and_no_other() -> None:
     assert shown == {name for name, _ in _VARIABLES.values()}
 
 
-def test_every_tool_stands_in_the_readmes_table() -> None:
-    from oxen_video_tools.tools import TABLE
-
-    table = README.partition("## The nine tools")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M)
-    assert [name for name, _ in rows] == list(TABLE)
-    assert [name for name, spends in rows if "yes" in spends] == ["make_stills", "generate_video"]
-
-
 def test_every_example_stands_in_their_table() -> None:
     shown = set(re.findall(r"^\| \[([\w.]+)\]", PAGES["examples/README.md"], re.M))
     assert shown == {path.name for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".jsonl", ".ipynb")}
