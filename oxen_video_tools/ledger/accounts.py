@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .jobs import lock_account
-from .transactions import Row, Steps, read
+from .transactions import Row, Steps
 
 
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
@@ -60,9 +60,6 @@ def join_scopes(old: str, new: str) -> Steps[None]:
         (new, old, new),
     )
     yield "update films set scope = ? where scope = ?", (new, old)
-
-
-read(identity)
 
 
 # The cast that an account keeps: members by name, whatever its letter case.
@@ -119,6 +116,3 @@ def forget_member(scope: str, name: str) -> Steps[bool]:
 def _member(row: Row) -> KeptMember:
     name, look, images, face, created = row
     return KeptMember(name, look, tuple(json.loads(images)), None if face is None else bool(face), created)
-
-
-read(kept_members, members_named)

@@ -22,7 +22,7 @@ from .records import (
     said,
     to_json,
 )
-from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, soon, whole
+from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, whole
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
@@ -293,12 +293,6 @@ def finish_if_all_done(job: str, now: float) -> Steps[bool]:
     yield from end(job, state, now, None)
     yield f"update jobs set {BILLED} where job = ?", (job,)
     return True
-
-
-soon(
-    reserve,  # nothing leaves before `mark_sending` is on the disk, and this with it
-    renew,  # a machine without power renews nothing
-)
 
 
 # Jobs in the ledger whose ids nobody told: given what was found for them, sent again or written off by a person.

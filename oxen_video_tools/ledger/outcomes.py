@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .jobs import BILLED, DAY, drop, finish_if_all_done
 from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
-from .transactions import Steps, clips, job_named, read, soon
+from .transactions import Steps, clips, job_named
 
 
 def record_status(scope: str, seen: Sequence[GenerationRow], now: float) -> Steps[list[str]]:
@@ -175,7 +175,3 @@ def spent(scope: str) -> Steps[list[DaySum]]:
             one = found.get(key) or DaySum(*key, 0, 0, 0)
             found[key] = DaySum(*key, one.jobs + 1, one.cost + cost, one.unpriced + unpriced)
     return sorted(found.values())
-
-
-soon(record_status, record_cost)  # the hub says it again
-read(typical)

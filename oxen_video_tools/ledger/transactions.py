@@ -8,7 +8,7 @@ them; SQLite's transactions have the file to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Literal, TypeVar
 
 from .records import CLIP_COLUMNS, JOB_COLUMNS, GenerationRow, Job, State, job_of
@@ -20,22 +20,6 @@ Steps = Generator[Statement, list[Row], T]
 # now: on the disk before the caller goes on.  soon: written, and on the disk with the next "now" at the latest; what a
 # power failure could take with it is harmless.  read: writes nothing, and waits for no other process's writing.
 Durability = Literal["now", "soon", "read"]
-_HASTE: dict[Callable[..., Any], Durability] = {}
-
-
-def soon(*steps: Callable[..., Steps[Any]]) -> None:
-    """Marks transactions whose loss, should the power fail, costs nothing: it is found out or done again."""
-    _HASTE.update(dict.fromkeys(steps, "soon"))
-
-
-def read(*steps: Callable[..., Steps[Any]]) -> None:
-    """Marks transactions that write nothing. No decorator, nor is `soon`: mutation testing leaves out what has one."""
-    _HASTE.update(dict.fromkeys(steps, "read"))
-
-
-def durability_of(steps: Callable[..., Any]) -> Durability:
-    """How a transaction is marked; "now" where it is not."""
-    return _HASTE.get(steps, "now")
 
 
 def job_named(job: str) -> Steps[Job | None]:
@@ -125,6 +109,3 @@ def claim_interval(name: str, now: float, rest: float) -> Steps[bool]:
     rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
     yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)
     return bool(rows)
-
-
-read(job_named, jobs_named, job_for_take, clip_and_job, clips, clips_of, is_paused)

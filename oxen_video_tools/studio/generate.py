@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Intent, Job, dollars, micros, said
-from ..ledger.transactions import clips
 from ..request import PictureRequest
 from .films import generate as films
 from .pictures import make_pictures
@@ -244,7 +243,7 @@ async def _one(
     if left <= 0 and not paid.reused:
         return _fresh(session, paid.job, generation_id)
     try:
-        info = await session.ledger.run(clips, paid.job.scope, [generation_id])
+        info = await session.ledger.clips(paid.job.scope, [generation_id])
         record = await watch(session, generation_id, left, on_progress, info.get(generation_id))
         return await shown(session, record)
     except (NotFound, Unauthenticated) as error:  # a person is needed

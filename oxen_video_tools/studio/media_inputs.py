@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from ..catalog.validate import unsuitable_media
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotInstalled, TimedOut
 from ..ledger.records import LOCAL
-from ..ledger.transactions import job_for_take
 from ..redaction import redact, unsigned
 from .identifiers import link_name
 from .local_files import KEPT, MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
@@ -155,7 +154,7 @@ async def _made_picture(session: Session, reference: str) -> str:
     """The generation that is a sheet or a still. Raises InputUnreadable."""
     try:
         key, take, part = reference.removeprefix(MADE).split("/")
-        job = await session.ledger.run(job_for_take, await session.scope(), key, int(take), int(part))
+        job = await session.ledger.job_for_take(await session.scope(), key, int(take), int(part))
     except ValueError:
         job = None
     if job is None or not job.generation_ids:

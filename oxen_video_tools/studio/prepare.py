@@ -18,10 +18,8 @@ from pydantic import ValidationError
 
 from ..catalog.pricing import Price, estimate, total
 from ..errors import InvalidRequest, NeedsApproval, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
-from ..ledger.films import Part, Standing, film_named, parts_of, remembered, spent_on, standing
-from ..ledger.jobs import committed_spend
+from ..ledger.films import Part, Standing, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
-from ..ledger.transactions import clip_and_job, is_paused
 from ..request import VideoRequest
 from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
@@ -214,7 +212,7 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
         return prepared
     with suppress(OxenError):
         await settle_costs(session)
-    parts = await session.ledger.run(parts_of, await session.scope(), [clip.ref for clip in prepared.clips])
+    parts = await session.ledger.parts_of(await session.scope(), [clip.ref for clip in prepared.clips])
     prepared = replace(prepared, parts=parts)
     return replace(prepared, spent=spent_on(_own_tries(prepared)))
 
@@ -254,12 +252,12 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """The same as reserving will find, before a person is bothered with it."""
-    if await session.ledger.run(is_paused):
+    if await session.ledger.is_paused():
         raise Paused("All spending is paused; nothing was sent.")
     budget = session.settings.budget
     if budget is None:
         return
-    spent = await session.ledger.run(committed_spend, await session.scope(), session.clock.time())
+    spent = await session.ledger.committed_spend(await session.scope(), session.clock.time())
     if spent + micros(amount) > micros(budget):
         left = dollars(max(0, micros(budget) - spent))
         raise OverBudget(
@@ -280,7 +278,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     prints = await _prints(session, request, terms.files, lenient=lenient)
     words = canonical_request(request, session.settings.namespace, prints)
     call = request_key(words) if terms.take is not None else None
-    before = await session.ledger.run(remembered, scope, call, terms.take) if scope and call and terms.take else None
+    before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request = pictures.request
@@ -359,7 +357,7 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
     if scope is None:
         return None
     if is_film(generation_id):
-        film = await session.ledger.run(film_named, generation_id)
+        film = await session.ledger.film_named(generation_id)
         return film.duration if film is not None and film.scope == scope else None
     kept = await session.saved_file(generation_id)
     if kept is not None:
@@ -367,7 +365,7 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
 
         with suppress(OxenError, OSError):
             return (await asyncio.to_thread(measure, kept)).seconds
-    _, job = await session.ledger.run(clip_and_job, scope, generation_id)
+    _, job = await session.ledger.clip_and_job(scope, generation_id)
     return length(job.body) if job is not None else None
 
 
@@ -435,15 +433,15 @@ async def _looked_up(
     if isinstance(before, Standing):
         return _as_film(prepared, before, models)
     if before is not None and len(prepared.clips) == 1:
-        [part] = await session.ledger.run(parts_of, scope, [before.ref])
+        [part] = await session.ledger.parts_of(scope, [before.ref])
         stopped = part.job is not None and part.job.state == "cancelled"
         if stopped or part.is_taken(session.clock.time()):
             return replace(prepared, clips=(replace(prepared.clips[0], ref=part.ref),), parts=(part,))
     if prepared.film is not None:
-        found = await session.ledger.run(standing, prepared.film)
+        found = await session.ledger.standing(prepared.film)
         if found is not None:
             return _as_film(prepared, found, models)
-    parts = await session.ledger.run(parts_of, scope, [clip.ref for clip in prepared.clips])
+    parts = await session.ledger.parts_of(scope, [clip.ref for clip in prepared.clips])
     return replace(prepared, parts=parts)
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest, OxenError
-from ..ledger.transactions import clips, jobs_named
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
 from .films.status import listed as listed_films
@@ -79,12 +78,12 @@ async def list_videos(
     films = await listed_films(session, records, status, model, limit, since)  # their shots are no videos of their own
     newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)
     newest = [one for one in newest if (one.enqueued_at or 0.0) >= since]
-    info = await session.ledger.run(clips, await session.scope(), [one.generation_id for one in newest])
+    info = await session.ledger.clips(await session.scope(), [one.generation_id for one in newest])
     if mine:
         newest = [one for one in newest if one.generation_id in info and info[one.generation_id].job]
     newest = newest[: max(0, limit)]
     await record_observed(session, newest, info)
-    paid = await session.ledger.run(jobs_named, [clip.job for clip in info.values() if clip.job])
+    paid = await session.ledger.jobs_named([clip.job for clip in info.values() if clip.job])
     videos = list(films)
     for one in newest:
         clip = info.get(one.generation_id)

@@ -14,8 +14,6 @@ from uuid import uuid4
 from ..clock import Clock, DatabaseClock, SystemClock
 from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited
 from ..ledger import LEASE, Ledger, data_folder, is_postgres, sqlite_path
-from ..ledger.accounts import identity, join_scopes, remember_identity
-from ..ledger.transactions import clips, is_paused
 from ..settings import HUB, Settings
 from .identifiers import key_hash, origin_of, scope_of
 from .media_inputs import is_film
@@ -149,7 +147,7 @@ class Session:
             if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
                 if isinstance(self.clock, DatabaseClock) and not self.clock.is_set:
-                    await self.ledger.run(is_paused)  # any transaction sets it
+                    await self.ledger.is_paused()  # any transaction sets it
                 first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
                 if first:
                     self._look_around()
@@ -163,7 +161,7 @@ class Session:
 
     async def _account(self, origin: str) -> str:
         key = key_hash(self.settings.api_key)
-        info = await self.ledger.run(identity, origin, key)
+        info = await self.ledger.identity(origin, key)
         stand_in = scope_of(origin, key=key)
         if info is not None and info != stand_in:
             self._provisional = False
@@ -177,8 +175,8 @@ class Session:
             return self._without_a_name(stand_in, error)
         except OxenError as error:
             return self._without_a_name(stand_in, error)
-        scope = await self.ledger.run(remember_identity, origin, key, scope_of(origin, account=name), stand_in)
-        await self.ledger.run(join_scopes, stand_in, scope)  # what was made before the hub said whose it is
+        scope = await self.ledger.remember_identity(origin, key, scope_of(origin, account=name), stand_in)
+        await self.ledger.join_scopes(stand_in, scope)  # what was made before the hub said whose it is
         self._provisional = False
         return scope
 
@@ -196,11 +194,9 @@ class Session:
         """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
         kept: Any = None
         if is_film(generation_id):
-            from ..ledger.films import film_named
-
-            kept = await self.ledger.run(film_named, generation_id)
+            kept = await self.ledger.film_named(generation_id)
         else:
-            kept = (await self.ledger.run(clips, await self.scope(), [generation_id])).get(generation_id)
+            kept = (await self.ledger.clips(await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
         return (path, kept.sha256) if path and path.is_file() else None
 

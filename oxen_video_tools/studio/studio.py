@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelNotFound, accounted
 from ..ledger import LEASE
-from ..ledger.films import ask_once
 from ..ledger.records import dollars, micros
 from ..request import Member, VideoRequest
 from ..settings import Settings
@@ -124,7 +123,7 @@ class AsyncStudio:
         """US dollars that a person was asked about under this id the first time, and whether that was before now: an
         answer that is played again covers no more than that.
         """
-        asked, before = await self._session.ledger.run(ask_once, question_id, micros(cost), self._session.clock.time())
+        asked, before = await self._session.ledger.ask_once(question_id, micros(cost), self._session.clock.time())
         return dollars(asked), before
 
     async def question(

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
 from ..errors import NotFound, OxenError, Unauthenticated
-from ..ledger.outcomes import typical
 from ..ledger.records import GenerationRow, Job, dollars
-from ..ledger.transactions import clip_and_job, clips_of, job_named
 from .reconcile import about_a_job, unclear_error
 from .results import Report, Status, Video
 from .settlement import kept, record_observed
@@ -45,7 +43,7 @@ async def watch(
         record, model, since, namespace = None, clip.model, clip.created, None
     usual = None
     with suppress(OxenError):  # only the progress is the poorer
-        usual = await session.ledger.run(typical, await session.scope(), model) if model else None
+        usual = await session.ledger.typical(await session.scope(), model) if model else None
     return await (await session.waiter()).wait(
         generation_id,
         seconds=seconds,
@@ -68,11 +66,11 @@ async def shown(session: Session, record: Generation) -> Video:
     warnings: tuple[str, ...] = ()
     try:
         scope = await session.scope()
-        clip, job = await session.ledger.run(clip_and_job, scope, record.generation_id)
+        clip, job = await session.ledger.clip_and_job(scope, record.generation_id)
         await record_observed(session, [record], {} if clip is None else {clip.generation_id: clip})
         if record.status == "succeeded" and session.settings.save == "always":
             warnings = await keep_soon(session, record.generation_id)
-            clip, job = await session.ledger.run(clip_and_job, scope, record.generation_id)
+            clip, job = await session.ledger.clip_and_job(scope, record.generation_id)
     except Unauthenticated:
         raise
     except OxenError as error:
@@ -152,7 +150,7 @@ def _number(value: Any) -> float | None:
 async def _local(session: Session, generation_id: str, wait_seconds: float) -> Video:
     """A job of the blocking route, under the name that the ledger gave it."""
     name = job_of_local(generation_id)
-    job = await session.ledger.run(job_named, name) if name else None
+    job = await session.ledger.job_named(name) if name else None
     if job is None or job.scope != await session.scope():
         raise NotFound(f"There is no generation {generation_id}.")
     until = session.clock.monotonic() + wait_seconds
@@ -160,7 +158,7 @@ async def _local(session: Session, generation_id: str, wait_seconds: float) -> V
         if session.clock.monotonic() + 1.0 > until:
             break
         await session.clock.sleep(1.0)
-        job = await session.ledger.run(job_named, job.job) or job
+        job = await session.ledger.job_named(job.job) or job
     return await of_blocking(session, job, generation_id)
 
 
@@ -168,7 +166,7 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     """What the ledger knows of a job of the blocking route."""
     if job.is_unclear and not job.is_live(session.clock.time()):
         raise unclear_error(job)
-    made = await session.ledger.run(clips_of, job.job)
+    made = await session.ledger.clips_of(job.job)
     clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
     if clip is not None and job_of_local(clip.generation_id) is None:
         try:

@@ -20,7 +20,6 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
 )
 from oxen_video_tools.ledger.records import Job
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
 
 from ..studio.swift import Swift
@@ -38,7 +37,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:

@@ -14,7 +14,7 @@ from oxen_video_tools.errors import Internal
 from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import JOB_COLUMNS, job_of, to_json
 from oxen_video_tools.ledger.schema import MIGRATIONS, VERSION
-from oxen_video_tools.ledger.transactions import Steps, job_named
+from oxen_video_tools.ledger.transactions import Steps
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.identifiers import canonical_request, request_key
@@ -140,7 +140,7 @@ async def test_it_is_copied_aside_first(tmp_path: Path) -> None:
     with old_ledger(place) as db:
         write_job(db, "s", "k", {"model": MODEL}, {"prompt": "p"}, job="j", generation_id="g")
     ledger = Ledger.at(f"sqlite:///{place}")
-    found = await ledger.run(job_named, "j")
+    found = await ledger.job_named("j")
     await ledger.close()
     assert found is not None and (found.call, found.request, found.generation_ids) == ("k", "k", ("g",))
     aside = tmp_path / f"ledger.form-{BEFORE}.db"
@@ -154,7 +154,7 @@ async def test_it_is_copied_aside_first(tmp_path: Path) -> None:
 
 async def test_a_new_ledger_is_not_copied(tmp_path: Path) -> None:
     ledger = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.run(job_named, "none")
+    await ledger.job_named("none")
     await ledger.close()
     assert [one.name for one in tmp_path.iterdir() if "form" in one.name] == []
 
@@ -176,7 +176,7 @@ async def test_in_postgres_its_tables_are_copied_aside(postgres_url: str) -> Non
         return (yield f"select scope from accounts_form_{BEFORE}", ())
 
     assert await ledger.run(copied) == [("s",)]
-    assert await ledger.run(job_named, "none") is None
+    assert await ledger.job_named("none") is None
     await ledger.close()
 
 
@@ -186,7 +186,7 @@ async def test_a_newer_ledger_is_refused_by_name(tmp_path: Path) -> None:
         db.execute(f"pragma user_version = {VERSION + 1}")
     ledger = Ledger.at(f"sqlite:///{place}")
     with pytest.raises(Internal) as refused:
-        await ledger.run(job_named, "j")
+        await ledger.job_named("j")
     await ledger.close()
     assert str(place) in refused.value.message and f"form {VERSION + 1}" in refused.value.message
     assert refused.value.charged == "no"

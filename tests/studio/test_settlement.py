@@ -90,11 +90,10 @@ async def test_a_failure_costs_nothing_only_because_the_history_says_so(
     studio = opened(clock=Swift())
     assert (await studio.generate(**ASKED, take=None)).status == "failed"
     ledger = studio._session.ledger
-    from oxen_video_tools.ledger.jobs import committed_spend
 
     scope = await studio._session.scope()
     hub.faults.add("error=500:json@*/history")
-    assert await ledger.run(committed_spend, scope, studio._session.clock.time()) == micros(PRICE), "nobody said yet"
+    assert await ledger.committed_spend(scope, studio._session.clock.time()) == micros(PRICE), "nobody said yet"
     hub.faults.clear()
     assert await spent(studio) == 0, "now it did"
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
-from ...ledger.films import FilmRow, Standing, begin_film, cancel_film, resume_film
+from ...ledger.films import FilmRow, Standing
 from ...ledger.records import GenerationRow, micros
-from ...ledger.transactions import clips
 from ..media_inputs import to_public_url
 from ..result_files import make_writable
 from ..results import Report, Video
@@ -121,12 +120,12 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
     ]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
-    if prepared.standing is None and await ledger.run(begin_film, row, intents, *lease):
+    if prepared.standing is None and await ledger.begin_film(row, intents, *lease):
         return runner.begin(), True
     here = session.films.get(row.film)
     if here is not None or prepared.standing is None or _is_delivered(await standing_of(session, row.film)):
         return here, False
-    if not await ledger.run(resume_film, row, intents, prepared.agreed, *lease):
+    if not await ledger.resume_film(row, intents, prepared.agreed, *lease):
         return None, False
     here = session.films.get(row.film)  # another call of this process may have been quicker
     return here or runner.begin(), False
@@ -176,7 +175,7 @@ async def _raise_what_stopped_it(session: Session, runner: FilmRunner | None) ->
 async def cancel(session: Session, film: str) -> Video:
     """Stop what runs and send nothing more. What was charged stays charged. Raises NotFound."""
     found = await standing_of(session, film)
-    if await session.ledger.run(cancel_film, film, found.film.scope, session.clock.time()):
+    if await session.ledger.cancel_film(film, found.film.scope, session.clock.time()):
         until = session.clock.monotonic() + STOPPING
         while await _stop_clips(session, film) and session.clock.monotonic() < until:
             await session.clock.sleep(0.2)
@@ -198,7 +197,7 @@ async def _stop_clips(session: Session, film: str) -> bool:
 
     async def stop(clip: GenerationRow) -> None:
         record = await hub.cancel(clip.generation_id)
-        await record_observed(session, [record], await session.ledger.run(clips, now.film.scope, [clip.generation_id]))
+        await record_observed(session, [record], await session.ledger.clips(now.film.scope, [clip.generation_id]))
 
     await asyncio.gather(*map(stop, running))
     at = session.clock.time()

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ...errors import GenerationFailed, NotFound, OxenError
-from ...ledger.films import Part, Standing, films_of, newest_films, standing
+from ...ledger.films import Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
-from ...ledger.transactions import clips
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
 from ..videos import length, prompt_of, watch
@@ -37,7 +36,7 @@ GoOn = Callable[[], Awaitable[bool]]
 
 async def standing_of(session: Session, film: str) -> Standing:
     """The film as the ledger has it. Raises NotFound."""
-    found = await session.ledger.run(standing, film)
+    found = await session.ledger.standing(film)
     if found is None or found.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return found
@@ -53,7 +52,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
     except OxenError as error:
         error.generation_id = film
         with suppress(OxenError):
-            found = await session.ledger.run(standing, film)
+            found = await session.ledger.standing(film)
             if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
                 error.comes_after("yes", film)
         raise
@@ -71,7 +70,7 @@ async def show(session: Session, film: str) -> Video:
     """As it is now. What the hub can't tell just now is told as it was last seen."""
     now = await standing_of(session, film)
     records, unread = await _read_records(session, now)
-    info = await session.ledger.run(clips, now.film.scope, list(records))
+    info = await session.ledger.clips(now.film.scope, list(records))
     await record_observed(session, list(records.values()), info)
     video = video_of_film(await standing_of(session, film), session, records)
     return replace(video, warnings=(*video.warnings, *unread))
@@ -108,10 +107,10 @@ async def listed(
 ) -> list[Video]:
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
-    shots = await session.ledger.run(films_of, scope, list(records))
+    shots = await session.ledger.films_of(scope, list(records))
     seen = [records.pop(one) for one in shots]
-    await record_observed(session, seen, await session.ledger.run(clips, scope, list(shots)))
-    films = await session.ledger.run(newest_films, scope, limit if status is None and model is None else MOST_LISTED)
+    await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
+    films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
     films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
     videos = [video_of_film(one, session) for one in films]
     return [one for one in videos if status in (None, one.status)][: max(0, limit)]
@@ -352,9 +351,7 @@ class _Watch:
             return
         try:
             record = await watch(session, generation_id, left, tell, part.clip)
-            await record_observed(
-                session, [record], await session.ledger.run(clips, await session.scope(), [generation_id])
-            )
+            await record_observed(session, [record], await session.ledger.clips(await session.scope(), [generation_id]))
         except OxenError:  # whoever makes the film meets it too, and says so
             return
 
