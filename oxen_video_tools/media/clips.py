@@ -60,7 +60,7 @@ def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
         if not seconds:
             raise unreadable_error(path, "it does not say how long it is")
         # not `pix_fmt`: no decoder is open to tell it, and PyAV before 18 crashes when it is asked
-        key = (context.name, *size, display, int(context.color_trc), context.profile)
+        key = (context.name, *size, display, context.profile)
         return ClipInfo(
             path,
             *display.shown(*size),

@@ -138,8 +138,8 @@ def rgb(frame: Any, display: Display = AS_CODED, size: tuple[int, int] | None = 
     """The picture as rows of red, green and blue, in true colours, as it is shown. size: pixels as shown."""
     width, height = display.turned(*(size or display.shown(frame.width, frame.height)))
     smooth = "AREA" if width < frame.width else "BICUBIC"
-    if transfer_of(frame):
-        return upright(_tone_mapped(frame, width, height, smooth), display)
+    if transfer := transfer_of(frame, display):
+        return upright(_tone_mapped(frame, transfer, width, height, smooth), display)
     source = colours_of(frame)
     shown = frame.reformat(
         width=width,
@@ -158,10 +158,10 @@ def upright(rows: Bytes, display: Display) -> Bytes:
     return np.ascontiguousarray(np.rot90(mirrored, -display.rotation // 90))
 
 
-def yuv(frame: Any, width: int, height: int) -> Any:
+def yuv(frame: Any, width: int, height: int, display: Display = AS_CODED) -> Any:
     """The picture at this size as 4:2:0 of 8 bits in BT.709, not yet turned: what every player shows."""
-    if transfer_of(frame):
-        frame = av.VideoFrame.from_ndarray(_tone_mapped(frame, width, height, "BICUBIC"), format="rgb24")
+    if transfer := transfer_of(frame, display):
+        frame = av.VideoFrame.from_ndarray(_tone_mapped(frame, transfer, width, height, "BICUBIC"), format="rgb24")
     return frame.reformat(
         width,
         height,
@@ -193,12 +193,12 @@ _BT2020_TO_709 = np.array(
 )
 
 
-def transfer_of(frame: Any) -> str | None:
-    """ "pq" or "hlg"; None for a picture of standard range."""
-    return HDR.get(int(getattr(frame, "color_trc", 0) or 0))
+def transfer_of(frame: Any, display: Display) -> str | None:
+    """ "pq" or "hlg"; None for a picture of standard range. Frames say so since PyAV 17, streams always."""
+    return HDR.get(int(getattr(frame, "color_trc", 0) or 0)) or display.hdr
 
 
-def _tone_mapped(frame: Any, width: int, height: int, smooth: str) -> Bytes:
+def _tone_mapped(frame: Any, transfer: str, width: int, height: int, smooth: str) -> Bytes:
     """Rows of red, green and blue in BT.709."""
     shown = frame.reformat(
         width, height, format="gbrp10le", src_colorspace=9, dst_colorspace="ITU709", interpolation=smooth
@@ -206,11 +206,11 @@ def _tone_mapped(frame: Any, width: int, height: int, smooth: str) -> Bytes:
     green, blue, red = (
         np.frombuffer(plane, "<u2").reshape(plane.height, plane.line_size // 2)[:, :width] for plane in shown.planes
     )
-    light = _light(transfer_of(frame) or "pq")
+    light = _light(transfer)
     linear = np.stack([light[np.minimum(plane, _CODES)].ravel() for plane in (red, green, blue)])
-    if transfer_of(frame) == "hlg":  # of the scene; a screen of 1000 cd/m² shows it with a gamma of 1.2
+    if transfer == "hlg":  # of the scene; a screen of 1000 cd/m² shows it with a gamma of 1.2
         linear = linear * (np.maximum(_BT2020_LUMA @ linear, 1e-6) ** 0.2 * 1000 / 203)
-    if int(frame.color_primaries) in (9, 2, 0):  # BT.2020, or not said
+    if int(getattr(frame, "color_primaries", 9)) in (9, 2, 0):  # BT.2020, or not said
         linear = _BT2020_TO_709 @ linear
     coded = _encoded()[(np.clip(linear, 0, 1) * _LEVELS).astype(np.uint16)]
     return np.ascontiguousarray(coded.reshape(3, height, width).transpose(1, 2, 0))

@@ -37,11 +37,13 @@ class Display:
     """How players show a video's pictures: pixels made square, then mirrored, then turned.
 
     mirrored: left for right.  rotation: degrees clockwise, 0, 90, 180 or 270.  pixel: a pixel's width over its height.
+    hdr: "pq" or "hlg", how brightness is coded where white is not the brightest there is.
     """
 
     rotation: int = 0
     mirrored: bool = False
     pixel: float = 1.0
+    hdr: str | None = None
 
     def shown(self, width: int, height: int) -> tuple[int, int]:
         """The size at which a picture of this size is shown, in square pixels."""
@@ -82,7 +84,7 @@ class Probe:
 
     @property
     def display(self) -> Display:
-        return Display(self.rotation, self.mirrored, self.pixel)
+        return Display(self.rotation, self.mirrored, self.pixel, self.hdr)
 
     @property
     def has_audio(self) -> bool:
@@ -125,11 +127,11 @@ def _described(path: Path, container: Any, video: Any, audio: Any, duration: flo
         rotation=display.rotation,
         mirrored=display.mirrored,
         pixel=display.pixel,
-        hdr=HDR.get(int(picture.color_trc)) if picture else None,
+        hdr=display.hdr,
     )
 
 
-HDR = {16: "pq", 18: "hlg"}  # how brightness is coded (ITU-T H.273), where white is not the brightest there is
+HDR = {16: "pq", 18: "hlg"}  # by their numbers in ITU-T H.273
 
 
 def display_of(path: Path, stream: Any) -> Display:
@@ -139,10 +141,11 @@ def display_of(path: Path, stream: Any) -> Display:
     """
     pixel = float(stream.sample_aspect_ratio or 1)
     pixel = pixel if 0.25 <= pixel <= 4 else 1.0
+    hdr = HDR.get(int(stream.codec_context.color_trc or 0))
     track = structure(path).video
     if track is None or track.rotation % 90:
-        return Display(pixel=pixel)
-    return Display(track.rotation, track.mirrored, pixel)
+        return Display(pixel=pixel, hdr=hdr)
+    return Display(track.rotation, track.mirrored, pixel, hdr)
 
 
 # What a medium's limits speak of: bytes, pixels, seconds, frames a second. Reads headers only.

@@ -180,7 +180,7 @@ def fit_picture(frame: Any, width: int, height: int, display: Display = AS_CODED
     wide, high = display.shown(frame.width, frame.height)
     scale = min(width / wide, height / high)
     inner = display.turned(max(2, round(wide * scale / 2) * 2), max(2, round(high * scale / 2) * 2))
-    shown = yuv(frame, *inner)
+    shown = yuv(frame, *inner, display)
     if inner == (width, height) and not (display.rotation or display.mirrored):
         return shown if shown is not frame else _own(frame)
     return _placed(shown, width, height, display)
