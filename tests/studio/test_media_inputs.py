@@ -231,3 +231,41 @@ async def test_several_videos_go_where_a_list_is_taken(hub: Sandbox, site: str, 
     assert same.jobs[0].body == plan.jobs[0].body
     one = await planned(hub, tmp_path, model="kling-video-o1-video-to-video-edit", input_videos=both)
     assert "input_videos holds 2, kling-video-o1-video-to-video-edit takes one" in " ".join(one.problems)
+
+
+KINDS = {
+    "start_image": [("clip.mp4", "a video"), ("tone.wav", "a sound")],
+    "input_video": [
+        ("photo.bmp", "a picture"),
+        ("photo.heic", "a picture"),
+        ("loop.gif", "a picture"),
+        ("tone.wav", "a sound"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("place", "name", "what"), [(at, *one) for at, all_ in KINDS.items() for one in all_])
+async def test_a_file_of_another_kind_is_a_problem_of_the_plan_and_of_the_paid_call(
+    hub: Sandbox, tmp_path: Path, place: str, name: str, what: str
+) -> None:
+    path = tmp_path / name
+    if path.suffix == ".mp4":
+        clip(path, seconds=0.5)
+    elif path.suffix == ".heic":
+        path.write_bytes(b"\0\0\0\x18ftypheim\0\0\0\0mif1heim" + bytes(100))
+    elif path.suffix == ".wav":
+        path.write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(100))
+    else:
+        picture(path, 640, 360)
+    async with studio_at(hub, tmp_path) as studio:
+        plan = await studio.plan(prompt="It turns", **{place: str(path)})
+        with pytest.raises(InvalidRequest, match=f"is {what}, and a"):
+            await studio.generate(prompt="It turns", **{place: str(path)})
+    assert not plan.ok and f"is {what}, and a" in plan.problems[0]
+
+
+async def test_a_bitmap_is_sent_as_a_picture(hub: Sandbox, tmp_path: Path) -> None:
+    photo = picture(tmp_path / "photo.bmp", 640, 360)
+    async with studio_at(hub, tmp_path) as studio:
+        assert (await studio.plan(prompt="It turns", start_image=photo)).ok
+        assert (await studio.generate(prompt="It turns", start_image=photo)).status == "succeeded"
