@@ -196,13 +196,18 @@ async def save(
     videos: Annotated[list[str], typer.Argument(help="Ids, files or https URLs, in the order they are joined.")],
     output: Out = None,
     transition: Annotated[str | None, typer.Option(help="cut or fade, between clips.")] = None,
-    music: Annotated[Path | None, typer.Option(help="A sound file, laid under all of it.")] = None,
+    fade_seconds: Annotated[float | None, typer.Option(help="Length of a fade; 0.5 if left out.")] = None,
+    music: Annotated[str | None, typer.Option(help="A sound file or a video, laid under all of it.")] = None,
+    sound: Annotated[str | None, typer.Option(help="Of the clips: keep or mute.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="An SRT or WebVTT file, as a track.")] = None,
+    burn: Annotated[bool, typer.Option("--burn", help="Draw the captions into the picture.")] = False,
     trim: Annotated[tuple[float, float] | None, typer.Option(help="From and to: seconds of the whole.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """One or more clips to one verified file."""
-    how: dict[str, Any] = {"transition": transition, "music": music, "trim": trim}
+    how: dict[str, Any] = {"transition": transition, "fade_seconds": fade_seconds, "music": music, "sound": sound}
+    how |= {"captions": captions, "burn": burn, "trim": trim}
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with cli_output.bars(quiet=json) as report:
             saved = await studio.save(videos, filename=_place(output), **how, on_progress=report)

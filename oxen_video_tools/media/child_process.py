@@ -236,9 +236,10 @@ def work(kind: str, options: dict[str, Any]) -> Any:
 
 def _done(kind: str, options: dict[str, Any]) -> Any:
     if kind == "cut":
-        from .cut import cut
+        from .join import join
 
-        return cut(**options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
+        join(options.pop("clips"), **options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
+        return None
     if kind == "draw":
         return _draw(**options)
     path = options.pop("path")

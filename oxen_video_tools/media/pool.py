@@ -106,7 +106,7 @@ async def cut_in_child(
     seconds: float = CUTTING,
     on_progress: Callable[[float], None],
 ) -> None:
-    """`cut.cut` in turn with others. how: its `transition`, `music` and `trim`, as JSON values."""
+    """`join.join` in turn with others. how: its other arguments, as JSON values."""
     size = sum(clip.stat().st_size for clip in clips)
     asked = {"clips": [str(clip) for clip in clips], "out": str(out), **how}
     async with turns().turn(caller):

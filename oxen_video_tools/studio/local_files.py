@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +90,11 @@ def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> s
 
 
 @contextmanager
-def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[Opened]:
-    """A local medium, open. Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media."""
+def opened(reference: str | Path, settings: Settings, files: Files, *, media: bool = True) -> Iterator[Opened]:
+    """A local medium, open; any plain file where `media` is False.
+
+    Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media.
+    """
     if files == "nowhere" and not str(reference).startswith(KEPT):
         raise InputNotAllowed(
             f"{reference} is a path on your own machine, which this server can't see.",
@@ -112,7 +115,7 @@ def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[
     with file:
         if folder is not None and not _BENEATH:
             _still_there(path, file, reference, folder)
-        yield Opened(path, file, _fitting(path, file, reference))
+        yield Opened(path, file, _fitting(path, file, reference) if media else _plain(path, file, reference))
 
 
 @contextmanager
@@ -187,6 +190,17 @@ def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Pa
     )
 
 
+def _plain(path: Path, file: BinaryIO, reference: str | Path) -> int:
+    """The size of an open file, in bytes, if it is a plain one: no folder, pipe or device."""
+    try:
+        described = os.fstat(file.fileno())
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if not stat.S_ISREG(described.st_mode):
+        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of a file.")
+    return described.st_size
+
+
 def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
     """The size of an open file, in bytes, if it is a medium that may be sent."""
     from ..files import HEAD_BYTES, content_type
@@ -229,29 +243,25 @@ async def look(
     return await pool.look(work, path, caller=session.isolated or "")
 
 
-async def cut(
+async def join_files(
     session: Session,
     clips: Sequence[Path],
     out: Path,
     told: Callable[[float], None],
-    *,
-    transition: str | None = None,
-    music: Path | None = None,
-    trim: tuple[float, float] | None = None,
+    how: Mapping[str, Any] | None = None,
     files: Files = "anywhere",
 ) -> None:
-    """Clips to one file at `out` (see `media.cut`). told: hears 0 to 1, in whatever thread."""
+    """Clips to one file at `out`. told: hears 0 to 1, in whatever thread.  how: what else `media.join.join` takes."""
+    how = how or {}
     if session.isolated is None and files == "anywhere":
-        from ..media.cut import cut
+        from ..media.join import join
 
-        await asyncio.to_thread(cut, clips, out, transition=transition, music=music, trim=trim, on_progress=told)
+        await asyncio.to_thread(join, clips, out, **how, on_progress=told)
         return
     from ..media.pool import cut_in_child
 
-    how = {"transition": transition, "music": None if music is None else str(music), "trim": trim}
     try:
         await cut_in_child(clips, out, how, caller=session.isolated or "", on_progress=told)
     finally:
         for left in out.parent.glob(f".{out.name}*.part"):  # of a process that was ended
             left.unlink(missing_ok=True)
-        out.with_suffix(".whole.mp4").unlink(missing_ok=True)

@@ -233,6 +233,38 @@ def one_of(videos: str | Path | Sequence[str | Path]) -> list[str]:
     return found
 
 
+# A part of a medium, as the W3C's media fragments name it: `…#t=3,7.5`, `…#t=10`, `…#t=,4`, times also as 1:02.5.
+
+_FRAGMENT = re.compile(r"#t=(?:npt:)?([0-9:.]*)(?:,([0-9:.]+))?$")
+MediaPart = tuple[float, float | None]
+
+
+def split_part(reference: str) -> tuple[str, MediaPart | None]:
+    """A reference without its fragment, and the seconds that it names. Raises InvalidRequest for no times."""
+    found = _FRAGMENT.search(reference)
+    if found is None:
+        return reference, None
+    begin, end = found.groups()
+    try:
+        if not begin and end is None:
+            raise ValueError
+        part = (_seconds_in(begin) if begin else 0.0, _seconds_in(end) if end is not None else None)
+    except ValueError:
+        raise InvalidRequest(
+            f"{found.group()} names no time.", fix="Write #t=from,to in seconds, such as #t=3,7.5."
+        ) from None
+    if part[1] is not None and part[0] >= part[1]:
+        raise InvalidRequest(f"Nothing lies between {part[0]:g} s and {part[1]:g} s.", fix="Write #t=from,to.")
+    return reference[: found.start()], part
+
+
+def _seconds_in(text: str) -> float:
+    total = 0.0
+    for number in text.split(":"):
+        total = total * 60 + float(number)
+    return total
+
+
 # Local media held against what the model wants of them, before anything is uploaded or paid.
 
 

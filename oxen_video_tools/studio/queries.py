@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
+from .export import SAVE, get_saving
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
 from .films.status import listed as listed_films
@@ -32,6 +33,8 @@ async def get(
     """How a video stands. Raises NotFound, Unauthenticated, HubUnavailable."""
     if job_of_local(generation_id) is not None:
         return await _local(session, generation_id, wait_seconds)
+    if generation_id.startswith(SAVE):
+        return await get_saving(session, generation_id, wait_seconds)
     if is_film(generation_id):
         return await get_film(session, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     try:

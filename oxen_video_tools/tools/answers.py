@@ -342,9 +342,11 @@ class InspectAnswer(Answer):
 class SaveAnswer(Answer):
     """A verified file on disk."""
 
-    file: str
-    size_bytes: int
-    sha256: str
+    status: Literal["succeeded", "processing"] = "succeeded"
+    generation_id: Words = Field(None, description="While it is written: for get_video.")
+    file: Words = None
+    size_bytes: Number = None
+    sha256: Words = None
     duration: Number = None
     width: Number = None
     height: Number = None

@@ -226,11 +226,15 @@ class InspectArguments(CallArguments):
 class SaveArguments(CallArguments):
     tool = "save_video"
 
-    videos: Names = Field(
-        description="Generation ids, https URLs or allowed local paths, in the order they are joined."
-    )
-    filename: Text = Field(default_factory=unset, description="Name of the file. Chosen if left out.")
-    transition: Text = Field(default_factory=unset, description='"cut" if left out, or "fade".')
+    videos: Names = Field(description="Ids, https URLs or allowed local paths, in order; id#t=from,to is a part.")
+    filename: Text = Field(default_factory=unset, description="Chosen if left out.")
+    transition: Text = Field(default_factory=unset, description="cut (default) or fade.")
+    fade_seconds: Wait = Field(default_factory=unset, description="0.5 if left out; at most 5.")
+    music: Text = Field(default_factory=unset, description="Id, URL or path; it gives way to the clips' sound.")
+    sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
+    captions: Text = Field(default_factory=unset, description="SRT or WebVTT, its text or a path: a track.")
+    burn: Flag = Field(default_factory=unset, description="Draw the captions into the picture.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in get_video.")
 
 
 Filled = Callable[[BaseModel], BaseModel]

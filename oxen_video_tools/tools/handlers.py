@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, TimedOut
 from .answers import (
     CancelAnswer,
     CancelledPart,
@@ -437,13 +437,28 @@ def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
 async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) -> SaveAnswer:
     """Save one or more videos, in the given order, as one verified MP4 file. Copies the streams where it can. Costs
     nothing at the hub."""
-    saved = await studio.save(
-        request.videos,
-        filename=request.filename,
-        transition=request.transition,
-        on_progress=call.report,
-        files=call.files,
-    )
+    try:
+        saved = await studio.save(
+            request.videos,
+            filename=request.filename,
+            transition=request.transition,
+            fade_seconds=float(request.fade_seconds) if request.fade_seconds is not None else None,
+            music=request.music,
+            sound=request.sound,
+            captions=request.captions,
+            burn=bool(request.burn),
+            wait_seconds=call.seconds(request.wait_seconds),
+            on_progress=call.report,
+            files=call.files,
+        )
+    except TimedOut as error:
+        if error.generation_id is None:
+            raise
+        return SaveAnswer(
+            status="processing",
+            generation_id=error.generation_id,
+            next="Call save_video again with the same arguments, or get_video with this id: it goes on.",
+        )
     return SaveAnswer(
         file=str(saved.file),
         size_bytes=saved.size,
