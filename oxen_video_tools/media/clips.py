@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,20 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from ..files import content_type_of
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
 from .limits import LIMITS, Limits
-from .probe import rotation_of
+from .probe import Display, display_of
 
 
 @dataclass(frozen=True)
 class ClipInfo:
     """What joining has to know of a file. width, height: as shown.  rate: frames a second.  seconds: of its video.
 
-    video_key, audio_key: equal keys may stand behind one another in one stream. drift: seconds by which the sound ends
-    after the picture. since, until: seconds between which it is wanted.
+    video_key, audio_key: equal keys may stand behind one another in one stream.  drift: seconds by which the sound
+    begins or ends after the picture, whichever is more.  since, until: seconds between which it is wanted.
+    hidden: an edit list leaves out its first pictures, which are there only to decode the others with.
     """
 
     path: Path
@@ -34,12 +37,13 @@ class ClipInfo:
     height: int
     rate: Fraction
     seconds: float
-    rotation: int
+    display: Display
     video_key: tuple[Any, ...]
     audio_key: tuple[Any, ...] | None
     drift: float
     since: float = 0.0
     until: float | None = None
+    hidden: bool = False
 
     @property
     def wanted(self) -> float:
@@ -53,27 +57,27 @@ class ClipInfo:
 
 def clip_of(path: Path, limits: Limits = LIMITS) -> ClipInfo:
     """Raises InputUnreadable."""
-    with open_container(path, limits, decoding=False) as container:
+    of_boxes = content_type_of(path) in ("video/mp4", "video/quicktime")  # they say what else a decoder must tell
+    with open_container(path, limits, decoding=not of_boxes) as container:
         video, audio = video_of(container, limits), audio_of(container)
         context = video.codec_context
-        rotation = rotation_of(path)
+        display = display_of(path, video)
         size = (context.width, context.height)
-        shown = size[::-1] if rotation in (90, 270) else size
         seconds = seconds_of(container, video, limits)
         if not seconds:
             raise unreadable_error(path, "it does not say how long it is")
-        aspect = getattr(context, "sample_aspect_ratio", None)
         # not `pix_fmt`: no decoder is open to tell it, and PyAV before 18 crashes when it is asked
-        key = (context.name, *size, rotation, str(aspect), context.profile)
+        key = (context.name, *size, display, context.profile)
         return ClipInfo(
             path,
-            *shown,
+            *display.shown(*size),
             _rate(video),
             seconds,
-            rotation,
+            display,
             (*key, bytes(context.extradata or b"")),
             _audio_key(audio),
-            _end(audio) - _end(video) if audio is not None else 0.0,
+            drift=max(_begin(audio) - _begin(video), _end(audio) - _end(video), key=abs) if audio is not None else 0.0,
+            hidden=any(packet.is_discard for packet in islice(container.demux(video), 1)),
         )
 
 
@@ -90,6 +94,10 @@ def _audio_key(audio: Any) -> tuple[Any, ...] | None:
     return (context.name, context.sample_rate, context.layout.name, bytes(context.extradata or b""))
 
 
+def _begin(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
+
+
 def _end(stream: Any) -> float:
     return float(((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base)
 
@@ -99,6 +107,8 @@ def why_not_copied(clips: Sequence[ClipInfo]) -> str | None:
     first = clips[0]
     if first.video_key[0] not in ("h264", "hevc", "av1", "mpeg4"):
         return f"{first.video_key[0]} does not belong into an MP4 that plays everywhere"
+    if any(clip.hidden for clip in clips):
+        return "the first pictures of a clip are hidden: it was trimmed without being encoded anew"
     for clip in clips[1:]:
         if (clip.width, clip.height) != (first.width, first.height):
             return f"sizes differ: {first.width} × {first.height} and {clip.width} × {clip.height}"

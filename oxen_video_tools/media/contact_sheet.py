@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .limits import LIMITS, Limits
-from .probe import require_media_extra, rotation_of
+from .probe import display_of, require_media_extra
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from .probe import Display
 
 
 MOST_FRAMES = 9
@@ -27,27 +29,25 @@ def contact_sheet(path: Path | str, *, frames: int = 9, max_bytes: int = 100_000
     with require_media_extra():
         from .container import open_container, seconds_of, unreadable_error, video_of
         from .decode import picture_at, rgb
-    count, turn = max(1, min(frames, MOST_FRAMES)), rotation_of(Path(path))
+    count = max(1, min(frames, MOST_FRAMES))
     with open_container(path, limits) as container:
         stream = video_of(container, limits)
         duration = seconds_of(container, stream, limits)
-        cell = cell_size(*_upright(stream, turn), count)
+        display = display_of(Path(path), stream)
+        cell = cell_size(*display.shown(stream.codec_context.width, stream.codec_context.height), count)
         found: list[tuple[float, Any]] = []
         for n in range(count):
             frame = picture_at(container, stream, duration * (n + 0.5) / count)
             if frame is None:
                 continue
-            at = frame.pts * float(frame.time_base) if frame.pts is not None else duration * (n + 0.5) / count
+            at = duration * (n + 0.5) / count
+            if frame.pts is not None:
+                at = float(frame.pts * frame.time_base - (stream.start_time or 0) * stream.time_base)
             if not found or at > found[-1][0]:
-                found.append((at, rgb(frame, *(cell[::-1] if turn in (90, 270) else cell), turn=turn)))
+                found.append((at, rgb(frame, display, cell)))
     if not found:
         raise unreadable_error(path, "it holds no picture that can be decoded")
     return sheet_of(found, max_bytes)
-
-
-def _upright(stream: Any, turn: int) -> tuple[int, int]:
-    size = stream.codec_context.width, stream.codec_context.height
-    return size[::-1] if turn in (90, 270) else size
 
 
 def columns_for(width: int, height: int, count: int) -> int:
@@ -187,7 +187,8 @@ def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
         from .decode import last_picture
 
     with open_container(path, limits) as container:
-        return _png(last_picture(container, video_of(container, limits)), rotation_of(Path(path)))
+        stream = video_of(container, limits)
+        return _png(last_picture(container, stream), display_of(Path(path), stream))
 
 
 def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> bytes:
@@ -197,17 +198,18 @@ def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> by
         from .decode import picture_at
 
     with open_container(path, limits) as container:
-        frame = picture_at(container, video_of(container, limits), seconds)
+        stream = video_of(container, limits)
+        frame = picture_at(container, stream, seconds)
         if frame is None:
             raise unreadable_error(path, "it holds no picture that can be decoded")
-        return _png(frame, rotation_of(Path(path)))
+        return _png(frame, display_of(Path(path), stream))
 
 
-def _png(frame: Any, turn: int) -> bytes:
+def _png(frame: Any, display: Display) -> bytes:
     from PIL import Image
 
     from .decode import rgb
 
     out = BytesIO()
-    Image.fromarray(rgb(frame, turn=turn)).save(out, "PNG", compress_level=3)
+    Image.fromarray(rgb(frame, display)).save(out, "PNG", compress_level=3)
     return out.getvalue()

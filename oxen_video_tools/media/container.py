@@ -7,8 +7,10 @@ Left alone, FFmpeg guesses the format: a playlist named `clip.mp4` would read ot
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ _DEMUXERS = {
     "audio/ogg": "ogg",
     "audio/aac": "aac",
 }
+_THREADS = 4  # at most, to decode with: each wants memory of its own
 _OF_WRITING = (errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
 
@@ -102,8 +105,8 @@ def video_of(container: Any, limits: Limits = LIMITS) -> Any:
         width, height = context.width, context.height
         if not width or not height or width * height > limits.pixels:
             raise unreadable_error(container.name, f"its picture of {width} × {height} pixels is not usable")
-        if not context.is_open:  # slices as well as frames: both cores decode
-            context.thread_type = "AUTO"
+        if not context.is_open:  # slices as well as frames
+            context.thread_type, context.thread_count = "AUTO", min(_THREADS, os.cpu_count() or 1)
         return stream
     raise unreadable_error(container.name, "it holds no video")
 
@@ -123,9 +126,31 @@ def is_moving(stream: Any) -> bool:
 
 
 def seconds_of(container: Any, stream: Any, limits: Limits = LIMITS) -> float:
-    """Its length as the file claims it, never more than the limit; 0 where it claims none."""
-    if stream is not None and stream.duration and stream.time_base:
+    """Its length as the file claims it, counted where it claims none (browsers and streams write so); never more than
+    the limit, and 0 where nothing tells it.
+    """
+    if stream.duration and stream.time_base:
         claimed = float(stream.duration * stream.time_base)
-    else:
+    elif (container.start_time or 0) < 100_000:  # Matroska may mean its length or its end
         claimed = (container.duration or 0) / 1_000_000
-    return min(max(claimed, 0.0), limits.seconds)
+    else:
+        claimed = 0.0
+    return min(claimed if claimed > 0 else _counted(container, stream, limits), limits.seconds)
+
+
+def _counted(container: Any, stream: Any, limits: Limits) -> float:
+    """From the first packet's time to the end of the last. The file is opened again, so that this one stays put."""
+    begins, ends, step = None, Fraction(0), Fraction(0)
+    with open_container(container.name, limits, decoding=False) as again:
+        same = again.streams[stream.index]
+        for _, packet in zip(range(limits.frames), again.demux(same), strict=False):
+            if packet.pts is None:
+                continue
+            at = packet.pts * packet.time_base
+            begins = at if begins is None else min(begins, at)
+            if packet.duration:
+                step = packet.duration * packet.time_base
+            elif at > ends:
+                step = at - ends
+            ends = max(ends, at)
+    return float(ends + step - begins) if begins is not None else 0.0

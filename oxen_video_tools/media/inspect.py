@@ -125,9 +125,8 @@ class _Samples:
     """Pictures for the sheet, taken at even times while the video goes by."""
 
     def __init__(self, facts: Probe) -> None:
-        self.turn = facts.rotation
-        cell = cell_size(facts.width or 1, facts.height or 1, MOST_FRAMES)
-        self.cell = cell[::-1] if self.turn in (90, 270) else cell
+        self.display = facts.display
+        self.cell = cell_size(facts.width or 1, facts.height or 1, MOST_FRAMES)
         self.wanted = [facts.duration * (n + 0.5) / MOST_FRAMES for n in range(MOST_FRAMES)]
         self.taken: list[tuple[float, Any]] = []
 
@@ -143,7 +142,7 @@ class _Samples:
     def _take(self, frame: Any, at: float) -> None:
         from .decode import rgb
 
-        self.taken.append((at, rgb(frame, *self.cell, turn=self.turn)))
+        self.taken.append((at, rgb(frame, self.display, self.cell)))
 
 
 def _structure(path: Path) -> mp4.Structure:

@@ -29,8 +29,9 @@ MOST_INDEX = 64 << 20  # bytes of a `moov` that are read
 
 @dataclass(frozen=True)
 class Track:
-    """kind: "vide", "soun" or another handler type.  width, height: pixels before rotation. samples: how many, where
-    the index counts them.
+    """kind: "vide", "soun" or another handler type.  width, height: square pixels, before rotation.
+
+    samples: how many, where the index counts them.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Track:
     width: int = 0
     height: int = 0
     rotation: int = 0  # degrees clockwise that a player turns the picture
+    mirrored: bool = False  # left for right, before it is turned
     samples: int = 0
     sample_bytes: int = 0
     reaches: int = 0  # the furthest byte that a sample needs
@@ -181,37 +183,55 @@ def _child(box: memoryview, *names: bytes) -> memoryview | None:
 
 def _index(moov: memoryview) -> tuple[float | None, tuple[Track, ...], bool]:
     duration: float | None = None
+    scale = 1
     tracks: list[Track] = []
-    fragmented = False
+    fragmented, empty = False, []
     for name, body in _inside(moov):
         if name == b"mvhd":
-            duration = _seconds(body)
+            duration, scale = _seconds(body)
         elif name == b"trak" and len(tracks) < 64:
             tracks.append(_track(body))
+            empty.append(_empty(body))
         elif name == b"mvex":
             fragmented = True
+    if duration is not None and empty:
+        duration = max(duration - min(empty) / scale, 0.0) or None
     return duration, tuple(tracks), fragmented
 
 
-def _seconds(mvhd: memoryview) -> float | None:
+def _empty(trak: memoryview) -> int:
+    """How long nothing is shown before a track begins, in units of the movie: its edit list begins with nothing."""
+    edits = _child(trak, b"edts", b"elst")
+    if edits is None or len(edits) < 20:
+        return 0
+    length, place = struct.unpack_from(">Qq" if edits[0] == 1 else ">Ii", edits, 8)
+    return int(length) if place == -1 else 0
+
+
+def _seconds(mvhd: memoryview) -> tuple[float | None, int]:
+    """The length of the movie, where it is said, and how many of its units make a second."""
     scale, length = struct.unpack_from(">IQ", mvhd, 20) if mvhd[0] == 1 else struct.unpack_from(">II", mvhd, 12)
     unknown = 2**64 - 1 if mvhd[0] == 1 else 2**32 - 1
-    return length / scale if scale and 0 < length < unknown else None
+    return (length / scale if scale and 0 < length < unknown else None), scale or 1
 
 
 def _track(trak: memoryview) -> Track:
     handler = _child(trak, b"mdia", b"hdlr")
     kind = bytes(handler[8:12]).decode("latin-1") if handler is not None else ""
     width = height = rotation = 0
+    mirrored = False
     header = _child(trak, b"tkhd")
     if header is not None and len(header) >= 84:  # it ends with the matrix and the size, all in 16.16 fixed point
-        across, down = struct.unpack_from(">ii", header, len(header) - 44)
-        rotation = round(math.degrees(math.atan2(down, across))) % 360
+        a, b, _, c, d = struct.unpack_from(">iiiii", header, len(header) - 44)
+        mirrored = a * d - b * c < 0
+        rotation = round(math.degrees(math.atan2(-b, -a) if mirrored else math.atan2(b, a))) % 360
         width, height = (side >> 16 for side in struct.unpack(">II", header[-8:]))
     table = _child(trak, b"mdia", b"minf", b"stbl")
     samples, total, reaches = _samples(table) if table is not None else (0, 0, 0)
     codec = _codec(table) if table is not None else None
-    return Track(kind, codec, width, height, rotation, samples, total, reaches)
+    if kind == "vide" and table is not None:
+        width, height = _square(table) or (width, height)
+    return Track(kind, codec, width, height, rotation, mirrored, samples, total, reaches)
 
 
 def _codec(stbl: memoryview) -> str | None:
@@ -220,6 +240,23 @@ def _codec(stbl: memoryview) -> str | None:
         return None
     letters = bytes(described[12:16]).decode("latin-1").strip()
     return CODECS.get(letters, letters if letters.isalnum() else None)
+
+
+def _square(stbl: memoryview) -> tuple[int, int] | None:
+    """The size that pictures have when their pixels are made square, where the file says of what shape they are."""
+    described = _child(stbl, b"stsd")
+    if described is None or len(described) < 8 + 86:
+        return None
+    entry = described[8 : 8 + int.from_bytes(described[8:12], "big")]
+    try:
+        shape = _child(entry[86:], b"pasp")
+    except ValueError:  # QuickTime ends some entries with four bytes of nothing
+        return None
+    if shape is None or len(shape) < 8:
+        return None
+    (width, height), (across, down) = struct.unpack_from(">HH", entry, 32), struct.unpack_from(">II", shape)
+    believable = width and height and down and 1 / 4 <= across / down <= 4
+    return (round(width * across / down), height) if believable else None
 
 
 def _samples(stbl: memoryview) -> tuple[int, int, int]:

@@ -33,11 +33,36 @@ def require_media_extra() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Probe:
-    """duration: seconds, as the file claims.  width, height: pixels as shown, rotation applied.  fps: frames a second.
+class Display:
+    """How players show a video's pictures: pixels made square, then mirrored, then turned.
 
-    size: bytes.  rotation: degrees clockwise that a player turns the picture.  frames: where the index counts them.
-    A sound file has no width, height, fps or video_codec.
+    mirrored: left for right.  rotation: degrees clockwise, 0, 90, 180 or 270.  pixel: a pixel's width over its height.
+    hdr: "pq" or "hlg", how brightness is coded where white is not the brightest there is.
+    """
+
+    rotation: int = 0
+    mirrored: bool = False
+    pixel: float = 1.0
+    hdr: str | None = None
+
+    def shown(self, width: int, height: int) -> tuple[int, int]:
+        """The size at which a picture of this size is shown, in square pixels."""
+        return self.turned(max(1, round(width * self.pixel)), height)
+
+    def turned(self, width: int, height: int) -> tuple[int, int]:
+        """The same size lying or standing: the way from a picture before it is turned to it afterwards, and back."""
+        return (height, width) if self.rotation in (90, 270) else (width, height)
+
+
+AS_CODED = Display()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """duration: seconds; counted where the file claims none.  width, height: pixels as shown: square and upright.
+
+    fps: frames a second.  size: bytes.  rotation, mirrored, pixel: as in `Display`.  hdr: "pq" or "hlg".  frames: where
+    the index counts them. A sound file has no width, height, fps or video_codec.
     """
 
     duration: float
@@ -53,6 +78,13 @@ class Probe:
     channels: int | None = None
     frames: int | None = None
     rotation: int = 0
+    mirrored: bool = False
+    pixel: float = 1.0
+    hdr: str | None = None
+
+    @property
+    def display(self) -> Display:
+        return Display(self.rotation, self.mirrored, self.pixel, self.hdr)
 
     @property
     def has_audio(self) -> bool:
@@ -74,13 +106,13 @@ def probe(path: Path | str, *, limits: Limits = LIMITS) -> Probe:
 def _described(path: Path, container: Any, video: Any, audio: Any, duration: float) -> Probe:
     picture = video.codec_context if video is not None else None
     sound = audio.codec_context if audio is not None else None
-    rotation = rotation_of(path) if picture else 0
-    turned = rotation in (90, 270)
+    display = display_of(path, video) if picture else AS_CODED
+    width, height = display.shown(picture.width, picture.height) if picture else (None, None)
     rate = (video.average_rate or video.guessed_rate) if video is not None else None
     return Probe(
         duration=duration,
-        width=(picture.height if turned else picture.width) if picture else None,
-        height=(picture.width if turned else picture.height) if picture else None,
+        width=width,
+        height=height,
         fps=float(rate) if rate else None,
         video_codec=picture.name if picture else None,
         audio_codec=sound.name if sound else None,
@@ -92,14 +124,28 @@ def _described(path: Path, container: Any, video: Any, audio: Any, duration: flo
         sample_rate=sound.sample_rate if sound else None,
         channels=sound.layout.nb_channels if sound else None,
         frames=(video.frames or None) if video is not None else None,
-        rotation=rotation,
+        rotation=display.rotation,
+        mirrored=display.mirrored,
+        pixel=display.pixel,
+        hdr=display.hdr,
     )
 
 
-def rotation_of(path: Path) -> int:
-    """Degrees clockwise that a player turns the picture: 0, 90, 180 or 270."""
+HDR = {16: "pq", 18: "hlg"}  # by their numbers in ITU-T H.273
+
+
+def display_of(path: Path, stream: Any) -> Display:
+    """How players show the pictures of a stream. Only MP4 and MOV mirror and turn.
+
+    Pixels more than four times as wide as high, or as high as wide, are taken for a mistake.
+    """
+    pixel = float(stream.sample_aspect_ratio or 1)
+    pixel = pixel if 0.25 <= pixel <= 4 else 1.0
+    hdr = HDR.get(int(stream.codec_context.color_trc or 0))
     track = structure(path).video
-    return track.rotation if track and track.rotation in (90, 180, 270) else 0
+    if track is None or track.rotation % 90:
+        return Display(pixel=pixel, hdr=hdr)
+    return Display(track.rotation, track.mirrored, pixel, hdr)
 
 
 # What a medium's limits speak of: bytes, pixels, seconds, frames a second. Reads headers only.

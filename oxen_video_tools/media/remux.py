@@ -17,6 +17,7 @@ from .limits import LIMITS, Limits
 Told = Callable[[float], None]
 
 _STEP = RATE // 10  # samples that are encoded together
+_LONG_AGO = Fraction(-(2**40))
 
 
 class Remuxer:
@@ -40,7 +41,7 @@ class Remuxer:
         self.video: Any = None
         self.audio: Any = None
         self.track: SoundTrack | None = None
-        self._last = {"video": Fraction(-(2**40)), "audio": Fraction(-(2**40))}
+        self._last = {"video": _LONG_AGO, "audio": _LONG_AGO}
 
     def add(self, clip: ClipInfo, told: Told, limits: Limits = LIMITS) -> None:
         """One more clip, whose parameters match those before. told: hears how many of its seconds are done."""
@@ -92,14 +93,15 @@ class Remuxer:
         if clip.since:
             container.seek(start, stream=video, backward=True)
         for packet in container.demux([video] if audio is None else [video, audio]):
-            if packet.dts is None:
+            if packet.pts is None:
                 continue
             if packet.stream is audio:
-                if packet.pts + (packet.duration or AAC_FRAME) <= 0 and self.at > 0:
+                shift = round((self.at - first * video.time_base) / packet.time_base)
+                if packet.pts + (packet.duration or AAC_FRAME) + shift <= self.at / packet.time_base and self.at > 0:
                     continue  # the encoder's priming, which only the first clip may keep
-                self._place(packet, int(self.at / packet.time_base), "audio", self.audio)
+                self._place(packet, shift, "audio", self.audio)
                 continue
-            if until is not None and packet.dts >= until:
+            if until is not None and packet.dts is not None and packet.dts >= until:
                 break
             end = max(end, (packet.pts - start + _duration(packet, video)) * video.time_base)
             self._place(packet, int(self.at / packet.time_base) - start, "video", self.video)
@@ -112,7 +114,10 @@ class Remuxer:
         """Moved to its place, and in order of decoding: a clip with B-frames behind one without would break that."""
         after = int(self._last[kind] / packet.time_base) + 1
         packet.pts += shift
-        packet.dts = max(packet.dts + shift, after)
+        if packet.dts is not None:
+            packet.dts = max(packet.dts + shift, after)
+        else:  # Matroska doesn't say in which order its first pictures are decoded
+            packet.dts = after if self._last[kind] > _LONG_AGO else packet.pts
         packet.pts = max(packet.pts, packet.dts)
         self._last[kind] = packet.dts * packet.time_base
         packet.stream = stream

@@ -1,4 +1,11 @@
-"""What happens in a video, told from tiny pictures of its frames: cuts, black stretches, stretches that stand still."""
+"""What happens in a video, told from tiny pictures of its frames: cuts, black stretches, stretches that stand still.
+
+libavfilter's `scdet`, `blackdetect` and `freezedetect` were measured beside this (PyAV 18, FFmpeg 8). On flat cuts,
+a stop, black, and a pan with a cut and grain they find the same cuts and black stretches, for as much time: 0.3 ms a
+frame at 1280 × 720, where decoding takes more. `freezedetect` looks at the mean alone: a small thing that moves over
+a still picture is a freeze to it and none here, and of a stop under grain it missed the first 0.8 s, this 0.25 s. And
+PyAV 16 doesn't hand out what filters write on frames.
+"""
 
 from __future__ import annotations
 

@@ -14,8 +14,21 @@ import numpy as np
 from .captions import Burner, CaptionTrack, Cue
 from .clips import ClipInfo, MusicBed
 from .container import open_container, unreadable_error, video_of
-from .decode import RATE, ClipSound, Decoder, Samples, SoundTrack, colours_of, mix_planes, plane_of
+from .decode import (
+    EARLIER,
+    RATE,
+    ClipSound,
+    Decoder,
+    Samples,
+    SoundTrack,
+    mix_planes,
+    plane_of,
+    seek_before,
+    upright,
+    yuv,
+)
 from .limits import LIMITS, Limits
+from .probe import AS_CODED, Display
 
 Told = Callable[[float], None]
 
@@ -147,65 +160,62 @@ def h264_stream(out: Any, width: int, height: int, rate: Fraction) -> Any:
 def steady(container: Any, clip: ClipInfo, how: Format, limits: Limits) -> Iterator[Any]:
     """The clip's pictures in the film's size and at its constant rate: repeated or left out as time asks for."""
     stream = video_of(container, limits)
-    since, until = _window(container, stream, clip)
-    waiting, begun, shown, at = None, None, 0, Fraction(0)
+    (since, until), half = _window(container, stream, clip), 1 / clip.rate / 2  # half a frame of tolerance
+    waiting, shown, at = None, 0, Fraction(0)
     for frame in Decoder(container, stream, limits):
         at = frame.pts * frame.time_base if frame.pts is not None else at + 1 / clip.rate
-        if at < since:
+        if at < since - half:
             continue
-        if at >= until:
-            at = until - 1 / clip.rate
+        if at >= until - half:
+            at = until - half - 1 / clip.rate
             break
-        begun = at if begun is None else begun
-        due = min(round((at - begun) * how.rate), shown + MOST_REPEATS)
+        due = min(round((at - since) * how.rate), shown + MOST_REPEATS)
         while waiting is not None and shown < due:
             shown += 1
             yield _own(waiting) if shown < due else waiting
-        waiting = fit_picture(frame, how.width, how.height, clip.rotation)
-    if waiting is None or begun is None:
+        waiting = fit_picture(frame, how.width, how.height, clip.display)
+    if waiting is None:
         return
-    end = min(max(1, round((at - begun + 1 / clip.rate) * how.rate)), shown + MOST_REPEATS)
+    end = min(max(1, round((at - since + 1 / clip.rate) * how.rate)), shown + MOST_REPEATS)
     while shown < end:
         shown += 1
         yield _own(waiting)
 
 
 def _window(container: Any, stream: Any, clip: ClipInfo) -> tuple[Fraction, Fraction]:
-    """The times between which the clip is wanted, as the file counts; half a frame of tolerance."""
-    start, half = (stream.start_time or 0) * stream.time_base, 1 / clip.rate / 2
+    """The times between which the clip is wanted, as the file counts."""
+    start = (stream.start_time or 0) * stream.time_base
     if clip.since:
-        container.seek(int((start + Fraction(clip.since)) / stream.time_base), stream=stream, backward=True)
+        seek_before(container, stream, int((start + Fraction(clip.since - EARLIER)) / stream.time_base))
     until = Fraction(clip.until) if clip.until is not None else Fraction(10**9)
-    return start + Fraction(clip.since) - half if clip.since else Fraction(-(10**9)), start + until - half
+    return start + Fraction(clip.since), start + until
 
 
-def fit_picture(frame: Any, width: int, height: int, turn: int = 0) -> Any:
-    """A new picture of this size, upright, with dark bars where the shapes differ."""
-    across, down = (height, width) if turn in (90, 270) else (width, height)
-    scale = min(across / frame.width, down / frame.height)
-    inner = (max(2, round(frame.width * scale / 2) * 2), max(2, round(frame.height * scale / 2) * 2))
-    shown = frame.reformat(
-        *inner, format="yuv420p", src_colorspace=colours_of(frame), dst_colorspace="ITU709", interpolation="BICUBIC"
-    )
-    if inner == (width, height) and not turn:
+def fit_picture(frame: Any, width: int, height: int, display: Display = AS_CODED) -> Any:
+    """A new picture of this size as players show it, with dark bars where the shapes differ."""
+    wide, high = display.shown(frame.width, frame.height)
+    scale = min(width / wide, height / high)
+    inner = display.turned(max(2, round(wide * scale / 2) * 2), max(2, round(high * scale / 2) * 2))
+    shown = yuv(frame, *inner, display)
+    if inner == (width, height) and not (display.rotation or display.mirrored):
         return shown if shown is not frame else _own(frame)
-    return _placed(shown, width, height, turn)
+    return _placed(shown, width, height, display)
 
 
-def _placed(picture: Any, width: int, height: int, turn: int) -> Any:
+def _placed(picture: Any, width: int, height: int, display: Display) -> Any:
     whole = av.VideoFrame(width, height, "yuv420p")
     for n, (target, source) in enumerate(zip(_planes(whole), _planes(picture), strict=True)):
-        upright = np.rot90(source, -turn // 90)
-        rows, columns = upright.shape
+        shown = upright(source, display)
+        rows, columns = shown.shape
         target[:] = 128 if n else 16
         y, x = (target.shape[0] - rows) // 2, (target.shape[1] - columns) // 2
-        target[y : y + rows, x : x + columns] = upright
+        target[y : y + rows, x : x + columns] = shown
     return whole
 
 
 def _own(picture: Any) -> Any:
     """A copy: a picture that is shown twice, or belongs to the decoder, must not be mixed in place."""
-    return _placed(picture, picture.width, picture.height, 0)
+    return _placed(picture, picture.width, picture.height, AS_CODED)
 
 
 def _planes(picture: Any) -> list[Any]:

@@ -255,8 +255,8 @@ async def _one(session: Session, video: str, filename: str | Path | None, files:
     place = place_of(session, filename)
     with snapshot(video, session.settings, files) as held:
         if place is not None and place != path:
-            return await asyncio.to_thread(copy_verified, held, place, replacing=isinstance(filename, Path))
-        return replace(described(held, await asyncio.to_thread(content_hash, held)), file=path)
+            return await copy_verified(session, held, place, replacing=isinstance(filename, Path))
+        return replace(await _described(session, held), file=path)
 
 
 async def _clip(session: Session, video: str, files: Files, held: ExitStack) -> Saved:
@@ -264,7 +264,11 @@ async def _clip(session: Session, video: str, files: Files, held: ExitStack) -> 
     if not is_path(video) or is_url(video):
         return await _fetched(session, video, None)
     path = held.enter_context(snapshot(video, session.settings, files))
-    return described(path, await asyncio.to_thread(content_hash, path))
+    return await _described(session, path)
+
+
+async def _described(session: Session, path: Path) -> Saved:
+    return await described(path, await asyncio.to_thread(content_hash, path), caller=session.isolated or "")
 
 
 async def _fetched(session: Session, video: str, filename: str | Path | None) -> Saved:
@@ -313,7 +317,7 @@ async def _joined(
 
     try:
         await join_files(session, [clip.file for clip in clips], part, _rising(told), how, files)
-        saved = await asyncio.to_thread(settled, part, place)
+        saved = await settled(session, part, place)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

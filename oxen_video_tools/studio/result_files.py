@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
+from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError
 from ..ledger.records import LOCAL, GenerationRow
 from ..redaction import is_plain
 from ..retries import poll
@@ -61,7 +61,7 @@ async def _kept(session: Session, generation_id: str, filename: str | Path | Non
     clip = (await session.ledger.clips(scope, [generation_id])).get(generation_id)
     target = place_of(session, filename)
     folder = target.parent if target else session.settings.videos_folder
-    there = None if clip is None else await asyncio.to_thread(is_still_there, clip.file, clip.sha256, clip.size)
+    there = None if clip is None else await is_still_there(session, clip.file, clip.sha256, clip.size)
     if there is not None and target in (None, there.file):
         return there
     async with _part_in(folder) as part:
@@ -70,7 +70,7 @@ async def _kept(session: Session, generation_id: str, filename: str | Path | Non
         else:
             await fetch_into(session, generation_id, part, clip, on_bytes)
         name = target or folder / await _name(session, generation_id, clip)
-        saved = await asyncio.to_thread(settled, part, name, replacing=isinstance(filename, Path))
+        saved = await settled(session, part, name, replacing=isinstance(filename, Path))
     await session.ledger.delivered(scope, generation_id, str(saved.file), saved.sha256, saved.size)
     return saved
 
@@ -83,8 +83,8 @@ async def keep_result(session: Session, clip: GenerationRow, result: ResultVideo
             await asyncio.to_thread(_written, part, result.data)
         elif result.url is not None:
             await (await session.hub()).download(result.url, part)
-        await asyncio.to_thread(_verify, part)
-        return await asyncio.to_thread(settled, part, folder / await _name(session, clip.generation_id, clip))
+        await _verify(session, part)
+        return await settled(session, part, folder / await _name(session, clip.generation_id, clip))
 
 
 async def keep_link(session: Session, url: str, place: Path) -> Saved:
@@ -92,8 +92,8 @@ async def keep_link(session: Session, url: str, place: Path) -> Saved:
     hub = await session.hub()
     async with _part_in(place.parent) as part:
         await hub.download(await hub.fetchable(url), part)
-        await asyncio.to_thread(_verify, part)
-        return await asyncio.to_thread(settled, part, place)
+        await _verify(session, part)
+        return await settled(session, part, place)
 
 
 @asynccontextmanager
@@ -122,27 +122,26 @@ def _copied(file: Path, part: Path) -> None:
         raise _disk(part.parent, error) from None
 
 
-def copy_verified(file: Path, place: Path, *, replacing: bool) -> Saved:
+async def copy_verified(session: Session, file: Path, place: Path, *, replacing: bool) -> Saved:
     """A video that lies here already, under another name. Raises InputUnreadable."""
-    make_writable(place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        _copied(file, part)
-        return settled(part, place, replacing=replacing)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    async with _part_in(place.parent) as part:
+        await asyncio.to_thread(_copied, file, part)
+        return await settled(session, part, place, replacing=replacing)
 
 
-def is_still_there(name: str | None, sha256: str | None, size: int | None) -> Saved | None:
+async def is_still_there(session: Session, name: str | None, sha256: str | None, size: int | None) -> Saved | None:
     """The file that was saved before, if it is still what was saved."""
     if not name or not sha256:
         return None
     file = Path(name)
     with suppress(OSError, OxenError):
-        if file.stat().st_size == size and content_hash(file) == sha256:
-            return described(file, sha256)
+        if await asyncio.to_thread(_is_the_same, file, sha256, size):
+            return await described(file, sha256, caller=session.isolated or "")
     return None
+
+
+def _is_the_same(file: Path, sha256: str, size: int | None) -> bool:
+    return file.stat().st_size == size and content_hash(file) == sha256
 
 
 async def fetch_into(
@@ -158,7 +157,7 @@ async def fetch_into(
             continue
         try:
             await hub.download(link, part, on_bytes=on_bytes)
-            await asyncio.to_thread(_verify, part)
+            await _verify(session, part)
         except NotFound as error:
             last = error
         except InputUnreadable as error:
@@ -188,7 +187,7 @@ async def _link(session: Session, generation_id: str, clip: GenerationRow | None
     return generation.url
 
 
-def _verify(part: Path) -> None:
+async def _verify(session: Session, part: Path) -> None:
     """Whole, by its boxes and, where the `media` extra is there, by its decoder's reading; a picture by Pillow's.
 
     Raises InputUnreadable.
@@ -198,17 +197,30 @@ def _verify(part: Path) -> None:
 
     kind = content_type_of(part)
     if kind in ("video/mp4", "video/quicktime"):
-        check(part)
+        await asyncio.to_thread(check, part)
     elif kind is None or not kind.startswith(("video/", "image/")):
         raise InputUnreadable("The result is no video and no picture.", charged="yes")
-    described(part, "")
+    await described(part, "", caller=session.isolated or "")
 
 
-def described(file: Path, sha256: str) -> Saved:
-    """A file as it is on disk. An MP4 is read from its boxes alone; anything else in a process of its own, where the
-    `media` extra is installed. Raises InputUnreadable.
+async def described(file: Path, sha256: str, *, caller: str = "") -> Saved:
+    """A file as it is on disk. An MP4 is read from its boxes alone; anything else in a process of its own, in turn with
+    other callers', where the `media` extra is installed. Raises InputUnreadable, TimedOut, RateLimited.
     """
-    from ..errors import NotInstalled
+    from ..media.pool import look
+
+    known = await asyncio.to_thread(_described_here, file, sha256)
+    if known is not None:
+        return known
+    try:
+        info = await look("probe", file, caller=caller)
+    except NotInstalled:
+        return Saved(file=file, size=(await asyncio.to_thread(file.stat)).st_size, sha256=sha256)
+    return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec)
+
+
+def _described_here(file: Path, sha256: str) -> Saved | None:
+    """What can be told without a decoder of video."""
     from ..files import content_type_of
     from ..media.mp4 import structure
 
@@ -222,15 +234,7 @@ def described(file: Path, sha256: str) -> Saved:
             seen = found.video
             sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
             return Saved(file, size, sha256, found.duration, *sides, seen.codec)
-    try:
-        from ..media.child_process import run_in_child
-    except ModuleNotFoundError:
-        return Saved(file=file, size=size, sha256=sha256)
-    try:
-        info = run_in_child("probe", file)
-    except NotInstalled:
-        return Saved(file=file, size=size, sha256=sha256)
-    return Saved(file, size, sha256, info.duration, info.width, info.height, info.video_codec)
+    return None
 
 
 def _size_of_picture(file: Path) -> tuple[int | None, int | None]:
@@ -242,19 +246,24 @@ def _size_of_picture(file: Path) -> tuple[int | None, int | None]:
     try:
         with Image.open(file) as picture:
             picture.load()
-            return int(picture.width), int(picture.height)
+            sideways = picture.getexif().get(0x0112, 1) >= 5  # orientation: turned by a quarter
+            return (picture.height, picture.width) if sideways else (picture.width, picture.height)
     except Exception as error:  # Pillow raises whatever its decoders do
         raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
 
 
-def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:
+async def settled(session: Session, part: Path, name: Path, *, replacing: bool = False) -> Saved:
     """Look at it, then rename it into place. The same bytes under that name are the same file; a name that is taken
     gets a number.
     """
+    sha256 = await asyncio.to_thread(content_hash, part)
+    verified = await described(part, sha256, caller=session.isolated or "")
+    return replace(verified, file=await asyncio.to_thread(_placed, part, name, sha256, replacing))
+
+
+def _placed(part: Path, name: Path, sha256: str, replacing: bool) -> Path:
     from ..files import content_type_of
 
-    sha256 = content_hash(part)
-    verified = described(part, sha256)
     if not name.suffix:
         name = name.with_name(name.name + ENDINGS.get(content_type_of(part) or "", ".mp4"))
     try:
@@ -263,7 +272,7 @@ def settled(part: Path, name: Path, *, replacing: bool = False) -> Saved:
         part.replace(place)
     except OSError as error:
         raise _disk(name.parent, error) from None
-    return replace(verified, file=place)
+    return place
 
 
 def _names(name: Path) -> Iterator[Path]:

@@ -6,9 +6,11 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from oxen_video_tools.errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound
 from oxen_video_tools.hub import downloads
+from oxen_video_tools.media.pool import turns
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, result_files
 from oxen_video_tools.studio.media_inputs import content_hash
@@ -397,3 +400,22 @@ async def test_a_path_names_another_folder(studio: AsyncStudio, tmp_path: Path) 
     one = await made(studio)
     saved = await studio.save(one, filename=tmp_path / "elsewhere" / "clip.mp4")
     assert saved.file == tmp_path / "elsewhere" / "clip.mp4" and saved.file.is_file()
+
+
+async def test_a_result_that_is_no_mp4_is_looked_at_in_turn_with_other_callers(tmp_path: Path) -> None:
+    """Its process takes one of the places that everybody's decoding shares."""
+    path = tmp_path / "clip.webm"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libvpx", rate=24)
+        video.width, video.height, video.pix_fmt = 64, 36, "yuv420p"
+        out.mux(video.encode(av.VideoFrame(64, 36, "yuv420p")))
+        out.mux(video.encode())
+    async with AsyncExitStack() as others:
+        for n in range(turns()._places):
+            await others.enter_async_context(turns().turn(f"caller {n}"))
+        looking = asyncio.create_task(result_files.described(path, "", caller="me"))
+        while not turns()._waiting.get("me"):
+            await asyncio.sleep(0.001)
+            assert not looking.done()
+    found = await looking
+    assert (found.width, found.height, found.codec) == (64, 36, "vp8")

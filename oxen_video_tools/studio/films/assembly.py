@@ -101,11 +101,11 @@ async def _kept(session: Session, film: str, filename: str | Path | None) -> Sav
     place = place_of(session, filename)
     if not now.is_shot:
         return await _keep_rest(session, now, place, replacing=isinstance(filename, Path))
-    there = await asyncio.to_thread(is_still_there, now.film.file, now.film.sha256, now.film.size)
+    there = await is_still_there(session, now.film.file, now.film.sha256, now.film.size)
     if there is not None:
         if place in (None, there.file):
             return there
-        return await asyncio.to_thread(copy_verified, there.file, place, replacing=isinstance(filename, Path))
+        return await copy_verified(session, there.file, place, replacing=isinstance(filename, Path))
     saved = await _joined(session, now, place, lambda _: None, replacing=isinstance(filename, Path))
     await _written_down(session, film, _cut(saved))
     return saved
@@ -163,7 +163,7 @@ async def _spliced(session: Session, files: list[Path], place: Path, told: Told,
     part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
     try:
         await join_files(session, files, part, told)
-        return await asyncio.to_thread(settled, part, place, replacing=replacing)
+        return await settled(session, part, place, replacing=replacing)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
