@@ -6,7 +6,10 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import conflict
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -23,7 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         run = _made(asked)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        sys.exit(EXTRA if missing in ("mcp", "mcp_types", "starlette", "uvicorn") else str(error))
+        if missing not in ("mcp", "mcp_types", "starlette", "uvicorn"):
+            sys.exit(str(error))
+        why = conflict()
+        sys.exit(f"{why} Install oxen-video-tools[mcp] in an environment of its own." if why else EXTRA)
     finally:
         gc.enable()
     gc.freeze()
@@ -81,4 +87,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
 
 if __name__ == "__main__":
+    if sys.path[:1] == [str(Path.cwd())]:  # of `python -m`: a project's own numpy.py or copy.py is none of ours
+        del sys.path[0]
     main()
