@@ -179,7 +179,8 @@ def run(name: str, size: str, what: str, tree: Path) -> dict[str, float]:
 
 def kept() -> tuple[float, float]:
     """MB that this process, and it with its workers, hold more after a hundred previews."""
-    from oxen_video_tools.media.animatic import Segment, render, worker
+    from oxen_video_tools.media import child_process
+    from oxen_video_tools.media.animatic import Segment, render
 
     before = resident(os.getpid())
     with tempfile.TemporaryDirectory() as folder:
@@ -189,7 +190,7 @@ def kept() -> tuple[float, float]:
             ]
             render(shots, Path(folder) / f"{n}.mp4", audio=True, seed=n)
     grown = resident(os.getpid()) - before
-    return grown, grown + sum(resident(one.process.pid) for one in worker._idle)
+    return grown, grown + sum(resident(one.process.pid) for one in child_process._idle)
 
 
 def resident(pid: int) -> float:

@@ -159,7 +159,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")  # opening it waits for a writer that never comes
     child = subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
     assert child.stdin is not None
-    child.stdin.write(json.dumps(asked | {"writes": 0, "stays": True}).encode() + b"\n")
+    child.stdin.write(json.dumps(asked | {"writes": 0, "stays": False}).encode() + b"\n")
     child.stdin.flush()
     child.stdin.close()
     assert child.wait(timeout=60) == 1
