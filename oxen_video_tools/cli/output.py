@@ -240,11 +240,24 @@ def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
         line(preview)
 
 
-def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool = False) -> None:
+def show_inspections(
+    found: Sequence[Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
+) -> None:
     """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
     if as_json_too:
-        as_json(plain(seen) | {"sheet": plain(sheet)})
+        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found]
+        as_json((told[0] if len(told) == 1 else {"videos": told}) | {"sheet": plain(sheet)})
         return
+    for place, seen in enumerate(found, 1):
+        if len(found) > 1:
+            say(f"[bold]{place}[/]")
+        _show_inspection(seen)
+    show_picture(jpeg)
+    if sheet is not None:
+        line(sheet)
+
+
+def _show_inspection(seen: Any) -> None:
     sound = seen.audio_codec or "no sound"
     say(f"[bold]length[/]  {seconds(seen.duration)}")
     rate = f"{seen.fps:g} frames a second, " if seen.fps else ""
@@ -259,9 +272,6 @@ def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool =
             say(f"[bold]{name}[/]  {seconds(begin)} to {seconds(end)}")
     for warning in seen.warnings:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
-    show_picture(seen.sheet)
-    if sheet is not None:
-        line(sheet)
 
 
 def seconds(value: float | None) -> str:

@@ -176,7 +176,7 @@ async def cancel(
 
 @command()
 async def inspect(
-    video: Annotated[str, typer.Argument(help="A file, an id or an https URL.")],
+    videos: Annotated[list[str], typer.Argument(help="Files, ids or https URLs; several are compared.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the contact sheet as this JPEG.")] = None,
     open_: Open = False,
     json: Json = False,
@@ -184,9 +184,14 @@ async def inspect(
 ) -> None:
     """Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        seen = await studio.inspect(video)
-    sheet = _sheet(seen.sheet, output, wanted=open_)
-    cli_output.show_inspection(seen, sheet=sheet, as_json_too=json)
+        if len(videos) == 1:
+            seen = await studio.inspect(videos[0])
+            found, jpeg = [seen], seen.sheet
+        else:
+            compared = await studio.compare(videos)
+            found, jpeg = list(compared.videos), compared.sheet
+    sheet = _sheet(jpeg, output, wanted=open_)
+    cli_output.show_inspections(found, jpeg, sheet=sheet, as_json_too=json)
     if open_ and sheet:
         typer.launch(str(sheet))
 

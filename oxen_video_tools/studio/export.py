@@ -359,14 +359,59 @@ LONGEST_SIDE = 1920
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
-async def inspect_video(session: Session, video: str | Path, files: Files) -> Inspection:
+MOST_COMPARED = 9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several videos side by side. sheet: a JPEG with a numbered row for each."""
+
+    videos: tuple[Inspection, ...]
+    sheet: bytes = field(repr=False)
+
+
+async def compare_videos(session: Session, videos: Sequence[str | Path], files: Files) -> Comparison:
+    """What several videos look like, each as one numbered row of frames. Raises what `inspect_video` raises."""
+    from ..media.contact_sheet import stacked
+
+    named = one_of(videos)
+    if len(named) > MOST_COMPARED:
+        raise InvalidRequest(f"{MOST_COMPARED} videos can be looked at together, not {len(named)}.")
+    looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
+    seen = await asyncio.gather(*looks)
+    return Comparison(tuple(seen), await asyncio.to_thread(stacked, [one.sheet for one in seen]))
+
+
+async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:
+    """A contact sheet as a file in the folder for videos, for a person to open. Raises InputUnreadable."""
+    name = split_part(str(video))[0].partition("?")[0].rstrip("/").rpartition("/")[2]
+    place = session.settings.videos_folder / f"{slug(Path(name).stem)}-sheet.jpg"
+
+    def write() -> None:
+        make_writable(place.parent)
+        part = place.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            part.write_bytes(sheet)
+            part.replace(place)
+        except OSError as error:
+            raise InputUnreadable(f"{place} can't be written: {error.strerror}.", fix="Make room there.") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    await asyncio.to_thread(write)
+    return place
+
+
+async def inspect_video(session: Session, video: str | Path, files: Files, *, row: int | None = None) -> Inspection:
     """Length, sizes, cuts, loudness and a contact sheet. Free. Raises InputUnreadable, InputNotAllowed, NotFound,
     GenerationFailed for a job without a result, NotInstalled, TimedOut.
 
     What a model or a stranger names is decoded in a process of its own, with limits.
+    row: the number of one of several videos: its sheet is a row.
     """
-    async with _local(session, video, files) as path:
-        found: Inspection = await look(session, "inspect", path, files)
+    named, part = (video, None) if isinstance(video, Path) else split_part(video)
+    async with _local(session, named, files) as path:
+        found: Inspection = await look(session, "inspect", path, files, part=part, row=row)
         return found
 
 

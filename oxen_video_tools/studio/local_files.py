@@ -234,13 +234,14 @@ async def look(
     work: Literal["inspect", "last_frame", "measure", "probe", "contact_sheet"],
     path: Path,
     files: Files = "anywhere",
+    **options: Any,
 ) -> Any:
-    """What `media.child` knows of a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
+    """What `media.child_process` knows of a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
     from ..media import child_process, pool
 
     if session.isolated is None and files == "anywhere":
-        return await asyncio.to_thread(child_process.work, work, {"path": path})
-    return await pool.look(work, path, caller=session.isolated or "")
+        return await asyncio.to_thread(child_process.work, work, {"path": path, **options})
+    return await pool.look(work, path, caller=session.isolated or "", **options)
 
 
 async def join_files(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..ledger.accounts import KeptMember
     from ..ledger.outcomes import Ending
     from ..media.inspect import Inspection
+    from .export import Comparison
     from .plan import Plan
 
 Videos = list[Video]
@@ -301,10 +302,18 @@ class AsyncStudio:
         await cast.forget(self._session, name)
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
-        """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""
-        from .export import inspect_video
+        """What a video (id, https URL or path) looks like: facts and a contact sheet with a frame from the middle of
+        each shot. `#t=from,to` behind it: only that part. Free; needs the `media` extra.
+        """
+        return await export.inspect_video(self._session, video, files)
 
-        return await inspect_video(self._session, video, files)
+    async def compare(self, videos: Sequence[str | Path], *, files: Files = "anywhere") -> Comparison:
+        """The same for up to 9 videos, with one sheet that shows each as a numbered row."""
+        return await export.compare_videos(self._session, videos, files)
+
+    async def keep_sheet(self, sheet: bytes, video: str | Path) -> Path:
+        """A contact sheet of this video as a file in the folder for videos."""
+        return await export.keep_sheet(self._session, sheet, video)
 
     async def save(
         self,

@@ -220,7 +220,7 @@ class FindArguments(CallArguments):
 class InspectArguments(CallArguments):
     tool = "inspect_video"
 
-    video: Name = Field(description="A generation id, an https URL or an allowed local path.")
+    videos: Names = Field(description="1 to 9 ids, https URLs or allowed local paths; id#t=from,to is a part.")
 
 
 class SaveArguments(CallArguments):

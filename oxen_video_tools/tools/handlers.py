@@ -24,6 +24,7 @@ from .answers import (
     PlanClip,
     PlanPicture,
     SaveAnswer,
+    Seen,
     ShownShot,
     StillPart,
     StillsAnswer,
@@ -55,7 +56,7 @@ from .tool import Call, Files, Reply, tool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..media.inspect import Stretch
+    from ..media.inspect import Inspection, Stretch
     from ..studio import AsyncStudio
     from ..studio.plan import Plan
     from ..studio.prepare import Prepared
@@ -405,12 +406,28 @@ async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call
 LONGEST_LIST = 20  # cuts or stretches
 
 
-@tool("Shows what a video looks like: length, size, sound, and a contact sheet.", answer=InspectAnswer)
+@tool("Shows what videos look like: length, size, sound, cuts, and a contact sheet.", answer=InspectAnswer)
 async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Call) -> Reply:
-    """Look at a video: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet of up to 9
-    frames as one small JPEG. Free."""
-    seen = await studio.inspect(request.video, files=call.files)
+    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet, a small
+    JPEG with a frame from the middle of each shot; several videos are its numbered rows. Free."""
+    if len(request.videos) == 1:
+        found = [await studio.inspect(request.videos[0], files=call.files)]
+        sheet = found[0].sheet
+    else:
+        compared = await studio.compare(request.videos, files=call.files)
+        found, sheet = list(compared.videos), compared.sheet
+    file = await studio.keep_sheet(sheet, request.videos[0]) if sheet else None
     answer = InspectAnswer(
+        videos=[_seen(name, one) for name, one in zip(request.videos, found, strict=True)],
+        sheet=str(file) if file else None,
+        next="save_video keeps it; for another version call generate_video with the next take.",
+    )
+    return Reply(answer, (sheet,) if sheet else ())
+
+
+def _seen(name: str, seen: Inspection) -> Seen:
+    return Seen(
+        video=said(name) or "",
         duration=number(seen.duration),
         width=seen.width,
         height=seen.height,
@@ -424,9 +441,7 @@ async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Ca
         black=_stretches(seen.black),
         frozen=_stretches(seen.frozen),
         warnings=all_said(seen.warnings),
-        next="save_video keeps it; for another version call generate_video with the next take.",
     )
-    return Reply(answer, (seen.sheet,) if seen.sheet else ())
 
 
 def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
