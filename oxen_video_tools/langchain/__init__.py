@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         """Lists what is running or finished: the way back after a lost answer."""
 
     class CancelVideo(VideoTool):
-        """Stops a queued or running video."""
+        """Stops one, several or all running videos and says what became of each."""
 
     class FindVideoModels(VideoTool):
         """Finds models by words and needs, with limits and prices."""

@@ -203,6 +203,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created double precision not null,
             primary key (scope, key))""",
     ),
+    (
+        # What has ended since a moment is asked for again and again.
+        "create index clips_by_end on clips (scope, ended)",
+        "create index films_by_end on films (scope, ended)",
+    ),
+    (
+        # Where files of an account lie at the hub. content: a SHA-256, or a repository with it.  place: see `accounts`.
+        """create table uploads (
+            scope text not null,
+            content text not null,
+            place text not null,
+            primary key (scope, content))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before

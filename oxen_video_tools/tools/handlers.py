@@ -5,13 +5,14 @@ Each `@tool` line says in one sentence, for people, what its docstring tells a l
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest
 from .answers import (
+    CancelAnswer,
+    CancelledPart,
     GetAnswer,
     HeldPart,
     InspectAnswer,
@@ -32,6 +33,7 @@ from .answers import (
     facts,
     failure,
     ids,
+    moment,
     number,
     said,
     to_answer,
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from ..studio import AsyncStudio
     from ..studio.plan import Plan
     from ..studio.prepare import Prepared
-    from ..studio.results import Video
+    from ..studio.results import Cancelled, Video
     from ..studio.stills import PreparedStills, Still, Stills
 
 
@@ -70,20 +72,33 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    return Reply(_answer(plan, bodies=bool(request.bodies)), (sheet,) if sheet else ())
+    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies))
+    answer._choice = plan.choice
+    return Reply(answer, (sheet,) if sheet else ())
 
 
-def _answer(plan: Plan, *, bodies: bool) -> PlanAnswer:
+def _over(plan: Plan, limit: Decimal | None) -> list[str]:
+    """Why generate_video would refuse this limit."""
+    if limit is None or plan.price_usd == 0:
+        return []
+    if plan.price_usd is None:
+        return [f"max_cost_usd={limit}: what this costs is not known, so no limit can be kept."]
+    if plan.price_usd <= limit:
+        return []
+    return [f"max_cost_usd={limit}: this may cost {(plan.due or plan.price).text}. Make it shorter, or ask the user."]
+
+
+def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
-        ok=plan.ok,
+        ok=plan.ok and not over,
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
         price_usd=number(plan.price_usd),
         total_usd=number(plan.price.usd),
         price=(plan.due or plan.price).text,
-        problems=all_said(plan.problems),
+        problems=all_said([*plan.problems, *over]),
         warnings=all_said(plan.warnings),
         clips=[
             PlanClip(
@@ -136,7 +151,18 @@ def check_namespace(studio: AsyncStudio, request: VideoArguments | StillsArgumen
         )
 
 
-# make_stills: cents before dollars.
+def check_repository(studio: AsyncStudio, repository: str | None) -> None:
+    """An agent keeps films in the repositories, or the namespaces, that were named to it, in no other."""
+    allowed = studio.settings.repositories
+    if repository is not None and not {repository, repository.partition("/")[0]} & set(allowed):
+        named = ", ".join(allowed)
+        raise InvalidRequest(
+            f"repository={repository!r} is not allowed here.",
+            fix=f"Use one of: {named}." if named else "Leave repository out.",
+        )
+
+
+# make_stills.
 
 
 async def _prepare_stills(studio: AsyncStudio, request: StillsArguments, files: Files) -> PreparedStills:
@@ -213,6 +239,7 @@ def _next_stills(made: Stills) -> str:
 
 async def _prepare(studio: AsyncStudio, request: GenerateArguments, files: Files) -> Prepared:
     check_namespace(studio, request)
+    check_repository(studio, request.repository)
     take = request.take or 1
     return await studio.prepare(request.video, take=take, max_cost_usd=request.max_cost_usd, files=files)
 
@@ -231,6 +258,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     generation ids."""
     if call.prepared is None:
         check_namespace(studio, request)
+        check_repository(studio, request.repository)
     take = request.take or 1
     video = await studio.generate(
         request.video,
@@ -241,9 +269,12 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         on_progress=call.report,
         files=call.files,
         prepared=call.prepared,
+        repository=request.repository,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
-    return to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer = to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer._choice = video.choice
+    return answer
 
 
 # get_video, list_videos and cancel_video: jobs that exist, whoever made them. None of these spends.
@@ -266,14 +297,17 @@ async def get_video(studio: AsyncStudio, request: GetArguments, call: Call) -> G
 def _after_many(videos: Sequence[Video]) -> str:
     active = [video for video in videos if not video.is_terminal]
     if active:
-        return f"Call get_video with generation_ids={ids(active)}. Do not generate them again."
+        films = " A film that no longer moves goes on by its own generate_video call." if any(
+            video.shots for video in active
+        ) else ""  # fmt: skip
+        return f"Call get_video with generation_ids={ids(active)}; a repeated generate_video call pays nothing.{films}"
     return "save_video joins them to one file." if len(videos) > 1 else after(videos[0])
 
 
 @tool("Lists what is running or finished: the way back after a lost answer.")
 async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> ListAnswer:
     """What is running or finished, newest first, with first words, cost, a fresh link and the total: the way back after
-    a lost answer, and what was spent. Never generate again to find out what became of a video."""
+    a lost answer, and what was spent."""
     limit = request.limit or (100 if request.since else 10)
     videos = await studio.list(
         status=request.status, model=request.model, since=request.since, mine=bool(request.mine), limit=limit
@@ -284,6 +318,9 @@ async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> L
         follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
     elif videos:
         follow = "Links expire; get_video gives a fresh one, save_video keeps the file."
+    elif given := [word for word in ("status", "model", "since", "mine") if getattr(request, word)]:
+        named = " and ".join(f"{word}={getattr(request, word)}" for word in given)
+        follow = f"No video matches {said(named, 120)}: call it without."
     else:
         follow = "Nothing is there; generate_video makes a video."
     if len(videos) == limit:
@@ -301,23 +338,45 @@ def _line(video: Video) -> Listed:
         model=video.model,
         cost_usd=number(video.cost),
         cost_is=video.cost_is,
-        url=video.url,
+        link=video.url,
+        expires_at=moment(video.expires_at),
         file=str(video.file) if video.file else None,
         duration=Part.of(video).duration,
-        created=_date(video.created),
+        created=moment(video.created),
         error=said(video.error),
     )
 
 
-def _date(created: float | None) -> str | None:
-    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if created else None
+@tool("Stops one, several or all running videos and says what became of each.", read_only=False, destructive=True)
+async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> CancelAnswer:
+    """Stop queued or running videos for good, and say for each what became of it. What was already charged stays
+    charged; what is finished stays as it is."""
+    found = await studio.cancel_many(request.generation_ids)
+    parts = [
+        CancelledPart(
+            generation_id=one.generation_id,
+            was=one.was,
+            now=one.now,
+            charged_usd=number(one.charged),
+            error=said(one.error),
+        )
+        for one in found
+    ]
+    return CancelAnswer(videos=parts, next=_after_cancelling(found))
 
 
-@tool("Stops a queued or running video.", read_only=False, destructive=True)
-async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> VideoAnswer:
-    """Stop a queued or running video for good. What was already charged stays charged. A finished video stays as it
-    is."""
-    return to_answer(await studio.cancel(request.generation_id))
+def _after_cancelling(found: Sequence[Cancelled]) -> str:
+    if not found:
+        return "Nothing was running."
+    finished = sum(one.was == "succeeded" for one in found)
+    stopped = sum(one.now == "cancelled" != one.was for one in found)
+    told = [f"{stopped} stopped"] if stopped else []
+    told += [f"{finished} finished before and stay{'s' * (finished == 1)} as {'it is' if finished == 1 else 'they are'}"
+             ] if finished else []  # fmt: skip
+    follow = (
+        "To make a stopped one anew call generate_video with take=2." if stopped else "get_video says how they stand."
+    )
+    return f"{'; '.join(told)}. {follow}" if told else follow
 
 
 # find_video_models.

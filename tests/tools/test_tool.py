@@ -41,7 +41,8 @@ def test_the_tools_and_their_arguments() -> None:
 
 
 def test_what_a_model_sees_is_small() -> None:
-    shown = [{"name": r.name, "description": r.description, "inputSchema": r.schema} for r in TABLE.values()]
+    usual = [row.without(hidden(Settings())) for row in TABLE.values()]
+    shown = [{"name": r.name, "description": r.description, "inputSchema": r.schema} for r in usual]
     whole = [one | {"outputSchema": TABLE[one["name"]].answer_schema} for one in shown]
     assert len(json.dumps(shown)) <= EACH[0] * len(TABLE)
     assert len(json.dumps(whole)) <= EACH[1] * len(TABLE)
@@ -209,7 +210,8 @@ async def test_what_the_developer_settled_is_not_the_agents_choice() -> None:
 
 
 def test_a_settled_namespace_hides_the_argument() -> None:
-    assert hidden(Settings()) == frozenset()
+    assert hidden(Settings()) == {"repository"}
+    assert hidden(Settings(repositories=("own",))) == frozenset()
     row = TABLE["plan_video"].without(hidden(Settings(namespace="own")))
     assert "target_namespace" not in row.schema["properties"]
 
