@@ -70,7 +70,7 @@ def test_files_that_a_page_includes_are_in_it(hooks: Any) -> None:
 
 def test_links_of_contributing_hold_in_the_site(hooks: Any) -> None:
     text = hooks.contributing()
-    links = re.findall(r"\]\(([^)#:\s]+)", text)
+    links = re.findall(r"\]\(([^)#:\s]+\.md)", text)
     assert links and all((ROOT / "docs" / link).exists() for link in links)
 
 
