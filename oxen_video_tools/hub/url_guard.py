@@ -93,8 +93,8 @@ async def is_unknown(host: str) -> bool:
 async def check_url(url: str, *, base_url: str, resolve: Resolve = resolve) -> PinnedAddress:
     """Resolve `url` and check its addresses.
 
-    Raises InputNotAllowed if it is no http(s) URL, or leads into this machine's network: loopback, private, link-local, multicast or reserved addresses, under whatever spelling. The hub itself
-    may be there.
+    Raises InputNotAllowed if it is no http(s) URL, or leads into this machine's network: loopback, private,
+    link-local, multicast or reserved addresses, in any spelling. The hub itself may be there.
     """
     if _UNCLEAN.search(url):
         raise _not_allowed(url, "it holds a blank, a backslash or a control character")
