@@ -1,7 +1,7 @@
 """Length, frame size and shots: what a model offers, and how it wants them in its body.
 
-Lengths are `duration`, `seconds`, `retake_duration`, or `num_frames` with `fps`; as 5, "5", "5s", and as "auto", -1 (the
-model decides) or 0 (as long as the input).
+Lengths are `duration`, `seconds`, `retake_duration`, or `num_frames` with `fps`; as 5, "5", "5s", and as "auto", -1
+(the model decides) or 0 (as long as the input).
 """
 
 from __future__ import annotations
