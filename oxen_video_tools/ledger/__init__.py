@@ -131,6 +131,7 @@ class Ledger:
     delivered = transaction(outcomes.delivered)
     undelivered = transaction(outcomes.undelivered)
     typical = transaction(outcomes.typical, "read")
+    endings = transaction(outcomes.endings, "read")
 
     # Films: several jobs, one file.
     begin_film = transaction(films.begin_film)

@@ -175,3 +175,44 @@ def spent(scope: str) -> Steps[list[DaySum]]:
             one = found.get(key) or DaySum(*key, 0, 0, 0)
             found[key] = DaySum(*key, one.jobs + 1, one.cost + cost, one.unpriced + unpriced)
     return sorted(found.values())
+
+
+class Ending(NamedTuple):
+    """A video or a film of this ledger that has ended.
+
+    kind: "video", "film", or "shot" for a failed clip of a film.  film: the film of such a shot.
+    ended: Unix seconds.
+    """
+
+    generation_id: str
+    kind: str
+    status: str
+    model: str | None
+    ended: float
+    film: str | None = None
+
+
+def endings(scope: str, since: float, most: int) -> Steps[list[Ending]]:
+    """What has ended after `since` (Unix seconds), the oldest first. Shots of a film only where they failed: the film's
+    own end speaks for the others.
+    """
+    rows = yield (
+        """select clips.generation_id, clips.status, clips.model, clips.ended, jobs.film
+            from clips join jobs on clips.job = jobs.job
+            where clips.scope = ? and clips.ended > ? and clips.status in ('succeeded', 'failed', 'cancelled')
+                and (jobs.film is null or clips.status = 'failed')
+            order by clips.ended, clips.generation_id limit ?""",
+        (scope, since, most),
+    )
+    found = [
+        Ending(one, "shot" if film else "video", status, model, ended, film) for one, status, model, ended, film in rows
+    ]
+    rows = yield (
+        """select film, state, model, ended from films where scope = ? and ended > ?
+            and (state in ('delivered', 'cancelled') or owner is null and note is not null)
+            order by ended, film limit ?""",
+        (scope, since, most),
+    )
+    states = {"delivered": "succeeded", "cancelled": "cancelled"}
+    found += [Ending(film, "film", states.get(state, "failed"), model, ended) for film, state, model, ended in rows]
+    return sorted(found, key=lambda one: (one.ended, one.generation_id))[:most]

@@ -204,6 +204,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             primary key (scope, key))""",
     ),
     (
+        # What has ended since a moment is asked for again and again.
+        "create index clips_by_end on clips (scope, ended)",
+        "create index films_by_end on films (scope, ended)",
+    ),
+    (
         # Where files of an account lie at the hub. content: a SHA-256, or a repository with it.  place: see `accounts`.
         """create table uploads (
             scope text not null,

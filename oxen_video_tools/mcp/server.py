@@ -21,6 +21,7 @@ from ..settings import Settings
 from ..tools import hidden
 from .approval import answered_once, sealed_questions
 from .callers import CallerStudios, OpenOwn, StudioFactory
+from .events import Events
 from .prompts import Skills, add_completions, add_prompts
 from .resources import Updates, add_resources, player
 from .service import Service, remember_who_asks
@@ -62,7 +63,7 @@ def build_server(
     """
     service = service or serving(open_studio, settings=settings, options=options, clock=clock)
 
-    updates = Updates(service)
+    updates, events = Updates(service), Events(service)
     audits = [Audit(service.options.audit, service.clock.time)] if service.options.audit else []
 
     @asynccontextmanager
@@ -71,6 +72,7 @@ def build_server(
             yield service
         finally:
             updates.close()
+            await events.close()
             await service.close()
 
     questions = sealed_questions(service.options.secrets)
@@ -85,6 +87,7 @@ def build_server(
             player(service.options, service.settings),
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
             Skills(),
+            events,
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=questions,

@@ -46,6 +46,8 @@ class ServerSettings:
     audit: a file to which each call that may spend adds a line; None: the log.
     issuer: an OAuth authorization server. Callers then bring its tokens, made for this server, in place of Oxen keys.
     scopes: what such a token has to allow.  client: id and secret for the issuer's introspection of opaque tokens.
+    webhooks: addresses, or beginnings of them, to which events may be sent without asking there first, also in this
+        network.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
     log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
         over HTTP, a line for each call, and WARNING over stdio.
@@ -78,6 +80,7 @@ class ServerSettings:
     issuer: str | None = None
     scopes: tuple[str, ...] = ()
     client: tuple[str, str] | None = field(default=None, repr=False)
+    webhooks: tuple[str, ...] = ()
     media_hosts: tuple[str, ...] = ()
     log: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
@@ -203,6 +206,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "issuer": ("OXEN_VIDEO_MCP_ISSUER", _url),
     "scopes": ("OXEN_VIDEO_MCP_SCOPES", lambda text: tuple(text.replace(",", " ").split())),
     "client": ("OXEN_VIDEO_MCP_CLIENT", _client),
+    "webhooks": ("OXEN_VIDEO_MCP_WEBHOOKS", _names),
     "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", _names),
     "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),
     "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),

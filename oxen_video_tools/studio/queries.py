@@ -22,6 +22,7 @@ from .submission import job_of_local
 from .videos import SETTLING, _local, prompt_of, shown, timed, video_of, watch
 
 if TYPE_CHECKING:
+    from ..ledger.outcomes import Ending
     from .session import Session
 
 
@@ -167,3 +168,38 @@ async def _all_that_runs(session: Session) -> list[str]:
     for status in ("queued", "processing"):
         found += [one.generation_id for one in await list_videos(session, status, None, MOST_CANCELLED)]
     return list(dict.fromkeys(found))
+
+
+LOOKED_AT = 200  # running generations that one look asks the hub about
+GLANCE = 5.0  # seconds between two looks into the ledger while nothing of this process runs
+
+
+async def endings(session: Session, since: float, most: int = 100) -> list[Ending]:
+    """What of this ledger has ended after `since`, the oldest first; the hub is asked about what still runs.
+
+    since: Unix seconds.  Raises HubUnavailable, Unauthenticated: then nobody knows yet.
+    """
+    await get_many(session, await _running(session))
+    return await session.ledger.endings(await session.scope(), since, most)
+
+
+async def next_ending(session: Session, seconds: float) -> None:
+    """Wait until something that runs has ended, at most so many seconds. What runs is waited for like in `get`: the
+    hub's event stream tells of it.
+    """
+    running = await _running(session)
+    if not running:
+        await session.clock.sleep(min(seconds, GLANCE))
+        return
+    waits = [asyncio.create_task(get(session, one, wait_seconds=seconds)) for one in running]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _running(session: Session) -> list[str]:
+    jobs = await session.ledger.in_state(await session.scope(), ["running"])
+    return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]

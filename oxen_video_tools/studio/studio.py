@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..ledger.accounts import KeptMember
+    from ..ledger.outcomes import Ending
     from ..media.inspect import Inspection
     from .plan import Plan
 
@@ -245,6 +246,17 @@ class AsyncStudio:
         """
         after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
         return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
+
+    async def endings(self, since: float, most: int = 100) -> Sequence[Ending]:
+        """What of this ledger has ended after `since` (Unix seconds), the oldest first; at most `most` of it.
+
+        Videos, films, and those shots of a film that failed. Raises HubUnavailable, Unauthenticated.
+        """
+        return await queries.endings(self._session, since, most)
+
+    async def next_ending(self, seconds: float) -> None:
+        """Wait until something that runs has ended, at most so many seconds."""
+        await queries.next_ending(self._session, seconds)
 
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""

@@ -18,6 +18,7 @@ from .studio import AsyncStudio
 
 if TYPE_CHECKING:
     from ..ledger.accounts import KeptMember
+    from ..ledger.outcomes import Ending
     from .plan import Plan
     from .stills import Stills
 
@@ -123,6 +124,14 @@ class Studio:
             lambda studio, report: studio.get_many(ids, wait_seconds=wait_seconds, on_progress=report), on_progress
         )
         return [self._mine(video) for video in videos]
+
+    def endings(self, since: float, most: int = 100) -> Sequence[Ending]:
+        """What of this ledger has ended after `since` (Unix seconds), the oldest first."""
+        return self._call(lambda studio, _: studio.endings(since, most))
+
+    def next_ending(self, seconds: float) -> None:
+        """Wait until something that runs has ended, at most so many seconds."""
+        self._call(lambda studio, _: studio.next_ending(seconds))
 
     def cancel(self, generation_id: str) -> StudioVideo:
         """Stop a queued or running job."""
