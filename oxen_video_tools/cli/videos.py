@@ -134,13 +134,15 @@ async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, 
 async def list_(
     status: Annotated[str | None, typer.Option(help="queued, processing, succeeded, failed or cancelled.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model id.")] = None,
+    since: Annotated[str | None, typer.Option(help='"today", "24 h" or a date.')] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what was paid for through this ledger.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """What is running or finished, newest first."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        videos = await studio.list(status=status, model=model, limit=limit)
+        videos = await studio.list(status=status, model=model, since=since, mine=mine, limit=limit)
     if json:
         cli_output.as_json(videos)
     elif videos:

@@ -145,7 +145,7 @@ async def private_link(session: Session, content: str, file: Path | None = None)
         return None
     sending = session.uploads.get(content)
     if sending is None:
-        sending = session.uploads[content] = session.own(_put(session, scope, content, file))
+        sending = session.uploads[content] = session.errand(_put(session, scope, content, file))
         sending.add_done_callback(lambda _: session.uploads.pop(content, None))
     return await hub.private_link(await asyncio.shield(sending))
 

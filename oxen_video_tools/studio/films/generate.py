@@ -186,7 +186,7 @@ async def keep_in_repository(session: Session, video: Video, repository: str) ->
         later = f"It will be kept in {repository} by the same call once it is finished; that costs nothing."
         return video if video.is_terminal else replace(video, warnings=(*video.warnings, later))
     try:
-        return replace(video, repository=await session.own(_commit(session, video, repository)))
+        return replace(video, repository=await session.errand(_commit(session, video, repository)))
     except OxenError as error:
         said = f"It could not be kept in {repository}: {error.message} The same call tries again, free."
         return replace(video, warnings=(*video.warnings, said))

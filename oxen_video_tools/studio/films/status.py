@@ -93,7 +93,7 @@ async def link_to(session: Session, film: FilmRow, *, patience: float = UPLOADIN
         return None, None
     file = await asyncio.to_thread(_file_of, film)
     try:
-        linking = session.own(private_link(session, film.sha256, file))
+        linking = session.errand(private_link(session, film.sha256, file))
         if not await ended(linking, session.clock, session.clock.monotonic() + patience):
             return None, COMING
         return await linking, None
