@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..clock import Clock, SystemClock
-from ..errors import OxenError
+from ..errors import NotInstalled, OxenError, Unusable
 from ..hub.records import VideoModel
 from . import schema
 from .model_info import ModelInfo, has_place
@@ -96,7 +97,38 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def closest(self, model_id: str) -> list[str]:
         """Ids that look like it, best first."""
-        return difflib.get_close_matches(model_id, self._known, n=NAMED, cutoff=0.5)
+        words = [word for word in _parts(model_id) if len(word) > 2 and word not in _MODES]
+
+        def likeness(name: str) -> tuple[float, float]:
+            shared = sum(word in _parts(name) for word in words)
+            return shared, difflib.SequenceMatcher(None, model_id.lower(), name).ratio()
+
+        near = {name: likeness(name) for name in self._known}
+        found = [name for name, (shared, ratio) in near.items() if shared or ratio >= 0.5]
+        return sorted(found, key=lambda name: (-near[name][0], -near[name][1], name))[:NAMED]
+
+    def meant(self, said: str, request: VideoRequest | None = None) -> str | None:
+        """The listed model that these words name, whatever their case, blanks, dots and hyphens; None where that could
+        be several. Of models that differ only in what they take (text, a first frame, references), the one is meant
+        that goes with the media of the request.
+        """
+        if said in self._known:
+            return said
+        parts = _parts(said)
+        named = [name for name in self._known if _parts(name) == parts]
+        if len(named) == 1:
+            return named[0]
+        able = [name for name in self._known if _names(parts, _parts(name))]
+        if len(able) > 1 and request is not None:
+            from .selection import alternatives
+
+            able = [name for name in able if not alternatives(self._known[name], request)] or able
+            taken = "reference" if request.input_image else "image" if request.start_image else "text"
+            others = {"reference", "image", "text"} - {taken}
+            able = [name for name in able if not others & set(_parts(name))] or able
+        able.sort(key=lambda name: _unsaid(parts, _parts(name)))
+        nearest = [name for name in able if _unsaid(parts, _parts(name)) == _unsaid(parts, _parts(able[0]))]
+        return nearest[0] if len(nearest) == 1 else None
 
     def taking(self, word: str) -> tuple[str, ...]:
         """Ids of the models with a place for a word of the request, those first that Oxen's pages put forward."""
@@ -120,6 +152,29 @@ class ModelList(Mapping[str, ModelInfo]):
         from .selection import search_models
 
         return search_models(self, query, needs)
+
+
+_PARTS = re.compile(r"[a-z]+|\d+")
+_MODES = frozenset(("text", "image", "reference", "video", "to", "v", "t", "i", "r"))
+
+
+@lru_cache(maxsize=4096)
+def _parts(name: str) -> tuple[str, ...]:
+    """Words and numbers of an id, or of how somebody calls a model: `kling 2.6 pro` → kling, 2, 6, pro."""
+    return tuple(part for part in _PARTS.findall(name.lower()[:200]) if part != "v")
+
+
+def _names(said: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Whether these words name a model: all of them stand in its id in their order, and its whole version is said."""
+    rest = iter(parts)
+    numbers = [part for part in parts if part.isdecimal()]
+    whole = numbers == [part for part in said if part.isdecimal()] and bool(numbers)
+    return whole and any(part.isalpha() for part in said) and all(part in rest for part in said)
+
+
+def _unsaid(said: tuple[str, ...], parts: tuple[str, ...]) -> int:
+    """How many words of an id were left out, but for those that say what a model takes."""
+    return sum(part not in said and part not in _MODES for part in parts)
 
 
 def _bundled(model_id: str) -> Mapping[str, object] | None:
@@ -184,6 +239,8 @@ class Catalog:
         assert self._fetch is not None
         try:
             listed = await self._fetch()
+        except (NotInstalled, Unusable):  # nothing of this will work, and no list of another time hides it
+            raise
         except OxenError as error:
             log.warning("The list of models can't be read (%s); going on with the last one.", error.kind)
             listed = ()

@@ -13,11 +13,13 @@ class Finding:
     text: for a person and for a language model.
     certain: whether the hub is sure to refuse it: it stands against the live schema or against Oxen's own documented
     words. What is not certain never stops a request.  fields: the parameters it is about.
+    of_schema: whether a parameter's own schema says it.
     """
 
     text: str
     certain: bool = True
     fields: tuple[str, ...] = ()
+    of_schema: bool = False
 
 
 @dataclass

@@ -86,14 +86,14 @@ def show_value(values: Sequence[object]) -> str:
 
 def _one_of(value: object, among: Sequence[Any]) -> str:
     if isinstance(value, (int, float)) and all(is_type(one, "number") for one in among):
-        return f"use {show_value(_neighbours(value, among))}"
+        return f"use {show_value(neighbours(value, among))}"
     near = difflib.get_close_matches(str(value), [str(one) for one in among], n=1, cutoff=0.6)
     first = [one for one in among if str(one) in near]
     return f"use {show_value([*first, *(one for one in among if one not in first)])}"
 
 
-def _neighbours(value: float, among: Sequence[Any]) -> list[Any]:
-    """All of a short list; of a longer one the next below and above."""
+def neighbours(value: float, among: Sequence[Any]) -> list[Any]:
+    """The values next to one that is not offered. All of a short list; of a longer one the next below and above."""
     ordered = sorted(among)
     if len(ordered) <= 4:
         return ordered
@@ -163,7 +163,7 @@ def _inside(parameter: Parameter, value: object) -> Iterator[str]:
 def fitting_lengths(length: Length, seconds: Seconds, body: dict[str, Any]) -> str:
     """What to use instead of a length that is not offered."""
     if length.choices:
-        near = _neighbours(seconds, length.choices) if seconds > 0 else list(length.choices)
+        near = neighbours(seconds, length.choices) if seconds > 0 else list(length.choices)
         free = "" if length.auto is None else ", or leave it out and the model decides"
         spread = f" ({length.choices[0]:g} to {length.choices[-1]:g} are offered)" if len(length.choices) > 4 else ""
         return f"use {show_value(near)}{spread}{free}"
@@ -372,12 +372,13 @@ def check(
 ) -> Findings:
     """What is wrong with a body for this model.
 
-    said: the word of the request that each field came from.  loose: fields that came by way of `model_parameters`.
+    said: the word of the request that each field came from.  loose: fields that came by way of `model_parameters`: of
+    these only what the live schema itself says is certain.
     """
     findings = Findings()
     said = said or {}
     for finding in _all(body, info, said):
-        certain = finding.certain and not any(field in loose for field in finding.fields)
+        certain = finding.certain and (finding.of_schema or not any(field in loose for field in finding.fields))
         findings.add(Finding(finding.text, certain, finding.fields))
     return findings
 
@@ -448,7 +449,7 @@ def _value(parameter: Parameter, value: Any, body: Mapping[str, Any], info: Mode
     better = _better(word, original, body, info)
     for text in [better] if better else wrong:
         shown = f"{word}={original}" if isinstance(original, (int, float, str)) and len(str(original)) < 60 else word
-        yield Finding(f"{shown}: {text}.", parameter.certain, (parameter.name,))
+        yield Finding(f"{shown}: {text}.", parameter.certain, (parameter.name,), of_schema=True)
 
 
 def _links_where_nobody_told(value: Any, info: ModelInfo, parameter: Parameter) -> bool:

@@ -17,6 +17,7 @@ from ..errors import InputUnreadable, OxenError
 from ..request import VideoRequest
 from ..studio import AsyncStudio
 from ..studio.results import Question, Saved, Video
+from ..tools.calls import STATES, bare
 from . import output
 from . import output as cli_output
 from .app import STILL_RUNNING, InSandbox, Json, command
@@ -135,12 +136,13 @@ async def list_(
     status: Annotated[str | None, typer.Option(help="queued, processing, succeeded, failed or cancelled.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model id.")] = None,
     since: Annotated[str | None, typer.Option(help='"today", "24 h" or a date.')] = None,
-    mine: Annotated[bool, typer.Option("--mine", help="Only what was paid for through this ledger.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what was paid for from here.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many at most.")] = 10,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """What is running or finished, newest first."""
+    status = STATES.get(bare(status), status) or None if status else None
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         videos = await studio.list(status=status, model=model, since=since, mine=mine, limit=limit)
     if json:
@@ -148,7 +150,9 @@ async def list_(
     elif videos:
         cli_output.show_videos(videos)
     else:
-        cli_output.err.print("No videos yet.")
+        given = {"--status": status, "--model": model, "--since": since, "--mine": "" if mine else None}
+        named = " ".join(f"{name} {value}".strip() for name, value in given.items() if value is not None)
+        cli_output.err.print(f"No video matches {escape(named)}." if named else "No videos yet.")
 
 
 @command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
@@ -17,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,6 +34,7 @@ from ..errors import (
     RateLimited,
     SubmissionUnclear,
     Unauthenticated,
+    Unusable,
 )
 from ..redaction import redact
 from ..retries import retry
@@ -263,6 +266,33 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def _unusable_environment(error: Exception) -> Unusable | None:
+    """Which variable keeps a client from being made; None where it is none of them. Never its value, which may hold a
+    password.
+    """
+    if isinstance(error, OSError):
+        wrong = [name for name in CERTIFICATES if (place := os.environ.get(name)) and not Path(place).exists()]
+        named = " and ".join(wrong or [name for name in CERTIFICATES if os.environ.get(name)])
+        if not named:
+            return None
+        return Unusable(f"{named} names no certificates that can be read.", fix=f"Correct or unset {named}.")
+    variables = [name for one in PROXIES for name in (one, one.lower()) if os.environ.get(name)]
+    if isinstance(error, ImportError):
+        socks = [name for name in variables if os.environ[name].lower().startswith("socks")] or variables
+        named = " and ".join(socks)
+        fix = f"pip install 'httpx[socks]', or unset {named}."
+        return Unusable(f"{named} names a SOCKS proxy, which needs the package socksio.", fix=fix)
+    if not variables:
+        return None
+    named = " and ".join(variables)
+    fix = f"Correct or unset {named}. NO_PROXY takes names and addresses such as localhost,127.0.0.1,::1."
+    return Unusable(f"A proxy in {named} can't be used: it is no URL or address.", fix=fix)
+
+
 class NeverOpened(HubUnavailable):
     """The connection never opened: nothing arrived, so the call may be made again whatever it costs."""
 
@@ -346,15 +376,23 @@ class Transport:
         return max((date + now - then for date, then in told), default=None)
 
     def client(self, limits: httpx.Limits) -> httpx.AsyncClient:
-        """A client without key and without cookies."""
-        client = httpx.AsyncClient(
-            transport=self.inner,
-            verify=_certificates(),
-            limits=limits,
-            headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
-            follow_redirects=False,
-            trust_env=not self.on_this_machine,  # a proxy can't reach the sandbox
-        )
+        """A client without key and without cookies. Raises Unusable, naming the variable, where the environment
+        names a proxy or certificates that can't be used.
+        """
+        try:
+            client = httpx.AsyncClient(
+                transport=self.inner,
+                verify=_certificates(),
+                limits=limits,
+                headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
+                follow_redirects=False,
+                trust_env=not self.on_this_machine,  # a proxy can't reach the sandbox
+            )
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            wrong = _unusable_environment(error)
+            if wrong is None:
+                raise
+            raise wrong from None
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return client
 

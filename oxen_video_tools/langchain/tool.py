@@ -255,10 +255,21 @@ class VideoTool(BaseTool):
                 await receipt.akeep(reply.structured["generation_id"])
         return self._shown(reply)
 
-    def _request(self, text: Sequence[str], arguments: dict[str, Any]) -> BaseModel:
-        """LangChain hands over checked fields one by one, or a bare string for the first."""
+    def _parse_input(self, tool_input: str | dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        """What the model wrote, read and checked; a bare string is the first argument. LangChain itself would drop what
+        is read under another name than it was written.
+        """
         model = self._row.arguments
-        return model.model_validate(dict(zip(model.model_fields, text, strict=False)) | arguments)
+        if isinstance(tool_input, str):
+            tool_input = {next(iter(self._row.schema["properties"])): tool_input}
+        request = model.model_validate(tool_input)
+        return {name: getattr(request, name) for name in model.model_fields}
+
+    def _request(self, text: Sequence[str], arguments: dict[str, Any]) -> BaseModel:
+        """LangChain hands over checked fields one by one."""
+        return self._row.arguments.model_validate(
+            dict(zip(self._row.schema["properties"], text, strict=False)) | arguments
+        )
 
     def _receipt(self, request: BaseModel) -> Receipt | None:
         return Receipt.of(_call_id.get(), request) if self._row.prepares else None

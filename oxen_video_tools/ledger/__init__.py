@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from ..clock import Clock
 from ..errors import InvalidRequest
+from ..settings import at_home
 from . import accounts, films, jobs, outcomes, transactions
 from .transactions import Durability, Steps
 
@@ -212,7 +213,7 @@ def sqlite_path(place: str | None) -> Path | None:
 
 
 def data_folder() -> Path:
-    """Where the ledger and the sandbox's state lie on this platform."""
+    """Where the ledger and the sandbox's state lie on this platform. Raises InvalidRequest without a home folder."""
     from platformdirs import user_data_path
 
-    return user_data_path("oxen-video", appauthor=False)
+    return at_home(lambda: user_data_path("oxen-video", appauthor=False), "OXEN_VIDEO_LEDGER (memory: keeps nothing)")

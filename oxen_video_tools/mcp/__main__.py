@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,4 +82,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
 
 if __name__ == "__main__":
+    if sys.path[:1] == [str(Path.cwd())]:  # of `python -m`: a project's own numpy.py or copy.py is none of ours
+        del sys.path[0]
     main()

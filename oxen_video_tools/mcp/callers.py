@@ -20,12 +20,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import InvalidRequest, NotInstalled, RateLimited, Unauthenticated, only_oxen_errors
-from ..settings import HUB, Settings
+from ..errors import InvalidRequest, RateLimited, Unauthenticated, only_oxen_errors
+from ..settings import HUB, Settings, at_home
 
 if TYPE_CHECKING:
     from ..studio import AsyncStudio
@@ -209,6 +208,7 @@ class StudioFactory:
         self._settings = settings
         self._own = own
         self._sandbox: Any = None
+        self._world: str | None = None
         self._opening = asyncio.Lock()
 
     def __call__(self, caller: Caller) -> AbstractAsyncContextManager[AsyncStudio]:
@@ -224,7 +224,7 @@ class StudioFactory:
             settings = replace(settings, api_key=caller.key)
         if not caller.local:
             settings = as_seen_from_afar(settings, caller)
-        async with AsyncStudio(settings, isolated=caller.name) as studio:
+        async with AsyncStudio(settings, isolated=caller.name, world=self._world) as studio:
             yield studio
 
     async def with_a_hub(self) -> Settings:
@@ -233,7 +233,9 @@ class StudioFactory:
             return self._settings
         async with self._opening:
             if self._sandbox is None:
-                self._sandbox = await asyncio.to_thread(_start_sandbox)
+                from ..studio.session import start_sandbox
+
+                self._sandbox, self._world = await asyncio.to_thread(start_sandbox, self._settings)
         return replace(self._settings, base_url=self._sandbox.base_url, api_key=self._settings.api_key or "sandbox")
 
     async def close(self) -> None:
@@ -241,13 +243,6 @@ class StudioFactory:
         sandbox, self._sandbox = self._sandbox, None
         if sandbox is not None:
             await asyncio.to_thread(sandbox.__exit__, None, None, None)
-
-
-def _start_sandbox() -> Any:
-    try:
-        return import_module("oxen_video_tools.sandbox").Sandbox().__enter__()
-    except ImportError as error:
-        raise NotInstalled("The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'") from error
 
 
 def as_seen_from_afar(settings: Settings, caller: Caller) -> Settings:
@@ -271,7 +266,7 @@ def token_file() -> Path:
     """Where the token lies on this platform."""
     from platformdirs import user_data_path
 
-    return user_data_path("oxen-video", appauthor=False) / "mcp-token"
+    return at_home(lambda: user_data_path("oxen-video", appauthor=False), "OXEN_VIDEO_MCP_TOKEN") / "mcp-token"
 
 
 def kept_token(file: Path | None = None) -> str:

@@ -137,18 +137,13 @@ WAIT, LONGEST = 45.0, 50.0  # seconds; many clients give a call no more than 60
 as_task: ContextVar[bool] = ContextVar("as_task", default=False)
 
 
-#: What versions of n8n send among the arguments, though no schema has it.
-FOREIGN = frozenset({"toolCallId", "tool", "sessionId", "action", "chatInput"})
-
-
 class VideoTool(Tool):
     """A tool whose whole input is one argument model, and whose foreseen failures read the same in every window."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
-        request = {name: value for name, value in arguments.items() if name not in FOREIGN}
         token = approval.prepared_call.set([None])
         try:
-            return await super().run({"request": request}, context, convert_result)
+            return await super().run({"request": arguments}, context, convert_result)
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, ValidationError) and not isinstance(error, UnexpectedToolError):

@@ -61,7 +61,10 @@ def reservation(price: Price, model: str, settings: Settings, max_cost_usd: Deci
     """What is reserved for a call that pays `price`. Raises OverBudget."""
     caps = [cap for cap in (max_cost_usd, settings.max_cost) if cap is not None]
     if any(cap <= 0 for cap in caps):
-        raise OverBudget("The limit of this call is $0: nothing may be spent.")
+        raise OverBudget(
+            "The limit of this call is $0: nothing may be spent.",
+            fix="plan_video is free. To spend, ask the user for a limit and call again with it as max_cost_usd.",
+        )
     cap = min(caps, default=None)
     if price.usd is not None and cap is not None and price.usd > cap:
         more = " and more" if price.unpriced else ""
@@ -260,6 +263,8 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
             max_cost_usd=terms.max_cost_usd,
             spent=dollars(prepared.spent),
         )
+    if question is not None and prepared.plan.choice:  # why it costs what it costs, before the price
+        question = replace(question, text=f"{prepared.plan.choice} {question.text}")
     return replace(prepared, clips=clips, reserved=reserved, question=question)
 
 

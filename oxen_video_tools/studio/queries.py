@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
@@ -98,7 +98,9 @@ def _states(status: str | None) -> Sequence[str]:
     if status is None:
         return STATES
     if status not in STATES:
-        raise InvalidRequest(f"status={status!r} is none of {', '.join(STATES)}.")
+        raise InvalidRequest(
+            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATES[:-1])} or {STATES[-1]}."
+        )
     return (status,)
 
 
@@ -116,9 +118,43 @@ async def cancel_video(session: Session, generation_id: str) -> Video:
         raise await about_a_job(session, generation_id, error, reading=True) from error.__cause__
     await shown(session, record)
     if record.status == "cancelled":
-        with suppress(OxenError, asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(session.own(settle_one(session, record))), SETTLING)
+        await wait_until(session.clock, session.clock.monotonic() + SETTLING, session.own(settle_one(session, record)))
     return await shown(session, record)
+
+
+LOOKED_AT = 200  # running generations that one look asks the hub about
+GLANCE = 5.0  # seconds between two looks into the ledger while nothing of this process runs
+
+
+async def endings(session: Session, since: float, most: int = 100) -> list[Ending]:
+    """What of this ledger has ended after `since`, the oldest first; the hub is asked about what still runs.
+
+    since: Unix seconds.  Raises HubUnavailable, Unauthenticated: then nobody knows yet.
+    """
+    await get_many(session, await _running(session))
+    return await session.ledger.endings(await session.scope(), since, most)
+
+
+async def next_ending(session: Session, seconds: float) -> None:
+    """Wait until something that runs has ended, at most so many seconds. What runs is waited for like in `get`: the
+    hub's event stream tells of it.
+    """
+    running = await _running(session)
+    if not running:
+        await session.clock.sleep(min(seconds, GLANCE))
+        return
+    waits = [asyncio.create_task(get(session, one, wait_seconds=seconds)) for one in running]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _running(session: Session) -> list[str]:
+    jobs = await session.ledger.in_state(await session.scope(), ["running"])
+    return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]
 
 
 ALL = "all"
@@ -168,38 +204,3 @@ async def _all_that_runs(session: Session) -> list[str]:
     for status in ("queued", "processing"):
         found += [one.generation_id for one in await list_videos(session, status, None, MOST_CANCELLED)]
     return list(dict.fromkeys(found))
-
-
-LOOKED_AT = 200  # running generations that one look asks the hub about
-GLANCE = 5.0  # seconds between two looks into the ledger while nothing of this process runs
-
-
-async def endings(session: Session, since: float, most: int = 100) -> list[Ending]:
-    """What of this ledger has ended after `since`, the oldest first; the hub is asked about what still runs.
-
-    since: Unix seconds.  Raises HubUnavailable, Unauthenticated: then nobody knows yet.
-    """
-    await get_many(session, await _running(session))
-    return await session.ledger.endings(await session.scope(), since, most)
-
-
-async def next_ending(session: Session, seconds: float) -> None:
-    """Wait until something that runs has ended, at most so many seconds. What runs is waited for like in `get`: the
-    hub's event stream tells of it.
-    """
-    running = await _running(session)
-    if not running:
-        await session.clock.sleep(min(seconds, GLANCE))
-        return
-    waits = [asyncio.create_task(get(session, one, wait_seconds=seconds)) for one in running]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
-async def _running(session: Session) -> list[str]:
-    jobs = await session.ledger.in_state(await session.scope(), ["running"])
-    return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]

@@ -124,6 +124,7 @@ class Video:
     error: why it failed, in the hub's words.  take: which take of its request it is.
     reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
+    choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
     """
 
     status: Status
@@ -146,11 +147,17 @@ class Video:
     words: str = ""
     kind: Literal["video", "film", "still"] = "video"
     repository: str | None = None
+    choice: str = ""
 
     @property
     def expires_at(self) -> float | None:
         """Until when `url` is good, in Unix seconds; None where it does not say so."""
         return expires_at(self.url)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """`cost`, under the name that answers and files have for it."""
+        return self.cost
 
     @property
     def is_terminal(self) -> bool:

@@ -39,6 +39,7 @@ class AsyncStudio:
 
     settings, or any of them by name (`api_key=…, sandbox=True`); what is not given comes from the environment.
     clock, transport: seams for tests.  lease: seconds for which a process may hold a job that it is about to send.
+    isolated: whose media are decoded in child processes.  world: the name of a shared sandbox (`start_sandbox`).
     """
 
     def __init__(
@@ -49,13 +50,14 @@ class AsyncStudio:
         transport: httpx.AsyncBaseTransport | None = None,
         lease: float = LEASE,
         isolated: str | None = None,
+        world: str | None = None,
         **given: Any,
     ) -> None:
         if settings is None:
             settings = Settings.read(**given)
         elif given:
             settings = replace(settings, **given)
-        self._session = Session(settings, clock, transport, lease=lease, isolated=isolated)
+        self._session = Session(settings, clock, transport, lease=lease, isolated=isolated, world=world)
 
     @property
     def settings(self) -> Settings:
@@ -276,10 +278,11 @@ class AsyncStudio:
         models = await self._session.catalog().models()
         if model is None:
             return models.search(query, needs or ())
-        if model not in models:
+        meant = models.meant(model) or models.images.meant(model)
+        if meant is None:
             near = " or ".join(models.closest(model)[:3])
-            raise ModelNotFound(f"Model not found: {model}", fix=f"Did you mean {near}?" if near else None)
-        return [models[model]]
+            raise ModelNotFound(f"No model {model[:60]}.", fix=f"Did you mean {near}?" if near else None)
+        return [models[meant] if meant in models else models.images[meant]]
 
     async def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
         """Keep somebody or something by name, so that any later request finds it: `cast=["Mira"]`.

@@ -13,7 +13,7 @@ from decimal import Decimal
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from ..errors import Charged, GenerationFailed
 from ..redaction import redact
@@ -44,9 +44,18 @@ def _is_none(value: object) -> bool:
 
 
 class Answer(BaseModel):
-    """The base of every answer. Fields that say nothing while empty are then left out."""
+    """The base of every answer. Fields that say nothing while empty are then left out.
+
+    choice: the warning that says what a model of our choosing costs beside the usual one; it stands first.
+    """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    _choice: str = PrivateAttr("")
+
+    @property
+    def choice(self) -> str:
+        return self._choice
 
 
 def moment(unix: float | None) -> str | None:
@@ -185,6 +194,7 @@ class ListAnswer(Answer):
 
     videos: list[Listed]
     total_usd: Number = None
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 
@@ -306,6 +316,7 @@ class ModelsAnswer(Answer):
     models: list[str] = Field(default_factory=list)
     more: int = Field(0, exclude_if=not_, description="How many more fit.")
     model: Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object"})] = Field(None, exclude_if=not_)
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 

@@ -69,24 +69,38 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    uploads = studio.settings.upload != "never"
-    return Reply(_answer(plan, bodies=bool(request.bodies), uploads=uploads), (sheet,) if sheet else ())
+    answer = _answer(
+        plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies), uploads=studio.settings.upload != "never"
+    )
+    answer._choice = plan.choice
+    return Reply(answer, (sheet,) if sheet else ())
+
+
+def _over(plan: Plan, limit: Decimal | None) -> list[str]:
+    """Why generate_video would refuse this limit."""
+    if limit is None or plan.price_usd == 0:
+        return []
+    if plan.price_usd is None:
+        return [f"max_cost_usd={limit}: what this costs is not known, so no limit can be kept."]
+    if plan.price_usd <= limit:
+        return []
+    return [f"max_cost_usd={limit}: this may cost {(plan.due or plan.price).text}. Make it shorter, or ask the user."]
 
 
 LINKED = "The film is then joined here and put into your account's private playground repository, for its link."
 
 
-def _answer(plan: Plan, *, bodies: bool, uploads: bool) -> PlanAnswer:
+def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
-        ok=plan.ok,
+        ok=plan.ok and not over,
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
         price_usd=number(plan.price_usd),
         total_usd=number(plan.price.usd),
         price=(plan.due or plan.price).text,
-        problems=all_said(plan.problems),
+        problems=all_said([*plan.problems, *over]),
         warnings=all_said(plan.warnings),
         clips=[
             PlanClip(
@@ -181,7 +195,9 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         repository=request.repository,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
-    return to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer = to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer._choice = video.choice
+    return answer
 
 
 # get_video, list_videos and cancel_video: jobs that exist, whoever made them. None of these spends.
@@ -225,6 +241,9 @@ async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> L
         follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
     elif videos:
         follow = "Links expire; get_video gives a fresh one, save_video keeps the file."
+    elif given := [word for word in ("status", "model", "since", "mine") if getattr(request, word)]:
+        named = " and ".join(f"{word}={getattr(request, word)}" for word in given)
+        follow = f"No video matches {said(named, 120)}: call it without."
     else:
         follow = "Nothing is there; generate_video makes a video."
     if len(videos) == limit:

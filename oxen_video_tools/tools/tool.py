@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from ..errors import only_oxen_errors
 from ..redaction import all_visible
 from ..request import plain
-from .answers import VideoAnswer, fitted
+from .answers import VideoAnswer, all_said, fitted
 from .arguments import without
 
 if TYPE_CHECKING:
@@ -149,15 +149,21 @@ class ToolSpec:
         with only_oxen_errors():
             made = await self.handler(studio, request, call)
             reply = made if isinstance(made, Reply) else Reply(made)
-            reply = replace(reply, answer=_finished(reply.answer, sandbox=studio.settings.sandbox))
+            notes = [*getattr(request, "read_as", ())]
+            reply = replace(reply, answer=_finished(reply.answer, notes, sandbox=studio.settings.sandbox))
             _ = reply.text  # an answer that can't be written is a fault of the handler's
             return reply
 
 
-def _finished(answer: BaseModel, *, sandbox: bool) -> BaseModel:
-    """The sandbox says that it is one; an answer about one video stays small."""
-    if sandbox and "warnings" in type(answer).model_fields:
-        answer = answer.model_copy(update={"warnings": [SANDBOX, *answer.warnings]})  # type: ignore[attr-defined]  # seen
+def _finished(answer: BaseModel, notes: list[str], *, sandbox: bool) -> BaseModel:
+    """First what a choice of ours costs, then how the call was read, and the sandbox says that it is one. An answer
+    about one video stays small.
+    """
+    notes = [*notes, SANDBOX] if sandbox else notes
+    if notes and "warnings" in type(answer).model_fields:
+        told: list[str] = list(answer.warnings)  # type: ignore[attr-defined]  # seen
+        first = [one for one in told[:1] if one == getattr(answer, "choice", None)]
+        answer = answer.model_copy(update={"warnings": [*first, *all_said(notes), *told[len(first) :]]})
     return fitted(answer) if isinstance(answer, VideoAnswer) else answer
 
 

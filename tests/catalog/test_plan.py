@@ -236,8 +236,12 @@ class TestFilms:
         made = plan(live, model=T2V, prompt="x", multi_prompt=shots(5, 5))
         assert any("Cannot provide both" in problem for problem in made.problems)
 
-    def test_a_model_that_nobody_knows_gets_the_shots(self, live: ModelList) -> None:
-        made = plan(live, model="brand-new-model", multi_prompt=shots(5, 20))
+    def test_a_model_that_nobody_knows_is_a_problem_and_offline_it_gets_the_shots(self, live: ModelList) -> None:
+        assert (
+            plan(live, model="brand-new-model", multi_prompt=shots(5, 20)).problems[0].startswith("No model brand-new")
+        )
+        request = VideoRequest(model="brand-new-model", multi_prompt=shots(5, 20))
+        made = make_plan(request, ModelList.bundled(), Settings())
         assert made.film is None
         assert made.ok
         assert len(made.jobs[0].body["multi_prompt"]) == 2

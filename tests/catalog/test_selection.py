@@ -32,7 +32,7 @@ class TestChoosing:
             ({"duration": 10, "aspect_ratio": "9:16"}, T2V),
             ({"start_image": "s.png"}, I2V),
             ({"start_image": "s.png", "end_image": "e.png"}, "bytedance-seedance-2-0-image-to-video"),
-            ({"input_image": ["a.png", "b.png"]}, O3),
+            ({"input_image": ["a.png", "b.png"]}, "bytedance-seedance-2-0-reference-to-video"),
             ({"input_video": "v.mp4"}, "kling-video-o1-video-to-video-edit"),
             ({"input_audio": "a.mp3"}, "ltx-2-3-pro-audio-to-video"),
             ({"multi_prompt": [{"prompt": "a"}, {"prompt": "b"}]}, O3),

@@ -175,7 +175,7 @@ async def test_everything_that_runs_is_cancelled(settings: Settings, hub: Sandbo
 
 
 async def test_a_trailer_with_the_same_detective_previewed_before_it_is_paid(settings: Settings, hub: Sandbox) -> None:
-    """A 30 second trailer, 6 shots, the same detective in all, 16:9. A storyboard preview before you spend. Then one file."""
+    """A 30 second trailer, 6 shots, the same detective in all. A preview before you spend. Then one file."""
     cast = [{"name": "Ken", "look": "man of 50, grey trench coat, scar on his chin"}]
     shots = [{"prompt": prompt.replace("detective", "detective Ken"), "duration": 5} for prompt in SHOTS]
     wish = {"multi_prompt": shots, "cast": cast, "aspect_ratio": "16:9", "style": "film noir, 35 mm grain"}

@@ -74,7 +74,7 @@ async def test_a_failure_is_marked_and_reads_as_our_json(serve: Serve, mode: str
         none = await client.call_tool("generate_video", {})
         lost = await client.call_tool("get_video", {"generation_ids": ["nothing"]})
         over = await client.call_tool("generate_video", {"prompt": "a", "max_cost_usd": 0})
-        strange = await client.call_tool("generate_video", {"promt": "a"})
+        strange = await client.call_tool("generate_video", {"prompt": "a", "limit": 1})
         unknown = await client.call_tool("find_video_models", {"model": "kling-9"})
         nothing_sent = hub.ledger()["accepted"]
         broken = await client.call_tool("generate_video", {"prompt": "a fox"})

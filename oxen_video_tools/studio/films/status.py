@@ -11,13 +11,13 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from ...clock import wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
 from ...ledger.films import FilmRow, Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
-from ..submission import ended
 from ..videos import length, prompt_of, watch
 from .record import FilmClip, clips_in
 
@@ -94,7 +94,7 @@ async def link_to(session: Session, film: FilmRow, *, patience: float = UPLOADIN
     file = await asyncio.to_thread(_file_of, film)
     try:
         linking = session.errand(private_link(session, film.sha256, file))
-        if not await ended(linking, session.clock, session.clock.monotonic() + patience):
+        if not await wait_until(session.clock, session.clock.monotonic() + patience, linking):
             return None, COMING
         return await linking, None
     except OxenError as error:
@@ -424,11 +424,7 @@ class _Watch:
                 task.result()  # a report that raises ends the caller's wait
         news = {task for task in self._watching.values() if not task.done()} | ({runner} if runner else set())
         clock = self._session.clock
-        alarm = asyncio.ensure_future(clock.sleep(max(0.0, min(pause, self._until - clock.monotonic()))))
-        try:
-            await asyncio.wait({alarm, *news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
+        await wait_until(clock, min(clock.monotonic() + pause, self._until), *news)
 
     async def _last(self, now: Standing) -> None:
         if self._telling is not None and now.film.state == "delivered":
