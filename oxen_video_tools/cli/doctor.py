@@ -25,6 +25,7 @@ from rich.markup import escape
 
 from ..errors import NeedsApproval, NotFound, OxenError
 from ..hub import HubClient
+from ..mcp import conflict
 from ..redaction import HIDDEN, redact, unsigned
 from ..settings import Settings
 from ..studio import AsyncStudio
@@ -230,7 +231,10 @@ EXTRAS = {
     "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema_rs"),
     "postgres": ("psycopg",),
 }
-VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "av", "pillow", "psycopg")
+VERSIONS = (
+    *("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "langchain-mcp-adapters"),
+    *("av", "pillow", "psycopg"),
+)
 
 
 @command()
@@ -253,6 +257,7 @@ async def doctor(
         "platform": platform.system(),
         "versions": {name: _version(name) for name in VERSIONS},
         "extras missing": [name for name, modules in EXTRAS.items() if not _all_there(modules)],
+        "conflicts": [why] if (why := conflict()) else [],
         "key": _key(settings),
         "hub": "sandbox" if settings.sandbox else settings.base_url,
         "default model": settings.model or "chosen by need",
