@@ -61,7 +61,7 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
             waiting.cancel()
         await follow(session, name, until, on_progress, lambda: _go_on(session, prepared))
         await _raise_what_stopped_it(session, runner)
-        video = await show(session, name)
+        video = await show(session, name, until)
     return _with_reuse(replace(video, reused=not first), prepared, first=first)
 
 
