@@ -205,7 +205,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     (
         # What has ended since a moment is asked for again and again.
-        "create index clips_by_end on clips (scope, ended)",
+        "create index clips_by_end on clips (scope, ended) where ended is not null",
         "create index films_by_end on films (scope, ended)",
     ),
     (
