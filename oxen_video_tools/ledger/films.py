@@ -255,9 +255,9 @@ def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
 def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
     """The last films that were written before clips had keys of their own, newest first."""
     rows = yield (
-        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like '%"ref"%'
+        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like ?
             order by created desc, film limit ?""",
-        (scope, most),
+        (scope, '%"ref"%', most),
     )
     found = []
     for row in rows:

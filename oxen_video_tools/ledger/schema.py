@@ -205,7 +205,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     (
         # For `endings`, which clients poll.
-        "create index clips_by_end on clips (scope, ended)",
+        "create index clips_by_end on clips (scope, ended) where ended is not null",
         "create index films_by_end on films (scope, ended)",
     ),
     (
