@@ -143,22 +143,27 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _one_of(*words: str) -> Any:
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of these words, in any letter case, as it is written here."""
+
     def convert(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"it must be one of {', '.join(words)}")
-        return text.lower()
+        for word in words:
+            if word.lower() == text.lower():
+                return word
+        raise ValueError(f"it must be one of {', '.join(words)}")
 
     return convert
 
 
-def _yes(text: str) -> bool:
+def yes(text: str) -> bool:
+    """Reads 1 or 0, and the words for them."""
     if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
         raise ValueError("it must be 1 or 0")
     return text.lower() in ("1", "true", "yes", "on")
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names(text: str) -> tuple[str, ...]:
+    """Reads names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
@@ -178,19 +183,19 @@ _VARIABLES: dict[str, tuple[str, Any]] = {
     "base_url": ("OXEN_BASE_URL", str),
     "model": ("OXEN_VIDEO_MODEL", str),
     "namespace": ("OXEN_VIDEO_NAMESPACE", str),
-    "namespaces": ("OXEN_VIDEO_NAMESPACES", _names),
-    "route": ("OXEN_VIDEO_ROUTE", _one_of("queue", "sync")),
+    "namespaces": ("OXEN_VIDEO_NAMESPACES", names),
+    "route": ("OXEN_VIDEO_ROUTE", one_of("queue", "sync")),
     "wait": ("OXEN_VIDEO_WAIT", _seconds),
     "output_dir": ("OXEN_VIDEO_OUTPUT_DIR", _folder),
-    "save": ("OXEN_VIDEO_SAVE", _one_of("never", "always")),
+    "save": ("OXEN_VIDEO_SAVE", one_of("never", "always")),
     "input_roots": ("OXEN_VIDEO_INPUT_ROOTS", _folders),
     "ledger": ("OXEN_VIDEO_LEDGER", str),
     "max_cost": ("OXEN_VIDEO_MAX_COST", _dollars),
     "budget": ("OXEN_VIDEO_BUDGET", _dollars),
     "approve_above": ("OXEN_VIDEO_APPROVE_ABOVE", _dollars),
-    "approval": ("OXEN_VIDEO_APPROVAL", _one_of("ask", "strict")),
-    "mark": ("OXEN_VIDEO_MARK", _one_of("seed", "directory")),
-    "sandbox": ("OXEN_VIDEO_SANDBOX", _yes),
+    "approval": ("OXEN_VIDEO_APPROVAL", one_of("ask", "strict")),
+    "mark": ("OXEN_VIDEO_MARK", one_of("seed", "directory")),
+    "sandbox": ("OXEN_VIDEO_SANDBOX", yes),
 }
 
 

@@ -5,7 +5,7 @@ Every failure is an OxenError. Each call ends within `deadline` seconds, its rep
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -208,6 +208,16 @@ class HubClient:
         payload = await self.transport.read("GET", f"{API}/generations", what="read the history", params=params)
         found = HistoryPage.parse(payload, page=page, page_size=page_size, base_url=self.base_url)
         return replace(found, generations=tuple(map(self._clean, found.generations)))
+
+    async def iter_history(
+        self, *, namespace: str | None = None, page_size: int = 50, most: int = 20
+    ) -> AsyncIterator[HistoryPage]:
+        """Page after page of the history, to the last one (`is_last`), and at most so many."""
+        for number in range(1, most + 1):
+            page = await self.history(page=number, page_size=page_size, namespace=namespace)
+            yield page
+            if page.is_last:
+                return
 
     def _generations(self, payload: Any) -> Generations:
         return [self._clean(one) for one in records.generations(payload, base_url=self.base_url)]

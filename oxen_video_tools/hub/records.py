@@ -530,6 +530,13 @@ class HistoryPage:
     page: int = 1
     has_more: bool | None = None
     count: int | None = None
+    page_size: int = 50
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the history ends here. A hub that does not say so ends it with a page that is not full."""
+        more = len(self.generations) >= self.page_size if self.has_more is None else self.has_more
+        return not more or not self.generations
 
     @classmethod
     def parse(cls, raw: Any, *, page: int, page_size: int, base_url: str = "") -> HistoryPage:
@@ -551,6 +558,7 @@ class HistoryPage:
             page=first_given(integer(paging.get("page")), integer(paging.get("page_number")), page),
             has_more=more,
             count=first_given(total, integer(answer.get("count"))),
+            page_size=page_size,
         )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..clock import wait_until
 from ..errors import HubUnavailable, OxenError, RateLimited, Unauthenticated
 from .settings import Network
 
@@ -203,15 +204,12 @@ def in_time(receive: Receive, clock: Clock, seconds: float) -> Receive:
         if whole:
             return await receive()
         message = asyncio.ensure_future(receive())
-        alarm = asyncio.ensure_future(clock.sleep(max(0.0, ends - clock.monotonic())))
         try:
-            await asyncio.wait({message, alarm}, return_when=asyncio.FIRST_COMPLETED)
-            if not message.done():
+            if not await wait_until(clock, ends, message):
                 raise BodyTooSlow
             arrived = message.result()
         finally:
             message.cancel()
-            alarm.cancel()
         whole = arrived["type"] != "http.request" or not arrived.get("more_body", False)
         return arrived
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..clock import wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Intent, Job, dollars, micros, said
 from ..request import PictureRequest
@@ -19,7 +20,7 @@ from .pictures import make_pictures
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
-from .submission import TRIES, Submission, body_of, ended, pay_once, resume_submission
+from .submission import TRIES, Submission, body_of, pay_once, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) 
     """What comes before the money ends with the caller's time."""
     task = asyncio.ensure_future(work)
     try:
-        if not await ended(task, session.clock, until):
+        if not await wait_until(session.clock, until, task):
             raise TimedOut(
                 "The time ran out before anything was sent.", charged="no", fix="Call again with more wait_seconds."
             )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
@@ -118,8 +118,7 @@ async def cancel_video(session: Session, generation_id: str) -> Video:
         raise await about_a_job(session, generation_id, error, reading=True) from error.__cause__
     await shown(session, record)
     if record.status == "cancelled":
-        with suppress(OxenError, asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(session.own(settle_one(session, record))), SETTLING)
+        await wait_until(session.clock, session.clock.monotonic() + SETTLING, session.own(settle_one(session, record)))
     return await shown(session, record)
 
 

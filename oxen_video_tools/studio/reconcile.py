@@ -21,7 +21,7 @@ from .identifiers import DEFAULTS, link_name
 from .media_inputs import is_url
 
 if TYPE_CHECKING:
-    from ..hub import Generation, HistoryPage, HubClient
+    from ..hub import Generation, HubClient
     from .session import Session
 
 
@@ -289,22 +289,15 @@ async def _read_history(
 ) -> bool:
     """The pages are read until one holds nothing that is young enough, and no page before it was out of order."""
     newest_first, last = True, float("inf")
-    for number in range(1, PAGES + 1):
-        page = await hub.history(page=number, page_size=PAGE, namespace=asked)
+    async for page in hub.iter_history(namespace=asked, page_size=PAGE, most=PAGES):
         for one in page.generations:
             if namespace is None or one.namespace in (None, namespace):
                 found.setdefault(one.generation_id, one)
             moment = one.enqueued_at if one.enqueued_at is not None else last
             newest_first, last = newest_first and moment <= last, moment
-        if is_last(page) or (newest_first and last < since):
+        if page.is_last or (newest_first and last < since):
             return True
     return False
-
-
-def is_last(page: HistoryPage) -> bool:
-    """Whether the history ends here. A hub that does not say so ends it with a page that is not full."""
-    more = len(page.generations) >= PAGE if page.has_more is None else page.has_more
-    return not more or not page.generations
 
 
 def clip_of(record: Generation, scope: str, model: str | None = None) -> GenerationRow:

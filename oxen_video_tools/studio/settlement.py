@@ -15,7 +15,7 @@ from ..ledger.outcomes import DaySum
 from ..ledger.records import LOCAL, GenerationRow, dollars, micros
 from ..redaction import redact
 from ..retries import poll
-from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
+from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, reconcile
 from .result_files import keep_file
 from .results import Spend, Spent
 
@@ -101,10 +101,9 @@ async def settle_costs(session: Session, since: float = DAY) -> int:
 async def _settle_in(session: Session, namespace: str | None, wanted: Mapping[str, GenerationRow]) -> list[str]:
     """The ids whose costs the history of a namespace (None: the account's own) shows."""
     hub, scope, missing = await session.hub(), await session.scope(), dict(wanted)
-    for number in range(1, PAGES + 1):
-        if not missing:
-            break
-        page = await hub.history(page=number, page_size=PAGE, namespace=namespace)
+    if not missing:
+        return []
+    async for page in hub.iter_history(namespace=namespace, page_size=PAGE, most=PAGES):
         costs = {
             one.generation_id: micros(one.cost)
             for one in page.generations
@@ -119,7 +118,7 @@ async def _settle_in(session: Session, namespace: str | None, wanted: Mapping[st
                 del missing[one.generation_id]  # it won't say it better
                 session.unreadable_bills[one.generation_id] = unreadable_bill(one)
                 log.warning("%s", session.unreadable_bills[one.generation_id])
-        if is_last(page) or _is_past(page.generations, missing.values()):
+        if not missing or _is_past(page.generations, missing.values()):
             break
     return [one for one in wanted if one not in missing]
 

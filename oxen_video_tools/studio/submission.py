@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
-from ..clock import Clock
+from ..clock import wait_until
 from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
 from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
 from ..retries import poll
@@ -202,7 +202,7 @@ async def pay_once(session: Session, intent: Intent, *, budget: int | None, unti
         attempt = Attempt(intent, budget)
         expense().sends(attempt.name)  # the task goes on when this call's time is up
         sending = session.own(attempt.run(session))
-        if not await ended(sending, session.clock, until):
+        if not await wait_until(session.clock, until, sending):
             return _on_its_way(attempt.job, mine=attempt.mine)
         await sending
         if attempt.gave_up or attempt.job is None:
@@ -257,16 +257,6 @@ async def resume_submission(session: Session, job: Job, until: float, *, mine: b
     if job.state in ("planned", "sending"):
         return _on_its_way(job, mine=mine)
     return None if job.state in FREED and not job.generation_ids else Submission(job, reused=not mine)
-
-
-async def ended(task: asyncio.Task[Any], clock: Clock, until: float) -> bool:
-    """Whether a task ends in time. Giving up the waiting, or being cancelled here, leaves it running."""
-    alarm = asyncio.ensure_future(clock.sleep(max(0.0, until - clock.monotonic())))
-    try:
-        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        alarm.cancel()
-    return task.done()
 
 
 def _on_its_way(job: Job | None, *, mine: bool) -> Submission:

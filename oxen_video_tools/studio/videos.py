@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
+from ..clock import wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
 from ..ledger.records import GenerationRow, Job, dollars
 from .reconcile import about_a_job, unclear_error
@@ -86,8 +86,8 @@ async def shown(session: Session, record: Generation) -> Video:
 async def keep_soon(session: Session, generation_id: str) -> tuple[str, ...]:
     """Keep a result in a task of the studio's own; the answer waits for it only so long. What to warn of."""
     keeping = session.own(kept(session, generation_id))
-    await asyncio.wait({keeping}, timeout=SAVING)
-    trouble = keeping.result() if keeping.done() else "The file is still being fetched."
+    in_time = await wait_until(session.clock, session.clock.monotonic() + SAVING, keeping)
+    trouble = keeping.result() if in_time else "The file is still being fetched."
     return (trouble,) if trouble else ()
 
 

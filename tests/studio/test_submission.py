@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from oxen_video_tools.clock import wait_until
 from oxen_video_tools.errors import (
     HubUnavailable,
     InsufficientCredits,
@@ -589,13 +590,13 @@ async def test_waiting_that_is_given_up_leaves_the_task_running(still: Scene) ->
         await still.hub.held.wait()
 
     task = asyncio.ensure_future(work())
-    assert await submission.ended(task, still.clock, -1.0) is False
-    waiting = asyncio.ensure_future(submission.ended(task, still.clock, 9.0))
+    assert await wait_until(still.clock, -1.0, task) is False
+    waiting = asyncio.ensure_future(wait_until(still.clock, 9.0, task))
     await until(lambda: still.clock.sleepers)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not task.done() and still.clock.sleepers == 0
     still.hub.held.set()
-    assert await submission.ended(task, still.clock, 9.0) is True
+    assert await wait_until(still.clock, 9.0, task) is True
     assert still.clock.sleepers == 0 and not task.cancelled()

@@ -8,19 +8,18 @@ it stands.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
+from ...clock import wait_until
+from ...errors import InputUnreadable, SubmissionUnclear, TimedOut
 from ...ledger.films import FilmRow, Standing
 from ...ledger.records import GenerationRow, micros
 from ..media_inputs import to_public_url
 from ..result_files import make_writable
 from ..results import Report, Video
 from ..settlement import record_observed, settle_costs
-from ..submission import ended
 from ..videos import SETTLING
 from .assembly import can_join
 from .record import film_id, frozen
@@ -44,7 +43,7 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
         return _with_reuse(replace(await show(session, name), reused=True), prepared, first=False)
     await _check_deliverable(session, prepared)
     starting = session.own(_start(session, prepared))
-    if not await ended(starting, session.clock, ready):
+    if not await wait_until(session.clock, ready, starting):
         raise TimedOut(
             "The time ran out while the film was being begun.",
             charged="unknown",
@@ -55,7 +54,7 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
     async with about(session, name):
         if runner is not None:
             waiting = asyncio.ensure_future(runner.under_way.wait())
-            await ended(waiting, session.clock, max(until, ready))
+            await wait_until(session.clock, max(until, ready), waiting)
             waiting.cancel()
         await follow(session, name, until, on_progress, lambda: _go_on(session, prepared))
         await _raise_what_stopped_it(session, runner)
@@ -182,9 +181,8 @@ async def cancel(session: Session, film: str) -> Video:
         runner = session.films.get(film)
         if runner is not None and runner.done is not None:
             runner.done.cancel()
-            await ended(runner.done, session.clock, until)
-        with suppress(OxenError, asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(session.own(settle_costs(session))), SETTLING)
+            await wait_until(session.clock, until, runner.done)
+        await wait_until(session.clock, session.clock.monotonic() + SETTLING, session.own(settle_costs(session)))
     return await show(session, film)
 
 

@@ -11,6 +11,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from ...clock import wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
 from ...ledger.films import Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
@@ -362,11 +363,7 @@ class _Watch:
                 task.result()  # a report that raises ends the caller's wait
         news = {task for task in self._watching.values() if not task.done()} | ({runner} if runner else set())
         clock = self._session.clock
-        alarm = asyncio.ensure_future(clock.sleep(max(0.0, min(pause, self._until - clock.monotonic()))))
-        try:
-            await asyncio.wait({alarm, *news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
+        await wait_until(clock, min(clock.monotonic() + pause, self._until), *news)
 
     async def _last(self, now: Standing) -> None:
         if self._telling is not None and now.film.state == "delivered":
