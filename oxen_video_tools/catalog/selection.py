@@ -267,7 +267,7 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most. Nothing
+    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
     confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
     """
 
@@ -277,7 +277,8 @@ def _best(
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))
-    if usual is not None and left(usual) == fewest:
+    whole = any(all(one.met(info) for one in wishes) for info in fitting)
+    if usual is not None and (left(usual) == fewest or not whole):
         return usual
     able = [info for info in fitting if left(info) == fewest]
 

@@ -23,7 +23,7 @@ import anyio
 import typer
 from rich.markup import escape
 
-from ..errors import NeedsApproval, NotFound, OxenError
+from ..errors import NeedsApproval, NotFound, OxenError, Unusable
 from ..hub import HubClient
 from ..redaction import HIDDEN, redact, unsigned
 from ..settings import Settings
@@ -253,10 +253,11 @@ async def doctor(
         "platform": platform.system(),
         "versions": {name: _version(name) for name in VERSIONS},
         "extras missing": [name for name, modules in EXTRAS.items() if not _all_there(modules)],
+        "conflicts": _conflicts(),
         "key": _key(settings),
         "hub": "sandbox" if settings.sandbox else settings.base_url,
         "default model": settings.model or "chosen by need",
-        "videos go to": _folder(settings.videos_folder),
+        "videos go to": _folder(settings),
         "limits": _limits(settings),
         "models": await _models(settings),
     }
@@ -299,7 +300,21 @@ def _key(settings: Settings) -> str:
     return "OXEN_API_KEY is set" if os.environ.get("OXEN_API_KEY") else "from the oxen command line's file"
 
 
-def _folder(folder: Path) -> str:
+def _conflicts() -> str:
+    """Packages that don't go together in one environment."""
+    adapters, sdk = _version("langchain-mcp-adapters"), _version("mcp")
+    if adapters and sdk and int(sdk.partition(".")[0]) >= 2:
+        return (
+            f"langchain-mcp-adapters {adapters} needs mcp<2, and this is mcp {sdk}: give it an environment of its own"
+        )
+    return "none"
+
+
+def _folder(settings: Settings) -> str:
+    try:
+        folder = settings.videos_folder
+    except Unusable as error:
+        return f"nowhere: {error.message} {error.fix or ''}"
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     return f"{folder}" + ("" if os.access(nearest, os.W_OK) else "  (not writable)")
 
