@@ -33,6 +33,8 @@ class Settings:
     route: "queue", or "sync" for the blocking endpoint.
     wait: default of `wait_seconds`; each window has its own when None.
     output_dir: where videos are saved.  save: "always" keeps every result.
+    upload: "films" puts each joined film into the account's private playground repository, which gives its link.
+    repositories: "namespace/name" of repositories, or a namespace for all of its own, where agents may keep films.
     input_roots: folders that a tool's local inputs may come from.
     ledger: `sqlite:////abs/path.db`, `postgresql://…` or `memory:`.
     max_cost: per call.  budget: over 24 hours.  approve_above: a person is asked above it.
@@ -51,6 +53,8 @@ class Settings:
     wait: float | None = None
     output_dir: Path | None = None
     save: Literal["never", "always"] = "never"
+    upload: Literal["films", "never"] = "films"
+    repositories: tuple[str, ...] = ()
     input_roots: tuple[Path, ...] = ()
     ledger: str | None = field(default=None, repr=False)  # a PostgreSQL URL may hold a password
     max_cost: Decimal | None = None
@@ -188,6 +192,8 @@ _VARIABLES: dict[str, tuple[str, Any]] = {
     "wait": ("OXEN_VIDEO_WAIT", _seconds),
     "output_dir": ("OXEN_VIDEO_OUTPUT_DIR", _folder),
     "save": ("OXEN_VIDEO_SAVE", one_of("never", "always")),
+    "upload": ("OXEN_VIDEO_UPLOAD", one_of("films", "never")),
+    "repositories": ("OXEN_VIDEO_REPOSITORIES", names),
     "input_roots": ("OXEN_VIDEO_INPUT_ROOTS", _folders),
     "ledger": ("OXEN_VIDEO_LEDGER", str),
     "max_cost": ("OXEN_VIDEO_MAX_COST", _dollars),

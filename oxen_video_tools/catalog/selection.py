@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ PURPOSES = ("upscale", "lip_sync", "extend", "retake", "reframe", "edit", "motio
 _SAID_purposes: Mapping[str, str] = {
     **{one: one for one in PURPOSES},
     **dict.fromkeys(("upscaler", "upscaling", "enhance", "super_resolution"), "upscale"),
-    **dict.fromkeys(("lipsync", "talking", "lip_syncing", "dub"), "lip_sync"),
+    **dict.fromkeys(("lipsync", "talking", "talking_head", "avatar", "lip_syncing", "dub", "dubbing"), "lip_sync"),
     **dict.fromkeys(("extension", "continue", "lengthen", "extend_video"), "extend"),
     **dict.fromkeys(("re_take", "replace_part"), "retake"),
     **dict.fromkeys(("outpaint", "change_shape", "re_frame"), "reframe"),
@@ -87,6 +88,100 @@ def serving(models: ModelList, wanted: str) -> list[str]:
     return [info.id for info in sorted(able, key=order)]
 
 
+# A request asks for a purpose by what it says of its input: "upscale this to 4k". A verb counts where it begins the
+# prompt or has the input as its object; elsewhere it is part of what the video shows.
+
+
+def _orders(verbs: str, otherwise: str = r"(?!)") -> re.Pattern[str]:
+    polite = r"^\W*(?:(?:please|kindly|can you|could you|now|just)\s+)*"
+    its = r"(?:this|that|it|the|my|our|these)"
+    return re.compile(rf"{polite}(?:{verbs})\b|\b(?:{verbs})\s+{its}\b|{otherwise}", re.I)
+
+
+_MAKE = r"\b(?:make|turn|convert)\s+(?:this|that|it|(?:the|my|our)(?:\s+\w+){1,3})\s+(?:in)?(?:to\s+)?"
+_ASKED_BY: Mapping[str, re.Pattern[str]] = {
+    "upscale": _orders(r"up-?scale|enhance|sharpen|up-?res", rf"{_MAKE}(?:4k|2k|8k|uhd|1080p|full hd|sharper)\b"),
+    "depth": re.compile(r"\bdepth[- ]?maps?\b", re.I),
+    "cut_out": _orders(r"cut ?out|isolate|segment|rotoscope|matte", r"\bremove (?:the|its) background\b"),
+    "motion_control": re.compile(
+        r"\b(?:copy|transfer|apply|follow|mimic|use)\b.{0,40}\b(?:motion|movements?|moves|dance|choreography)\b", re.I
+    ),
+    "lip_sync": _orders(r"lip-?\s?sync|dub"),
+    "extend": _orders(r"extend|lengthen|prolong|continue", rf"{_MAKE}longer\b"),
+    "retake": _orders(r"re-?take|redo|reshoot"),
+    "reframe": _orders(
+        r"reframe|outpaint", rf"{_MAKE}(?:vertical|horizontal|square|portrait|landscape|upright|\d+:\d+)\b"
+    ),
+    "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
+}
+_LINES_SAID = re.compile(r"\b(?:[248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
+_CALLED_LINES = {"uhd": "4k", "2160p": "4k", "full hd": "1080p"}
+_SHAPE_SAID = re.compile(r"\b(?:\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
+_CALLED_SHAPES = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | {
+    "horizontal": "16:9",
+    "landscape": "16:9",
+    "square": "1:1",
+}
+_SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
+
+
+def purpose_of(request: VideoRequest) -> str | None:
+    """What a request wants done with its video or sound, where it says so; None where it simply wants a video."""
+    if request.multi_prompt or not (request.input_video or request.input_audio):
+        return None
+    if not request.prompt:
+        other = any(getattr(request, word) for word in MEDIA if word != "input_video")
+        if other or not request.input_video:
+            return None
+        return "upscale" if request.resolution else "reframe" if request.aspect_ratio else None
+    for one, pattern in _ASKED_BY.items():
+        if pattern.search(request.prompt) and (request.input_audio if one == "lip_sync" else request.input_video):
+            return one
+    return None
+
+
+def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[VideoRequest, list[str]]:
+    """The request as a model for this purpose takes it, and what to warn of.
+
+    A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
+    no place for have done their part by choosing it.
+    """
+    words = request.prompt or ""
+    update: dict[str, object] = {}
+    if wanted in ("upscale", "depth") and not request.resolution and (found := _LINES_SAID.search(words)):
+        update["resolution"] = _CALLED_LINES.get(found[0].lower(), found[0].lower())
+    if wanted == "reframe" and not request.aspect_ratio and (found := _SHAPE_SAID.search(words)):
+        update["aspect_ratio"] = _CALLED_SHAPES.get(found[0].lower(), found[0])
+    if wanted == "extend" and request.duration is None and (found := _SECONDS_SAID.search(words)):
+        update["duration"] = float(found[1])
+    warnings = []
+    if words and not info.takes("text"):
+        update["prompt"] = None
+        warnings.append(f"{info.id} takes no prompt: your words chose it and are not sent.")
+    return request.model_copy(update=update), warnings
+
+
+def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
+    """The best model for what the request wants done with its input; None where it wants no such thing, or no model
+    for it takes the rest.
+    """
+    wanted = purpose_of(request)
+    if wanted is None:
+        return None
+    ids = serving(models, wanted)
+    able = []
+    for place, model_id in enumerate(ids):
+        asked, _ = for_purpose(request, wanted, models[model_id])
+        if not alternatives(models[model_id], asked):
+            unpriced = _cost(models[model_id]) is None
+            able.append((model_id != default, unpriced, _open_wishes(models[model_id], asked), place, model_id))
+    if not able:
+        return None
+    what = listing(_media(request), "and")
+    best = min(able)[-1]
+    return Choice(best, f"chosen for {wanted.replace('_', ' ')} of {what}", asked=False, purpose=wanted)
+
+
 def _is_documented(model_id: str) -> bool:
     """Whether the data was made with this model in view; what it leaves out is no such model then."""
     return bool(schema.page(model_id))
@@ -112,6 +207,7 @@ class Choice:
     """asked: whether the request itself named the model.
 
     warning: what the choice costs beside the usual one, where a wish or a cast made it another.
+    purpose: what is done with the request's input, where the model was chosen for that.
     problem: why none of ours can be chosen.
     """
 
@@ -119,6 +215,7 @@ class Choice:
     reason: str
     asked: bool
     warning: str = ""
+    purpose: str = ""
     problem: str = ""
 
 
@@ -134,6 +231,9 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
         if meant is None or meant == request.model:
             return Choice(request.model, "asked for", asked=True)
         return Choice(meant, "asked for", asked=True, warning=f"model {request.model[:60]} was read as {meant}.")
+    served = _by_purpose(request, models, default)
+    if served is not None:
+        return served
     if len(request.multi_prompt) == 1 and not request.prompt:  # one shot is a prompt, and costs what a prompt costs
         shot = request.multi_prompt[0]
         words: dict[str, Any] = {
@@ -393,6 +493,13 @@ def alternatives(info: ModelInfo, request: VideoRequest) -> str:
             return f"needs {slot.name}"
     if request.input_image and _room(info) < len(request.input_image):
         return f"takes {_room(info)} reference pictures at most"
+    for word, rest, things in (
+        ("input_video", request.input_videos, "videos"),
+        ("input_audio", request.input_audios, "sounds"),
+    ):
+        room = max((slot.most or 100 for slot in slots_for(info, word)), default=0)
+        if rest and room < 1 + len(rest):
+            return f"takes {room} {things if room != 1 else things[:-1]} at most"
     return ""
 
 
@@ -623,8 +730,12 @@ def search_models(models: ModelList, query: str | None, needs: Sequence[str]) ->
     tests = [(said, need(said, models)) for said in needs if said not in shots]
     words = (query or "").lower().split()
     words += [word for said, test in tests if test is None for word in said.lower().split()]
+    pairs = [f"{one} {other}" for one, other in pairwise(words) if purpose(f"{one} {other}") is not None]
+    words = [word for word in words if not any(word in pair.split() for pair in pairs)]
     meant = [
-        one for one in (need(word, models) for word in words) if one is not None and one.liked and purpose(one.said)
+        one
+        for one in (need(word, models) for word in (*pairs, *words))
+        if one is not None and one.liked and purpose(one.said)
     ]
     cheap = bool(_CHEAP & set(words))
     words = [word for word in words if word not in _CHEAP]

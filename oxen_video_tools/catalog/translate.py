@@ -279,9 +279,8 @@ def write_media(draft: BodyBuilder, request: VideoRequest) -> None:
     end = [("end_image", 1, request.end_image)] if request.end_image else []
     pictures = [("input_image", number, one) for number, one in enumerate(request.input_image, 1)]
     _frames(draft, start, pictures, end)
-    for word, reference in (("input_video", request.input_video), ("input_audio", request.input_audio)):
-        if reference:
-            _single(draft, (word, 1, reference))
+    _several(draft, "input_video", [request.input_video, *request.input_videos])
+    _several(draft, "input_audio", [request.input_audio, *request.input_audios])
 
 
 def _frames(draft: BodyBuilder, start: list[Medium], pictures: list[Medium], end: list[Medium]) -> None:
@@ -352,12 +351,22 @@ def _more(slot: MediaParameter, left: Sequence[Medium], free: Sequence[MediaPara
     return bool(left) and slot.required and any(one.role == "reference" and one is not slot for one in free)
 
 
-def _single(draft: BodyBuilder, medium: Medium) -> None:
-    slots = slots_for(draft.info, medium[0])
-    if slots:
-        _fill(draft, slots[0], [medium])
-    else:
-        _nowhere(draft, medium)
+def _several(draft: BodyBuilder, word: str, references: Sequence[str | None]) -> None:
+    """A video or sound at its best place; several go to a place that takes a list."""
+    media: list[Medium] = [(word, number, one) for number, one in enumerate(references, 1) if one]
+    slots = slots_for(draft.info, word)
+    if not media:
+        return
+    if not slots:
+        for medium in media:
+            _nowhere(draft, medium)
+        return
+    slot = slots[0] if len(media) == 1 else next((one for one in slots if one.many), slots[0])
+    _fill(draft, slot, _taken(slot, media))
+    if not slot.many and len(media) > 1:
+        left = len(media) - 1
+        text = f"{word}s holds {len(media)}, {draft.info.id} takes one. Leave {left} out."
+        draft.findings.problem(text, certain=draft.info.schema_is_live)
 
 
 def _fill(draft: BodyBuilder, slot: MediaParameter, media: Sequence[Medium]) -> None:

@@ -25,6 +25,7 @@ from rich.markup import escape
 
 from ..errors import NeedsApproval, NotFound, OxenError, Unusable
 from ..hub import HubClient
+from ..mcp import conflict
 from ..redaction import HIDDEN, redact, unsigned
 from ..settings import Settings
 from ..studio import AsyncStudio
@@ -230,7 +231,10 @@ EXTRAS = {
     "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema_rs"),
     "postgres": ("psycopg",),
 }
-VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "av", "pillow", "psycopg")
+VERSIONS = (
+    *("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "langchain-mcp-adapters"),
+    *("av", "pillow", "psycopg"),
+)
 
 
 @command()
@@ -253,7 +257,7 @@ async def doctor(
         "platform": platform.system(),
         "versions": {name: _version(name) for name in VERSIONS},
         "extras missing": [name for name, modules in EXTRAS.items() if not _all_there(modules)],
-        "conflicts": _conflicts(),
+        "conflicts": [why] if (why := conflict()) else [],
         "key": _key(settings),
         "hub": "sandbox" if settings.sandbox else settings.base_url,
         "default model": settings.model or "chosen by need",
@@ -298,16 +302,6 @@ def _key(settings: Settings) -> str:
     if settings.api_key is None:
         return "missing: set OXEN_API_KEY, or add --sandbox"
     return "OXEN_API_KEY is set" if os.environ.get("OXEN_API_KEY") else "from the oxen command line's file"
-
-
-def _conflicts() -> str:
-    """Packages that don't go together in one environment."""
-    adapters, sdk = _version("langchain-mcp-adapters"), _version("mcp")
-    if adapters and sdk and int(sdk.partition(".")[0]) >= 2:
-        return (
-            f"langchain-mcp-adapters {adapters} needs mcp<2, and this is mcp {sdk}: give it an environment of its own"
-        )
-    return "none"
 
 
 def _folder(settings: Settings) -> str:

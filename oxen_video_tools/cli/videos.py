@@ -62,6 +62,7 @@ async def generate(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
     wait: Wait = None,
     output: Out = None,
+    repository: Annotated[str | None, typer.Option(help="Keep it in this Oxen repository: namespace/name.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> int:
@@ -75,6 +76,7 @@ async def generate(
                 wait_seconds=_patience(studio, wait),
                 approve=(lambda _: True) if yes else _ask,
                 on_progress=report,
+                repository=repository,
             )
         return await _finish(studio, video, output, json=json)
 
@@ -153,14 +155,22 @@ async def list_(
 
 
 @command()
-async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = False) -> None:
-    """Stop a queued or running job."""
+async def cancel(
+    generation_ids: Annotated[list[str], typer.Argument(help='Ids, or "all" for everything that runs.')],
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Stop queued or running videos; says what became of each."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        video = await studio.cancel(generation_id)
+        found = await studio.cancel_many(generation_ids)
     if json:
-        cli_output.as_json(video)
-    else:
-        cli_output.show_video(video)
+        cli_output.as_json(found)
+        return
+    for one in found:
+        charged = "" if one.charged is None else f", charged ${one.charged:f}"
+        cli_output.line(f"{one.generation_id}\t{one.error or f'was {one.was}, now {one.now}'}{charged}")
+    if not found:
+        cli_output.err.print("Nothing was running.")
 
 
 @command()

@@ -5,7 +5,7 @@ Every failure is an OxenError. Each call ends within `deadline` seconds, its rep
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +19,13 @@ from ..settings import HUB, Settings
 from . import records
 from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
 from .transport import LARGEST_INLINE, BeforeSend, Transport, default_user_agent
-from .uploads import LocalFile, Workbench, account, to_repository
-from .url_guard import Resolve, check_url, resolve
+from .uploads import LocalFile, Workbench, account, commit, to_repository
+from .url_guard import Resolve, check_url, is_reserved, resolve
 
 if TYPE_CHECKING:
     import httpx
+
+    from .downloads import Peeked
 
 API = "/api/ai"
 Generations = list[Generation]  # inside the class, `list` is the hub's
@@ -323,6 +325,34 @@ class HubClient:
             )
         return await self._workbench.link(file, directory=directory, deadline=deadline)
 
+    async def upload_private(self, file: LocalFile, *, directory: str = "films", deadline: float = 300.0) -> str:
+        """Put a file into the account's private playground, whole. Answers its place, for `private_link`.
+
+        Raises what the hub refuses with.
+        """
+        return await self._workbench.send(file, directory=directory, deadline=deadline)
+
+    async def private_link(self, place: str) -> str:
+        """A fresh presigned link, good for about an hour, to what `upload_private` put there. Raises NotFound."""
+        return await self._workbench.renew(place)
+
+    async def commit(
+        self,
+        repo: str,
+        directory: str,
+        files: Sequence[tuple[str, bytes, str]],
+        *,
+        message: str,
+        branch: str = "main",
+        deadline: float = 600.0,
+    ) -> str:
+        """Several files (name, content, media type) into a directory of the repository "namespace/name", as one commit.
+
+        Answers the address of the directory. A repository that is not there is made, private.
+        """
+        how: dict[str, Any] = {"branch": branch, "message": message, "deadline": deadline}
+        return await commit(self.transport, repo=repo, directory=directory, files=files, **how)
+
     async def download(
         self,
         url: str,
@@ -344,6 +374,19 @@ class HubClient:
         return await download(
             self.transport, whole, Path(path), max_bytes=max_bytes, deadline=deadline, on_bytes=on_bytes
         )
+
+    async def peek(self, url: str) -> Peeked:
+        """How `url` answers when it is asked for its first 4 kB, without the key. An unknown host is certain only
+        where the hub itself is on the network: offline every name is unknown.
+
+        Raises InputNotAllowed for what is no http(s) URL or leads into this machine's network.
+        """
+        from .downloads import peek
+
+        found = await peek(self.transport, urljoin(self.base_url + "/", url))
+        if found.unknown and self.transport.on_this_machine and not is_reserved(url):
+            return replace(found, unknown=False)
+        return found
 
     async def fetchable(self, url: str) -> str:
         """`url`, if it may be fetched. Raises InputNotAllowed for what is no http(s) URL or leads into this machine's

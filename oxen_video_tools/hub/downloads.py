@@ -14,6 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urljoin, urlsplit
@@ -30,10 +31,12 @@ from ..retries import retry
 from . import bodies
 from .error_mapping import retry_after
 from .transport import CONNECT, Bearer, Transport, redacted_logging
-from .url_guard import PinnedAddress, check_url, trusted_with_key
+from .url_guard import PinnedAddress, check_url, is_unknown, trusted_with_key
 
 OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
+PEEKED = 4096  # bytes that a look at a link asks for
+LOOK = 5.0  # seconds that it may take
 SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
 # Where the hub keeps results and uploads: a file of a repository, or what is named as media. No other route of its API
 # is asked with the key because a record or an agent named it.
@@ -84,9 +87,51 @@ def _disk(path: Path) -> Iterator[None]:
         raise InputUnreadable(f"{path} can't be written: {error.strerror or error}.") from None
 
 
+@dataclass(frozen=True)
+class Peeked:
+    """How a URL answered when it was asked for its first bytes.
+
+    status: of HTTP; None where no answer came.  unknown: nobody knows its host.  why: what kept it from answering.
+    """
+
+    status: int | None
+    head: bytes = b""
+    unknown: bool = False
+    why: str = ""
+
+
+async def peek(transport: Transport, url: str, *, seconds: float = LOOK) -> Peeked:
+    """What stands first behind a URL: a GET of `PEEKED` bytes, redirects followed, without the key.
+
+    Raises InputNotAllowed for one that leads into this machine's network.
+    """
+    place = await check_url(url, base_url=transport.base_url, resolve=transport.resolve)
+    is_hub = place.origin == (await check_url(transport.base_url, base_url=transport.base_url)).origin
+    until = transport.clock.monotonic() + seconds
+    asking = _Arrival(transport, url, BytesIO(), Path(), PEEKED, until, peeks=True)
+    if not place.addresses and not is_hub and not asking._proxied(place):
+        return Peeked(None, unknown=await is_unknown(place.host), why="its name could not be looked up")
+    try:
+        with anyio.fail_after(seconds), redacted_logging(transport.api_key):
+            async with asking._answer() as response:
+                head = bytearray()
+                if response.is_success:
+                    async for piece in bodies.raw(response):
+                        head += piece
+                        if len(head) >= PEEKED:
+                            break
+                return Peeked(response.status_code, bytes(head[:PEEKED]))
+    except TimeoutError:
+        return Peeked(None, why=f"it did not answer within {seconds:g} s")
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError, HubUnavailable) as error:
+        return Peeked(None, why=transport.redacted(type(error).__name__))
+
+
 @dataclass
 class _Arrival:
-    """One file on its way. size: bytes in all, once known.  mark: what tells this version of the file from another."""
+    """One file on its way. size: bytes in all, once known.  mark: what tells this version of the file from another.
+    peeks: only its beginning is wanted, and never with the key.
+    """
 
     transport: Transport
     url: str = field(repr=False)
@@ -98,6 +143,7 @@ class _Arrival:
     received: int = 0
     size: int | None = None
     mark: str | None = None
+    peeks: bool = False
 
     async def go_on(self) -> None:
         """Fetch what is still missing. Raises HubUnavailable with `retry` where going on again may help."""
@@ -121,7 +167,8 @@ class _Arrival:
         while True:
             response = await self._ask(await self._place(url), key=key)
             try:
-                if response.status_code in (401, 403) and not key and not hops and self._is_result(url):
+                may = not (key or hops or self.peeks)
+                if response.status_code in (401, 403) and may and self._is_result(url):
                     key = True
                     continue
                 if response.is_redirect and "location" in response.headers:
@@ -161,6 +208,8 @@ class _Arrival:
     async def _ask(self, place: PinnedAddress, *, key: bool) -> httpx.Response:
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
         auth = self.transport.authorization() if key else None
+        if self.peeks:
+            headers["Range"] = f"bytes=0-{PEEKED - 1}"
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             if self.mark:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urljoin
@@ -99,9 +99,7 @@ class Workbench:
     async def link(self, path: Path | LocalFile, *, directory: str, deadline: float) -> str:
         """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
         file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
-        if self._account is None:
-            self._account = await account(self.transport)
-        namespace = self._account.username
+        namespace = await self._namespace()
         key = f"{self.transport.base_url}|{namespace}|{file.sha256}"
         async with self._busy.setdefault(key, anyio.Lock()):
             if key in self.uploaded:
@@ -115,6 +113,21 @@ class Workbench:
                 self.uploaded.pop(next(iter(self.uploaded)))
             self.uploaded[key] = asset
             return await _presigned(self.transport, namespace, asset)
+
+    async def send(self, file: LocalFile, *, directory: str, deadline: float) -> str:
+        """Put a file there, whole. Answers its place, of which `renew` makes a link at any time."""
+        namespace = await self._namespace()
+        await _ensure_playground(self.transport, namespace)
+        return await _send(self.transport, namespace, file, directory, deadline)
+
+    async def renew(self, place: str) -> str:
+        """A fresh presigned link to what lies at `place`. Raises NotFound where it was tidied away."""
+        return await _presigned(self.transport, await self._namespace(), place)
+
+    async def _namespace(self) -> str:
+        if self._account is None:
+            self._account = await account(self.transport)
+        return self._account.username
 
 
 async def account(transport: Transport) -> Account:
@@ -179,15 +192,11 @@ async def to_repository(
 
     Models can read it only where the repository is public (Oxen docs, file upload).
     """
-    namespace, _, name = repo.partition("/")
-    if not namespace or not name or "/" in name:
-        raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
+    namespace, name = _repository(repo)
     file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
     author = await account(transport)
     await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
-    folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
-    there = f"{folder}/" if folder else ""
-    here = f"/api/repos/{quote(namespace, safe='')}/{quote(name, safe='')}/file/{quote(branch, safe='')}/{there}"
+    here = f"{_address(repo, branch, directory)}/"
     target = f"{file.sha256[:12]}-{quote(file.name, safe='')}"
     await transport.write(
         "PUT",
@@ -198,3 +207,46 @@ async def to_repository(
         data={"name": author.username, "email": author.email, "message": f"Add {file.name}"},
     )
     return f"{transport.base_url}{here}{target}"
+
+
+async def commit(
+    transport: Transport,
+    *,
+    repo: str,
+    branch: str,
+    directory: str,
+    files: Sequence[tuple[str, bytes, str]],
+    message: str,
+    deadline: float,
+) -> str:
+    """Several files into one directory of the versioned repository `namespace/name`, as one commit; made (private) if
+    it is not there. files: name, content, media type.
+
+    Answers the address of the directory. Source: Oxen's server, `PUT …/file/{branch}/{directory}` with `files[]`.
+    """
+    author = await account(transport)
+    await _make(transport, "/api/repos", dict(zip(("namespace", "name"), _repository(repo), strict=True)))
+    here = _address(repo, branch, directory)
+    await transport.write(
+        "PUT",
+        here,
+        what=f"commit to {repo}",
+        deadline=deadline,
+        files=[("files[]", one) for one in files],
+        data={"name": author.username, "email": author.email, "message": message},
+    )
+    return f"{transport.base_url}{here}"
+
+
+def _repository(repo: str) -> tuple[str, str]:
+    namespace, _, name = repo.partition("/")
+    if not namespace or not name or "/" in name:
+        raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
+    return namespace, name
+
+
+def _address(repo: str, branch: str, directory: str) -> str:
+    namespace, name = _repository(repo)
+    folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
+    here = f"/api/repos/{quote(namespace, safe='')}/{quote(name, safe='')}/file/{quote(branch, safe='')}"
+    return f"{here}/{folder}" if folder else here

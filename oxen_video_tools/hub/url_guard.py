@@ -23,6 +23,7 @@ LONGEST_LOOKUP = 5.0  # seconds
 _PORTS = {"http": 80, "https": 443}
 _UNCLEAN = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _HOME_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "intranet")
+_NO_NAMES = frozenset({"invalid", "test", "example"})  # RFC 2606: nobody has a host there
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: where it leads is the local network's to say
 
@@ -65,6 +66,28 @@ async def resolve(host: str, port: int) -> list[str]:
     with anyio.move_on_after(LONGEST_LOOKUP), contextlib.suppress(OSError, UnicodeError):
         found = list(await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def is_reserved(url: str) -> bool:
+    """Whether its host can't exist (RFC 2606)."""
+    return (urlsplit(url).hostname or "").rsplit(".", 1)[-1].lower() in _NO_NAMES
+
+
+async def is_unknown(host: str) -> bool:
+    """Whether nobody knows this name, for certain: one that can't exist, or of which a name server says so.
+
+    A machine that has no name server is told the same of every name; whoever asks has to know that it has one.
+    """
+    if host.rsplit(".", 1)[-1].lower() in _NO_NAMES:
+        return True
+    try:
+        with anyio.move_on_after(LONGEST_LOOKUP):
+            await anyio.getaddrinfo(host, None)
+    except socket.gaierror as error:
+        return error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+    except (OSError, UnicodeError):
+        return False
+    return False
 
 
 async def check_url(url: str, *, base_url: str, resolve: Resolve = resolve) -> PinnedAddress:

@@ -1,4 +1,4 @@
-"""A row of the table as a LangChain tool: synchronous and native asynchronous, content and artifact."""
+"""A tool of `tools.TABLE` as a LangChain tool: synchronous and native asynchronous, content and artifact."""
 
 from __future__ import annotations
 
@@ -108,20 +108,8 @@ class _Ready:
         return replace(self, approved_usd=ask(question, self.asked, self.shown))
 
 
-class Row:
-    """The row of this name. The table is loaded by who makes a tool, not by who only imports one."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tool: object, kind: type | None = None) -> ToolSpec:
-        from ..tools import TABLE
-
-        return TABLE[self.name]
-
-
 class VideoTool(BaseTool):
-    """One row of the table of tools.
+    """One tool of `tools.TABLE`; `toolkit` makes a class for each.
 
     An option with the name of one of the tool's arguments settles it: the agent neither sees nor sets it
     (`GenerateVideo(model="…", max_cost_usd=2)`); `pinned={…}` does the same for all of them.
@@ -135,7 +123,7 @@ class VideoTool(BaseTool):
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)
-    row: ClassVar[Row]
+    row: ClassVar[ToolSpec]
 
     name: str = ""  # these two, and args_schema, are the row's
     description: str = ""

@@ -150,6 +150,7 @@ class Ledger:
     remembered = transaction(films.remembered)
     films_of = transaction(films.films_of)
     newest_films = transaction(films.newest_films)
+    films_of_before = transaction(films.films_of_before)
 
     # Money of the account, and the switch that stops all of it.
     committed_spend = transaction(jobs.committed_spend)
@@ -167,6 +168,15 @@ class Ledger:
     kept_members = transaction(accounts.kept_members, "read")
     members_named = transaction(accounts.members_named, "read")
     forget_member = transaction(accounts.forget_member)
+
+    # What was put at the hub, and the links that a server of ours gives.
+    kept_place = transaction(accounts.kept_place, "read")
+    kept_places = transaction(accounts.kept_places, "read")
+    keep_place = transaction(accounts.keep_place, "soon")  # a place that is forgotten is uploaded to again
+    sealed_key = transaction(accounts.sealed_key, "read")
+    keep_sealed_key = transaction(accounts.keep_sealed_key)
+    link_epochs = transaction(accounts.link_epochs, "read")
+    revoke_links = transaction(accounts.revoke_links)
 
 
 def is_postgres(place: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .jobs import lock_account
@@ -116,3 +116,70 @@ def forget_member(scope: str, name: str) -> Steps[bool]:
 def _member(row: Row) -> KeptMember:
     name, look, images, face, created = row
     return KeptMember(name, look, tuple(json.loads(images)), None if face is None else bool(face), created)
+
+
+# Where files of ours lie at the hub: a film by its content, a film kept in a repository by both.
+
+
+def kept_place(scope: str, content: str) -> Steps[str | None]:
+    """Where the hub has this."""
+    return (yield from kept_places(scope, [content])).get(content)
+
+
+def kept_places(scope: str, contents: Sequence[str]) -> Steps[dict[str, str]]:
+    """Where the hub has each of these, as far as it has them."""
+    found: dict[str, str] = {}
+    for begin in range(0, len(contents), 500):
+        some = contents[begin : begin + 500]
+        marks = ", ".join("?" * len(some))
+        rows = yield (
+            f"select content, place from uploads where scope = ? and content in ({marks})",
+            (scope, *some),
+        )
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+def keep_place(scope: str, content: str, place: str) -> Steps[None]:
+    """The hub has it there from now on."""
+    yield (
+        """insert into uploads (scope, content, place) values (?, ?, ?)
+            on conflict (scope, content) do update set place = excluded.place""",
+        (scope, content, place),
+    )
+
+
+# Links that the MCP server gives: the sealed key of each caller, and how often links were revoked.
+
+
+def sealed_key(caller: str) -> Steps[str | None]:
+    """The caller's key, sealed."""
+    rows = yield "select sealed from link_keys where caller = ?", (caller,)
+    return rows[0][0] if rows else None
+
+
+def keep_sealed_key(caller: str, sealed: str, now: float) -> Steps[None]:
+    """Keep it in the place of the one before."""
+    yield (
+        "insert into link_keys (caller, sealed, seen) values (?, ?, ?)"
+        " on conflict (caller) do update set sealed = excluded.sealed, seen = excluded.seen",
+        (caller, sealed, now),
+    )
+
+
+def link_epochs(caller: str) -> Steps[Mapping[str, int]]:
+    """How often links were revoked: of a video by its id, all of the caller's under ""."""
+    place = _epoch(caller, "")
+    rows = yield "select caller, sealed from link_keys where caller = ? or caller like ?", (place, f"{place} %")
+    return {named[len(place) :].lstrip(): int(number) for named, number in rows}
+
+
+def revoke_links(caller: str, generation_id: str | None, now: float) -> Steps[None]:
+    """End the caller's links to one video, or to all of them."""
+    place = _epoch(caller, generation_id or "")
+    rows = yield "select sealed from link_keys where caller = ?", (place,)
+    yield from keep_sealed_key(place, str(int(rows[0][0]) + 1 if rows else 1), now)
+
+
+def _epoch(caller: str, generation_id: str) -> str:
+    return f"epoch {caller} {generation_id}".rstrip()

@@ -249,6 +249,19 @@ def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
     return found
 
 
+def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
+    """The last films that were written before clips had keys of their own, newest first."""
+    rows = yield (
+        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like '%"ref"%'
+            order by created desc, film limit ?""",
+        (scope, most),
+    )
+    found = []
+    for row in rows:
+        found.append((yield from _standing(film_of(row))))
+    return found
+
+
 # -- making ------------------------------------------------------------------------------------------------------------
 
 

@@ -208,6 +208,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create index clips_by_end on clips (scope, ended)",
         "create index films_by_end on films (scope, ended)",
     ),
+    (
+        # Where files of an account lie at the hub. content: a SHA-256, or a repository with it.  place: see `accounts`.
+        """create table uploads (
+            scope text not null,
+            content text not null,
+            place text not null,
+            primary key (scope, content))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before

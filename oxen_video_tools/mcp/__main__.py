@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import conflict
+
 if TYPE_CHECKING:
     from argparse import Namespace
 
@@ -24,7 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         run = _made(asked)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        sys.exit(EXTRA if missing in ("mcp", "mcp_types", "starlette", "uvicorn") else str(error))
+        if missing not in ("mcp", "mcp_types", "starlette", "uvicorn"):
+            sys.exit(str(error))
+        why = conflict()
+        sys.exit(f"{why} Install oxen-video-tools[mcp] in an environment of its own." if why else EXTRA)
     finally:
         gc.enable()
     gc.freeze()

@@ -291,11 +291,13 @@ def http_app(
         routes += [Route(path, revoking, methods=["DELETE"]) for path in ("/v/{id}", "/v")]
     if provider is not None:
         routes += provider.routes()
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[_cross_origin(options)] if options.origins else [],
         lifespan=lifespan,
     )
+    app.state.service = service
+    return app
 
 
 def guarded(options: ServerSettings) -> TransportSecuritySettings:
@@ -324,13 +326,17 @@ def _cross_origin(options: ServerSettings) -> Middleware:
 def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) -> None:
     """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which.
 
-    Bound to loopback the server has a token of its own, kept in a file; anywhere else only where one is set.
+    Bound to loopback the server has a token of its own, kept in a file, and gives links of its own; anywhere else only
+    where they are set.
     Raises InvalidRequest for a token file that others can read.
     """
     import uvicorn
 
     if is_loopback(host) and options.token is None:
         options = replace(options, token=kept_token())
+    if is_loopback(host) and not options.public_url:
+        options = replace(options, local_links=True)
+    app = http_app(settings, options)
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -340,13 +346,16 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
                     named = f"[{host}]" if ":" in host else host
                     bound = socket.getsockname()[1]
                     address = f"http://{named}:{bound}"
+                    links = app.state.service.links
+                    if links is not None and links.address is None:
+                        links.address = address
                     announce("MCP over HTTP", address=f"{address}/mcp")
                     if options.token and sys.stderr.isatty():
                         print_how_to_connect(address, options.token)
                     elif options.token:  # what is kept as a log holds no token
                         announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
-    Announced(guarded_config(http_app(settings, options), options, host=host, port=port)).run()
+    Announced(guarded_config(app, options, host=host, port=port)).run()
 
 
 def guarded_config(

@@ -28,7 +28,7 @@ from ..tools.answers import facts
 from ..tools.arguments import FindArguments
 from .callers import caller_of
 from .service import Request, Service
-from .settings import ServerSettings
+from .settings import LOOPBACK_HOSTS, ServerSettings
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -240,5 +240,6 @@ def media_hosts(options: ServerSettings, settings: Settings) -> list[str]:
     if settings.sandbox and hub == HUB:
         hub = "http://127.0.0.1:*"  # the sandbox takes a free port when it is first needed
     named = [host if "//" in host else f"https://{host}" for host in options.media_hosts]
-    urls = [hub, *([options.public_url] if options.public_url else []), *named]
+    here = [f"http://{host}:*" for host in LOOPBACK_HOSTS] if options.local_links else []
+    urls = [hub, *here, *([options.public_url] if options.public_url else []), *named]
     return list(dict.fromkeys(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls))

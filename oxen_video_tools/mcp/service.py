@@ -133,7 +133,7 @@ class Service:
         self.proofs = Proofs(asking_the_hub(self.doors.with_a_hub, self.clock), self.clock)
         self.folders = Folders(self.settings, self.options, self.clock)
         self.studios.prove = self.proofs.check
-        if self.options.public_url:
+        if self.options.public_url or self.options.local_links:
             from .share_links import ShareLinks
 
             self.links = ShareLinks(self)

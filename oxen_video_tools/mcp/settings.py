@@ -41,6 +41,8 @@ class ServerSettings:
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
     links: seconds for which a link of this server is good.
+    local_links: answers carry links of this server's own without a `public_url`: it is on loopback, where its address
+        is known when it is bound. They are sealed with the token unless there are secrets. Never read from a variable.
     read_only: only tools that change nothing.  tools: only these; None is all.
     audit: a file to which each call that may spend adds a line; None: the log.
     issuer: an OAuth authorization server. Callers then bring its tokens, made for this server, in place of Oxen keys.
@@ -71,7 +73,8 @@ class ServerSettings:
     quota: int = 10 * 1000**3
     keep: float = 30 * DAY
     stateless: bool = False
-    links: float = 30 * DAY
+    links: float = 7 * DAY
+    local_links: bool = False
     read_only: bool = False
     tools: tuple[str, ...] | None = None
     audit: Path | None = None

@@ -45,12 +45,14 @@ class Call:
 
     wait_seconds: bounds the whole call.  approve: asks a person; answers whether, or up to which sum, they agree.
     prepared: what was worked out when a person was asked, if that has just been done.
+    repository: "namespace/name", where the finished video is kept.
     """
 
     wait_seconds: float | None = None
     approve: Approve | None = None
     on_progress: Report | None = None
     prepared: Prepared | None = None
+    repository: str | None = None
 
 
 async def generate(session: Session, request: VideoRequest, terms: Terms, call: Call) -> Video:
@@ -64,7 +66,7 @@ async def generate(session: Session, request: VideoRequest, terms: Terms, call: 
             prepared = await _within(session, prepare(session, request, terms), ready)
         video = await _made(session, prepared, call, began, wait)
         if video is not None:
-            return video
+            return video if call.repository is None else await films.keep_in_repository(session, video, call.repository)
         prepared = None  # it was there when it was looked up, and its take is free by now
     raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
 

@@ -17,7 +17,7 @@ from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
 from ..catalog.findings import listing
 from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
-from ..catalog.selection import Choice, choose, over_every_length
+from ..catalog.selection import Choice, choose, for_purpose, over_every_length
 from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest, ModelNotFound
 from ..redaction import visible
@@ -227,6 +227,9 @@ def make_plan(
         choice = replace(choice, model_id=model)
     info = models.known(choice.model_id)
     paying, refused = _with_payer(request, settings)
+    told: list[str] = []
+    if choice.purpose:
+        paying, told = for_purpose(paying, choice.purpose, info)
     division = _divide(paying, info)
     made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
     prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
@@ -249,6 +252,7 @@ def make_plan(
             *([choice.warning] if choice.warning else []),
             *_about_the_list(info, models),
             *cast_warnings(request.cast, prompts),
+            *told,
             *made.warnings,
         ),
         film=made.film,
@@ -439,7 +443,7 @@ def _make_jobs(
     if len(jobs) == 1:
         return _Made(jobs, tuple(problems), tuple(warnings), None, "")
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
-    why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}: {division.why}"
+    why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
 
 

@@ -16,7 +16,7 @@ from .films.status import get as get_film
 from .films.status import listed as listed_films
 from .media_inputs import is_film
 from .reconcile import STATES, about_a_job
-from .results import Report, Video
+from .results import Cancelled, Report, Video
 from .settlement import record_observed, settle_one
 from .submission import job_of_local
 from .videos import SETTLING, _local, prompt_of, shown, timed, video_of, watch
@@ -155,3 +155,52 @@ async def next_ending(session: Session, seconds: float) -> None:
 async def _running(session: Session) -> list[str]:
     jobs = await session.ledger.in_state(await session.scope(), ["running"])
     return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]
+
+
+ALL = "all"
+CANCELLED_AT_ONCE = 8
+MOST_CANCELLED = 500  # of each kind, by one call
+
+
+async def cancel_many(session: Session, ids: Sequence[str]) -> list[Cancelled]:
+    """Stop these, or all that runs in the account (`["all"]`). One that can't be stopped keeps no other running.
+
+    Raises what the hub answers where it was for a single id.
+    """
+    if any(one.strip().lower() == ALL for one in ids):
+        if len(ids) > 1:
+            raise InvalidRequest('"all" stands alone.', fix='Give ids, or ["all"].')
+        ids = await _all_that_runs(session)
+    wanted, gate = list(dict.fromkeys(one.strip() for one in ids)), asyncio.Semaphore(CANCELLED_AT_ONCE)
+
+    async def stop(one: str) -> Cancelled:
+        async with gate:
+            try:
+                return await _stop(session, one)
+            except OxenError as error:
+                if len(wanted) == 1:
+                    raise
+                return Cancelled(one, None, None, error=error.message)
+
+    return list(await asyncio.gather(*map(stop, wanted)))
+
+
+async def _stop(session: Session, generation_id: str) -> Cancelled:
+    before = await get(session, generation_id)
+    after = before if _is_over(before) else await cancel_video(session, generation_id)
+    charged = after.cost if after.cost_is == "real" else None
+    return Cancelled(after.generation_id, before.status, after.status, charged)
+
+
+def _is_over(video: Video) -> bool:
+    """Whether nothing of it runs. A film may have failed while its other shots go on."""
+    return video.is_terminal and all(shot.status not in ("queued", "processing") for shot in video.shots)
+
+
+async def _all_that_runs(session: Session) -> list[str]:
+    """Films of this ledger of which something runs, and every other job of the account that runs."""
+    now, films = session.clock.time(), await session.ledger.newest_films(await session.scope(), MOST_CANCELLED)
+    found = [one.film.film for one in films if one.is_live(now) or one.in_state("running", "sending")]
+    for status in ("queued", "processing"):
+        found += [one.generation_id for one in await list_videos(session, status, None, MOST_CANCELLED)]
+    return list(dict.fromkeys(found))

@@ -50,6 +50,8 @@ _COMMON = frozenset(
         "end_image",
         "input_video",
         "input_audio",
+        "input_videos",
+        "input_audios",
         "generate_audio",
         "negative_prompt",
         "seed",

@@ -65,6 +65,7 @@ class Session:
         self._opening = asyncio.Lock()
         self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
+        self.uploads: dict[str, asyncio.Task[str]] = {}  # files on their way to the hub, by their content
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
         self.reconciling = asyncio.Lock()  # one reading of the account at a time

@@ -18,7 +18,7 @@ from . import cast, export, queries, recovery, settlement, stills
 from . import generate as generating
 from .local_files import Files
 from .prepare import Prepared, Terms, prepare, survey, to_request
-from .results import Question, Recovered, Report, Saved, Spend, Video
+from .results import Cancelled, Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
 from .stills import PreparedStills, Stills
 
@@ -154,6 +154,7 @@ class AsyncStudio:
         on_progress: Report | None = None,
         files: Files = "anywhere",
         prepared: Prepared | None = None,
+        repository: str | None = None,
         **words: Any,
     ) -> Video:
         """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
@@ -167,12 +168,14 @@ class AsyncStudio:
         call included.
         files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
         prepared: what `prepare` answered for these very arguments.
+        repository: "namespace/name" of an Oxen repository: keeps the finished film, its shots, the storyboard and a
+        receipt as one commit; `video.repository` is then its lasting address.
 
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
         terms = Terms(take, max_cost_usd, approved_usd, files)
-        call = generating.Call(wait_seconds, approve, on_progress, prepared)
+        call = generating.Call(wait_seconds, approve, on_progress, prepared, repository)
         with accounted():
             return await generating.generate(self._session, to_request(request, words), terms, call)
 
@@ -260,6 +263,13 @@ class AsyncStudio:
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""
         return await queries.cancel_video(self._session, generation_id)
+
+    async def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
+        """Stop several, or with `["all"]` everything of the account that runs; what became of each, and what it cost.
+
+        What is finished stays as it is. Raises NotFound for a single id that nobody knows.
+        """
+        return await queries.cancel_many(self._session, ids)
 
     async def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..request import Member, VideoRequest
 from ..settings import Settings
 from .portal import Portal
-from .results import Progress, Question, Recovered, Saved, Spend, Video
+from .results import Cancelled, Progress, Question, Recovered, Saved, Spend, Video
 from .studio import AsyncStudio
 
 if TYPE_CHECKING:
@@ -136,6 +136,10 @@ class Studio:
     def cancel(self, generation_id: str) -> StudioVideo:
         """Stop a queued or running job."""
         return self._mine(self._call(lambda studio, _: studio.cancel(generation_id)))
+
+    def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
+        """Stop several, or with `["all"]` everything that runs."""
+        return self._call(lambda studio, _: studio.cancel_many(ids))
 
     def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None

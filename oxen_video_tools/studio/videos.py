@@ -197,3 +197,15 @@ def prompt_of(body: Mapping[str, Any]) -> str:
     shots = next((one for one in body.values() if isinstance(one, (list, tuple)) and one), ())
     first = shots[0] if shots and isinstance(shots[0], Mapping) else {}
     return str(body.get("prompt") or first.get("prompt") or first.get("text") or "")
+
+
+def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """The words and seconds of each shot of a body; of one without a list of shots its only one."""
+    for value in body.values():
+        if (
+            isinstance(value, (list, tuple))
+            and value
+            and all(isinstance(one, Mapping) and prompt_of(one) for one in value)
+        ):
+            return [(prompt_of(one), length({"duration": one.get("duration", 5)})) for one in value]
+    return [(prompt_of(body), length(body))]

@@ -25,10 +25,10 @@ from ..errors import invalid_arguments
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
-    Cast,
     Flag,
     Level,
-    Shots,
+    NamedCast,
+    NamedShots,
     Text,
     Texts,
     VideoRequest,
@@ -144,15 +144,10 @@ class PlanArguments(VideoArguments):
 class GenerateArguments(VideoArguments):
     tool = "generate_video"
 
-    take: Take = Field(
-        default_factory=unset, description="1 if left out. Another version of the same request is take 2, 3, …"
-    )
-    max_cost_usd: Dollars = Field(
-        default_factory=unset, description="Refuse to spend more US dollars than this; 0 spends nothing."
-    )
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait for the result; 0 answers at once with the id."
-    )
+    take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
+    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
+    repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 
 
 class StillsArguments(CallArguments):
@@ -161,16 +156,16 @@ class StillsArguments(CallArguments):
     tool = "make_stills"
 
     prompt: Text = Field(default_factory=unset, description="One picture. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="As in generate_video.")
-    cast: Cast = Field(default_factory=list, description="As in generate_video.")
+    multi_prompt: NamedShots = Field(default_factory=list, description="As in generate_video.")
+    cast: NamedCast = Field(default_factory=list, description="As in generate_video.")
     style: Text = Field(default_factory=unset, description="As in generate_video.")
-    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), …')
+    aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default).")
     input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
     level: Level = Field(default_factory=unset, description="standard if left out.")
     model: Text = Field(default_factory=unset, description="An image model.")
     target_namespace: Text = Field(default_factory=unset, description="Who pays.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
-    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
     _settled: frozenset[str] = PrivateAttr(frozenset())
 
@@ -190,9 +185,7 @@ class GetArguments(CallArguments):
     tool = "get_video"
 
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait until all are finished; 0 answers at once."
-    )
+    wait_seconds: Wait = Field(default_factory=unset, description="The same, until all are finished.")
 
 
 class ListArguments(CallArguments):
@@ -200,7 +193,7 @@ class ListArguments(CallArguments):
 
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
     model: Text = Field(default_factory=unset, description="Only of this model id.")
-    since: Text = Field(default_factory=unset, description='"today", "24 h" or a date.')
+    since: Text = Field(default_factory=unset, description="today, 24 h or a date.")
     mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
     limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
 
@@ -208,17 +201,17 @@ class ListArguments(CallArguments):
 class CancelArguments(CallArguments):
     tool = "cancel_video"
 
-    generation_id: Name = Field(description="The id of a queued or processing video.")
+    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
 
 
 class FindArguments(CallArguments):
     tool = "find_video_models"
 
-    query: Text = Field(default_factory=unset, description='Words to rank by: "kling", "cheap", "anime".')
+    query: Text = Field(default_factory=unset, description="Words to rank by: kling, cheap, anime.")
     needs: Texts = Field(
         default_factory=list,
-        description='What it must take, make or be for: "text", "start_image", "input_image", "input_video", "audio" '
-        '(out), "10 s", "9:16", "4k", "under $0.10/s", "cast", upscale, lip_sync, extend, retake, reframe, edit, '
+        description="What it must take, make or be for: text, start_image, input_image, input_video, audio (out), "
+        "10 s, 9:16, 4k, under $0.10/s, cast, shots, upscale, lip_sync, extend, retake, reframe, edit, "
         "motion_control, cut_out, depth.",
     )
     model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")

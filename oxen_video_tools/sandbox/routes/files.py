@@ -82,7 +82,7 @@ async def _half(request: Request, content: bytes) -> AsyncIterator[bytes]:
 
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_MOST_FILES = 20
+_MOST_FILES = 250
 
 
 def refuse_old_clients(handler: Handler) -> Handler:

@@ -20,6 +20,7 @@ from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import clips_in, way_of
+from .status import link_to
 
 if TYPE_CHECKING:
     from ..prepare import Prepared
@@ -111,6 +112,9 @@ class FilmRunner:
         joining = self._session.own(deliver(self._session, self.film.film, self._heard))
         await asyncio.wait({joining})
         joining.result()
+        film = await self._session.ledger.film_named(self.film.film)
+        if film is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
+            await link_to(self._session, film, patience=PATIENCE)
 
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
