@@ -198,7 +198,7 @@ def _finish(result: Awaitable[int | None]) -> int | None:
 def run(arguments: Sequence[str]) -> int:
     """One command, to its exit status. A command line that is wrong is told like everything else that is wrong."""
     try:
-        return int(app(list(arguments), standalone_mode=False) or 0)
+        return int(app(list(arguments), standalone_mode=False, prog_name="oxen-video") or 0)
     except UsageError as wrong:
         if "NoArgs" in type(wrong).__name__:  # its message is the help
             cast("Any", wrong).show()

@@ -158,7 +158,7 @@ def test_a_sandbox_that_is_not_installed_is_said_at_once(command: str) -> None:
         (("batch",), ["Missing argument", "oxen-video batch --help"]),
         (("list", "--status", "perhaps"), ["is no status", "succeeded"]),
         (("plan", "a fox", "--level", "high"), ['level: use "draft", "standard" or "best"']),
-        (("get", "nobody"), ["No video has the id nobody."]),
+        (("get", "nobody"), ["No generation has the id nobody."]),
     ],
 )
 def test_whatever_is_mistyped_is_answered_in_one_style(oxen: Run, arguments: tuple[str, ...], says: list[str]) -> None:

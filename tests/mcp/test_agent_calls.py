@@ -55,6 +55,7 @@ async def test_a_call_is_understood_or_the_next_one_is(settings: Settings, case:
         answer = words(result)
         text = json.dumps(answer, ensure_ascii=False)
         assert all(told in text for told in case["says"]), text
+        assert "A" * 81 not in text, "no more than 80 characters of an input are repeated"
         if "then" in case:
             assert result.is_error and answer["error"] == case["error"] and answer["charged"] == "no", text
             assert not any(word in text for word in ("pydantic", "Input should", "type=", "Field required")), text
