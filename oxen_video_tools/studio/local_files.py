@@ -93,7 +93,7 @@ INSTEAD = "Give a public https URL or a generation id."
 def shorten(reference: str | Path) -> str:
     """What was given, as far as it is repeated: without its signature, and no whole file."""
     text = unsigned(str(reference))
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}…{text[-SHOWN // 2 + 1 :]}"
 
 
 def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> str:

@@ -269,10 +269,13 @@ LOOKS_AT_ONCE = 8
 GONE = (404, 410)  # by which a server says for certain that there is nothing
 
 
-async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files) -> Plan:
+async def check_inputs(
+    session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files, *, lenient: bool
+) -> Plan:
     """The plan with what is wrong with its media: problems where that is certain, else warnings.
 
-    places: where the media of the clips stand that are to be paid for, by reference.
+    places: where the media of the clips stand that are to be paid for, by reference.  lenient: what must not be read is
+    a problem of the plan, too. Else raises InputNotAllowed.
     """
     words = _words_of(plan.request)
     named = [replace(one, path=(words.get(one.reference, one.path[0]), *one.path[1:])) for one in places]
@@ -281,7 +284,7 @@ async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace
 
     async def look_at(place: MediaPlace) -> tuple[str, str]:
         async with gate:
-            return await _looked_at(session, place, files)
+            return await _looked_at(session, place, files, lenient=lenient)
 
     found = await asyncio.gather(*map(look_at, wanted.values()))
     problems = dict.fromkeys(problem for problem, _ in found if problem and problem not in plan.problems)
@@ -301,7 +304,7 @@ def _words_of(request: VideoRequest) -> dict[str, str]:
     return found | {one: f"cast {member.name}" for member in request.cast for one in member.images}
 
 
-async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple[str, str]:
+async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenient: bool) -> tuple[str, str]:
     """What is certainly wrong with a medium, and what may be."""
     reference, name = place.reference, f"{place.path[0]} {shorten(place.reference)}"
     try:
@@ -313,6 +316,8 @@ async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple
     except NotFound:
         return f"{place.path[0]}: no generation has the id {shorten(reference)}.", ""
     except (InputNotAllowed, InputUnreadable) as error:
+        if isinstance(error, InputNotAllowed) and not lenient:
+            raise
         return f"{error.message} {error.fix or ''}".strip(), ""
     except OxenError as error:
         return "", f"{name} could not be looked at: {error.message}"
