@@ -92,7 +92,7 @@ COMMANDS = {
     "generate": ("videos", "Make a video: submit once, wait with a progress bar, print the link."),
     "get": ("videos", "How videos stand, with fresh links."),
     "list": ("videos", "What is running or finished, newest first."),
-    "cancel": ("videos", "Stop a queued or running job."),
+    "cancel": ("videos", "Stop queued or running videos; says what became of each."),
     "inspect": (
         "videos",
         "Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet.",
