@@ -307,7 +307,7 @@ class _Wish:
     met: Callable[[ModelInfo], bool]
 
 
-def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
+def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wish]:
     """What is wished for. models: among which one is chosen; a shape that none of them lists is no reason to change to
     one that takes any width and height.
     """
@@ -326,7 +326,7 @@ def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
     wish(
         "multi_prompt", several if lengths else "several shots", lambda info: not _open_lengths_of_shots(info, request)
     )
-    listed = any(_lists_ratio(info, shape) for info in models)
+    listed = not models or any(_lists_ratio(info, shape) for info in models)
     wish("aspect_ratio", shape, lambda info: (listed and info.frame.in_pixels) or _lists_ratio(info, shape))
     wish("resolution", high, lambda info: same_resolution(high, info.frame.resolutions) is not None)
     wish("generate_audio", "sound", lambda info: info.sound is not None)
@@ -345,7 +345,7 @@ def _lists_ratio(info: ModelInfo, shape: str) -> bool:
 
 def _open_lengths_of_shots(info: ModelInfo, request: VideoRequest) -> bool:
     """Whether some shot has a length that this model does not make."""
-    if info.multi_shot is not None:
+    if info.multi_shot is not None and not request.stills:
         return False
     lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
     return any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
@@ -362,7 +362,7 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most. Nothing
+    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
     confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
     """
 
@@ -372,7 +372,8 @@ def _best(
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))
-    if usual is not None and left(usual) == fewest:
+    whole = any(all(one.met(info) for one in wishes) for info in fitting)
+    if usual is not None and (left(usual) == fewest or not whole):
         return usual
     able = [info for info in fitting if left(info) == fewest]
 
@@ -552,32 +553,10 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
     """How much of the request this model leaves undone."""
-    frame = info.frame
-    wishes = [
-        bool(request.aspect_ratio)
-        and not frame.in_pixels
-        and same_ratio(request.aspect_ratio or "", frame.ratios) is None,
-        bool(request.resolution) and same_resolution(request.resolution or "", frame.resolutions) is None,
-        bool(request.generate_audio) and info.sound is None,
-        bool(request.negative_prompt) and not has_place(info, "negative_prompt"),
-        request.seed is not None and not has_place(info, "seed"),
-        bool(request.input_image) and slots_for(info, "input_image")[0].role not in ("reference", "keyframes"),
-        any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video,
-        bool(request.start_image) and bool(request.input_image) and info.slot("image", "first_frame") is None,
-    ]
-    return sum(wishes) + _open_lengths(info, request)
-
-
-def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
-    if request.multi_prompt:
-        if info.multi_shot is not None and not request.stills:
-            return 0
-        lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
-        misfit = any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
-        return int(not request.stills) + int(misfit)
-    if request.duration is None:
-        return 0
-    return int(info.length is None or not info.length.offers(request.duration))
+    unmet = sum(not one.met(info) for one in _wishes(request))
+    needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
+    divided = bool(request.multi_prompt) and not request.stills and info.multi_shot is None
+    return unmet + needless + divided
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin
 
 from ..clock import Clock, SystemClock
 from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
+from ..redaction import visible
 from ..settings import HUB, Settings
 from . import records
 from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
@@ -148,13 +149,19 @@ class HubClient:
         )
 
     async def get(self, generation_id: str, *, deadline: float | None = None) -> Generation:
-        """One job, whoever started it. Raises NotFound."""
-        payload = await self.transport.read(
-            "GET",
-            f"{API}/queue/{_segment(generation_id, NotFound)}",
-            what=f"read generation {generation_id}",
-            deadline=deadline,
-        )
+        """One job, whoever started it. Raises NotFound, which says the id."""
+        try:
+            payload = await self.transport.read(
+                "GET",
+                f"{API}/queue/{_segment(generation_id, NotFound)}",
+                what=f"read generation {generation_id}",
+                deadline=deadline,
+            )
+        except NotFound as error:
+            if generation_id in error.message:
+                raise
+            told = f"No generation has the id {visible(generation_id[:60], lines=False)}."
+            raise NotFound(told, status_code=error.status_code, generation_id=error.generation_id) from error.__cause__
         found = self._generations(payload)
         if not found:
             raise HubUnavailable(f"The hub answered no record of generation {generation_id}.", retry=False)

@@ -192,7 +192,7 @@ class ListArguments(CallArguments):
     tool = "list_videos"
 
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
-    model: Text = Field(default_factory=unset, description="Only of this model id.")
+    model: Text = Field(default_factory=unset, description="Only of this model id, or part of it.")
     since: Text = Field(default_factory=unset, description="today, 24 h or a date.")
     mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
     limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")

@@ -18,7 +18,7 @@ from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
-from ..videos import length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ async def listed(
     seen = [records.pop(one) for one in shots]
     await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
-    films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
+    films = [one for one in films if one.film.created >= since and (model is None or is_part(model, one.film.model))]
     videos = [(one.film, video_of_film(one, session)) for one in films]
     videos = [(film, video) for film, video in videos if status in (None, video.status)][: max(0, limit)]
     links = await known_links(session, [film for film, _ in videos])
