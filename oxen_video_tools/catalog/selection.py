@@ -114,15 +114,17 @@ _ASKED_BY: Mapping[str, re.Pattern[str]] = {
     ),
     "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
 }
-_LINES_SAID = re.compile(r"\b(?:[248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
-_CALLED_LINES = {"uhd": "4k", "2160p": "4k", "full hd": "1080p"}
-_SHAPE_SAID = re.compile(r"\b(?:\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
-_CALLED_SHAPES = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | {
-    "horizontal": "16:9",
-    "landscape": "16:9",
-    "square": "1:1",
-}
+# What the words of a purpose may name that has an argument of its own, and what it is called there.
+_LINES_SAID = re.compile(r"\b([248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
+_SHAPE_SAID = re.compile(r"\b(\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
 _SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
+_SAID_IN_WORDS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("upscale", "depth"), ("resolution", _LINES_SAID)),
+    "reframe": ("aspect_ratio", _SHAPE_SAID),
+    "extend": ("duration", _SECONDS_SAID),
+}
+_CALLED = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | dict.fromkeys(("uhd", "2160p"), "4k")
+_CALLED |= dict.fromkeys(("horizontal", "landscape"), "16:9") | {"square": "1:1", "full hd": "1080p"}
 
 
 def purpose_of(request: VideoRequest) -> str | None:
@@ -146,40 +148,33 @@ def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[Vi
     A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
     no place for have done their part by choosing it.
     """
-    words = request.prompt or ""
-    update: dict[str, object] = {}
-    if wanted in ("upscale", "depth") and not request.resolution and (found := _LINES_SAID.search(words)):
-        update["resolution"] = _CALLED_LINES.get(found[0].lower(), found[0].lower())
-    if wanted == "reframe" and not request.aspect_ratio and (found := _SHAPE_SAID.search(words)):
-        update["aspect_ratio"] = _CALLED_SHAPES.get(found[0].lower(), found[0])
-    if wanted == "extend" and request.duration is None and (found := _SECONDS_SAID.search(words)):
-        update["duration"] = float(found[1])
-    warnings = []
-    if words and not info.takes("text"):
-        update["prompt"] = None
-        warnings.append(f"{info.id} takes no prompt: your words chose it and are not sent.")
-    return request.model_copy(update=update), warnings
+    words, update = request.prompt or "", dict[str, object]()
+    word, pattern = _SAID_IN_WORDS.get(wanted, ("prompt", _LINES_SAID))
+    if not getattr(request, word) and (found := pattern.search(words)):
+        value = found[1].lower()
+        update[word] = float(value) if word == "duration" else _CALLED.get(value, value)
+    if not words or info.takes("text"):
+        return request.model_copy(update=update), []
+    dropped = f"{info.id} takes no prompt: your words chose it and are not sent."
+    return request.model_copy(update=update | {"prompt": None}), [dropped]
 
 
 def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
     """The best model for what the request wants done with its input; None where it wants no such thing, or no model
     for it takes the rest.
     """
-    wanted = purpose_of(request)
-    if wanted is None:
+    if (wanted := purpose_of(request)) is None:
         return None
-    ids = serving(models, wanted)
     able = []
-    for place, model_id in enumerate(ids):
+    for place, model_id in enumerate(serving(models, wanted)):
         asked, _ = for_purpose(request, wanted, models[model_id])
         if not alternatives(models[model_id], asked):
             unpriced = _cost(models[model_id]) is None
             able.append((model_id != default, unpriced, _open_wishes(models[model_id], asked), place, model_id))
     if not able:
         return None
-    what = listing(_media(request), "and")
-    best = min(able)[-1]
-    return Choice(best, f"chosen for {wanted.replace('_', ' ')} of {what}", asked=False, purpose=wanted)
+    reason = f"chosen for {wanted.replace('_', ' ')} of {listing(_media(request), 'and')}"
+    return Choice(min(able)[-1], reason, asked=False, purpose=wanted)
 
 
 def _is_documented(model_id: str) -> bool:
@@ -312,7 +307,7 @@ class _Wish:
     met: Callable[[ModelInfo], bool]
 
 
-def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
+def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wish]:
     """What is wished for. models: among which one is chosen; a shape that none of them lists is no reason to change to
     one that takes any width and height.
     """
@@ -331,7 +326,7 @@ def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
     wish(
         "multi_prompt", several if lengths else "several shots", lambda info: not _open_lengths_of_shots(info, request)
     )
-    listed = any(_lists_ratio(info, shape) for info in models)
+    listed = not models or any(_lists_ratio(info, shape) for info in models)
     wish("aspect_ratio", shape, lambda info: (listed and info.frame.in_pixels) or _lists_ratio(info, shape))
     wish("resolution", high, lambda info: same_resolution(high, info.frame.resolutions) is not None)
     wish("generate_audio", "sound", lambda info: info.sound is not None)
@@ -350,7 +345,7 @@ def _lists_ratio(info: ModelInfo, shape: str) -> bool:
 
 def _open_lengths_of_shots(info: ModelInfo, request: VideoRequest) -> bool:
     """Whether some shot has a length that this model does not make."""
-    if info.multi_shot is not None:
+    if info.multi_shot is not None and not request.stills:
         return False
     lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
     return any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
@@ -367,7 +362,7 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most. Nothing
+    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
     confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
     """
 
@@ -377,7 +372,8 @@ def _best(
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))
-    if usual is not None and left(usual) == fewest:
+    whole = any(all(one.met(info) for one in wishes) for info in fitting)
+    if usual is not None and (left(usual) == fewest or not whole):
         return usual
     able = [info for info in fitting if left(info) == fewest]
 
@@ -557,32 +553,10 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
     """How much of the request this model leaves undone."""
-    frame = info.frame
-    wishes = [
-        bool(request.aspect_ratio)
-        and not frame.in_pixels
-        and same_ratio(request.aspect_ratio or "", frame.ratios) is None,
-        bool(request.resolution) and same_resolution(request.resolution or "", frame.resolutions) is None,
-        bool(request.generate_audio) and info.sound is None,
-        bool(request.negative_prompt) and not has_place(info, "negative_prompt"),
-        request.seed is not None and not has_place(info, "seed"),
-        bool(request.input_image) and slots_for(info, "input_image")[0].role not in ("reference", "keyframes"),
-        any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video,
-        bool(request.start_image) and bool(request.input_image) and info.slot("image", "first_frame") is None,
-    ]
-    return sum(wishes) + _open_lengths(info, request)
-
-
-def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
-    if request.multi_prompt:
-        if info.multi_shot is not None and not request.stills:
-            return 0
-        lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
-        misfit = any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
-        return int(not request.stills) + int(misfit)
-    if request.duration is None:
-        return 0
-    return int(info.length is None or not info.length.offers(request.duration))
+    unmet = sum(not one.met(info) for one in _wishes(request))
+    needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
+    divided = bool(request.multi_prompt) and not request.stills and info.multi_shot is None
+    return unmet + needless + divided
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:

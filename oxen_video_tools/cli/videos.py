@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InputUnreadable, OxenError
@@ -318,10 +317,9 @@ async def models(
         for model in found:
             output.line(f"{model.id}\t{_rest(describe_line(model))}")
     else:
-        table = Table(Column("id", overflow="fold"), "limits and price")
         for model in found:
-            table.add_row(model.id, escape(_rest(describe_line(model))))
-        output.out.print(table)
+            output.say(f"[bold]{escape(model.id)}[/]")
+            output.say(f"  {escape(_rest(describe_line(model)))}")
 
 
 def _rest(line: str) -> str:

@@ -339,7 +339,7 @@ def _listen(questions: queue.Queue[bytes]) -> None:
 
 
 def work(kind: str, options: dict[str, Any]) -> Any:
-    """Do it here and now, with nothing around it. Raises as the functions of this room do."""
+    """Do it here and now, with nothing around it. Raises what the functions of this package raise."""
     with require_media_extra():
         module, _, function = _WORK[kind].partition(":")
         do = getattr(import_module(f".{module}", __package__), function)

@@ -185,14 +185,14 @@ class GetArguments(CallArguments):
     tool = "get_video"
 
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(default_factory=unset, description="The same, until all are finished.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video, for all of them.")
 
 
 class ListArguments(CallArguments):
     tool = "list_videos"
 
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
-    model: Text = Field(default_factory=unset, description="Only of this model id.")
+    model: Text = Field(default_factory=unset, description="Only of this model id, or part of it.")
     since: Text = Field(default_factory=unset, description="today, 24 h or a date.")
     mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
     limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
