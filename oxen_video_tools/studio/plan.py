@@ -196,6 +196,12 @@ class Plan:
         """What this call would pay at most, in US dollars; None where nobody can know."""
         return (self.due or self.price).usd
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from .display import plan_html
+
+        return plan_html(self)
+
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""
         if self.problems:
