@@ -315,3 +315,13 @@ class TestShownInANotebook:
 
     def test_progress_prints_as_a_line(self) -> None:
         assert str(Progress("g1", "processing", 0.3, elapsed=7, typical=60)) == "g1: processing, 7 s of about 60 s"
+
+
+async def test_the_plan_says_whether_stills_or_the_models_own_multi_shot_and_why(studio: AsyncStudio) -> None:
+    model = "kling-video-o3-pro-reference-to-video"
+    film = {**FILM, "model": model, "multi_prompt": [shot | {"duration": 4} for shot in FILM["multi_prompt"]]}
+    with_stills = await studio.plan(**film)
+    assert len(with_stills.jobs) == 3
+    assert f"each begins with its still, for which {model}'s own multi-shot job has no place" in with_stills.reason
+    native = await studio.plan(**film | {"stills": False, "cast": None, "start_image": None})
+    assert len(native.jobs) == 1 and f"3 shots in one clip: {model} makes several in one job" in native.reason
