@@ -88,7 +88,7 @@ COMMANDS = {
     "plan": ("videos", "What would be sent, in how many jobs, for how much, and what is wrong with it."),
     "preview": ("videos", "Draw a free animatic on this machine: shots, lengths, camera moves."),
     "stills": ("videos", "The first picture of each shot, numbered on one sheet: cents, before motion costs dollars."),
-    "cast": ("cast", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
+    "cast": ("admin", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
     "generate": ("videos", "Make a video: submit once, wait with a progress bar, print the link."),
     "get": ("videos", "How videos stand, with fresh links."),
     "list": ("videos", "What is running or finished, newest first."),

@@ -145,7 +145,7 @@ async def private_link(session: Session, content: str, file: Path | None = None)
         return None
     sending = session.uploads.get(content)
     if sending is None:
-        sending = session.uploads[content] = session.own(_put(session, scope, content, file))
+        sending = session.uploads[content] = session.errand(_put(session, scope, content, file))
         sending.add_done_callback(lambda _: session.uploads.pop(content, None))
     return await hub.private_link(await asyncio.shield(sending))
 
@@ -255,17 +255,20 @@ LOOKS_AT_ONCE = 8
 GONE = (404, 410)  # by which a server says for certain that there is nothing
 
 
-async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files) -> Plan:
+async def check_inputs(
+    session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files, *, lenient: bool
+) -> Plan:
     """The plan with what is wrong with its media: problems where that is certain, else warnings.
 
     places: where the media of the clips stand that are to be paid for, by reference.
+    lenient: what may not be read is a problem, too; else InputNotAllowed and InputUnreadable are raised.
     """
     wanted = {(one.reference, one.kind): one for one in places if not is_made(one.reference)}
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def look_at(place: MediaPlace) -> tuple[str, str]:
         async with gate:
-            return await _looked_at(session, place, files)
+            return await _looked_at(session, place, files, lenient=lenient)
 
     found = await asyncio.gather(*map(look_at, wanted.values()))
     problems = dict.fromkeys(problem for problem, _ in found if problem and problem not in plan.problems)
@@ -275,7 +278,7 @@ async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace
     return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
 
 
-async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple[str, str]:
+async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenient: bool) -> tuple[str, str]:
     """What is certainly wrong with a medium, and what may be."""
     reference, name = place.reference, f"{place.path[0]} {unsigned(place.reference)[:200]}"
     try:
@@ -287,6 +290,8 @@ async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple
     except NotFound as error:
         return f"{name}: {error.message}", ""
     except (InputNotAllowed, InputUnreadable) as error:
+        if not lenient:
+            raise
         return f"{error.message} {error.fix or ''}".strip(), ""
     except OxenError as error:
         return "", f"{name} could not be looked at: {error.message}"
