@@ -114,15 +114,17 @@ _ASKED_BY: Mapping[str, re.Pattern[str]] = {
     ),
     "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
 }
-_LINES_SAID = re.compile(r"\b(?:[248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
-_CALLED_LINES = {"uhd": "4k", "2160p": "4k", "full hd": "1080p"}
-_SHAPE_SAID = re.compile(r"\b(?:\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
-_CALLED_SHAPES = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | {
-    "horizontal": "16:9",
-    "landscape": "16:9",
-    "square": "1:1",
-}
+# What the words of a purpose may name that has an argument of its own, and what it is called there.
+_LINES_SAID = re.compile(r"\b([248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
+_SHAPE_SAID = re.compile(r"\b(\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
 _SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
+_SAID_IN_WORDS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("upscale", "depth"), ("resolution", _LINES_SAID)),
+    "reframe": ("aspect_ratio", _SHAPE_SAID),
+    "extend": ("duration", _SECONDS_SAID),
+}
+_CALLED = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | dict.fromkeys(("uhd", "2160p"), "4k")
+_CALLED |= dict.fromkeys(("horizontal", "landscape"), "16:9") | {"square": "1:1", "full hd": "1080p"}
 
 
 def purpose_of(request: VideoRequest) -> str | None:
@@ -146,40 +148,33 @@ def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[Vi
     A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
     no place for have done their part by choosing it.
     """
-    words = request.prompt or ""
-    update: dict[str, object] = {}
-    if wanted in ("upscale", "depth") and not request.resolution and (found := _LINES_SAID.search(words)):
-        update["resolution"] = _CALLED_LINES.get(found[0].lower(), found[0].lower())
-    if wanted == "reframe" and not request.aspect_ratio and (found := _SHAPE_SAID.search(words)):
-        update["aspect_ratio"] = _CALLED_SHAPES.get(found[0].lower(), found[0])
-    if wanted == "extend" and request.duration is None and (found := _SECONDS_SAID.search(words)):
-        update["duration"] = float(found[1])
-    warnings = []
-    if words and not info.takes("text"):
-        update["prompt"] = None
-        warnings.append(f"{info.id} takes no prompt: your words chose it and are not sent.")
-    return request.model_copy(update=update), warnings
+    words, update = request.prompt or "", dict[str, object]()
+    word, pattern = _SAID_IN_WORDS.get(wanted, ("prompt", _LINES_SAID))
+    if not getattr(request, word) and (found := pattern.search(words)):
+        value = found[1].lower()
+        update[word] = float(value) if word == "duration" else _CALLED.get(value, value)
+    if not words or info.takes("text"):
+        return request.model_copy(update=update), []
+    dropped = f"{info.id} takes no prompt: your words chose it and are not sent."
+    return request.model_copy(update=update | {"prompt": None}), [dropped]
 
 
 def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
     """The best model for what the request wants done with its input; None where it wants no such thing, or no model
     for it takes the rest.
     """
-    wanted = purpose_of(request)
-    if wanted is None:
+    if (wanted := purpose_of(request)) is None:
         return None
-    ids = serving(models, wanted)
     able = []
-    for place, model_id in enumerate(ids):
+    for place, model_id in enumerate(serving(models, wanted)):
         asked, _ = for_purpose(request, wanted, models[model_id])
         if not alternatives(models[model_id], asked):
             unpriced = _cost(models[model_id]) is None
             able.append((model_id != default, unpriced, _open_wishes(models[model_id], asked), place, model_id))
     if not able:
         return None
-    what = listing(_media(request), "and")
-    best = min(able)[-1]
-    return Choice(best, f"chosen for {wanted.replace('_', ' ')} of {what}", asked=False, purpose=wanted)
+    reason = f"chosen for {wanted.replace('_', ' ')} of {listing(_media(request), 'and')}"
+    return Choice(min(able)[-1], reason, asked=False, purpose=wanted)
 
 
 def _is_documented(model_id: str) -> bool:

@@ -159,7 +159,7 @@ async def private_link(session: Session, content: str, file: Path | None = None)
         return None
     sending = session.uploads.get(content)
     if sending is None:
-        sending = session.uploads[content] = session.own(_put(session, scope, content, file))
+        sending = session.uploads[content] = session.errand(_put(session, scope, content, file))
         sending.add_done_callback(lambda _: session.uploads.pop(content, None))
     return await hub.private_link(await asyncio.shield(sending))
 
@@ -274,8 +274,8 @@ async def check_inputs(
 ) -> Plan:
     """The plan with what is wrong with its media: problems where that is certain, else warnings.
 
-    places: where the media of the clips stand that are to be paid for, by reference.  lenient: what must not be read is
-    a problem of the plan, too. Else raises InputNotAllowed.
+    places: where the media of the clips stand that are to be paid for, by reference.
+    lenient: what may not be read is a problem, too; else InputNotAllowed and InputUnreadable are raised.
     """
     words = _words_of(plan.request)
     named = [replace(one, path=(words.get(one.reference, one.path[0]), *one.path[1:])) for one in places]
@@ -316,7 +316,7 @@ async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenie
     except NotFound:
         return f"{place.path[0]}: no generation has the id {shorten(reference)}.", ""
     except (InputNotAllowed, InputUnreadable) as error:
-        if isinstance(error, InputNotAllowed) and not lenient:
+        if not lenient:
             raise
         return f"{error.message} {error.fix or ''}".strip(), ""
     except OxenError as error:

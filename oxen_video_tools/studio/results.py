@@ -1,4 +1,4 @@
-"""What the studio answers: values that every window shows in its own way."""
+"""The studio's results, which LangChain, MCP and the command line show in their own ways."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ class GetArguments(CallArguments):
     tool = "get_video"
 
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(default_factory=unset, description="The same, until all are finished.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video, for all of them.")
 
 
 class ListArguments(CallArguments):

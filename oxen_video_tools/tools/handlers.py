@@ -72,7 +72,8 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies))
+    uploads = studio.settings.upload != "never"
+    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies), uploads=uploads)
     answer._choice = plan.choice
     return Reply(answer, (sheet,) if sheet else ())
 
@@ -88,7 +89,10 @@ def _over(plan: Plan, limit: Decimal | None) -> list[str]:
     return [f"max_cost_usd={limit}: this may cost {(plan.due or plan.price).text}. Make it shorter, or ask the user."]
 
 
-def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
+LINKED = "The film is then joined here and put into your account's private playground repository, for its link."
+
+
+def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
         ok=plan.ok and not over,
@@ -116,18 +120,19 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
         pictures=[PlanPicture.of(one) for one in plan.pictures],
         preview=str(preview) if preview else None,
         shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
-        next=_next(plan),
+        next=_next(plan, LINKED if plan.film and uploads else ""),
     )
 
 
-def _next(plan: Plan) -> str:
+def _next(plan: Plan, linked: str = "") -> str:
+    """linked: where a film gets its link from."""
     if not plan.ok:
         return "Correct the problems and plan it again."
     if any(clip.stopped for clip in plan.clips):
         return "Read the warnings: what was cancelled is made anew by its next take only."
     if all(clip.already for clip in plan.clips):
         return "All of it is paid for: generate_video with the same arguments answers with it, free."
-    return "Call generate_video with the same arguments."
+    return f"Call generate_video with the same arguments.{f' {linked}' if linked else ''}"
 
 
 def _shown(value: Any) -> Any:
@@ -386,8 +391,8 @@ SHOWN = 12  # lines: the first screen of a list that an agent has to read whole
 
 @tool("Finds models by words and needs, with limits and prices.")
 async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call) -> ModelsAnswer:
-    """Find a model by words and by what it must take or make, best first, with price and limits. With one exact id as
-    model: all its parameters, allowed values and price. Free."""
+    """Find a model by words and by what it must take, make or be for, best first, with price and limits. With one exact
+    id as model: all its parameters, allowed values and price. Every model makes films of several shots. Free."""
     answer = await studio.find_models(request.query, request.needs, request.model)
     found, note = list(answer), getattr(answer, "note", "")
     if request.model is not None:

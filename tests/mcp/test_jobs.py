@@ -174,6 +174,22 @@ async def test_everything_that_runs_is_cancelled(settings: Settings, hub: Sandbo
         assert "finished before" in again["next"]
 
 
+async def test_a_trailer_with_the_same_detective_previewed_before_it_is_paid(settings: Settings, hub: Sandbox) -> None:
+    """A 30 second trailer, 6 shots, the same detective in all. A preview before you spend. Then one file."""
+    cast = [{"name": "Ken", "look": "man of 50, grey trench coat, scar on his chin"}]
+    shots = [{"prompt": prompt.replace("detective", "detective Ken"), "duration": 5} for prompt in SHOTS]
+    wish = {"multi_prompt": shots, "cast": cast, "aspect_ratio": "16:9", "style": "film noir, 35 mm grain"}
+    async with new_agent(settings, hub) as agent:
+        plan = await agent("plan_video", **wish, animatic=True)
+        assert plan["ok"] and Path(plan["preview"]).is_file() and agent.paid == 0
+        assert plan["cast"][0]["held_by"] != "words" and len(plan["shown"]) == 6
+        made = await agent("generate_video", **wish, max_cost_usd=plan["price_usd"], wait_seconds=45)
+        if made["status"] != "succeeded":
+            made = await agent("get_video", generation_ids=[made["generation_id"]], wait_seconds=45)
+        assert made["status"] == "succeeded" and agent.calls <= 3 and made["url"].startswith("http")
+        assert probe(Path(made["file"])).duration == pytest.approx(30, abs=0.5)
+
+
 async def test_redo_one_shot_and_put_it_in_place(settings: Settings, hub: Sandbox) -> None:
     """Shot 3 is too dark: redo just that one with neon light. Don't pay for the others again."""
     async with at_work(settings, hub) as (agent, trailer):

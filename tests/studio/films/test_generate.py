@@ -135,8 +135,12 @@ async def test_a_model_that_takes_several_shots_gets_them_in_one_job(hub: Sandbo
 
 
 async def test_longer_than_a_model_that_takes_shots_allows(hub: Sandbox, opened: Open) -> None:
-    video = await opened().generate(**film("kling-video-o3-pro-reference-to-video", shots=4), take=1)
+    told: list[Progress] = []
+    words = film("kling-video-o3-pro-reference-to-video", shots=4)
+    video = await opened().generate(**words, take=1, on_progress=told.append)
     assert video.status == "succeeded"
+    assert {one.shots for one in told} == {4} and {one.shot for one in told if one.shot} <= {1, 2, 3, 4}
+    assert len({one.shot for one in told if one.shot}) == 2, "a person hears of shots, not of clips"
     assert video.file is not None and probe(video.file).duration == pytest.approx(20, abs=0.2)
     assert sum(len(one["body"]["multi_prompt"]) for one in accepted(hub)) == 4
     assert len(accepted(hub)) == 2 and len({shot.generation_id for shot in video.shots}) == 2
