@@ -1,6 +1,6 @@
 """An agent that makes videos, with any chat model.
 
-    pip install 'oxen-video-tools[all]' langchain langchain-anthropic
+    pip install '.[all]' langchain langchain-anthropic
     read -rs ANTHROPIC_API_KEY; read -rs OXEN_API_KEY; export ANTHROPIC_API_KEY OXEN_API_KEY
     python examples/agent.py "A red balloon drifts over a harbour at dawn, in two shots"
 

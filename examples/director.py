@@ -1,6 +1,6 @@
 """A director: brief → shots → plan and preview → your approval → takes → a look at each → retakes → one film.
 
-    pip install 'oxen-video-tools[all]' langchain langgraph-checkpoint-sqlite langchain-anthropic
+    pip install '.[all]' langchain langgraph-checkpoint-sqlite langchain-anthropic
     python examples/director.py "A lighthouse keeper finds a message in a bottle"
 
 Without OXEN_API_KEY it runs in the sandbox, which is free. Stop it whenever you like: the same brief goes on where it

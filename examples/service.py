@@ -1,6 +1,6 @@
 """A service of your own with videos in it: FastAPI routes on one studio, and the MCP server mounted beside them.
 
-    pip install 'oxen-video-tools[all,examples]'
+    pip install '.[all,examples]'
     OXEN_VIDEO_SANDBOX=1 uvicorn --app-dir examples service:app --port 8700
 
 `/` is a page that orders a video, shows its progress and plays it. `POST /videos` answers at once with an id,

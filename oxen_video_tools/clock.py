@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -32,6 +32,19 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+async def wait_until(clock: Clock, until: float, *tasks: asyncio.Future[Any]) -> bool:
+    """Whether one of these has ended when `clock.monotonic()` is `until`; returns as soon as one has.
+
+    Giving up, or being cancelled here, leaves them running: cancelling them is their owner's to do.
+    """
+    alarm = asyncio.ensure_future(clock.sleep(max(0.0, until - clock.monotonic())))
+    try:
+        await asyncio.wait({alarm, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        alarm.cancel()
+    return any(task.done() for task in tasks)
 
 
 class DatabaseClock:

@@ -2,7 +2,8 @@
 
     OxenError
     ├── InvalidRequest        invalid_request        the request does not fit the model; `problems` lists every reason
-    │   └── ModelNotFound     model_not_found
+    │   ├── ModelNotFound     model_not_found
+    │   └── Unusable          invalid_request        a variable or a folder of this machine; the message names it
     ├── Unauthenticated       unauthenticated        no key, or the hub refused it
     ├── InsufficientCredits   insufficient_credits
     ├── SpendingRefused
@@ -138,6 +139,10 @@ class InvalidRequest(OxenError):
 class ModelNotFound(InvalidRequest):
     kind = "model_not_found"
     default_fix = "find_video_models lists the models."
+
+
+class Unusable(InvalidRequest):
+    """What the environment names can't be used: a variable, a folder. The message says which."""
 
 
 class Unauthenticated(OxenError):
@@ -331,14 +336,61 @@ def only_oxen_errors() -> Iterator[None]:
 
 
 def invalid_arguments(error: ValidationError, *, inside: str | None = None) -> InvalidRequest:
-    """Every problem of the arguments in one answer; never the rejected values, which may be private.
+    """Every problem of the arguments in one answer, as what to write instead; never the rejected values, which may be
+    private.
 
     inside: the name of the parameter that held the arguments, where there was one.
     """
-    problems = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+    problems: list[str] = []
+    for problem in error.errors(include_url=False, include_input=False):
         place = problem["loc"][1:] if problem["loc"][:1] == (inside,) else problem["loc"]
-        where = ".".join(map(str, place))
-        words = "no such argument" if problem["type"] == "extra_forbidden" else problem["msg"]
-        problems.append(f"{where}: {words}" if where else words)
-    return InvalidRequest("; ".join(problems), problems=problems)
+        facts: dict[str, Any] = problem.get("ctx", {})
+        if problem["type"] == "refused":
+            problems += facts["problems"]
+            continue
+        words = _wanted(problem["type"], problem["msg"], facts)
+        problems.append(f"{_place(place)}: {words}" if place else words)
+    problems = list(dict.fromkeys(problems))
+    return InvalidRequest(" ".join(one if one.endswith(".") else f"{one}." for one in problems), problems=problems)
+
+
+_BRANCHES = ("int", "float", "str", "bool")  # of a union, which pydantic puts at the end of a place
+
+
+def _place(place: Sequence[int | str]) -> str:
+    """Where something is wrong, in the words of the request: `Shot 2: duration`."""
+    steps = [step for step in place if step not in _BRANCHES]
+    if len(steps) > 1 and steps[0] == "multi_prompt" and isinstance(steps[1], int):
+        return ": ".join([f"Shot {steps[1] + 1}", *(str(step) for step in steps[2:])])
+    return " ".join(f"number {step + 1}" if isinstance(step, int) else step for step in steps)
+
+
+def _wanted(kind: str, told: str, facts: Mapping[str, Any]) -> str:
+    """What to write instead of what pydantic refuses."""
+    if kind in ("less_than_equal", "less_than"):
+        return f"use at most {facts.get('le', facts.get('lt'))}"
+    if kind in ("greater_than_equal", "greater_than"):
+        return f"use {'at least' if 'ge' in facts else 'more than'} {facts.get('ge', facts.get('gt'))}"
+    if kind == "literal_error":
+        return f"use {facts['expected']}, or leave it out".replace("'", '"')
+    if kind == "too_long":
+        return f"use at most {facts['max_length']}"
+    if kind == "value_error":
+        return told.removeprefix("Value error, ")
+    return next((words for begin, words in _WANTED.items() if kind.startswith(begin)), told)
+
+
+_WANTED = {
+    "extra_forbidden": "no such argument",
+    "missing": "is needed",
+    "int": "give a whole number",
+    "float": "give a number",
+    "decimal": "give a number",
+    "finite_number": "give a number",
+    "string": "give a text",
+    "bool": "give true or false",
+    "list": "give a list",
+    "dict": "give a JSON object",
+    "model": "give an object with its fields",
+    "none": "leave it out",
+}

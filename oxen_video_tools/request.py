@@ -169,14 +169,22 @@ def unheaded(model: type[ArgumentModel]) -> dict[str, Any]:
     return {key: value for key, value in model.model_json_schema().items() if key != "description"}
 
 
+def undescribed(model: type[ArgumentModel]) -> dict[str, Any]:
+    """The same where another tool of the list describes its fields already."""
+    schema = unheaded(model)
+    fields = schema["properties"].items()
+    bare = {name: {key: value for key, value in field.items() if key != "description"} for name, field in fields}
+    return schema | {"properties": bare}
+
+
 class Shot(ArgumentModel):
     """One shot of a multi-shot video."""
 
     prompt: Annotated[str, BeforeValidator(_said_always)] = Field(
-        description="What the camera shows in this shot; up to 512 characters."
+        description="What the camera shows; up to 512 characters."
     )
     duration: Seconds = Field(default_factory=unset, description="Seconds, 1 to 15; 5 if left out.")
-    take: Count = Field(default_factory=unset, description="2, 3, … makes this shot anew and no other.")
+    take: Count = Field(default_factory=unset, description="2 makes this shot anew, and no other.")
     still_take: Count = Field(default_factory=unset, description="The same for its still.")
 
     @property
@@ -189,6 +197,13 @@ Shots = Annotated[
     list[Shot],
     BeforeValidator(_list),
     WithJsonSchema({"type": "array", "items": unheaded(Shot)}),  # whole, for who does not resolve `$ref`
+]
+
+
+NamedShots = Annotated[
+    list[Shot],
+    BeforeValidator(_list),
+    WithJsonSchema({"type": "array", "items": undescribed(Shot)}),
 ]
 
 
@@ -228,45 +243,60 @@ Cast = Annotated[
 ]
 
 
+NamedCast = Annotated[
+    list[Member],
+    BeforeValidator(_members),
+    WithJsonSchema({"type": "array", "items": undescribed(Member)}),
+]
+
+
 class VideoRequest(ArgumentModel):
     """A video, in the API's own words. `prompt` or `multi_prompt`, not both; everything else is optional."""
 
     prompt: Text = Field(default_factory=unset, description="The whole video in words. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="The shots in order, for a video of several shots.")
-    model: Text = Field(default_factory=unset, description="Model id from find_video_models. Chosen if left out.")
+    multi_prompt: Shots = Field(default_factory=list, description="The shots of a film, in order.")
+    model: Text = Field(default_factory=unset, description="From find_video_models; chosen if left out.")
     duration: Seconds = Field(default_factory=unset, description="Seconds, with prompt; 5 if left out.")
-    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), "9:16", "1:1", …')
-    resolution: Text = Field(default_factory=unset, description='"720p", "1080p", …')
-    input_image: Texts = Field(
-        default_factory=list, description="Reference images: https URL, allowed local path or earlier generation id."
-    )
+    aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default), 9:16, 1:1.")
+    resolution: Text = Field(default_factory=unset, description="720p, 1080p, 4k.")
+    input_image: Texts = Field(default_factory=list, description="Reference images: https URL, path or id.")
     start_image: Reference = Field(default_factory=unset, description="First frame.")
     end_image: Reference = Field(default_factory=unset, description="Last frame.")
     input_video: Reference = Field(default_factory=unset, description="Source video.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
+    input_videos: Texts = Field(default_factory=list, description="Several source videos.")
+    input_audios: Texts = Field(default_factory=list, description="Several source audios.")
     cast: Cast = Field(
         default_factory=list,
-        description="Who must look the same in all shots; named in prompts.",
+        description="Who looks the same in all shots; named in prompts.",
     )
     stills: Flag = Field(default_factory=unset, description="Begin each shot with its still (make_stills).")
     level: Level = Field(default_factory=unset, description="standard if left out.")
-    generate_audio: Flag = Field(default_factory=unset, description="Make sound, where the model can.")
+    generate_audio: Flag = Field(default_factory=unset, description="Make sound.")
     negative_prompt: Text = Field(default_factory=unset, description="What to avoid.")
-    style: Text = Field(default_factory=unset, description="The look (light, lens, grain): added to every prompt.")
-    continuous: Flag = Field(
-        default_factory=unset, description="One long take: each shot begins where the one before ends."
-    )
+    style: Text = Field(default_factory=unset, description="The look (light, lens, grain), for every prompt.")
+    continuous: Flag = Field(default_factory=unset, description="One long take: each shot goes on from the last.")
     seed: Count = Field(default_factory=unset, description="Same seed, similar result.")
     num_generations: Count = Field(default_factory=unset, description="Versions to make, 1 to 4; each is paid.")
     response_format: Annotated[
         Literal["url", "b64_json"] | None,
         BeforeValidator(_text),
         WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
-    ] = Field(default_factory=unset, description="b64_json saves the file and answers its path.")
-    target_namespace: Text = Field(default_factory=unset, description="Namespace to keep it in and bill.")
+    ] = Field(default_factory=unset, description="b64_json saves the file; answers its path.")
+    target_namespace: Text = Field(default_factory=unset, description="Who keeps it and pays.")
     model_parameters: Parameters = Field(
-        default_factory=dict, description='The model\'s other parameters, a JSON object: {"cfg_scale": 0.5}.'
+        default_factory=dict, description="The model's other parameters, as a JSON object."
     )
+
+    @model_validator(mode="after")
+    def _first_of_several(self) -> VideoRequest:
+        """One video is `input_video` however it was said; of several it is the first, and the others follow."""
+        for one, several in (("input_video", "input_videos"), ("input_audio", "input_audios")):
+            given = list(dict.fromkeys(getattr(self, several)))
+            if getattr(self, one) is None and given:
+                setattr(self, one, given.pop(0))
+            setattr(self, several, [rest for rest in given if rest != getattr(self, one)])
+        return self
 
     def given(self) -> dict[str, Any]:
         """Only what was asked for, as plain JSON values."""

@@ -7,14 +7,15 @@ that it is filed under.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .errors import InvalidRequest, Unauthenticated
+from .errors import InvalidRequest, Unauthenticated, Unusable
 
 HUB = "https://hub.oxen.ai"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -30,8 +31,10 @@ class Settings:
     namespace: where results are kept and who pays; hides `target_namespace` from agents.
     namespaces: names an agent may put into `target_namespace`.
     route: "queue", or "sync" for the blocking endpoint.
-    wait: default of `wait_seconds`; each window has its own when None.
+    wait: default of `wait_seconds`; None: MCP waits 45 s, everything else 900 s.
     output_dir: where videos are saved.  save: "always" keeps every result.
+    upload: "films" puts each joined film into the account's private playground repository, which gives its link.
+    repositories: "namespace/name" of repositories, or a namespace for all of its own, where agents may keep films.
     input_roots: folders that a tool's local inputs may come from.
     ledger: `sqlite:////abs/path.db`, `postgresql://…` or `memory:`.
     max_cost: per call.  budget: over 24 hours.  approve_above: a person is asked above it.
@@ -50,6 +53,8 @@ class Settings:
     wait: float | None = None
     output_dir: Path | None = None
     save: Literal["never", "always"] = "never"
+    upload: Literal["films", "never"] = "films"
+    repositories: tuple[str, ...] = ()
     input_roots: tuple[Path, ...] = ()
     ledger: str | None = field(default=None, repr=False)  # a PostgreSQL URL may hold a password
     max_cost: Decimal | None = None
@@ -104,7 +109,18 @@ class Settings:
             return self.output_dir
         from platformdirs import user_videos_path
 
-        return user_videos_path() / "oxen"
+        return at_home(user_videos_path, "OXEN_VIDEO_OUTPUT_DIR") / "oxen"
+
+
+def at_home(folder: Callable[[], Path], variable: str) -> Path:
+    """A folder below the home folder. Raises Unusable where there is no home, naming what says the folder too."""
+    with suppress(RuntimeError):  # a user id without an entry, and no HOME
+        found = folder()
+        if found.parts[:1] != ("~",):
+            return found
+    raise Unusable(
+        "There is no home folder here: HOME is not set, and this user has none.", fix=f"Set HOME, or {variable}."
+    )
 
 
 def _converted(variable: str, text: str, convert: Any) -> Any:
@@ -131,27 +147,35 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _one_of(*words: str) -> Any:
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of these words, in any letter case, as it is written here."""
+
     def convert(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"it must be one of {', '.join(words)}")
-        return text.lower()
+        for word in words:
+            if word.lower() == text.lower():
+                return word
+        raise ValueError(f"it must be one of {', '.join(words)}")
 
     return convert
 
 
-def _yes(text: str) -> bool:
+def yes(text: str) -> bool:
+    """Reads 1 or 0, and the words for them."""
     if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
         raise ValueError("it must be 1 or 0")
     return text.lower() in ("1", "true", "yes", "on")
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names(text: str) -> tuple[str, ...]:
+    """Reads names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder here; name the whole path") from None
 
 
 def _folders(text: str) -> tuple[Path, ...]:
@@ -163,19 +187,21 @@ _VARIABLES: dict[str, tuple[str, Any]] = {
     "base_url": ("OXEN_BASE_URL", str),
     "model": ("OXEN_VIDEO_MODEL", str),
     "namespace": ("OXEN_VIDEO_NAMESPACE", str),
-    "namespaces": ("OXEN_VIDEO_NAMESPACES", _names),
-    "route": ("OXEN_VIDEO_ROUTE", _one_of("queue", "sync")),
+    "namespaces": ("OXEN_VIDEO_NAMESPACES", names),
+    "route": ("OXEN_VIDEO_ROUTE", one_of("queue", "sync")),
     "wait": ("OXEN_VIDEO_WAIT", _seconds),
     "output_dir": ("OXEN_VIDEO_OUTPUT_DIR", _folder),
-    "save": ("OXEN_VIDEO_SAVE", _one_of("never", "always")),
+    "save": ("OXEN_VIDEO_SAVE", one_of("never", "always")),
+    "upload": ("OXEN_VIDEO_UPLOAD", one_of("films", "never")),
+    "repositories": ("OXEN_VIDEO_REPOSITORIES", names),
     "input_roots": ("OXEN_VIDEO_INPUT_ROOTS", _folders),
     "ledger": ("OXEN_VIDEO_LEDGER", str),
     "max_cost": ("OXEN_VIDEO_MAX_COST", _dollars),
     "budget": ("OXEN_VIDEO_BUDGET", _dollars),
     "approve_above": ("OXEN_VIDEO_APPROVE_ABOVE", _dollars),
-    "approval": ("OXEN_VIDEO_APPROVAL", _one_of("ask", "strict")),
-    "mark": ("OXEN_VIDEO_MARK", _one_of("seed", "directory")),
-    "sandbox": ("OXEN_VIDEO_SANDBOX", _yes),
+    "approval": ("OXEN_VIDEO_APPROVAL", one_of("ask", "strict")),
+    "mark": ("OXEN_VIDEO_MARK", one_of("seed", "directory")),
+    "sandbox": ("OXEN_VIDEO_SANDBOX", yes),
 }
 
 
@@ -183,10 +209,10 @@ def _key_of_the_command_line(base_url: str, environment: Mapping[str, str]) -> s
     """The token that the `oxen` command line keeps for exactly this host, if it keeps one."""
     import tomllib  # rarely needed, and `import oxen_video_tools` is to be quick
 
-    folder = environment.get("OXEN_CONFIG_DIR") or Path.home() / ".config" / "oxen"
     try:
-        config = tomllib.loads((Path(folder) / "auth_config.toml").read_text("utf-8"))
-    except (OSError, ValueError):
+        folder = Path(environment.get("OXEN_CONFIG_DIR") or Path.home() / ".config" / "oxen")
+        config = tomllib.loads((folder / "auth_config.toml").read_text("utf-8"))
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: nobody has a home here
         return None
     hosts = config.get("host_configs")
     for entry in hosts if isinstance(hosts, list) else []:

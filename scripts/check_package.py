@@ -23,16 +23,18 @@ o.Settings.read({}), o.VideoRequest(prompt="a fox"), o.Studio, HubClient()
 """,
     "langchain": """
 from oxen_video_tools.langchain import OxenVideoToolkit
-assert len(OxenVideoToolkit().get_tools()) == 9
+from oxen_video_tools.tools import TABLE
+assert len(OxenVideoToolkit().get_tools()) == len(TABLE)
 """,
     "mcp": """
 import asyncio, sys
 from mcp import Client, StdioServerParameters
+from oxen_video_tools.tools import TABLE
 
 async def main():
     server = StdioServerParameters(command=sys.executable, args=["-m", "oxen_video_tools.mcp"])
     async with Client(server) as client:
-        assert len((await client.list_tools()).tools) == 9
+        assert len((await client.list_tools()).tools) == len(TABLE)
 
 asyncio.run(main())
 """,

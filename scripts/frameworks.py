@@ -43,7 +43,7 @@ def run(page: Path, model: str, sandbox: str) -> bool:
     place, bins = HOME / page.stem, "Scripts" if os.name == "nt" else "bin"
     python = place / bins / "python"
     uv = [sys.executable, "-m", "uv"]
-    wanted = [str(ROOT) + one.removeprefix("oxen-video-tools") if one.startswith("oxen-") else one for one in wanted]
+    wanted = [str(ROOT) + one.removeprefix(".") if one.startswith(".") else one for one in wanted]
     if not python.exists():
         subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
     subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=True)

@@ -1,6 +1,9 @@
-"""Writes the manifests by which assistants find the skills and the server, all from one source.
+"""Write what follows from the tools and from pyproject.toml: `make derived`, after either of them changed.
 
-`python scripts/make_manifests.py`. The source is pyproject.toml and, for the version, server.json.
+* the manifests by which assistants find the skills and the server; their version is that of server.json
+* the tools in the desktop bundle's manifest, in the README's table and in `oxen_video_tools/langchain/__init__.py`,
+  where type checkers look for the classes
+* `tests/tools/shown.json`, the tools with their arguments: what a change does to them is then seen in its diff
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +76,65 @@ def written(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
 
 
+def tool_files(root: Path = ROOT) -> dict[str, str]:
+    """Path of each file that lists the tools, and what it then holds."""
+    from oxen_video_tools.tools import TABLE
+
+    specs = list(TABLE.values())
+    shown = {
+        spec.name: {"arguments": list(spec.schema["properties"]), "required": spec.schema.get("required", [])}
+        for spec in specs
+    }
+    return {
+        "README.md": _readme((root / "README.md").read_text("utf-8"), specs),
+        "mcpb/manifest.json": _bundle((root / "mcpb/manifest.json").read_text("utf-8"), specs),
+        "oxen_video_tools/langchain/__init__.py": _classes(
+            (root / "oxen_video_tools/langchain/__init__.py").read_text("utf-8"), specs
+        ),
+        "tests/tools/shown.json": json.dumps(shown, indent=1) + "\n",
+    }
+
+
+def _readme(text: str, specs: Sequence[Any]) -> str:
+    head = "| tool | costs money | what it does |\n|---|---|---|\n"
+    rows = [f"| `{spec.name}` | {'**yes**' if spec.prepares else 'no'} | {spec.summary} |" for spec in specs]
+    return _between(text, head, "\n\n", "\n".join(rows))
+
+
+def _bundle(text: str, specs: Sequence[Any]) -> str:
+    rows = [
+        f"    {{ {json.dumps('name')}: {json.dumps(spec.name)}, {json.dumps('description')}: "
+        f"{json.dumps(spec.summary + (' Costs money.' if spec.prepares else ''), ensure_ascii=False)} }}"
+        for spec in specs
+    ]
+    return _between(text, '  "tools": [\n', "\n  ]", ",\n".join(rows))
+
+
+def _classes(text: str, specs: Sequence[Any]) -> str:
+    """Each tool's class for type checkers, and the names that can be imported."""
+    names = {spec.name.title().replace("_", ""): spec.summary for spec in specs}
+    classes = [f'    class {name}(VideoTool):\n        """{summary}"""' for name, summary in names.items()]
+    exported = ["EVENT", *sorted([*names, "OxenVideoToolkit"]), "video_approval"]
+    text = _between(text, "    # the tools, by `make derived`\n", "\n\n    # ", "\n\n".join(classes))
+    return _between(text, "__all__ = [\n", "\n]", "\n".join(f'    "{name}",' for name in exported))
+
+
+def _between(text: str, head: str, end: str, middle: str) -> str:
+    """The text with something else between `head` and the `end` that follows it."""
+    before, found, rest = text.partition(head)
+    assert found, f"there is no {head!r}"
+    return before + head + middle + rest[rest.index(end) :]
+
+
 def main(root: Path = ROOT) -> None:
-    for name, manifest in manifests(root).items():
+    sys.path.insert(0, str(root))  # the tools of this checkout, wherever the package is installed from
+    files = {name: written(manifest) for name, manifest in manifests(root).items()} | tool_files(root)
+    for name, text in files.items():
         path = root / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(written(manifest), "utf-8")
-        print(name)
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+            print(name)
 
 
 if __name__ == "__main__":

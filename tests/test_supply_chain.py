@@ -71,7 +71,10 @@ def test_every_locked_package_has_a_version_and_hashes_and_no_address(path: Path
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("dev.txt", ("dev", "all", "docs", "media", "sandbox")), ("server.txt", ("mcp", "media", "postgres"))],
+    [
+        ("dev.txt", ("dev", "test", "lint", "docs", "bench", "release", "all", "media", "sandbox")),
+        ("server.txt", ("mcp", "media", "postgres")),
+    ],
 )
 def test_locks_fit_what_the_project_asks_for(name: str, extras: tuple[str, ...]) -> None:
     """`make lock` was forgotten where this fails."""

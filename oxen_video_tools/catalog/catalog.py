@@ -1,4 +1,4 @@
-"""The list of models: the live one, kept for an hour and then refreshed in the background; the bundled one offline."""
+"""The list of models: the live one, cached for an hour and refreshed in the background; offline, the bundled one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..clock import Clock, SystemClock
-from ..errors import OxenError
+from ..errors import NotInstalled, OxenError, Unusable
 from ..hub.records import VideoModel
 from . import schema
 from .model_info import ModelInfo, has_place
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # The models of one reading of the list.
 
-NAMED = 3  # models that are named when one lacks something
+NAMED = 3  # alternatives that are named when a model lacks something
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +97,38 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def closest(self, model_id: str) -> list[str]:
         """Ids that look like it, best first."""
-        return difflib.get_close_matches(model_id, self._known, n=NAMED, cutoff=0.5)
+        words = [word for word in _parts(model_id) if len(word) > 2 and word not in _MODES]
+
+        def likeness(name: str) -> tuple[float, float]:
+            shared = sum(word in _parts(name) for word in words)
+            return shared, difflib.SequenceMatcher(None, model_id.lower(), name).ratio()
+
+        near = {name: likeness(name) for name in self._known}
+        found = [name for name, (shared, ratio) in near.items() if shared or ratio >= 0.5]
+        return sorted(found, key=lambda name: (-near[name][0], -near[name][1], name))[:NAMED]
+
+    def meant(self, said: str, request: VideoRequest | None = None) -> str | None:
+        """The listed model that these words name, whatever their case, blanks, dots and hyphens; None where that could
+        be several. Of models that differ only in what they take (text, a first frame, references), the one is meant
+        that goes with the media of the request.
+        """
+        if said in self._known:
+            return said
+        parts = _parts(said)
+        named = [name for name in self._known if _parts(name) == parts]
+        if len(named) == 1:
+            return named[0]
+        able = [name for name in self._known if _names(parts, _parts(name))]
+        if len(able) > 1 and request is not None:
+            from .selection import alternatives
+
+            able = [name for name in able if not alternatives(self._known[name], request)] or able
+            taken = "reference" if request.input_image else "image" if request.start_image else "text"
+            others = {"reference", "image", "text"} - {taken}
+            able = [name for name in able if not others & set(_parts(name))] or able
+        able.sort(key=lambda name: _unsaid(parts, _parts(name)))
+        nearest = [name for name in able if _unsaid(parts, _parts(name)) == _unsaid(parts, _parts(able[0]))]
+        return nearest[0] if len(nearest) == 1 else None
 
     def taking(self, word: str) -> tuple[str, ...]:
         """Ids of the models with a place for a word of the request, those first that Oxen's pages put forward."""
@@ -108,7 +140,7 @@ class ModelList(Mapping[str, ModelInfo]):
         return self._with[word]
 
     def instead_of(self, info: ModelInfo, word: str, request: VideoRequest) -> list[str]:
-        """A few models with a place for a word that this one has none for, and for the rest of the request's media."""
+        """A few models that have a parameter that this one lacks, and that take the rest of the request's media."""
         from .selection import alternatives
 
         others = [name for name in self.taking(word) if name != info.id]
@@ -120,6 +152,29 @@ class ModelList(Mapping[str, ModelInfo]):
         from .selection import search_models
 
         return search_models(self, query, needs)
+
+
+_PARTS = re.compile(r"[a-z]+|\d+")
+_MODES = frozenset(("text", "image", "reference", "video", "to", "v", "t", "i", "r"))
+
+
+@lru_cache(maxsize=4096)
+def _parts(name: str) -> tuple[str, ...]:
+    """Words and numbers of an id, or of how somebody calls a model: `kling 2.6 pro` → kling, 2, 6, pro."""
+    return tuple(part for part in _PARTS.findall(name.lower()[:200]) if part != "v")
+
+
+def _names(said: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Whether these words name a model: all of them stand in its id in their order, and its whole version is said."""
+    rest = iter(parts)
+    numbers = [part for part in parts if part.isdecimal()]
+    whole = numbers == [part for part in said if part.isdecimal()] and bool(numbers)
+    return whole and any(part.isalpha() for part in said) and all(part in rest for part in said)
+
+
+def _unsaid(said: tuple[str, ...], parts: tuple[str, ...]) -> int:
+    """How many words of an id were left out, but for those that say what a model takes."""
+    return sum(part not in said and part not in _MODES for part in parts)
 
 
 def _bundled(model_id: str) -> Mapping[str, object] | None:
@@ -142,10 +197,10 @@ RETRY_AFTER = 60.0  # seconds until a list that could not be read is asked for a
 
 
 class Catalog:
-    """The models, as they are now or as they were last seen.
+    """The models: the live list, or the last one that could be read.
 
-    fetch: reads the live list; without one the bundled snapshot is all there is.
-    ttl: seconds that a list is taken as it is. Afterwards callers still get it at once, while one task reads anew.
+    fetch: reads the live list; without it only the bundled snapshot is used.
+    ttl: seconds that a list counts as fresh. After that callers still get it at once, while one task reads it again.
     """
 
     def __init__(
@@ -163,7 +218,7 @@ class Catalog:
         self._reading: asyncio.Task[ModelList] | None = None
 
     async def models(self) -> ModelList:
-        """The models. Never raises for a list that can't be read: the last good one stands, or the snapshot."""
+        """The models. If the list can't be read, the last good one or the snapshot is returned; this never raises."""
         if self._models is not None and self._clock.monotonic() < self._fresh_until:
             return self._models
         if self._fetch is None:
@@ -174,16 +229,18 @@ class Catalog:
             self._reading.add_done_callback(_heard)
         if self._models is not None and self._models.live:
             return self._models
-        return await asyncio.shield(self._reading)  # a caller that gives up does not take the list from the others
+        return await asyncio.shield(self._reading)  # a caller that gives up must not cancel the reading for the others
 
     def at_hand(self) -> ModelList:
-        """The models as they were last seen, the bundled ones before that; asks nobody."""
+        """The models that were read last, or the bundled ones; sends no request."""
         return self._models or ModelList.bundled()
 
     async def _read(self) -> ModelList:
         assert self._fetch is not None
         try:
             listed = await self._fetch()
+        except (NotInstalled, Unusable):  # nothing of this will work, and no list of another time hides it
+            raise
         except OxenError as error:
             log.warning("The list of models can't be read (%s); going on with the last one.", error.kind)
             listed = ()
@@ -202,7 +259,7 @@ class Catalog:
 
 
 def _heard(reading: asyncio.Task[ModelList]) -> None:
-    """A reading in the background that failed as nobody foresaw is told to the log; callers have the last list."""
+    """Log a background reading that failed unexpectedly; callers keep the last list."""
     error = None if reading.cancelled() else reading.exception()
     if error is not None:
         log.error("Reading the list of models failed.", exc_info=error)

@@ -103,7 +103,7 @@ def estimate(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = 
 
 
 def total(prices: Iterable[Price]) -> Price:
-    """The price of several jobs together."""
+    """The price of several clips together."""
     prices = list(prices)
     if len(prices) == 1:
         return prices[0]
@@ -114,7 +114,7 @@ def total(prices: Iterable[Price]) -> Price:
     usd = sum(amounts, Decimal(0))
     bound = "at most " if any(price.text.startswith("at most") for price in prices) else ""
     more = f", and more for {' and '.join(unpriced)}" if unpriced else ""
-    return Price(usd, unpriced, f"{bound}{dollars(usd)} for {len(prices)} jobs{more}")
+    return Price(usd, unpriced, f"{bound}{dollars(usd)} for {len(prices)} clips{more}")
 
 
 def dollars(amount: Decimal) -> str:

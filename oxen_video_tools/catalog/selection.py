@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from math import isclose
+from typing import TYPE_CHECKING, Any
 
 from . import schema
 from .cast import holding
@@ -14,7 +16,9 @@ from .describe import describe_lengths
 from .dimensions import lines, nearest_ratios, ratio, same_ratio, same_resolution
 from .findings import listing
 from .model_info import MEDIA, has_place, slots_for
-from .pricing import dollars, per_image, per_second
+from .pricing import Price, dollars, estimate, per_image, per_second, total
+from .translate import translate
+from .validate import neighbours
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
@@ -33,7 +37,7 @@ PURPOSES = ("upscale", "lip_sync", "extend", "retake", "reframe", "edit", "motio
 _SAID_purposes: Mapping[str, str] = {
     **{one: one for one in PURPOSES},
     **dict.fromkeys(("upscaler", "upscaling", "enhance", "super_resolution"), "upscale"),
-    **dict.fromkeys(("lipsync", "talking", "lip_syncing", "dub"), "lip_sync"),
+    **dict.fromkeys(("lipsync", "talking", "talking_head", "avatar", "lip_syncing", "dub", "dubbing"), "lip_sync"),
     **dict.fromkeys(("extension", "continue", "lengthen", "extend_video"), "extend"),
     **dict.fromkeys(("re_take", "replace_part"), "retake"),
     **dict.fromkeys(("outpaint", "change_shape", "re_frame"), "reframe"),
@@ -84,6 +88,95 @@ def serving(models: ModelList, wanted: str) -> list[str]:
     return [info.id for info in sorted(able, key=order)]
 
 
+# A request asks for a purpose by what it says of its input: "upscale this to 4k". A verb counts where it begins the
+# prompt or has the input as its object; elsewhere it is part of what the video shows.
+
+
+def _orders(verbs: str, otherwise: str = r"(?!)") -> re.Pattern[str]:
+    polite = r"^\W*(?:(?:please|kindly|can you|could you|now|just)\s+)*"
+    its = r"(?:this|that|it|the|my|our|these)"
+    return re.compile(rf"{polite}(?:{verbs})\b|\b(?:{verbs})\s+{its}\b|{otherwise}", re.I)
+
+
+_MAKE = r"\b(?:make|turn|convert)\s+(?:this|that|it|(?:the|my|our)(?:\s+\w+){1,3})\s+(?:in)?(?:to\s+)?"
+_ASKED_BY: Mapping[str, re.Pattern[str]] = {
+    "upscale": _orders(r"up-?scale|enhance|sharpen|up-?res", rf"{_MAKE}(?:4k|2k|8k|uhd|1080p|full hd|sharper)\b"),
+    "depth": re.compile(r"\bdepth[- ]?maps?\b", re.I),
+    "cut_out": _orders(r"cut ?out|isolate|segment|rotoscope|matte", r"\bremove (?:the|its) background\b"),
+    "motion_control": re.compile(
+        r"\b(?:copy|transfer|apply|follow|mimic|use)\b.{0,40}\b(?:motion|movements?|moves|dance|choreography)\b", re.I
+    ),
+    "lip_sync": _orders(r"lip-?\s?sync|dub"),
+    "extend": _orders(r"extend|lengthen|prolong|continue", rf"{_MAKE}longer\b"),
+    "retake": _orders(r"re-?take|redo|reshoot"),
+    "reframe": _orders(
+        r"reframe|outpaint", rf"{_MAKE}(?:vertical|horizontal|square|portrait|landscape|upright|\d+:\d+)\b"
+    ),
+    "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
+}
+# What the words of a purpose may name that has an argument of its own, and what it is called there.
+_LINES_SAID = re.compile(r"\b([248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
+_SHAPE_SAID = re.compile(r"\b(\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
+_SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
+_SAID_IN_WORDS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("upscale", "depth"), ("resolution", _LINES_SAID)),
+    "reframe": ("aspect_ratio", _SHAPE_SAID),
+    "extend": ("duration", _SECONDS_SAID),
+}
+_CALLED = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | dict.fromkeys(("uhd", "2160p"), "4k")
+_CALLED |= dict.fromkeys(("horizontal", "landscape"), "16:9") | {"square": "1:1", "full hd": "1080p"}
+
+
+def purpose_of(request: VideoRequest) -> str | None:
+    """What a request wants done with its video or sound, where it says so; None where it simply wants a video."""
+    if request.multi_prompt or not (request.input_video or request.input_audio):
+        return None
+    if not request.prompt:
+        other = any(getattr(request, word) for word in MEDIA if word != "input_video")
+        if other or not request.input_video:
+            return None
+        return "upscale" if request.resolution else "reframe" if request.aspect_ratio else None
+    for one, pattern in _ASKED_BY.items():
+        if pattern.search(request.prompt) and (request.input_audio if one == "lip_sync" else request.input_video):
+            return one
+    return None
+
+
+def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[VideoRequest, list[str]]:
+    """The request as a model for this purpose takes it, and what to warn of.
+
+    A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
+    no place for have done their part by choosing it.
+    """
+    words, update = request.prompt or "", dict[str, object]()
+    word, pattern = _SAID_IN_WORDS.get(wanted, ("prompt", _LINES_SAID))
+    if not getattr(request, word) and (found := pattern.search(words)):
+        value = found[1].lower()
+        update[word] = float(value) if word == "duration" else _CALLED.get(value, value)
+    if not words or info.takes("text"):
+        return request.model_copy(update=update), []
+    dropped = f"{info.id} takes no prompt: your words chose it and are not sent."
+    return request.model_copy(update=update | {"prompt": None}), [dropped]
+
+
+def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
+    """The best model for what the request wants done with its input; None where it wants no such thing, or no model
+    for it takes the rest.
+    """
+    if (wanted := purpose_of(request)) is None:
+        return None
+    able = []
+    for place, model_id in enumerate(serving(models, wanted)):
+        asked, _ = for_purpose(request, wanted, models[model_id])
+        if not alternatives(models[model_id], asked):
+            unpriced = _cost(models[model_id]) is None
+            able.append((model_id != default, unpriced, _open_wishes(models[model_id], asked), place, model_id))
+    if not able:
+        return None
+    reason = f"chosen for {wanted.replace('_', ' ')} of {listing(_media(request), 'and')}"
+    return Choice(min(able)[-1], reason, asked=False, purpose=wanted)
+
+
 def _is_documented(model_id: str) -> bool:
     """Whether the data was made with this model in view; what it leaves out is no such model then."""
     return bool(schema.page(model_id))
@@ -108,19 +201,42 @@ _BY_WEIGHT = ("input_video", "input_audio", "input_image", "end_image", "start_i
 class Choice:
     """asked: whether the request itself named the model.
 
-    warning: what the choice costs beside the cheapest that could make it, where holding a cast made it dearer.
+    warning: what the choice costs beside the usual one, where a wish or a cast made it another.
+    purpose: what is done with the request's input, where the model was chosen for that.
+    problem: why none of ours can be chosen.
     """
 
     model_id: str
     reason: str
     asked: bool
     warning: str = ""
+    purpose: str = ""
+    problem: str = ""
 
 
 def choose(request: VideoRequest, models: ModelList, default: str | None = None) -> Choice:
-    """The model asked for; else `default`, where it takes what the request has; else one by need, with the reason."""
+    """The model asked for; else `default`, where it takes what the request has; else the usual one for such a request.
+
+    A wish that the usual one can't fulfil (7 s, 21:9, a seed) moves the request to the cheapest model that can, and the
+    choice then says what that costs. A value that no model lists moves nothing, and a model whose price nobody knows
+    is never chosen.
+    """
     if request.model:
-        return Choice(request.model, "asked for", asked=True)
+        meant = models.meant(request.model, request)
+        if meant is None or meant == request.model:
+            return Choice(request.model, "asked for", asked=True)
+        return Choice(meant, "asked for", asked=True, warning=f"model {request.model[:60]} was read as {meant}.")
+    served = _by_purpose(request, models, default)
+    if served is not None:
+        return served
+    if len(request.multi_prompt) == 1 and not request.prompt:  # one shot is a prompt, and costs what a prompt costs
+        shot = request.multi_prompt[0]
+        words: dict[str, Any] = {
+            "prompt": shot.prompt,
+            "multi_prompt": [],
+            "duration": shot.duration or request.duration,
+        }
+        request = request.model_copy(update=words)
     lacks = ""
     if default:
         lack = alternatives(models.known(default), request)
@@ -134,12 +250,213 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
     what = listing(_media(request), "and") or ("several shots" if request.multi_prompt else "text alone")
     if not fitting:
         return Choice(default or FALLBACK, f"no model listed takes {what} together", asked=False)
+    if any(_cost(info) is not None for info in models.values()):  # else the list names no prices at all
+        priced = [info for info in fitting if _cost(info) is not None]
+        if not priced:
+            names = listing(info.id for info in fitting[:3])
+            return Choice(
+                fitting[0].id,
+                f"no model of known price takes {what}",
+                asked=False,
+                problem=f"No model of known price takes {what}: name one, such as {names}, and ask what it may cost.",
+            )
+        fitting = priced
     liked = schema.choices(need) + (schema.choices("text") if need == "multi_prompt" else [])
-    best = min(fitting, key=lambda info: _rank(info, request, liked))
-    offers = _offered(best, request)
-    if request.cast:
-        what = f"{what} with a cast of {len(request.cast)}, held by {_held_by(best, request)}"
-    return Choice(best.id, f"chosen for {what}{offers}{lacks}", asked=False, warning=_dearer(best, fitting, request))
+    if request.cast or request.stills or request.level:
+        best = min(fitting, key=lambda info: _rank(info, request, liked))
+        if request.cast:
+            what = f"{what} with a cast of {len(request.cast)}, held by {_held_by(best, request)}"
+        warning = _dearer(best, fitting, request)
+        return Choice(best.id, f"chosen for {what}{_offered(best, request)}{lacks}", asked=False, warning=warning)
+    usual = next((models[name] for name in liked if any(info.id == name for info in fitting)), None)
+    wishes = [one for one in _wishes(request, fitting) if any(one.met(info) for info in fitting)]
+    best = _best(fitting, wishes, usual, request)
+    warning = _dearer_reference(best, request, models)
+    if usual is not None and best is not usual:
+        warning = _moved(best, usual, [one for one in wishes if not one.met(usual) and one.met(best)], request)
+    return Choice(best.id, f"chosen for {what}{_offered(best, request)}{lacks}", asked=False, warning=warning)
+
+
+def over_every_length(request: VideoRequest, models: ModelList) -> str:
+    """What to do about a shot that is longer than any model makes; empty where some model makes it."""
+    asked = [request.duration] if not request.multi_prompt else [shot.duration for shot in request.multi_prompt]
+    wanted = max((one for one in asked if one), default=0)
+    able = [info for info in models.values() if not alternatives(info, request)]
+    ends = [(most, info) for info in able if info.length is not None and (most := info.length.span()[1])]
+    most = max((one for one, _ in ends), default=wanted)
+    if wanted <= most:
+        return ""
+    longest = [info for one, info in ends if one == most]
+    cheapest = min(longest, key=lambda info: (_cost(info) or Decimal(1000), info.id))
+    way = "split it into several" if request.multi_prompt else "give the shots in multi_prompt"
+    return (
+        f"No model makes {wanted:g} s in one shot; the longest is {most:g} s ({cheapest.id}). For more, {way}; with "
+        "continuous=true they become one long take."
+    )
+
+
+# What a request wishes for beyond what a model must take: the usual model fulfils it, or the cheapest that can does.
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """word: of the request.  said: what the wish is called, "7 s".  met: whether a model can fulfil it."""
+
+    word: str
+    said: str
+    met: Callable[[ModelInfo], bool]
+
+
+def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wish]:
+    """What is wished for. models: among which one is chosen; a shape that none of them lists is no reason to change to
+    one that takes any width and height.
+    """
+    found: list[_Wish] = []
+
+    def wish(word: str, said: str, met: Callable[[ModelInfo], bool]) -> None:
+        if getattr(request, word) not in (None, "", [], False):
+            found.append(_Wish(word, said, met))
+
+    shape, high = request.aspect_ratio or "", request.resolution or ""
+    length = request.duration
+    if length is not None and not request.multi_prompt:
+        wish("duration", f"{length:g} s", lambda info: info.length is not None and info.length.offers(length))
+    lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
+    several = f"shots of {listing([f'{one:g}' for one in dict.fromkeys(lengths)], 'and')} s"
+    wish(
+        "multi_prompt", several if lengths else "several shots", lambda info: not _open_lengths_of_shots(info, request)
+    )
+    listed = not models or any(_lists_ratio(info, shape) for info in models)
+    wish("aspect_ratio", shape, lambda info: (listed and info.frame.in_pixels) or _lists_ratio(info, shape))
+    wish("resolution", high, lambda info: same_resolution(high, info.frame.resolutions) is not None)
+    wish("generate_audio", "sound", lambda info: info.sound is not None)
+    wish("negative_prompt", "negative_prompt", lambda info: has_place(info, "negative_prompt"))
+    wish("seed", "seed", lambda info: has_place(info, "seed"))
+    wish("input_image", "reference pictures", _takes_references)
+    wish("start_image", "a first frame", lambda info: info.slot("image", "first_frame", "keyframes") is not None)
+    return found
+
+
+def _lists_ratio(info: ModelInfo, shape: str) -> bool:
+    """Whether this very shape is offered; "landscape" stands for 16:9 alone here."""
+    same = same_ratio(shape, info.frame.ratios)
+    return same is not None and (ratio(shape) is None or isclose(ratio(same) or 0, ratio(shape) or 1, rel_tol=0.01))
+
+
+def _open_lengths_of_shots(info: ModelInfo, request: VideoRequest) -> bool:
+    """Whether some shot has a length that this model does not make."""
+    if info.multi_shot is not None and not request.stills:
+        return False
+    lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
+    return any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
+
+
+def _takes_references(info: ModelInfo) -> bool:
+    slots = slots_for(info, "input_image")
+    return bool(slots) and slots[0].role in ("reference", "keyframes")
+
+
+_MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|control|edit|extend|retake|reframe", re.I)
+
+
+def _best(
+    fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
+) -> ModelInfo:
+    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
+    confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
+    """
+
+    def left(info: ModelInfo) -> int:
+        needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
+        other = info is not usual and not _media(request) and bool(_MADE_FOR_MEDIA.search(info.id))
+        return sum(not one.met(info) for one in wishes) + needless + other
+
+    fewest = min(map(left, fitting))
+    whole = any(all(one.met(info) for one in wishes) for info in fitting)
+    if usual is not None and (left(usual) == fewest or not whole):
+        return usual
+    able = [info for info in fitting if left(info) == fewest]
+
+    def order(info: ModelInfo) -> tuple[object, ...]:
+        price, rate = price_of(request, info), _cost(info)
+        dollars_ = Decimal(0) if price is None else price.usd
+        return price is None, dollars_, rate is None, rate or Decimal(0), len(info.slots), info.id
+
+    return min(able, key=order)
+
+
+def price_of(request: VideoRequest, info: ModelInfo) -> Price | None:
+    """What this request costs with this model, wholly known; None where it is not, or can't be made so."""
+    parts = [request]
+    if request.multi_prompt and info.multi_shot is None:
+        alone: dict[str, Any] = {"multi_prompt": [], "num_generations": None}
+        parts = [
+            request.model_copy(update=alone | {"prompt": shot.prompt, "duration": shot.duration})
+            for shot in request.multi_prompt
+        ]
+    spoken = [translate(part, info, defaults=True) for part in parts]
+    price = total(estimate(one.body, info) for one in spoken)
+    return None if not price.is_known or any(one.problems for one in spoken) else price
+
+
+def _at_most(price: Price) -> str:
+    assert price.usd is not None
+    return f"{'at most ' if price.text.startswith('at most') else ''}{dollars(price.usd)}"
+
+
+def _moved(best: ModelInfo, usual: ModelInfo, wishes: Sequence[_Wish], request: VideoRequest) -> str:
+    """What a wish costs: the price with the model that can, and what comes nearest with the usual one."""
+    if not wishes:
+        return ""
+    several = len(wishes) > 1 or wishes[0].word in ("multi_prompt", "input_image")
+    price = price_of(request, best)
+    cost = "" if price is None else f": {_at_most(price)}"
+    begins = f"{listing([one.said for one in wishes], 'and')} need{'' if several else 's'} {best.id}{cost}"
+    return f"{begins}; {usual.id} {_nearest_with(usual, wishes, request)}."
+
+
+def _nearest_with(usual: ModelInfo, wishes: Sequence[_Wish], request: VideoRequest) -> str:
+    """What the usual model makes instead, and for how much: "makes 5 or 10 s for $0.35 or $0.70"."""
+    given: dict[str, Any] = dict.fromkeys(one.word for one in wishes if one.word != "multi_prompt")
+    given |= {"input_image": []} if "input_image" in given else {}
+    words = [one.word for one in wishes]
+    makes, prices = [], []
+    if "duration" in words and request.duration and usual.length is not None and usual.length.choices:
+        near = neighbours(request.duration, usual.length.choices)
+        prices = [price_of(request.model_copy(update=given | {"duration": one}), usual) for one in near]
+        makes.append(f"{listing([f'{one:g}' for one in near])} s")
+    else:
+        prices = [price_of(request.model_copy(update=given), usual)]
+        if "duration" in words and (lengths := describe_lengths(usual)):
+            makes.append(lengths)
+    if "aspect_ratio" in words and usual.frame.ratios:
+        makes.append(listing(nearest_ratios(request.aspect_ratio or "", usual.frame.ratios)[:3]))
+    if "resolution" in words and usual.frame.resolutions:
+        makes.append(listing(usual.frame.resolutions[:3]))
+    named = {"seed": "seed", "negative_prompt": "negative_prompt", "generate_audio": "sound"}
+    lacks = [named[one] for one in words if one in named]
+    text = f"makes {' and '.join(makes)}" if makes else ""
+    text += f"{' and ' if text else ''}takes no {listing(lacks)}" if lacks else ""
+    known = list(dict.fromkeys(_at_most(one) for one in prices if one is not None))
+    cost = f" for {listing(known)}" if makes and known else f", and costs {listing(known)}" if known else ""
+    return f"{text or 'does not make that'}{cost}"
+
+
+def _dearer_reference(best: ModelInfo, request: VideoRequest, models: ModelList) -> str:
+    """What a reference costs beside the same picture as first frame."""
+    if len(request.input_image) != 1 or request.start_image or request.end_image or request.input_video:
+        return ""
+    as_frame = request.model_copy(update={"input_image": [], "start_image": request.input_image[0]})
+    usual = next((models[one] for one in schema.choices("start_image") if one in models), None)
+    if usual is None or alternatives(usual, as_frame):
+        return ""
+    price, cheaper = price_of(request, best), price_of(as_frame, usual)
+    if price is None or cheaper is None or (cheaper.usd or 0) >= (price.usd or 0):
+        return ""
+    return (
+        f"A reference (input_image) needs {best.id}: {_at_most(price)} instead of {_at_most(cheaper)}, what the "
+        f"picture as first frame (start_image) costs with {usual.id}."
+    )
 
 
 def _without_a_prompt(request: VideoRequest, models: ModelList) -> Choice:
@@ -171,6 +488,13 @@ def alternatives(info: ModelInfo, request: VideoRequest) -> str:
             return f"needs {slot.name}"
     if request.input_image and _room(info) < len(request.input_image):
         return f"takes {_room(info)} reference pictures at most"
+    for word, rest, things in (
+        ("input_video", request.input_videos, "videos"),
+        ("input_audio", request.input_audios, "sounds"),
+    ):
+        room = max((slot.most or 100 for slot in slots_for(info, word)), default=0)
+        if rest and room < 1 + len(rest):
+            return f"takes {room} {things if room != 1 else things[:-1]} at most"
     return ""
 
 
@@ -229,32 +553,10 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
     """How much of the request this model leaves undone."""
-    frame = info.frame
-    wishes = [
-        bool(request.aspect_ratio)
-        and not frame.in_pixels
-        and same_ratio(request.aspect_ratio or "", frame.ratios) is None,
-        bool(request.resolution) and same_resolution(request.resolution or "", frame.resolutions) is None,
-        bool(request.generate_audio) and info.sound is None,
-        bool(request.negative_prompt) and not has_place(info, "negative_prompt"),
-        request.seed is not None and not has_place(info, "seed"),
-        bool(request.input_image) and slots_for(info, "input_image")[0].role not in ("reference", "keyframes"),
-        any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video,
-        bool(request.start_image) and bool(request.input_image) and info.slot("image", "first_frame") is None,
-    ]
-    return sum(wishes) + _open_lengths(info, request)
-
-
-def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
-    if request.multi_prompt:
-        if info.multi_shot is not None and not request.stills:
-            return 0
-        lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
-        misfit = any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
-        return int(not request.stills) + int(misfit)
-    if request.duration is None:
-        return 0
-    return int(info.length is None or not info.length.offers(request.duration))
+    unmet = sum(not one.met(info) for one in _wishes(request))
+    needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
+    divided = bool(request.multi_prompt) and not request.stills and info.multi_shot is None
+    return unmet + needless + divided
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:
@@ -401,8 +703,12 @@ def search_models(models: ModelList, query: str | None, needs: Sequence[str]) ->
     tests = [(said, need(said, models)) for said in needs if said not in shots]
     words = (query or "").lower().split()
     words += [word for said, test in tests if test is None for word in said.lower().split()]
+    pairs = [f"{one} {other}" for one, other in pairwise(words) if purpose(f"{one} {other}") is not None]
+    words = [word for word in words if not any(word in pair.split() for pair in pairs)]
     meant = [
-        one for one in (need(word, models) for word in words) if one is not None and one.liked and purpose(one.said)
+        one
+        for one in (need(word, models) for word in (*pairs, *words))
+        if one is not None and one.liked and purpose(one.said)
     ]
     cheap = bool(_CHEAP & set(words))
     words = [word for word in words if word not in _CHEAP]

@@ -1,7 +1,7 @@
 """The common request → the body that one model takes.
 
-Nothing here knows a model by its id: places and forms are derived from the schema (`slots`, `lengths`, `shapes`). A
-word without a place is told, together with models that have one.
+No model is known here by its id: parameters and their values are derived from the schema (`media_parameters`,
+`dimensions`). An argument that the model has no parameter for is reported, with models that have one.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def _sound(draft: BodyBuilder, wanted: bool | None) -> None:
         draft.nowhere("generate_audio", wanted)
 
 
-# Where the media of a request go: each to the slot that means the same.
+# Where the media of a request go: each to the parameter with the same meaning.
 #
 # `input_image` holds references. It fills a required picture first where nothing else does (an image-to-video
 # model calls its first frame so), then reference slots, then keyframes, a free first frame, and elements.
@@ -279,9 +279,8 @@ def write_media(draft: BodyBuilder, request: VideoRequest) -> None:
     end = [("end_image", 1, request.end_image)] if request.end_image else []
     pictures = [("input_image", number, one) for number, one in enumerate(request.input_image, 1)]
     _frames(draft, start, pictures, end)
-    for word, reference in (("input_video", request.input_video), ("input_audio", request.input_audio)):
-        if reference:
-            _single(draft, (word, 1, reference))
+    _several(draft, "input_video", [request.input_video, *request.input_videos])
+    _several(draft, "input_audio", [request.input_audio, *request.input_audios])
 
 
 def _frames(draft: BodyBuilder, start: list[Medium], pictures: list[Medium], end: list[Medium]) -> None:
@@ -352,12 +351,22 @@ def _more(slot: MediaParameter, left: Sequence[Medium], free: Sequence[MediaPara
     return bool(left) and slot.required and any(one.role == "reference" and one is not slot for one in free)
 
 
-def _single(draft: BodyBuilder, medium: Medium) -> None:
-    slots = slots_for(draft.info, medium[0])
-    if slots:
-        _fill(draft, slots[0], [medium])
-    else:
-        _nowhere(draft, medium)
+def _several(draft: BodyBuilder, word: str, references: Sequence[str | None]) -> None:
+    """A video or sound at its best place; several go to a place that takes a list."""
+    media: list[Medium] = [(word, number, one) for number, one in enumerate(references, 1) if one]
+    slots = slots_for(draft.info, word)
+    if not media:
+        return
+    if not slots:
+        for medium in media:
+            _nowhere(draft, medium)
+        return
+    slot = slots[0] if len(media) == 1 else next((one for one in slots if one.many), slots[0])
+    _fill(draft, slot, _taken(slot, media))
+    if not slot.many and len(media) > 1:
+        left = len(media) - 1
+        text = f"{word}s holds {len(media)}, {draft.info.id} takes one. Leave {left} out."
+        draft.findings.problem(text, certain=draft.info.schema_is_live)
 
 
 def _fill(draft: BodyBuilder, slot: MediaParameter, media: Sequence[Medium]) -> None:
@@ -408,7 +417,7 @@ def adapt(draft: BodyBuilder) -> None:
                 _leave_out(draft, case, rule.told)
             elif rule.told["rule"] == "requires_value":
                 _another_default(draft, case, rule.told)
-        except (KeyError, TypeError):  # a rule of another shape than any seen
+        except (KeyError, TypeError):  # a rule of an unknown form
             continue
 
 
@@ -420,7 +429,7 @@ def _leave_out(draft: BodyBuilder, case: RuleContext, rule: Mapping[str, Any]) -
 
 
 def _another_default(draft: BodyBuilder, case: RuleContext, rule: Mapping[str, Any]) -> None:
-    """Let what was asked for win over a default: on the rule's one side or on the other."""
+    """Let the request win over a default that a rule forbids beside it, on either side of the rule."""
     if not read_condition(rule, case).holds:
         return
     when = rule["when"] if isinstance(rule.get("when"), dict) else {rule["field"]: True} if "field" in rule else {}
@@ -446,7 +455,7 @@ def _allowed(draft: BodyBuilder, name: str, told: Any) -> list[Any]:
 
 
 def _instead(draft: BodyBuilder, case: RuleContext, name: str, values: list[Any], asked: Sequence[str]) -> None:
-    """Say the nearest value to the default that goes with what was asked for."""
+    """Set the value nearest to the default that is allowed with the request."""
     if not values:
         return
     default = draft.info.parameters[name].default
@@ -464,7 +473,7 @@ def _fits(case: RuleContext, name: str, told: Any) -> bool:
 
 # Where the media of a body stand.
 
-# The hub's own words for media, for models whose schema nobody knows (Oxen docs, video generation: Request Parameters).
+# The hub's names of media parameters, if the schema is unknown (Oxen docs, video generation: Request Parameters).
 _WORDS = {word: kind for word, (kind, _) in ROLES.items()} | dict.fromkeys(
     (*AT_THE_HUB.values(), BESIDE_PICTURES), "image"
 )
@@ -576,7 +585,7 @@ def _doubts(draft: BodyBuilder, media: Sequence[MediaPlace]) -> None:
 
 
 def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
-    """`model_parameters` pass as they are, but not what decides who pays and how often, or where a result goes."""
+    """Pass `model_parameters` on as they are, except those that decide who pays, how often, or where a result goes."""
     refused = misplaced(parameters)
     for name in refused:
         own = name in NOT_A_PARAMETER
@@ -595,7 +604,7 @@ def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
 
 
 def _required(draft: BodyBuilder) -> None:
-    """What the model wants to be told, where its schema says a value for it."""
+    """Parameters that the model requires and for which its schema has a value."""
     for name, parameter in draft.info.parameters.items():
         silent = name not in draft.body and name != "prompt" and name not in OF_THE_HUB
         if parameter.required and parameter.default is not None and silent:

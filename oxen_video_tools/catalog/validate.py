@@ -1,7 +1,7 @@
-"""A body against a model: every problem at once, in words to act on.
+"""Check a body against a model: all problems at once, each saying what to do.
 
-What the live schema says is certain. What the bundled schema, a page's prose or a default says is a warning: local
-checks never block what the hub might accept. So is whatever came by way of `model_parameters`.
+Only the live schema is certain. What the bundled schema, a page's prose or a default says is a warning, because local
+checks never block what the hub might accept; so is whatever came in `model_parameters`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .schema import Parameter
 
 
-# Whether a value fits a parameter's schema, and what to use instead: what `jsonschema` says, in words to act on.
+# Whether a value fits a parameter's schema, and what to use instead.
 
 _TYPES = {
     "string": "a text",
@@ -86,14 +86,14 @@ def show_value(values: Sequence[object]) -> str:
 
 def _one_of(value: object, among: Sequence[Any]) -> str:
     if isinstance(value, (int, float)) and all(is_type(one, "number") for one in among):
-        return f"use {show_value(_neighbours(value, among))}"
+        return f"use {show_value(neighbours(value, among))}"
     near = difflib.get_close_matches(str(value), [str(one) for one in among], n=1, cutoff=0.6)
     first = [one for one in among if str(one) in near]
     return f"use {show_value([*first, *(one for one in among if one not in first)])}"
 
 
-def _neighbours(value: float, among: Sequence[Any]) -> list[Any]:
-    """All of a short list; of a longer one the next below and above."""
+def neighbours(value: float, among: Sequence[Any]) -> list[Any]:
+    """The values next to one that is not offered. All of a short list; of a longer one the next below and above."""
     ordered = sorted(among)
     if len(ordered) <= 4:
         return ordered
@@ -126,7 +126,7 @@ def _patterned(value: str, pattern: object) -> Iterator[str]:
     try:
         if isinstance(pattern, str) and not re.search(pattern, value):
             yield f"must match {pattern}"
-    except re.error:  # a schema's patterns are JavaScript's; what Python can't read is not judged
+    except re.error:  # patterns in schemas are JavaScript's; one that Python can't compile is not checked
         return
 
 
@@ -163,7 +163,7 @@ def _inside(parameter: Parameter, value: object) -> Iterator[str]:
 def fitting_lengths(length: Length, seconds: Seconds, body: dict[str, Any]) -> str:
     """What to use instead of a length that is not offered."""
     if length.choices:
-        near = _neighbours(seconds, length.choices) if seconds > 0 else list(length.choices)
+        near = neighbours(seconds, length.choices) if seconds > 0 else list(length.choices)
         free = "" if length.auto is None else ", or leave it out and the model decides"
         spread = f" ({length.choices[0]:g} to {length.choices[-1]:g} are offered)" if len(length.choices) > 4 else ""
         return f"use {show_value(near)}{spread}{free}"
@@ -262,7 +262,7 @@ def unsuitable_media(
 ) -> list[str]:
     """What is wrong with a medium itself, for a `MediaPlace.limits`. size: bytes; width, height: pixels.
 
-    Empty where it fits, and for what is not known. These limits are prose on Oxen's pages: a misfit is a warning.
+    Empty if it fits, and for anything unknown. These limits are prose on Oxen's pages, so a violation is a warning.
     """
     found = []
     most = limits.get("max_file_mb")
@@ -372,12 +372,13 @@ def check(
 ) -> Findings:
     """What is wrong with a body for this model.
 
-    said: the word of the request that each field came from.  loose: fields that came by way of `model_parameters`.
+    said: the word of the request that each field came from.  loose: fields that came by way of `model_parameters`: of
+    these only what the live schema itself says is certain.
     """
     findings = Findings()
     said = said or {}
     for finding in _all(body, info, said):
-        certain = finding.certain and not any(field in loose for field in finding.fields)
+        certain = finding.certain and (finding.of_schema or not any(field in loose for field in finding.fields))
         findings.add(Finding(finding.text, certain, finding.fields))
     return findings
 
@@ -448,7 +449,7 @@ def _value(parameter: Parameter, value: Any, body: Mapping[str, Any], info: Mode
     better = _better(word, original, body, info)
     for text in [better] if better else wrong:
         shown = f"{word}={original}" if isinstance(original, (int, float, str)) and len(str(original)) < 60 else word
-        yield Finding(f"{shown}: {text}.", parameter.certain, (parameter.name,))
+        yield Finding(f"{shown}: {text}.", parameter.certain, (parameter.name,), of_schema=True)
 
 
 def _links_where_nobody_told(value: Any, info: ModelInfo, parameter: Parameter) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,22 @@ def load_app() -> Typer:
     return app
 
 
+def _ready_streams() -> None:
+    """Standard streams as they should be: a closed one goes nowhere, and a sign that one can't write is replaced."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: else the next file that is opened would take its number, and be written to
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123  # as long as it runs
+        elif mode == "w" and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line; without the `cli` extra, say what to install."""
+    _ready_streams()
     if sys.argv[1:] == ["--version"]:
         from .. import __version__
 

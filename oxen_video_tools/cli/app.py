@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, cast
@@ -87,11 +88,11 @@ COMMANDS = {
     "plan": ("videos", "What would be sent, in how many jobs, for how much, and what is wrong with it."),
     "preview": ("videos", "Draw a free animatic on this machine: shots, lengths, camera moves."),
     "stills": ("videos", "The first picture of each shot, numbered on one sheet: cents, before motion costs dollars."),
-    "cast": ("cast", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
+    "cast": ("admin", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
     "generate": ("videos", "Make a video: submit once, wait with a progress bar, print the link."),
     "get": ("videos", "How videos stand, with fresh links."),
     "list": ("videos", "What is running or finished, newest first."),
-    "cancel": ("videos", "Stop a queued or running job."),
+    "cancel": ("videos", "Stop queued or running videos; says what became of each."),
     "inspect": (
         "videos",
         "Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet.",
@@ -172,7 +173,9 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
                 complain(error, as_json=bool(kwargs.get("json")))
                 raise typer.Exit(status_of(error)) from None
             except KeyboardInterrupt:
-                output.err.print("Interrupted. A job that was sent goes on: oxen-video list")
+                running = " ".join(dict.fromkeys(output.watched.values()))
+                then = f"get {running}" if running else "list"
+                output.err.print(f"Interrupted. A job that was sent goes on: oxen-video {then}", soft_wrap=True)
                 raise typer.Exit(INTERRUPTED) from None
             if status:
                 raise typer.Exit(status)
@@ -193,16 +196,48 @@ def _finish(result: Awaitable[int | None]) -> int | None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One command, to its exit status. With `--json` a command line that is wrong is told as JSON, too."""
-    if "--json" not in arguments:
-        app(list(arguments))  # exits by itself
+    """One command, to its exit status. A command line that is wrong is told like everything else that is wrong."""
     try:
-        return int(app(list(arguments), standalone_mode=False) or 0)
+        return int(app(list(arguments), standalone_mode=False, prog_name="oxen-video") or 0)
     except UsageError as wrong:
-        told: Any = wrong
-        where = told.ctx.command_path if told.ctx else "oxen-video"
-        output.as_json(InvalidRequest(told.format_message(), fix=f"See {where} --help.").answer())
+        if "NoArgs" in type(wrong).__name__:  # its message is the help
+            cast("Any", wrong).show()
+            return 0 if not arguments else WRONG
+        complain(_misused(cast("Any", wrong)), as_json="--json" in arguments)
         return WRONG
+    except typer.Abort:
+        output.err.print("Aborted. Nothing was spent.")
+        return INTERRUPTED
+
+
+def _misused(wrong: Any) -> InvalidRequest:
+    """What is wrong with a command line, and what was probably meant."""
+    where = wrong.ctx.command_path if wrong.ctx else "oxen-video"
+    meant = [str(one) for one in getattr(wrong, "possibilities", None) or ()]
+    told = " ".join(wrong.format_message().split())
+    if found := re.search(r"\(?(?:Did you mean|Possible options:?)\s*(?P<names>.*?)\)?\??$", told):
+        meant = meant or re.findall(r"[\w-]+", found["names"])
+        told = told[: found.start()].rstrip(" .")
+    if found := re.match(r"Invalid value for '?(?P<name>[^':]+)'?: (?P<why>.*)", told):
+        told = f"{found['name'].split(' / ')[0]}: {_in_our_words(found['why'])}"
+    see = f"See {where} --help."
+    return InvalidRequest(f"{told.rstrip('.')}.", fix=f"Did you mean {' or '.join(meant)}? {see}" if meant else see)
+
+
+_PLAINER = {
+    r"Input should be a valid (integer|int).*": "give a whole number",
+    r"Input should be a valid number.*": "give a number",
+    r"Input should be less than or equal to (\S+)": r"use at most \1",
+    r"Input should be greater than or equal to (\S+)": r"use at least \1",
+    r"'?(\S+?)'? is not a valid (integer|int|float)\.?": "give a number",
+}
+
+
+def _in_our_words(why: str) -> str:
+    for pattern, words in _PLAINER.items():
+        if found := re.fullmatch(pattern, why.rstrip(".")):
+            return found.expand(words)
+    return why
 
 
 def complain(error: OxenError, *, as_json: bool = False) -> None:

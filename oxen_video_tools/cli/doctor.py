@@ -23,8 +23,9 @@ import anyio
 import typer
 from rich.markup import escape
 
-from ..errors import NeedsApproval, NotFound, OxenError
+from ..errors import NeedsApproval, NotFound, OxenError, Unusable
 from ..hub import HubClient
+from ..mcp import conflict
 from ..redaction import HIDDEN, redact, unsigned
 from ..settings import Settings
 from ..studio import AsyncStudio
@@ -230,7 +231,10 @@ EXTRAS = {
     "sandbox": ("starlette", "uvicorn", "sse_starlette", "jsonschema_rs"),
     "postgres": ("psycopg",),
 }
-VERSIONS = ("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "av", "pillow", "psycopg")
+VERSIONS = (
+    *("oxen-video-tools", "httpx", "pydantic", "anyio", "langchain-core", "mcp", "langchain-mcp-adapters"),
+    *("av", "pillow", "psycopg"),
+)
 
 
 @command()
@@ -253,10 +257,11 @@ async def doctor(
         "platform": platform.system(),
         "versions": {name: _version(name) for name in VERSIONS},
         "extras missing": [name for name, modules in EXTRAS.items() if not _all_there(modules)],
+        "conflicts": [why] if (why := conflict()) else [],
         "key": _key(settings),
         "hub": "sandbox" if settings.sandbox else settings.base_url,
         "default model": settings.model or "chosen by need",
-        "videos go to": _folder(settings.videos_folder),
+        "videos go to": _folder(settings),
         "limits": _limits(settings),
         "models": await _models(settings),
     }
@@ -299,7 +304,11 @@ def _key(settings: Settings) -> str:
     return "OXEN_API_KEY is set" if os.environ.get("OXEN_API_KEY") else "from the oxen command line's file"
 
 
-def _folder(folder: Path) -> str:
+def _folder(settings: Settings) -> str:
+    try:
+        folder = settings.videos_folder
+    except Unusable as error:
+        return f"nowhere: {error.message} {error.fix or ''}"
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     return f"{folder}" + ("" if os.access(nearest, os.W_OK) else "  (not writable)")
 

@@ -11,16 +11,15 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from ..redaction import visible
 
@@ -65,15 +64,40 @@ def in_command_words(text: str) -> str:
     return re.sub(r"\bmax_cost_usd(?:=(?=\d))?", "--max-cost ", text).replace("--max-cost  ", "--max-cost ").strip()
 
 
+UNWRITTEN = 7  # exit status: the answer could not be written
+
+
 class Screen(Console):
     """A terminal on which words from elsewhere can do nothing but be read."""
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(visible(text), **how)
 
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As rich prints; where nothing can be written any more, the program ends."""
+        try:
+            super().print(*objects, **how)
+        except OSError as error:
+            _stop_writing(error)
 
-out = Screen(highlight=False, soft_wrap=True)
+
+def _stop_writing(error: OSError) -> NoReturn:
+    """End the program: quietly where the reader has seen enough (`oxen-video list | head -1`), else with the reason."""
+    for stream in (sys.stdout, sys.stderr):  # what is left in them is written nowhere, so that the exit is quiet
+        with suppress(OSError, ValueError, AttributeError):
+            if stream is sys.stdout or isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(0) from None
+    with suppress(OSError):
+        sys.stderr.write(f"The answer can't be written: {error.strerror}. What was made is there: oxen-video list\n")
+    raise SystemExit(UNWRITTEN) from None
+
+
+out = Screen(highlight=False)
 err = Screen(stderr=True, highlight=False)
+for _screen in (out, err):  # words are wrapped for a person, and never for a pipe
+    _screen.soft_wrap = not _screen.is_terminal
 
 
 def say(text: str = "") -> None:
@@ -86,20 +110,23 @@ def line(text: object) -> None:
     try:
         sys.stdout.write(f"{visible(str(text))}\n")
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as in `oxen-video list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except OSError as error:
+        _stop_writing(error)
 
 
 def as_json(value: Any) -> None:
     """A value for a program."""
-    line(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    line(json.dumps(plain(value), indent=2, ensure_ascii=not unicode))
 
 
 def plain(value: Any) -> Any:
     """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        facts = {one.name: getattr(value, one.name) for one in fields(value)}
+        if isinstance(facts.get("created"), float | int):
+            facts["created"] = iso(facts["created"])
+        return {_CALLED.get(name, name): plain(fact) for name, fact in facts.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -109,6 +136,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+#: The names that facts have in every answer, file and window.
+_CALLED = {"cost": "cost_usd", "total": "total_usd", "budget": "budget_usd", "last_24h": "last_24h_usd"}
+
+
+def iso(moment: float) -> str:
+    """Unix seconds as ISO 8601, UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def dollars(amount: Decimal | float | None) -> str:
@@ -127,10 +163,14 @@ def cost(video: results.Video) -> str:
 def show_video(video: results.Video) -> None:
     """One video: what it is, then its link and file, each on a line of its own."""
     colour = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(video.status, "cyan")
+    if video.choice:
+        say(f"[yellow]note[/] {escape(video.choice)}")
     say(f"[{colour}]{video.status}[/] {escape(video.generation_id)}  {escape(video.model or '')}  {cost(video)}")
     if video.reused:
         say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
-    for warning in video.warnings:
+    elif video.reason.startswith("chosen"):
+        say(f"[dim]model[/] {escape(video.reason)}")
+    for warning in video.warnings[bool(video.choice) :]:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
     if video.error:
         say(f"[red]{escape(video.error)}[/]")
@@ -147,20 +187,34 @@ def show_video(video: results.Video) -> None:
 
 
 def show_videos(videos: Sequence[results.Video]) -> None:
-    """A table, newest first; tab-separated lines where nobody looks."""
+    """Each video, newest first: what it is and cost, and its first words; tab-separated lines where nobody looks (id,
+    status, kind, model, US dollars, when, words, link).
+    """
     if not out.is_terminal:
         for video in videos:
-            line("\t".join([video.generation_id, video.status, video.model or "", video.url or ""]))
+            when = iso(video.created) if video.created else ""
+            amount = "" if video.cost is None else f"{video.cost:f}"
+            facts = [video.generation_id, video.status, video.kind, video.model or "", amount, when]
+            line("\t".join([*facts, _first_words(video.words, 80), video.url or ""]))
         return
-    table = Table(Column("id", no_wrap=True, min_width=36), "status", Column("model", overflow="fold"), "cost", "asked")
     for video in videos:
-        asked = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
-        table.add_row(video.generation_id, video.status, escape(video.model or ""), cost(video), asked)
-    out.print(table)
+        when = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
+        colour = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(video.status, "cyan")
+        say(f"[bold]{escape(video.generation_id)}[/]  [{colour}]{video.status}[/]")
+        say("  " + ", ".join(filter(None, [video.kind, when, cost(video), escape(video.model or "")])))
+        if video.words:
+            say(f"  [dim]{escape(_first_words(video.words, max(20, out.width - 4)))}[/]")
+
+
+def _first_words(words: str, longest: int) -> str:
+    words = " ".join(words.split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, in how many jobs, for how much, and what is wrong."""
+    if plan.choice:
+        say(f"[yellow]note[/] {escape(plan.choice)}")
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
     for number, job in enumerate(plan.jobs, 1):
         clip = plan.clips[number - 1] if number <= len(plan.clips) else None
@@ -168,7 +222,7 @@ def show_plan(plan: Plan) -> None:
         say(f"job {number}: {job.seconds or '?'} s{there}  {escape(json.dumps(job.body, ensure_ascii=False))}")
     due = plan.due or plan.price
     say(f"price: {escape(due.text)}" + (f" (of {dollars(plan.price.usd)} in all)" if due != plan.price else ""))
-    for warning in plan.warnings:
+    for warning in plan.warnings[bool(plan.choice) :]:
         say(f"[yellow]note[/] {escape(warning)}")
     for problem in plan.problems:
         say(f"[red]problem[/] {escape(problem)}")
@@ -273,11 +327,15 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
+#: What is shown as being waited for: an interruption says how to find it again.
+watched: dict[object, str] = {}
+
+
 @contextmanager
 def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]:
     """A bar for each video, or for each shot of a film; short lines on stderr where there is no terminal."""
     if quiet or not err.is_terminal:
-        yield (lambda _: None) if quiet else _lines()
+        yield _watching((lambda _: None) if quiet else _lines())
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # only when there is something to wait for
 
@@ -294,7 +352,20 @@ def bars(*, quiet: bool = False) -> Iterator[Callable[[results.Progress], None]]
             words = news.text.removeprefix(f"shot {news.shot}/{news.shots} ")
             progress.update(tasks[key], completed=done, words=escape(words))
 
-        yield report
+        yield _watching(report)
+
+
+def _watching(report: Callable[[results.Progress], None]) -> Callable[[results.Progress], None]:
+    """The same, and the ids are kept for whoever interrupts it."""
+
+    def hear(news: results.Progress) -> None:
+        if news.status in ("queued", "processing"):
+            watched[news.shot or news.generation_id] = news.generation_id
+        else:
+            watched.pop(news.shot or news.generation_id, None)
+        report(news)
+
+    return hear
 
 
 def short(name: str) -> str:

@@ -35,8 +35,8 @@ def _options(
     ] = None,
     start_image: Annotated[str | None, typer.Option(help="First frame.")] = None,
     end_image: Annotated[str | None, typer.Option(help="Last frame.")] = None,
-    input_video: Annotated[str | None, typer.Option("--video", help="Source video.")] = None,
-    input_audio: Annotated[str | None, typer.Option("--audio", help="Source audio.")] = None,
+    input_videos: Annotated[list[str] | None, typer.Option("--video", help="Source video. Repeat it.")] = None,
+    input_audios: Annotated[list[str] | None, typer.Option("--audio", help="Source audio. Repeat it.")] = None,
     cast: Annotated[
         list[str] | None,
         typer.Option("--cast", help='Who looks the same in every shot: a kept name, or "NAME=look". Repeat it.'),

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InputUnreadable, OxenError
 from ..request import VideoRequest
 from ..studio import AsyncStudio
 from ..studio.results import Question, Saved, Video
+from ..tools.calls import STATES, bare
 from . import output
 from . import output as cli_output
 from .app import STILL_RUNNING, InSandbox, Json, command
@@ -62,6 +62,7 @@ async def generate(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
     wait: Wait = None,
     output: Out = None,
+    repository: Annotated[str | None, typer.Option(help="Keep it in this Oxen repository: namespace/name.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> int:
@@ -75,6 +76,7 @@ async def generate(
                 wait_seconds=_patience(studio, wait),
                 approve=(lambda _: True) if yes else _ask,
                 on_progress=report,
+                repository=repository,
             )
         return await _finish(studio, video, output, json=json)
 
@@ -132,30 +134,43 @@ async def get(ids: Ids, wait: Wait = 0, output: Out = None, json: Json = False, 
 async def list_(
     status: Annotated[str | None, typer.Option(help="queued, processing, succeeded, failed or cancelled.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    since: Annotated[str | None, typer.Option(help='"today", "24 h" or a date.')] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what was paid for from here.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many at most.")] = 10,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """What is running or finished, newest first."""
+    status = STATES.get(bare(status), status) or None if status else None
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        videos = await studio.list(status=status, model=model, limit=limit)
+        videos = await studio.list(status=status, model=model, since=since, mine=mine, limit=limit)
     if json:
         cli_output.as_json(videos)
     elif videos:
         cli_output.show_videos(videos)
     else:
-        cli_output.err.print("No videos yet.")
+        given = {"--status": status, "--model": model, "--since": since, "--mine": "" if mine else None}
+        named = " ".join(f"{name} {value}".strip() for name, value in given.items() if value is not None)
+        cli_output.err.print(f"No video matches {escape(named)}." if named else "No videos yet.")
 
 
 @command()
-async def cancel(generation_id: str, json: Json = False, sandbox: InSandbox = False) -> None:
-    """Stop a queued or running job."""
+async def cancel(
+    generation_ids: Annotated[list[str], typer.Argument(help='Ids, or "all" for everything that runs.')],
+    json: Json = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Stop queued or running videos; says what became of each."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        video = await studio.cancel(generation_id)
+        found = await studio.cancel_many(generation_ids)
     if json:
-        cli_output.as_json(video)
-    else:
-        cli_output.show_video(video)
+        cli_output.as_json(found)
+        return
+    for one in found:
+        charged = "" if one.charged is None else f", charged ${one.charged:f}"
+        cli_output.line(f"{one.generation_id}\t{one.error or f'was {one.was}, now {one.now}'}{charged}")
+    if not found:
+        cli_output.err.print("Nothing was running.")
 
 
 @command()
@@ -292,10 +307,9 @@ async def models(
         for model in found:
             output.line(f"{model.id}\t{_rest(describe_line(model))}")
     else:
-        table = Table(Column("id", overflow="fold"), "limits and price")
         for model in found:
-            table.add_row(model.id, escape(_rest(describe_line(model))))
-        output.out.print(table)
+            output.say(f"[bold]{escape(model.id)}[/]")
+            output.say(f"  {escape(_rest(describe_line(model)))}")
 
 
 def _rest(line: str) -> str:

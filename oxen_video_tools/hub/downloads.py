@@ -1,8 +1,8 @@
-"""A result → a file, whole or not at all.
+"""Download a result into a file, completely or not at all.
 
-The link is tried without the key, for it is presigned. Only the hub itself, over https or on this machine, is asked
-once more with the key, and never after a redirect. Each hop's address is looked up, checked and then connected to:
-a name that changes its mind between the check and the connection gains nothing.
+The link is tried without the key, because it is presigned. Only the hub itself, over https or on this machine, is then
+asked with the key, and never after a redirect. Each hop's address is resolved and checked, and the connection is
+pinned to the checked address, which prevents DNS rebinding.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urljoin, urlsplit
@@ -30,11 +31,13 @@ from ..retries import retry
 from . import bodies
 from .error_mapping import retry_after
 from .transport import CONNECT, Bearer, Transport, redacted_logging
-from .url_guard import PinnedAddress, check_url, trusted_with_key
+from .url_guard import PinnedAddress, check_url, is_unknown, trusted_with_key
 
 OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
-SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
+PEEKED = 4096  # bytes that a look at a link asks for
+LOOK = 5.0  # seconds that it may take
+SILENCE = 30.0  # seconds without a byte after which the rest is requested on a new connection
 # Where the hub keeps results and uploads: a file of a repository, or what is named as media. No other route of its API
 # is asked with the key because a record or an agent named it.
 _RESULT = re.compile(r"/api/repos/[^/]+/[^/]+/files?/.+|/.+\.(?:mp4|m4v|mov|webm|avi|png|jpe?g|webp|gif|wav|mp3)", re.I)
@@ -84,9 +87,54 @@ def _disk(path: Path) -> Iterator[None]:
         raise InputUnreadable(f"{path} can't be written: {error.strerror or error}.") from None
 
 
+@dataclass(frozen=True)
+class Peeked:
+    """How a URL answered when it was asked for its first bytes.
+
+    status: the HTTP status; None if there was no answer.  unknown: its host does not exist.  why: the reason then.
+    """
+
+    status: int | None
+    head: bytes = b""
+    unknown: bool = False
+    why: str = ""
+
+
+async def peek(transport: Transport, url: str, *, seconds: float = LOOK) -> Peeked:
+    """The first bytes behind a URL: a GET of `PEEKED` bytes, redirects followed, without the key.
+
+    Raises InputNotAllowed for one that leads into this machine's network.
+    """
+    place = await check_url(url, base_url=transport.base_url, resolve=transport.resolve)
+    is_hub = place.origin == (await check_url(transport.base_url, base_url=transport.base_url)).origin
+    until = transport.clock.monotonic() + seconds
+    asking = _Arrival(transport, url, BytesIO(), Path(), PEEKED, until, peeks=True)
+    if not place.addresses and not is_hub and not asking._proxied(place):
+        return Peeked(None, unknown=await is_unknown(place.host), why="its name could not be looked up")
+    try:
+        with anyio.fail_after(seconds), redacted_logging(transport.api_key):
+            async with asking._answer() as response:
+                head = bytearray()
+                if response.is_success:
+                    async for piece in bodies.raw(response):
+                        head += piece
+                        if len(head) >= PEEKED:
+                            break
+                return Peeked(response.status_code, bytes(head[:PEEKED]))
+    except TimeoutError:
+        return Peeked(None, why=f"it did not answer within {seconds:g} s")
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError, HubUnavailable) as error:
+        return Peeked(None, why=transport.redacted(type(error).__name__))
+
+
 @dataclass
 class _Arrival:
-    """One file on its way. size: bytes in all, once known.  mark: what tells this version of the file from another."""
+    """A download in progress.
+
+    size: bytes in all, once known.
+    mark: identifies this version of the file (ETag or date).
+    peeks: only the beginning is wanted, and never with the key.
+    """
 
     transport: Transport
     url: str = field(repr=False)
@@ -98,9 +146,10 @@ class _Arrival:
     received: int = 0
     size: int | None = None
     mark: str | None = None
+    peeks: bool = False
 
     async def go_on(self) -> None:
-        """Fetch what is still missing. Raises HubUnavailable with `retry` where going on again may help."""
+        """Fetch what is missing. Raises HubUnavailable, with `retry` if another try may help."""
         left = self.until - self.transport.clock.monotonic()
         if left <= 0:
             raise HubUnavailable("The time for the download ran out.", retry=False)
@@ -121,7 +170,8 @@ class _Arrival:
         while True:
             response = await self._ask(await self._place(url), key=key)
             try:
-                if response.status_code in (401, 403) and not key and not hops and self._is_result(url):
+                may = not (key or hops or self.peeks)
+                if response.status_code in (401, 403) and may and self._is_result(url):
                     key = True
                     continue
                 if response.is_redirect and "location" in response.headers:
@@ -135,7 +185,7 @@ class _Arrival:
                 await response.aclose()
 
     def _is_result(self, url: str) -> bool:
-        """Whether the key may be shown for it: a file of the hub, and none of its other routes."""
+        """Whether the key may be sent there: to files of the hub, and to no other route."""
         path = urlsplit(url).path
         return (
             bool(self.transport.api_key)
@@ -148,19 +198,21 @@ class _Arrival:
         place = await check_url(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
         is_hub = place.origin == (await check_url(self.transport.base_url, base_url=self.transport.base_url)).origin
         if not place.addresses and not is_hub:
-            if self._proxied(place):  # what only the proxy knows may be a name of its own network
+            if self._proxied(place):  # a name that only the proxy can resolve may belong to its private network
                 raise InputNotAllowed(f"The name {place.host} has no address here.", fix="Give a public https URL.")
             raise HubUnavailable(f"The name {place.host} has no address.")
         return place
 
     def _proxied(self, place: PinnedAddress) -> bool:
-        """Whether a proxy of the environment connects in our place; then it also looks the name up."""
+        """Whether a proxy from the environment is used for this URL; the proxy then also resolves the name."""
         proxies = {} if self.transport.on_this_machine else getproxies()
         return bool(proxies.get(place.origin[0]) or proxies.get("all")) and not proxy_bypass(place.host)
 
     async def _ask(self, place: PinnedAddress, *, key: bool) -> httpx.Response:
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
         auth = self.transport.authorization() if key else None
+        if self.peeks:
+            headers["Range"] = f"bytes=0-{PEEKED - 1}"
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             if self.mark:
@@ -177,7 +229,7 @@ class _Arrival:
     async def _send(
         self, place: PinnedAddress, address: str | None, headers: dict[str, str], auth: Bearer | None
     ) -> httpx.Response:
-        """To exactly this address; certificate and Host stay those of the name."""
+        """Send to exactly this address; certificate check and Host header still use the name."""
         url = httpx.URL(place.url)
         extensions: dict[str, object] = {"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()}
         if address is not None:

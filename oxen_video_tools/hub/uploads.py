@@ -1,4 +1,4 @@
-"""A local file → a URL that the hub's models can read.
+"""Upload a local file and return a URL that the hub's models can read.
 
 Two ways: the private workbench of the user's own `playground` repository (a presigned link, good for about an hour),
 and a versioned repository, whose files others can read only where it is public.
@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urljoin
@@ -27,7 +27,11 @@ from .transport import Transport
 
 PLAYGROUND = "playground"
 MB = 1_000_000
-LARGEST: dict[Kind, int] = {"image": 30 * MB, "video": 50 * MB, "audio": 15 * MB}  # bytes; what other clients apply
+LARGEST: dict[Kind, int] = {
+    "image": 30 * MB,
+    "video": 50 * MB,
+    "audio": 15 * MB,
+}  # bytes; the limits of other Oxen clients
 MOST_REMEMBERED = 2_000
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -44,7 +48,7 @@ class LocalFile:
 
 
 def read_local_file(path: Path) -> LocalFile:
-    """Raises InputUnreadable for what is no regular file, too large, or neither image, video nor sound."""
+    """Read a file. Raises InputUnreadable if it is no regular file, too large, or neither image, video nor sound."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
@@ -71,14 +75,14 @@ def local_file(path: str, content: bytes) -> LocalFile:
 
 @dataclass(frozen=True)
 class Account:
-    """Who the key belongs to. username: also the account's namespace.  email: signs commits."""
+    """The account of the key. username: also its namespace.  email: the author of commits."""
 
     username: str
     email: str
 
     @classmethod
     def parse(cls, payload: object) -> Account:
-        """An answer of `users/me`. Raises HubUnavailable where it names nobody."""
+        """Read the answer of `users/me`. Raises HubUnavailable if it names no account."""
         answer = records.mapping(payload)
         user = records.mapping(answer.get("user")) or answer
         name = records.identifier(user.get("username"))
@@ -97,11 +101,9 @@ class Workbench:
     _busy: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary, init=False, repr=False)
 
     async def link(self, path: Path | LocalFile, *, directory: str, deadline: float) -> str:
-        """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
+        """A presigned link to `path`, private to the user. The same content is uploaded once."""
         file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
-        if self._account is None:
-            self._account = await account(self.transport)
-        namespace = self._account.username
+        namespace = await self._namespace()
         key = f"{self.transport.base_url}|{namespace}|{file.sha256}"
         async with self._busy.setdefault(key, anyio.Lock()):
             if key in self.uploaded:
@@ -115,6 +117,21 @@ class Workbench:
                 self.uploaded.pop(next(iter(self.uploaded)))
             self.uploaded[key] = asset
             return await _presigned(self.transport, namespace, asset)
+
+    async def send(self, file: LocalFile, *, directory: str, deadline: float) -> str:
+        """Put a whole file there. Returns its place, from which `renew` makes a link at any time."""
+        namespace = await self._namespace()
+        await _ensure_playground(self.transport, namespace)
+        return await _send(self.transport, namespace, file, directory, deadline)
+
+    async def renew(self, place: str) -> str:
+        """A fresh presigned link to what lies at `place`. Raises NotFound if it was deleted."""
+        return await _presigned(self.transport, await self._namespace(), place)
+
+    async def _namespace(self) -> str:
+        if self._account is None:
+            self._account = await account(self.transport)
+        return self._account.username
 
 
 async def account(transport: Transport) -> Account:
@@ -179,15 +196,11 @@ async def to_repository(
 
     Models can read it only where the repository is public (Oxen docs, file upload).
     """
-    namespace, _, name = repo.partition("/")
-    if not namespace or not name or "/" in name:
-        raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
+    namespace, name = _repository(repo)
     file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
     author = await account(transport)
     await _make(transport, "/api/repos", {"namespace": namespace, "name": name})
-    folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
-    there = f"{folder}/" if folder else ""
-    here = f"/api/repos/{quote(namespace, safe='')}/{quote(name, safe='')}/file/{quote(branch, safe='')}/{there}"
+    here = f"{_address(repo, branch, directory)}/"
     target = f"{file.sha256[:12]}-{quote(file.name, safe='')}"
     await transport.write(
         "PUT",
@@ -198,3 +211,46 @@ async def to_repository(
         data={"name": author.username, "email": author.email, "message": f"Add {file.name}"},
     )
     return f"{transport.base_url}{here}{target}"
+
+
+async def commit(
+    transport: Transport,
+    *,
+    repo: str,
+    branch: str,
+    directory: str,
+    files: Sequence[tuple[str, bytes, str]],
+    message: str,
+    deadline: float,
+) -> str:
+    """Several files into one directory of the versioned repository `namespace/name`, as one commit; made (private) if
+    it is not there. files: name, content, media type.
+
+    Returns the address of the directory. Source: Oxen's server, `PUT …/file/{branch}/{directory}` with `files[]`.
+    """
+    author = await account(transport)
+    await _make(transport, "/api/repos", dict(zip(("namespace", "name"), _repository(repo), strict=True)))
+    here = _address(repo, branch, directory)
+    await transport.write(
+        "PUT",
+        here,
+        what=f"commit to {repo}",
+        deadline=deadline,
+        files=[("files[]", one) for one in files],
+        data={"name": author.username, "email": author.email, "message": message},
+    )
+    return f"{transport.base_url}{here}"
+
+
+def _repository(repo: str) -> tuple[str, str]:
+    namespace, _, name = repo.partition("/")
+    if not namespace or not name or "/" in name:
+        raise InvalidRequest(f'{repo!r} is no repository: write "namespace/name".')
+    return namespace, name
+
+
+def _address(repo: str, branch: str, directory: str) -> str:
+    namespace, name = _repository(repo)
+    folder = "/".join(quote(part, safe="") for part in directory.split("/") if part not in ("", ".", ".."))
+    here = f"/api/repos/{quote(namespace, safe='')}/{quote(name, safe='')}/file/{quote(branch, safe='')}"
+    return f"{here}/{folder}" if folder else here

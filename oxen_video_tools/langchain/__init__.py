@@ -1,11 +1,11 @@
-"""The LangChain window: every row of the table as a `BaseTool`, and all of them as a toolkit.
+"""The agent tools for LangChain: each as a `BaseTool`, and all of them as a toolkit.
 
     from langchain.agents import create_agent
     from oxen_video_tools.langchain import OxenVideoToolkit
 
     agent = create_agent("anthropic:claude-sonnet-4-5", OxenVideoToolkit().get_tools())
 
-`GenerateVideo(model="…", max_cost_usd=2)` settles an argument: the agent neither sees nor sets it.
+Pass an argument as an option to fix its value and hide it from the agent: `GenerateVideo(model="…", max_cost_usd=2)`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,38 @@ from langchain_core.tools import BaseTool as _BaseTool  # noqa: F401
 if TYPE_CHECKING:
     from .approval import video_approval
     from .langgraph import EVENT
-    from .toolkit import (
-        CancelVideo,
-        FindVideoModels,
-        GenerateVideo,
-        GetVideo,
-        InspectVideo,
-        ListVideos,
-        MakeStills,
-        OxenVideoToolkit,
-        PlanVideo,
-        SaveVideo,
-    )
+    from .tool import VideoTool
+    from .toolkit import OxenVideoToolkit
+
+    # the tools, by `make derived`
+    class PlanVideo(VideoTool):
+        """Checks and prices a video before anything is paid; can draw a free preview."""
+
+    class MakeStills(VideoTool):
+        """Makes the first picture of each shot, for cents, on one numbered sheet."""
+
+    class GenerateVideo(VideoTool):
+        """Makes a video: submits it once, waits, and answers with the link or an id to come back with."""
+
+    class GetVideo(VideoTool):
+        """Reports how one or several videos stand, with fresh links; can wait."""
+
+    class ListVideos(VideoTool):
+        """Lists what is running or finished: the way back after a lost answer."""
+
+    class CancelVideo(VideoTool):
+        """Stops one, several or all running videos and says what became of each."""
+
+    class FindVideoModels(VideoTool):
+        """Finds models by words and needs, with limits and prices."""
+
+    class InspectVideo(VideoTool):
+        """Shows what a video looks like: length, size, sound, and a contact sheet."""
+
+    class SaveVideo(VideoTool):
+        """Saves one or more videos as one verified file."""
+
+    # until here
 
 __all__ = [
     "EVENT",

@@ -1,4 +1,4 @@
-"""A row of the table as a LangChain tool: synchronous and native asynchronous, content and artifact."""
+"""A tool of `tools.TABLE` as a LangChain tool: synchronous and native asynchronous, content and artifact."""
 
 from __future__ import annotations
 
@@ -108,20 +108,8 @@ class _Ready:
         return replace(self, approved_usd=ask(question, self.asked, self.shown))
 
 
-class Row:
-    """The row of this name. The table is loaded by who makes a tool, not by who only imports one."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tool: object, kind: type | None = None) -> ToolSpec:
-        from ..tools import TABLE
-
-        return TABLE[self.name]
-
-
 class VideoTool(BaseTool):
-    """One row of the table of tools.
+    """One tool of `tools.TABLE`; `toolkit` makes a class for each.
 
     An option with the name of one of the tool's arguments settles it: the agent neither sees nor sets it
     (`GenerateVideo(model="…", max_cost_usd=2)`); `pinned={…}` does the same for all of them.
@@ -135,7 +123,7 @@ class VideoTool(BaseTool):
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)
-    row: ClassVar[Row]
+    row: ClassVar[ToolSpec]
 
     name: str = ""  # these two, and args_schema, are the row's
     description: str = ""
@@ -255,10 +243,21 @@ class VideoTool(BaseTool):
                 await receipt.akeep(reply.structured["generation_id"])
         return self._shown(reply)
 
-    def _request(self, text: Sequence[str], arguments: dict[str, Any]) -> BaseModel:
-        """LangChain hands over checked fields one by one, or a bare string for the first."""
+    def _parse_input(self, tool_input: str | dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        """What the model wrote, read and checked; a bare string is the first argument. LangChain itself would drop what
+        is read under another name than it was written.
+        """
         model = self._row.arguments
-        return model.model_validate(dict(zip(model.model_fields, text, strict=False)) | arguments)
+        if isinstance(tool_input, str):
+            tool_input = {next(iter(self._row.schema["properties"])): tool_input}
+        request = model.model_validate(tool_input)
+        return {name: getattr(request, name) for name in model.model_fields}
+
+    def _request(self, text: Sequence[str], arguments: dict[str, Any]) -> BaseModel:
+        """LangChain hands over checked fields one by one."""
+        return self._row.arguments.model_validate(
+            dict(zip(self._row.schema["properties"], text, strict=False)) | arguments
+        )
 
     def _receipt(self, request: BaseModel) -> Receipt | None:
         return Receipt.of(_call_id.get(), request) if self._row.prepares else None

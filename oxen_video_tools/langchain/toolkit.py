@@ -1,84 +1,54 @@
-"""The nine tools, and the toolkit that makes them."""
+"""The tools as classes, derived from `tools.TABLE`, and the toolkit that makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from threading import Lock
+from types import new_class
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, PrivateAttr
 
-from .tool import Row, VideoTool, public
+from .tool import VideoTool, public
+
+if TYPE_CHECKING:
+    from ..tools import ToolSpec
 
 
-class PlanVideo(VideoTool):
-    """Checks and prices a video before anything is paid."""
-
-    row = Row("plan_video")
-
-
-class MakeStills(VideoTool):
-    """The first picture of each shot. Spends money, cents; the same still is paid once."""
-
-    row = Row("make_stills")
+TOOLS: dict[str, type[VideoTool]]  # by the tool's name; made when it is first read
+_CLASSES: dict[str, type[VideoTool]] = {}
+_MAKING = Lock()
 
 
-class GenerateVideo(VideoTool):
-    """Makes a video. Spends money; the same request is paid once."""
+def tool_classes() -> dict[str, type[VideoTool]]:
+    """The LangChain class of each tool, by the tool's name and in the table's order: `generate_video` is
+    `GenerateVideo`.
+    """
+    with _MAKING:  # two threads must not make two classes of one name: copies are unpickled by it
+        if not _CLASSES:
+            from ..tools import TABLE
 
-    row = Row("generate_video")
-
-
-class GetVideo(VideoTool):
-    """How a video stands, with a fresh link."""
-
-    row = Row("get_video")
-
-
-class ListVideos(VideoTool):
-    """What is running or finished."""
-
-    row = Row("list_videos")
+            _CLASSES.update({name: _class_of(spec) for name, spec in TABLE.items()})
+    return _CLASSES
 
 
-class CancelVideo(VideoTool):
-    """Stops a running job."""
-
-    row = Row("cancel_video")
-
-
-class FindVideoModels(VideoTool):
-    """Models by words and needs."""
-
-    row = Row("find_video_models")
+def _class_of(spec: ToolSpec) -> type[VideoTool]:
+    name = spec.name.title().replace("_", "")
+    members = {"__module__": __name__, "__qualname__": name, "__doc__": spec.summary, "row": spec}
+    made: type[VideoTool] = new_class(name, (VideoTool,), exec_body=lambda body: body.update(members))
+    return made
 
 
-class InspectVideo(VideoTool):
-    """Looks at a video. `keyframes` says how the agent sees the contact sheet."""
-
-    row = Row("inspect_video")
-
-
-class SaveVideo(VideoTool):
-    """Saves one or more clips as one file."""
-
-    row = Row("save_video")
-
-
-TOOLS: dict[str, type[VideoTool]] = {
-    vars(one)["row"].name: one
-    for one in (
-        PlanVideo,
-        MakeStills,
-        GenerateVideo,
-        GetVideo,
-        ListVideos,
-        CancelVideo,
-        FindVideoModels,
-        InspectVideo,
-        SaveVideo,
-    )
-}
+def __getattr__(name: str) -> Any:
+    """The classes, once somebody asks for one: importing the toolkit does not load the tools."""
+    if name == "TOOLS":
+        return tool_classes()
+    if not name.startswith("_"):
+        for made in tool_classes().values():
+            if made.__name__ == name:
+                return made
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class OxenVideoToolkit(BaseToolkit):
@@ -97,15 +67,15 @@ class OxenVideoToolkit(BaseToolkit):
     def __init__(self, **options: Any) -> None:
         own = {name: options.pop(name) for name in ("tools", "read_only") if name in options}
         super().__init__(**own)
-        unknown = set(self.tools or ()) - TOOLS.keys()
-        if unknown:
-            raise ValueError(f"no such tools: {', '.join(sorted(unknown))}; there are {', '.join(TOOLS)}")
+        known = tool_classes()
+        if unknown := set(self.tools or ()) - known.keys():
+            raise ValueError(f"no such tools: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
         self._options = options
         self.get_tools()  # a wrong option is said here
 
     def get_tools(self) -> list[BaseTool]:
         """The tools, in the order in which they are best read."""
-        chosen = [TOOLS[name] for name in TOOLS if self.tools is None or name in self.tools]
+        chosen = [made for name, made in tool_classes().items() if self.tools is None or name in self.tools]
         return [one(**self._for(one)) for one in chosen if one.row.read_only or not self.read_only]
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -119,7 +89,8 @@ class OxenVideoToolkit(BaseToolkit):
 
     def usd_per_second(self) -> dict[str, float]:
         """The dearest rate of each model whose live price is by the second, in US dollars: for `video_approval`."""
-        portal = FindVideoModels(**self._for(FindVideoModels)).portal
+        finder = tool_classes()["find_video_models"]
+        portal = finder(**self._for(finder)).portal
         known: Sequence[Any] = portal.call(lambda studio, _: studio.find_models(), lambda _: None)
         return {one.id: rate for one in known if one.pricing and (rate := _dearest(one.pricing))}
 
@@ -127,7 +98,7 @@ class OxenVideoToolkit(BaseToolkit):
         """The options less what is settled of other tools' arguments."""
         options = dict(self._options)
         pinned = dict(options.pop("pinned", None) or {})
-        everywhere = {name for one in TOOLS.values() for name in one.row.arguments.model_fields}
+        everywhere = {name for one in tool_classes().values() for name in one.row.arguments.model_fields}
         for name in (everywhere - VideoTool.model_fields.keys()) & options.keys():
             pinned[name] = options.pop(name)
         unknown = pinned.keys() - everywhere

@@ -1,22 +1,26 @@
-"""What was asked, submitted, paid and delivered; it survives anything. SQLite for one machine, PostgreSQL for many.
+"""A durable record of what was asked, sent, paid and delivered. SQLite for one machine, PostgreSQL for many.
 
-The hub is the truth about a job; the ledger is the truth about intent and money. Its transactions stand in
-`steps`, what runs them in `sqlite` and `postgres`.
+The hub is authoritative for jobs, the ledger for intent and money. `Ledger` is all that the other
+packages use. Its transactions are written once for both databases, in `jobs`, `outcomes`, `films` and `accounts`;
+what runs them is in `sqlite` and `postgres`.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
 from ..clock import Clock
 from ..errors import InvalidRequest
-from .transactions import Durability, Steps, durability_of
+from ..settings import at_home
+from . import accounts, films, jobs, outcomes, transactions
+from .transactions import Durability, Steps
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -27,14 +31,35 @@ class Engine(Protocol):
     """What runs transactions."""
 
     async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
-        """What the steps return, once they are committed. haste: see `steps`."""
+        """Run a transaction and return its result once it is committed. haste: see `transactions.Durability`."""
 
     async def close(self) -> None:
         """Close what is open."""
 
 
+_DURABILITIES: dict[Callable[..., Any], Durability] = {}
+
+
+def durability_of(steps: Callable[..., Any]) -> Durability:
+    """How soon a transaction is on the disk; "now" unless its method declares otherwise."""
+    return _DURABILITIES.get(steps, "now")
+
+
+def transaction(
+    steps: Callable[P, Steps[T]], durability: Durability = "now"
+) -> Callable[Concatenate[Ledger, P], Coroutine[Any, Any, T]]:
+    """A method of `Ledger` that runs these statements as one transaction."""
+    _DURABILITIES[steps] = durability
+
+    @wraps(steps)
+    async def method(self: Ledger, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.run(steps, *args, **kwargs)
+
+    return method
+
+
 class Ledger:
-    """One ledger, opened at its first use.
+    """One ledger, opened at its first use. Each method, except for the first few, is one transaction.
 
     owner: names this process in leases.  Raises InvalidRequest for a place that can't be written or read.
     """
@@ -53,18 +78,105 @@ class Ledger:
         return cls(_engine(place, clock), lease=lease)
 
     def booking_owner(self) -> str:
-        """Owns one booking and no other: whoever holds it can mark it, send it and take all of that back, while every
-        other call of this process is a stranger to it.
+        """A name that owns one reservation only: a call that has it can mark, send and undo that reservation, and no
+        other call of this process can.
         """
         return f"{self.owner}/{uuid4().hex[:8]}"
 
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One transaction of `steps`."""
+        """Run any statements as one transaction; the methods below are the ones that the package needs."""
         return await self._engine.run(lambda: steps(*args, **kwargs), durability_of(steps))
 
     async def close(self) -> None:
         """Close the database."""
         await self._engine.close()
+
+    # A job: planned, sending, running, then finished, failed or cancelled. Nothing leaves before `mark_sending` is on
+    # the disk, and what `reserve` wrote with it.
+    reserve = transaction(jobs.reserve, "soon")
+    mark_sending = transaction(jobs.mark_sending)
+    renew = transaction(jobs.renew, "soon")  # a lease need not survive a power failure
+    unsent = transaction(jobs.unsent)
+    unbooked = transaction(jobs.unbooked)
+    record_submission = transaction(jobs.record_submission)
+    finish_if_all_done = transaction(jobs.finish_if_all_done)
+    abandon = transaction(outcomes.abandon)
+    note = transaction(jobs.note)
+
+    # A job whose answer was lost: searched for, found, sent again or written off.
+    unclear = transaction(jobs.unclear)
+    idless = transaction(jobs.idless)
+    sought = transaction(jobs.sought)
+    adopt = transaction(jobs.adopt)
+    add_found = transaction(jobs.add_found)
+    adopt_by_hand = transaction(jobs.adopt_by_hand)
+    reopen = transaction(jobs.reopen)
+    write_off = transaction(jobs.write_off)
+
+    # Jobs and their generations, as they are known.
+    job_named = transaction(transactions.job_named, "read")
+    jobs_named = transaction(transactions.jobs_named, "read")
+    job_for_take = transaction(transactions.job_for_take, "read")
+    job_of_clip = transaction(transactions.job_of_clip)
+    clip_and_job = transaction(transactions.clip_and_job, "read")
+    clips = transaction(transactions.clips, "read")
+    clips_of = transaction(transactions.clips_of, "read")
+    in_state = transaction(transactions.in_state)
+    claim_unfinished = transaction(outcomes.claim_unfinished)
+
+    # Outcomes: status, cost, file. After a power failure the hub can be asked again for the first two.
+    record_status = transaction(outcomes.record_status, "soon")
+    record_cost = transaction(outcomes.record_cost, "soon")
+    unsettled = transaction(outcomes.unsettled)
+    payers = transaction(outcomes.payers)
+    delivered = transaction(outcomes.delivered)
+    undelivered = transaction(outcomes.undelivered)
+    typical = transaction(outcomes.typical, "read")
+    endings = transaction(outcomes.endings, "read")
+
+    # Films: several jobs, one file.
+    begin_film = transaction(films.begin_film)
+    resume_film = transaction(films.resume_film)
+    hold_film = transaction(films.hold_film)
+    fill_part = transaction(films.fill_part)
+    rebook_film = transaction(films.rebook_film)
+    release_film = transaction(films.release_film)
+    cancel_film = transaction(films.cancel_film)
+    record_delivery = transaction(films.record_delivery)
+    film_named = transaction(films.film_named)
+    standing = transaction(films.standing)
+    part_of = transaction(films.part_of)
+    parts_of = transaction(films.parts_of)
+    remembered = transaction(films.remembered)
+    films_of = transaction(films.films_of)
+    newest_films = transaction(films.newest_films)
+    films_of_before = transaction(films.films_of_before)
+
+    # Money of the account, and the switch that stops all of it.
+    committed_spend = transaction(jobs.committed_spend)
+    spent = transaction(outcomes.spent)
+    ask_once = transaction(films.ask_once)
+    is_paused = transaction(transactions.is_paused, "read")
+    set_paused = transaction(outcomes.set_paused)
+    claim_interval = transaction(transactions.claim_interval)
+
+    # Who pays, and the cast that an account keeps.
+    identity = transaction(accounts.identity, "read")
+    remember_identity = transaction(accounts.remember_identity)
+    join_scopes = transaction(accounts.join_scopes)
+    keep_member = transaction(accounts.keep_member)
+    kept_members = transaction(accounts.kept_members, "read")
+    members_named = transaction(accounts.members_named, "read")
+    forget_member = transaction(accounts.forget_member)
+
+    # What was put at the hub, and the links that a server of ours gives.
+    kept_place = transaction(accounts.kept_place, "read")
+    kept_places = transaction(accounts.kept_places, "read")
+    keep_place = transaction(accounts.keep_place, "soon")  # if this is lost, the file is uploaded again
+    sealed_key = transaction(accounts.sealed_key, "read")
+    keep_sealed_key = transaction(accounts.keep_sealed_key)
+    link_epochs = transaction(accounts.link_epochs, "read")
+    revoke_links = transaction(accounts.revoke_links)
 
 
 def is_postgres(place: str | None) -> bool:
@@ -84,7 +196,7 @@ def _engine(place: str | None, clock: Clock | None) -> Engine:
 
 
 def sqlite_path(place: str | None) -> Path | None:
-    """The file of a SQLite ledger; None for one in memory. Raises InvalidRequest for what is no ledger's place."""
+    """The file of a SQLite ledger; None for one in memory. Raises InvalidRequest for anything else."""
     if place is None:
         return data_folder() / "ledger.db"
     if place.rstrip("/") in ("memory:", "sqlite::memory:", "sqlite:///:memory:"):
@@ -101,7 +213,7 @@ def sqlite_path(place: str | None) -> Path | None:
 
 
 def data_folder() -> Path:
-    """Where the ledger and the sandbox's state lie on this platform."""
+    """The folder of the ledger and of the sandbox's state on this platform. Raises InvalidRequest without a home."""
     from platformdirs import user_data_path
 
-    return user_data_path("oxen-video", appauthor=False)
+    return at_home(lambda: user_data_path("oxen-video", appauthor=False), "OXEN_VIDEO_LEDGER (memory: keeps nothing)")

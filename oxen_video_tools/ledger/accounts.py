@@ -1,13 +1,13 @@
-"""Whose jobs these are: which account a key belongs to, and how one account's rows become another's."""
+"""Accounts: which account a key belongs to, how two are joined, and what an account keeps (cast, files, links)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .jobs import lock_account
-from .transactions import Row, Steps, read
+from .transactions import Row, Steps
 
 
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
@@ -17,7 +17,7 @@ def identity(origin: str, key_hash: str) -> Steps[str | None]:
 
 
 def remember_identity(origin: str, key_hash: str, scope: str, stand_in: str = "") -> Steps[str]:
-    """The first scope written wins, whoever wrote it; only a key's own hash, its `stand_in`, gives way."""
+    """The first scope that was written stays; only a key's own hash, its `stand_in`, is replaced."""
     yield (
         """insert into identities (origin, key_hash, scope) values (?, ?, ?)
             on conflict (origin, key_hash) do update set scope = excluded.scope where identities.scope = ?""",
@@ -28,10 +28,10 @@ def remember_identity(origin: str, key_hash: str, scope: str, stand_in: str = ""
 
 
 def join_scopes(old: str, new: str) -> Steps[None]:
-    """Everything of `old` becomes the account `new`'s: its jobs are found again, its spending counts for the budget.
+    """Move everything of `old` to the account `new`: its jobs are found again, its spending counts for the budget.
 
-    Where both hold the same take of the same request, the account's own job keeps it. A generation that both know
-    stays with whichever of them paid for it.
+    If both have the same take of the same request, the account's own job stays current. A generation that both know
+    stays with the job that paid for it.
     """
     if old == new or not (yield "select scope from accounts where scope = ?", (old,)):
         return  # whatever was paid or booked under a scope has locked it once
@@ -62,9 +62,6 @@ def join_scopes(old: str, new: str) -> Steps[None]:
     yield "update films set scope = ? where scope = ?", (new, old)
 
 
-read(identity)
-
-
 # The cast that an account keeps: members by name, whatever its letter case.
 
 _COLUMNS = "name, look, images, real_face, created"
@@ -72,7 +69,7 @@ _COLUMNS = "name, look, images, real_face, created"
 
 @dataclass(frozen=True)
 class KeptMember:
-    """One member as it was kept. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
+    """One kept member. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
 
     name: str
     look: str | None
@@ -100,7 +97,7 @@ def kept_members(scope: str) -> Steps[list[KeptMember]]:
 
 
 def members_named(scope: str, names: Sequence[str]) -> Steps[dict[str, KeptMember]]:
-    """Those of these names that there are, by the name in small letters."""
+    """The members of these names that exist, by the name in lower case."""
     found: dict[str, KeptMember] = {}
     for name in names:
         rows = yield f"select {_COLUMNS} from cast_members where scope = ? and key = ?", (scope, name.casefold())
@@ -121,4 +118,68 @@ def _member(row: Row) -> KeptMember:
     return KeptMember(name, look, tuple(json.loads(images)), None if face is None else bool(face), created)
 
 
-read(kept_members, members_named)
+# Where files of ours lie at the hub: a film by its content, a film kept in a repository by both.
+
+
+def kept_place(scope: str, content: str) -> Steps[str | None]:
+    """Where the hub has this."""
+    return (yield from kept_places(scope, [content])).get(content)
+
+
+def kept_places(scope: str, contents: Sequence[str]) -> Steps[dict[str, str]]:
+    """Where the hub has each of these, as far as it has them."""
+    found: dict[str, str] = {}
+    for begin in range(0, len(contents), 500):
+        some = contents[begin : begin + 500]
+        marks = ", ".join("?" * len(some))
+        rows = yield (
+            f"select content, place from uploads where scope = ? and content in ({marks})",
+            (scope, *some),
+        )
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+def keep_place(scope: str, content: str, place: str) -> Steps[None]:
+    """The hub has it there from now on."""
+    yield (
+        """insert into uploads (scope, content, place) values (?, ?, ?)
+            on conflict (scope, content) do update set place = excluded.place""",
+        (scope, content, place),
+    )
+
+
+# Links that the MCP server gives: the sealed key of each caller, and how often links were revoked.
+
+
+def sealed_key(caller: str) -> Steps[str | None]:
+    """The caller's key, sealed."""
+    rows = yield "select sealed from link_keys where caller = ?", (caller,)
+    return rows[0][0] if rows else None
+
+
+def keep_sealed_key(caller: str, sealed: str, now: float) -> Steps[None]:
+    """Keep it in the place of the one before."""
+    yield (
+        "insert into link_keys (caller, sealed, seen) values (?, ?, ?)"
+        " on conflict (caller) do update set sealed = excluded.sealed, seen = excluded.seen",
+        (caller, sealed, now),
+    )
+
+
+def link_epochs(caller: str) -> Steps[Mapping[str, int]]:
+    """How often links were revoked: of a video by its id, all of the caller's under ""."""
+    place = _epoch(caller, "")
+    rows = yield "select caller, sealed from link_keys where caller = ? or caller like ?", (place, f"{place} %")
+    return {named[len(place) :].lstrip(): int(number) for named, number in rows}
+
+
+def revoke_links(caller: str, generation_id: str | None, now: float) -> Steps[None]:
+    """End the caller's links to one video, or to all of them."""
+    place = _epoch(caller, generation_id or "")
+    rows = yield "select sealed from link_keys where caller = ?", (place,)
+    yield from keep_sealed_key(place, str(int(rows[0][0]) + 1 if rows else 1), now)
+
+
+def _epoch(caller: str, generation_id: str) -> str:
+    return f"epoch {caller} {generation_id}".rstrip()

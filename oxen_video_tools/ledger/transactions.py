@@ -1,4 +1,4 @@
-"""The ledger's transactions, written once for every database; this file has what they share, and the plain readings.
+"""The ledger's transactions, written once for both databases; this file has what they share, and simple queries.
 
 Each is a generator that yields statements and is sent their rows: what runs them (a thread for SQLite, psycopg for
 PostgreSQL) opens the transaction before the first statement and commits it when the generator returns. An exception
@@ -8,7 +8,7 @@ them; SQLite's transactions have the file to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Literal, TypeVar
 
 from .records import CLIP_COLUMNS, JOB_COLUMNS, GenerationRow, Job, State, job_of
@@ -20,22 +20,6 @@ Steps = Generator[Statement, list[Row], T]
 # now: on the disk before the caller goes on.  soon: written, and on the disk with the next "now" at the latest; what a
 # power failure could take with it is harmless.  read: writes nothing, and waits for no other process's writing.
 Durability = Literal["now", "soon", "read"]
-_HASTE: dict[Callable[..., Any], Durability] = {}
-
-
-def soon(*steps: Callable[..., Steps[Any]]) -> None:
-    """Marks transactions whose loss, should the power fail, costs nothing: it is found out or done again."""
-    _HASTE.update(dict.fromkeys(steps, "soon"))
-
-
-def read(*steps: Callable[..., Steps[Any]]) -> None:
-    """Marks transactions that write nothing. No decorator, nor is `soon`: mutation testing leaves out what has one."""
-    _HASTE.update(dict.fromkeys(steps, "read"))
-
-
-def durability_of(steps: Callable[..., Any]) -> Durability:
-    """How a transaction is marked; "now" where it is not."""
-    return _HASTE.get(steps, "now")
 
 
 def job_named(job: str) -> Steps[Job | None]:
@@ -120,11 +104,8 @@ def is_paused() -> Steps[bool]:
 
 
 def claim_interval(name: str, now: float, rest: float) -> Steps[bool]:
-    """Whether it is the caller's turn at something that is done once in `rest` seconds by all processes together."""
+    """Whether the caller should do something now that all processes together do once in `rest` seconds."""
     yield "insert into switches (name, since) values (?, ?) on conflict do nothing", (name, now - rest - 1)
     rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
     yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)
     return bool(rows)
-
-
-read(job_named, jobs_named, job_for_take, clip_and_job, clips, clips_of, is_paused)

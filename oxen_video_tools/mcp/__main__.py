@@ -6,7 +6,10 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import conflict
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,12 +21,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Serve until the client leaves, or until told to stop."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     asked = _parsed(arguments) if arguments else None
-    gc.disable()  # nothing of what is loaded now ever becomes garbage, and collecting it costs a tenth of the start
+    gc.disable()  # nothing that is loaded now ever becomes garbage; collecting would take a tenth of the start
     try:
         run = _made(asked)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        sys.exit(EXTRA if missing in ("mcp", "mcp_types", "starlette", "uvicorn") else str(error))
+        if missing not in ("mcp", "mcp_types", "starlette", "uvicorn"):
+            sys.exit(str(error))
+        why = conflict()
+        sys.exit(f"{why} Install oxen-video-tools[mcp] in an environment of its own." if why else EXTRA)
     finally:
         gc.enable()
     gc.freeze()
@@ -81,4 +87,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
 
 if __name__ == "__main__":
+    if sys.path[:1] == [str(Path.cwd())]:  # of `python -m`: a project's own numpy.py or copy.py is none of ours
+        del sys.path[0]
     main()

@@ -1,4 +1,4 @@
-"""The server over HTTP: each caller with a key of its own, limits on everything, health, and an end without losses."""
+"""The server over HTTP: a key for each caller, limits, health checks, and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PAGES_HEADERS = {
 
 
 class WithToken:
-    """Lets a browser through to `app` that brings the token, or the cookie that it was exchanged for."""
+    """Lets a browser through to `app` if it sends the token, or the cookie that the token was exchanged for."""
 
     def __init__(self, app: ASGIApp, token: str, allowed: TransportSecuritySettings) -> None:
         self._app = app
@@ -186,10 +186,10 @@ class CardPage:
         return Response(self._body, media_type=MEDIA_TYPE, headers=headers)
 
 
-# An end without losses: when the process is told to stop, waits answer at once with their id, then the server
+# Graceful shutdown: when the process is told to stop, waiting calls return their id at once, then the server
 # closes.
 #
-# The web server's own handling of the signals goes on as it was; ours only hears them first.
+# The web server's own signal handlers are called afterwards.
 
 
 @contextmanager
@@ -291,15 +291,17 @@ def http_app(
         routes += [Route(path, revoking, methods=["DELETE"]) for path in ("/v/{id}", "/v")]
     if provider is not None:
         routes += provider.routes()
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[_cross_origin(options)] if options.origins else [],
         lifespan=lifespan,
     )
+    app.state.service = service
+    return app
 
 
 def guarded(options: ServerSettings) -> TransportSecuritySettings:
-    """Which names this server answers to and which pages may call it. Always said: the SDK's default depends."""
+    """The hosts that this server answers to and the pages that may call it. Always set: the SDK's default varies."""
     names = [*LOOPBACK_HOSTS, *options.hosts]
     if options.public_url:
         names.append(options.public_url.partition("://")[2].partition("/")[0])
@@ -324,13 +326,17 @@ def _cross_origin(options: ServerSettings) -> Middleware:
 def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) -> None:
     """Run the app with uvicorn until the process is told to stop. port 0 takes a free one and says which.
 
-    Bound to loopback the server has a token of its own, kept in a file; anywhere else only where one is set.
+    Bound to loopback the server has a token of its own, kept in a file, and gives links of its own; anywhere else only
+    where they are set.
     Raises InvalidRequest for a token file that others can read.
     """
     import uvicorn
 
     if is_loopback(host) and options.token is None:
         options = replace(options, token=kept_token())
+    if is_loopback(host) and not options.public_url:
+        options = replace(options, local_links=True)
+    app = http_app(settings, options)
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -340,19 +346,22 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
                     named = f"[{host}]" if ":" in host else host
                     bound = socket.getsockname()[1]
                     address = f"http://{named}:{bound}"
+                    links = app.state.service.links
+                    if links is not None and links.address is None:
+                        links.address = address
                     announce("MCP over HTTP", address=f"{address}/mcp")
                     if options.token and sys.stderr.isatty():
                         print_how_to_connect(address, options.token)
-                    elif options.token:  # what is kept as a log holds no token
+                    elif options.token:  # a log must not contain the token
                         announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
-    Announced(guarded_config(http_app(settings, options), options, host=host, port=port)).run()
+    Announced(guarded_config(app, options, host=host, port=port)).run()
 
 
 def guarded_config(
     app: Starlette, options: ServerSettings, *, host: str, port: int, header_seconds: float = HEADERS
 ) -> uvicorn.Config:
-    """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
+    """uvicorn's configuration: limits on connections and slow requests; headers of proxies are not trusted."""
     import uvicorn
 
     from .admission import bounded_protocol

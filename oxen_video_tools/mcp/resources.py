@@ -1,4 +1,4 @@
-"""What can be read besides calling tools: `oxen://models/{id}`, `oxen://generations/{id}`, `oxen://spend`."""
+"""The resources: `oxen://models/{id}`, `oxen://generations/{id}`, `oxen://spend`; and updates of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..tools.answers import facts
 from ..tools.arguments import FindArguments
 from .callers import caller_of
 from .service import Request, Service
-from .settings import ServerSettings
+from .settings import LOOPBACK_HOSTS, ServerSettings
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -41,7 +41,7 @@ GENERATION = "oxen://generations/"
 
 @asynccontextmanager
 async def _readable() -> AsyncIterator[None]:
-    """Foreseen failures in their own words; a thing that does not exist is "not found" in the protocol's."""
+    """Expected failures keep their words; a missing resource is the protocol's "not found"."""
     try:
         with only_oxen_errors():
             yield
@@ -139,7 +139,7 @@ class Updates:
         await self.bus.publish(ResourceUpdated(uri=uri))
 
     async def _may_read(self, uri: str, ctx: Request) -> bool:
-        """Whether it is a thing of the caller's own; what belongs to others is not heard of."""
+        """Whether it belongs to the caller; others' videos can't be watched."""
         if not uri.startswith(GENERATION):
             return True
         try:
@@ -240,5 +240,6 @@ def media_hosts(options: ServerSettings, settings: Settings) -> list[str]:
     if settings.sandbox and hub == HUB:
         hub = "http://127.0.0.1:*"  # the sandbox takes a free port when it is first needed
     named = [host if "//" in host else f"https://{host}" for host in options.media_hosts]
-    urls = [hub, *([options.public_url] if options.public_url else []), *named]
+    here = [f"http://{host}:*" for host in LOOPBACK_HOSTS] if options.local_links else []
+    urls = [hub, *here, *([options.public_url] if options.public_url else []), *named]
     return list(dict.fromkeys(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls))

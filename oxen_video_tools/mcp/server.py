@@ -1,4 +1,4 @@
-"""The server: every row of the table as a tool, with the player, tasks, prompts and resources around them."""
+"""The MCP server: all tools of `tools.TABLE`, with the player, tasks, prompts and resources."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..settings import Settings
 from ..tools import hidden
 from .approval import answered_once, sealed_questions
 from .callers import CallerStudios, OpenOwn, StudioFactory
+from .events import Events
 from .prompts import Skills, add_completions, add_prompts
 from .resources import Updates, add_resources, player
 from .service import Service, remember_who_asks
@@ -55,14 +56,14 @@ def build_server(
 ) -> MCPServer[Service]:
     """An `MCPServer` with the tools of the table.
 
-    open_studio: opens the studio of whoever runs the process; by default with `settings`, or from the environment.
+    open_studio: opens the studio of the process's owner; by default with `settings`, or from the environment.
     Callers over HTTP each have a studio of their own, on their own key.
     tasks: the Tasks extension, where other slow tools stand beside `generate_video`.
     server: what else `MCPServer` takes.
     """
     service = service or serving(open_studio, settings=settings, options=options, clock=clock)
 
-    updates = Updates(service)
+    updates, events = Updates(service), Events(service)
     audits = [Audit(service.options.audit, service.clock.time)] if service.options.audit else []
 
     @asynccontextmanager
@@ -71,6 +72,7 @@ def build_server(
             yield service
         finally:
             updates.close()
+            await events.close()
             await service.close()
 
     questions = sealed_questions(service.options.secrets)
@@ -85,6 +87,7 @@ def build_server(
             player(service.options, service.settings),
             tasks or Tasks(Generations(), {"generate_video"}, poll=service.options.poll),
             Skills(),
+            events,
         ],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
         request_state_security=questions,

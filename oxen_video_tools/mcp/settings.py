@@ -1,4 +1,4 @@
-"""What is set for the server alone: OXEN_VIDEO_MCP_* variables. Keys, budgets and folders are `Settings`."""
+"""Settings of the MCP server: OXEN_VIDEO_MCP_* variables. Keys, budgets and folders are in `Settings`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InvalidRequest
+from ..settings import names, one_of, yes
 
 if TYPE_CHECKING:
     from ..tools import ToolSpec
@@ -22,7 +23,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Everything that can be set for the server.
+    """Everything that can be configured for the server.
 
     hosts: names under which it is reached over HTTP; any other `Host` header is refused. Loopback always is allowed.
     origins: web pages that may call it, such as `https://app.example.com`; pages of this machine always may.
@@ -40,10 +41,14 @@ class ServerSettings:
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
         sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
     links: seconds for which a link of this server is good.
+    local_links: answers carry links of this server's own without a `public_url`: it is on loopback, where its address
+        is known when it is bound. They are sealed with the token unless there are secrets. Never read from a variable.
     read_only: only tools that change nothing.  tools: only these; None is all.
     audit: a file to which each call that may spend adds a line; None: the log.
     issuer: an OAuth authorization server. Callers then bring its tokens, made for this server, in place of Oxen keys.
     scopes: what such a token has to allow.  client: id and secret for the issuer's introspection of opaque tokens.
+    webhooks: addresses, or beginnings of them, to which events may be sent without asking there first, also in this
+        network.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
     log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
         over HTTP, a line for each call, and WARNING over stdio.
@@ -68,13 +73,15 @@ class ServerSettings:
     quota: int = 10 * 1000**3
     keep: float = 30 * DAY
     stateless: bool = False
-    links: float = 30 * DAY
+    links: float = 7 * DAY
+    local_links: bool = False
     read_only: bool = False
     tools: tuple[str, ...] | None = None
     audit: Path | None = None
     issuer: str | None = None
     scopes: tuple[str, ...] = ()
     client: tuple[str, str] | None = field(default=None, repr=False)
+    webhooks: tuple[str, ...] = ()
     media_hosts: tuple[str, ...] = ()
     log: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
@@ -102,20 +109,16 @@ class ServerSettings:
         return [row for name, row in TABLE.items() if name in named and (row.read_only or not self.read_only)]
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _networks(text: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(name, strict=False) for name in _names(text))
+    return tuple(ipaddress.ip_network(name, strict=False) for name in names(text))
 
 
 def _tools(text: str) -> tuple[str, ...]:
     from ..tools import TABLE
 
-    if unknown := set(_names(text)) - TABLE.keys():
+    if unknown := set(names(text)) - TABLE.keys():
         raise ValueError(f"there is no {', '.join(sorted(unknown))}; the tools are {', '.join(TABLE)}")
-    return _names(text)
+    return names(text)
 
 
 def _file(text: str) -> Path:
@@ -130,7 +133,7 @@ def _client(text: str) -> tuple[str, str]:
 
 
 def _secrets(text: str) -> tuple[str, ...]:
-    secrets = _names(text)
+    secrets = names(text)
     if any(len(secret) < 32 for secret in secrets):
         raise ValueError("a secret needs 32 characters or more")
     return secrets
@@ -154,20 +157,6 @@ def _above(least: float, convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        for word in words:
-            if word.lower() == text.lower():
-                return word
-        raise ValueError(f"it must be one of {', '.join(words)}")
-
-    return read
-
-
-def _yes(text: str) -> bool:
-    return _one_of("1", "true", "yes", "on", "0", "false", "no", "off")(text) in ("1", "true", "yes", "on")
-
-
 def _url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise ValueError("it must be an http or https address")
@@ -175,12 +164,12 @@ def _url(text: str) -> str:
 
 
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "hosts": ("OXEN_VIDEO_MCP_HOSTS", _names),
-    "origins": ("OXEN_VIDEO_MCP_ORIGINS", _names),
+    "hosts": ("OXEN_VIDEO_MCP_HOSTS", names),
+    "origins": ("OXEN_VIDEO_MCP_ORIGINS", names),
     "public_url": ("OXEN_VIDEO_MCP_PUBLIC_URL", _url),
     "secrets": ("OXEN_VIDEO_MCP_SECRETS", _secrets),
     "token": ("OXEN_VIDEO_MCP_TOKEN", _token),
-    "own_key": ("OXEN_VIDEO_MCP_OWN_KEY", _yes),
+    "own_key": ("OXEN_VIDEO_MCP_OWN_KEY", yes),
     "rate": ("OXEN_VIDEO_MCP_RATE", _above(1, float)),
     "body": ("OXEN_VIDEO_MCP_BODY", _above(1024, int)),
     "sessions": ("OXEN_VIDEO_MCP_SESSIONS", _above(1, int)),
@@ -192,17 +181,18 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "proxies": ("OXEN_VIDEO_MCP_PROXIES", _networks),
     "quota": ("OXEN_VIDEO_MCP_QUOTA", lambda text: round(_above(0.001, float)(text) * 1000**3)),
     "keep": ("OXEN_VIDEO_MCP_KEEP_DAYS", lambda text: _above(0, float)(text) * DAY),
-    "stateless": ("OXEN_VIDEO_MCP_STATELESS", _yes),
+    "stateless": ("OXEN_VIDEO_MCP_STATELESS", yes),
     "links": ("OXEN_VIDEO_MCP_LINK_DAYS", lambda text: _above(0.01, float)(text) * DAY),
-    "read_only": ("OXEN_VIDEO_MCP_READ_ONLY", _yes),
+    "read_only": ("OXEN_VIDEO_MCP_READ_ONLY", yes),
     "tools": ("OXEN_VIDEO_MCP_TOOLS", _tools),
     "audit": ("OXEN_VIDEO_MCP_AUDIT", _file),
     "issuer": ("OXEN_VIDEO_MCP_ISSUER", _url),
     "scopes": ("OXEN_VIDEO_MCP_SCOPES", lambda text: tuple(text.replace(",", " ").split())),
     "client": ("OXEN_VIDEO_MCP_CLIENT", _client),
-    "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", _names),
-    "log": ("OXEN_VIDEO_MCP_LOG", _one_of("text", "json")),
-    "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),
+    "webhooks": ("OXEN_VIDEO_MCP_WEBHOOKS", names),
+    "media_hosts": ("OXEN_VIDEO_MCP_MEDIA_HOSTS", names),
+    "log": ("OXEN_VIDEO_MCP_LOG", one_of("text", "json")),
+    "log_level": ("OXEN_VIDEO_MCP_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
 }
 
 

@@ -1,8 +1,9 @@
-"""Links that last: `/v/{id}?k=…` plays tomorrow what an agent wrote into a document today.
+"""Lasting links: `/v/{id}?k=…` still plays when the hub's own link has expired.
 
 `k` names the caller by a digest and proves, by the server's secret, that this server made the link; it holds no key.
 The caller's key stays in the ledger, sealed under the same secret, so that any process of the service can ask the hub
-for a fresh URL. Without OXEN_VIDEO_MCP_PUBLIC_URL no such link is made, and no key is kept.
+for a fresh URL. Such links are made where OXEN_VIDEO_MCP_PUBLIC_URL names the server's address, and by a server that
+`--http` starts on loopback, whose address is known and whose own token is the secret. Elsewhere no key is kept.
 
 A link ends after OXEN_VIDEO_MCP_LINK_DAYS. Its owner can end it before, or all at once (`DELETE /v/{id}`, `DELETE /v`):
 proofs hold a number for the caller and one for the video, and revoking raises them.
@@ -26,20 +27,20 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.types import Receive, Scope, Send
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
-from ..tools.answers import FILE, KEEP
+from ..tools.answers import FILE, KEEP, moment
 from .auth import RateLimiter
 from .callers import GUEST, LOCAL, USER, Caller, as_seen_from_afar, caller_of
 from .settings import derive_key
 
 if TYPE_CHECKING:
     from ..ledger import Ledger
-    from ..ledger.transactions import Steps
     from ..settings import Settings
     from ..studio.results import Video
     from .service import Service
 
 
 LASTS = "The link lasts and may be passed on; save_video keeps the file."
+HERE = "The link works on this machine while the server runs, and get_video renews it; save_video keeps the file."
 Epochs = Mapping[str, int]
 DAY = 86_400  # seconds: links tell the day on which they were made
 PROOF = 16  # bytes: 128 bits can't be guessed
@@ -50,27 +51,32 @@ class ShareLinks:
 
     def __init__(self, service: Service) -> None:
         options = service.options
-        if not options.secrets:
+        secrets = options.secrets or ((options.token,) if options.local_links and options.token else ())
+        if not secrets:
             raise InvalidRequest(
                 "OXEN_VIDEO_MCP_PUBLIC_URL needs OXEN_VIDEO_MCP_SECRETS: links are sealed with it, today and tomorrow.",
                 fix='Set it to the same long random text for every process: python -c "import secrets; '
                 'print(secrets.token_hex(32))"',
             )
         self._service = service
-        self._secrets = [derive_key(secret, "links") for secret in options.secrets]
-        self._codec = AESGCMRequestStateCodec([derive_key(secret, "keys") for secret in options.secrets])
+        self.address = options.public_url  # without a slash at its end; of a server on loopback once it is bound
+        self._secrets = [derive_key(secret, "links") for secret in secrets]
+        self._codec = AESGCMRequestStateCodec([derive_key(secret, "keys") for secret in secrets])
         self._place = service.settings.ledger
         self._ledger: Ledger | None = None
         self._kept: set[str] = set()
 
     async def lasting(self, answer: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """The answer with links that last in the place of those that expire."""
-        day, epochs = self._today(), await self._opened().run(_epochs, caller.name)
+        """The answer with lasting links in place of those that expire soon."""
+        if self.address is None:
+            return answer
+        day, epochs = self._today(), await self._opened().link_epochs(caller.name)
         changed: dict[str, Any] = self._linked(answer, partial(self._link, caller=caller, day=day, epochs=epochs))
         if changed != answer:
             await self._keep(caller)
             if isinstance(changed.get("next"), str):
-                changed["next"] = changed["next"].replace(KEEP, LASTS).replace(FILE, LASTS)
+                lasts = LASTS if self._service.options.public_url else HERE
+                changed["next"] = changed["next"].replace(KEEP, lasts).replace(FILE, lasts)
         return changed
 
     def _linked(self, value: Any, link: Callable[[str], str]) -> Any:
@@ -80,26 +86,31 @@ class ShareLinks:
             return value
         changed = {name: self._linked(item, link) for name, item in value.items()}
         named = str(changed.get("generation_id") or "")
-        joined = named.startswith("film-") and changed.get("file")  # the hub has its shots, this machine the film
-        if joined or (named and changed.get("url") and not named.startswith("sync-")):
-            changed["url"] = link(named)
+        key = "link" if "link" in changed else "url"
+        joined = named.startswith("film-") and changed.get("file")  # this machine has it, the hub perhaps not
+        if joined or (named and changed.get(key) and not named.startswith("sync-")):
+            changed |= {key: link(named), "expires_at": moment(self._end(self._today()))}
         return changed
+
+    def _end(self, day: int) -> float:
+        """Until when a link of this day is good, in Unix seconds."""
+        return (day + 1) * DAY + self._service.options.links
 
     async def link(self, generation_id: str, caller: Caller) -> str:
         """The link for one video of this caller."""
-        epochs = await self._opened().run(_epochs, caller.name)
+        epochs = await self._opened().link_epochs(caller.name)
         return self._link(generation_id, caller=caller, day=self._today(), epochs=epochs)
 
     def _link(self, generation_id: str, *, caller: Caller, day: int, epochs: Epochs) -> str:
         proof = _proof(self._secrets[0], caller.name, generation_id, day, epochs)
-        return f"{self._service.options.public_url}/v/{quote(generation_id, safe='')}?k={caller.name}.{day}.{proof}"
+        return f"{self.address}/v/{quote(generation_id, safe='')}?k={caller.name}.{day}.{proof}"
 
     def _today(self) -> int:
         return int(self._service.clock.time() // DAY)
 
     async def revoke(self, caller: Caller, generation_id: str | None = None) -> None:
         """End the caller's links to one video, or to all of them. Links that are made from now on are good."""
-        await self._opened().run(_raise_epoch, caller.name, generation_id, self._service.clock.time())
+        await self._opened().revoke_links(caller.name, generation_id, self._service.clock.time())
 
     async def caller(self, generation_id: str, k: str) -> Caller:
         """Whose video it is. Raises NotFound for a link that this service never made, or that has ended."""
@@ -108,9 +119,9 @@ class ShareLinks:
         if not (said.isascii() and said.isdigit() and len(said) < 9 and name.isascii() and name):
             raise NotFound("There is no such link.")
         day = int(said)
-        if (day + 1) * DAY + self._service.options.links < self._service.clock.time():
+        if self._end(day) < self._service.clock.time():
             raise NotFound("This link has ended.")
-        epochs = await self._opened().run(_epochs, name)
+        epochs = await self._opened().link_epochs(name)
         made = any(
             hmac.compare_digest(
                 _proof(secret, name, generation_id, day, epochs).encode(), proof.encode("utf-8", "replace")
@@ -123,7 +134,7 @@ class ShareLinks:
             return Caller(user=name)
         if name in (LOCAL.name, GUEST.name):
             return LOCAL if name == LOCAL.name else GUEST
-        sealed = await self._opened().run(_read, name)
+        sealed = await self._opened().sealed_key(name)
         if sealed is None:
             raise NotFound("There is no such link any more.")
         try:
@@ -135,7 +146,7 @@ class ShareLinks:
         if caller.key is None or caller.name in self._kept:
             return
         sealed = self._codec.seal(caller.key.encode())
-        await self._opened().run(_write, caller.name, sealed, self._service.clock.time())
+        await self._opened().keep_sealed_key(caller.name, sealed, self._service.clock.time())
         self._kept.add(caller.name)
 
     def _opened(self) -> Ledger:
@@ -157,36 +168,6 @@ def _proof(secret: bytes, caller: str, generation_id: str, day: int, epochs: Epo
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _read(caller: str) -> Steps[str | None]:
-    rows = yield "select sealed from link_keys where caller = ?", (caller,)
-    return rows[0][0] if rows else None
-
-
-def _epochs(caller: str) -> Steps[Epochs]:
-    """How often links were revoked: of a video by its id, all of the caller's under ""."""
-    place = _epoch(caller, "")
-    rows = yield "select caller, sealed from link_keys where caller = ? or caller like ?", (place, f"{place} %")
-    return {named[len(place) :].lstrip(): int(number) for named, number in rows}
-
-
-def _raise_epoch(caller: str, generation_id: str | None, now: float) -> Steps[None]:
-    place = _epoch(caller, generation_id or "")
-    rows = yield "select sealed from link_keys where caller = ?", (place,)
-    yield from _write(place, str(int(rows[0][0]) + 1 if rows else 1), now)
-
-
-def _epoch(caller: str, generation_id: str) -> str:
-    return f"epoch {caller} {generation_id}".rstrip()
-
-
-def _write(caller: str, sealed: str, now: float) -> Steps[None]:
-    yield (
-        "insert into link_keys (caller, sealed, seen) values (?, ?, ?)"
-        " on conflict (caller) do update set sealed = excluded.sealed, seen = excluded.seen",
-        (caller, sealed, now),
-    )
-
-
 # `GET /v/{id}?k=…`: to the saved file where this machine has it, else to a fresh URL of the hub's.
 
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
@@ -194,7 +175,7 @@ PAGE = "<!doctype html><meta charset=utf-8><title>Video</title><p>{}</p>"
 
 
 class Revoking:
-    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Behind the gate."""
+    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Needs a credential."""
 
     def __init__(self, links: ShareLinks) -> None:
         self._links = links

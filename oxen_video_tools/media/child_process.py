@@ -229,7 +229,7 @@ def _end_with_the_parent() -> None:
 
 
 def work(kind: str, options: dict[str, Any]) -> Any:
-    """Do it here and now, with nothing around it. Raises as the functions of this room do."""
+    """Do it here and now, with nothing around it. Raises what the functions of this package raise."""
     with require_media_extra():
         return _done(kind, options)
 

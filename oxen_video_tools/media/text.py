@@ -40,7 +40,10 @@ def system_fonts() -> tuple[str, ...]:
 
 
 def _folders() -> list[Path]:
-    home = Path.home()
+    try:
+        home = Path.home()
+    except RuntimeError:  # nobody has a home here
+        home = Path("/nonexistent")
     if sys.platform == "win32":
         windows = Path(os.environ.get("WINDIR", r"C:\Windows"))
         return [windows / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]

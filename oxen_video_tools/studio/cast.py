@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
-from ..ledger.accounts import KeptMember, forget_member, keep_member, kept_members, members_named
+from ..ledger.accounts import KeptMember
 from ..request import Member, VideoRequest
 from .local_files import KEPT, Files, cast_folder, opened
 from .media_inputs import fingerprint, is_generation, is_url
@@ -43,7 +43,7 @@ async def keep(session: Session, member: Member, files: Files = "anywhere") -> K
         )
     images = [await _kept(session, one, files) for one in member.images]
     kept = KeptMember(member.name, member.look, tuple(images), member.real_face, session.clock.time())
-    await session.ledger.run(keep_member, await session.scope(), kept)
+    await session.ledger.keep_member(await session.scope(), kept)
     return kept
 
 
@@ -75,12 +75,12 @@ def _copied(reference: str | Path, settings: Settings, files: Files) -> str:
 
 async def members(session: Session) -> list[KeptMember]:
     """Everybody who is kept, by name."""
-    return await session.ledger.run(kept_members, await session.scope())
+    return await session.ledger.kept_members(await session.scope())
 
 
 async def member(session: Session, name: str) -> KeptMember:
     """One of them. Raises NotFound."""
-    found = await session.ledger.run(members_named, await session.scope(), [name])
+    found = await session.ledger.members_named(await session.scope(), [name])
     if name.casefold() not in found:
         raise await _nobody(session, name)
     return found[name.casefold()]
@@ -88,7 +88,7 @@ async def member(session: Session, name: str) -> KeptMember:
 
 async def forget(session: Session, name: str) -> None:
     """Keep a member no longer. Its pictures stay where they lie: other members may share them. Raises NotFound."""
-    if not await session.ledger.run(forget_member, await session.scope(), name):
+    if not await session.ledger.forget_member(await session.scope(), name):
         raise await _nobody(session, name)
 
 
@@ -103,7 +103,7 @@ async def resolve(session: Session, request: VideoRequest) -> VideoRequest:
     bare = [one.name for one in request.cast if not one.look or not one.images]
     if not bare:
         return request
-    kept = await session.ledger.run(members_named, await session.scope(), bare)
+    kept = await session.ledger.members_named(await session.scope(), bare)
     if not kept:
         return request
     filled = [_filled(one, kept.get(one.name.casefold())) for one in request.cast]

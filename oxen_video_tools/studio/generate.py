@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..clock import wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Intent, Job, dollars, micros, said
-from ..ledger.transactions import clips
 from ..request import PictureRequest
 from .films import generate as films
 from .pictures import make_pictures
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
 from .results import Question, Report, Status, Video
-from .submission import TRIES, Submission, body_of, ended, pay_once, resume_submission
+from .submission import TRIES, Submission, body_of, pay_once, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ class Call:
 
     wait_seconds: bounds the whole call.  approve: asks a person; answers whether, or up to which sum, they agree.
     prepared: what was worked out when a person was asked, if that has just been done.
+    repository: "namespace/name", where the finished video is kept.
     """
 
     wait_seconds: float | None = None
     approve: Approve | None = None
     on_progress: Report | None = None
     prepared: Prepared | None = None
+    repository: str | None = None
 
 
 async def generate(session: Session, request: VideoRequest, terms: Terms, call: Call) -> Video:
@@ -64,7 +66,7 @@ async def generate(session: Session, request: VideoRequest, terms: Terms, call: 
             prepared = await _within(session, prepare(session, request, terms), ready)
         video = await _made(session, prepared, call, began, wait)
         if video is not None:
-            return video
+            return video if call.repository is None else await films.keep_in_repository(session, video, call.repository)
         prepared = None  # it was there when it was looked up, and its take is free by now
     raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
 
@@ -97,7 +99,9 @@ async def _made(session: Session, prepared: Prepared, call: Call, began: float, 
     if prepared.stopped:
         stopped = [prepared.clips[number] for number in prepared.stopped]
         warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
-    return replace(video, warnings=tuple(dict.fromkeys(warnings)), reason=prepared.plan.reason, cast=prepared.plan.cast)
+    told = tuple(dict.fromkeys(warnings))
+    choice = prepared.plan.choice if prepared.plan.choice in told else ""
+    return replace(video, warnings=told, reason=prepared.plan.reason, cast=prepared.plan.cast, choice=choice)
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:
@@ -171,7 +175,7 @@ async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) 
     """What comes before the money ends with the caller's time."""
     task = asyncio.ensure_future(work)
     try:
-        if not await ended(task, session.clock, until):
+        if not await wait_until(session.clock, until, task):
             raise TimedOut(
                 "The time ran out before anything was sent.", charged="no", fix="Call again with more wait_seconds."
             )
@@ -244,7 +248,7 @@ async def _one(
     if left <= 0 and not paid.reused:
         return _fresh(session, paid.job, generation_id)
     try:
-        info = await session.ledger.run(clips, paid.job.scope, [generation_id])
+        info = await session.ledger.clips(paid.job.scope, [generation_id])
         record = await watch(session, generation_id, left, on_progress, info.get(generation_id))
         return await shown(session, record)
     except (NotFound, Unauthenticated) as error:  # a person is needed

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MEDIA = ("input_image", "start_image", "end_image", "input_video", "input_audio")
 # Oxen docs, video generation: Request Parameters, column Default.
+SEVERAL = ("input_videos", "input_audios")  # beyond the first, which is `input_video` or `input_audio`
 DEFAULTS: Mapping[str, Any] = {"aspect_ratio": "16:9", "generate_audio": False, "num_generations": 1}
 # Query parameters that only prove that a link may be read, or until when: the same file has others tomorrow.
 # Amazon S3 and CloudFront, Google, Azure, Alibaba, Akamai, Cloudflare, Discord, and Oxen's own.
@@ -42,6 +43,7 @@ def references(request: VideoRequest) -> list[str]:
     """The media of a request, as it names them; each once."""
     found: list[str] = list(request.input_image)
     found += [one for name in MEDIA[1:] if (one := getattr(request, name))]
+    found += [one for name in SEVERAL for one in getattr(request, name)]
     found += [one for member in request.cast for one in member.images]
     return list(dict.fromkeys(found))
 
@@ -70,6 +72,8 @@ def canonical_request(request: VideoRequest, namespace: str | None, fingerprints
     words["input_image"] = [fingerprints.get(one, one) for one in request.input_image]
     for member in words.get("cast", ()):
         member["images"] = [fingerprints.get(one, one) for one in member.get("images", ())]
+    for name in SEVERAL:
+        words[name] = [fingerprints.get(one, one) for one in getattr(request, name)]
     for name in MEDIA[1:]:
         if name in words:
             words[name] = fingerprints.get(words[name], words[name])

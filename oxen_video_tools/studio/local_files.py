@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from ..errors import InputNotAllowed, InputUnreadable
+from ..redaction import unsigned
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -83,6 +85,17 @@ def allowed(reference: str | Path, settings: Settings, files: Files) -> Path:
         return found.path
 
 
+SHOWN = 80  # characters of what somebody gave that are repeated
+_CONTENT = re.compile(r"[A-Za-z0-9+/=_\s-]{200,}")
+INSTEAD = "Give a public https URL or a generation id."
+
+
+def shorten(reference: str | Path) -> str:
+    """What was given, as far as it is repeated: without its signature, and no whole file."""
+    text = unsigned(str(reference))
+    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}…{text[-SHOWN // 2 + 1 :]}"
+
+
 def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> str:
     """What a local medium is: `sha256:…` of its content. Raises InputNotAllowed, InputUnreadable."""
     with opened(reference, settings, files) as found:
@@ -92,10 +105,12 @@ def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> s
 @contextmanager
 def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[Opened]:
     """A local medium, open. Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media."""
+    if files != "anywhere" and _CONTENT.fullmatch(str(reference)):
+        raise InputNotAllowed(f"{shorten(reference)} is the content of a file, and no place of one.", fix=INSTEAD)
     if files == "nowhere" and not str(reference).startswith(KEPT):
         raise InputNotAllowed(
-            f"{reference} is a path on your own machine, which this server can't see.",
-            fix="Give an https URL, or the id of an earlier generation.",
+            f"{shorten(reference)} is a path on your own machine, which this server can't see.",
+            fix=INSTEAD,
         )
     kept = kept_picture(reference, settings)
     if kept is not None:
@@ -159,7 +174,7 @@ def _still_there(path: Path, file: BinaryIO, reference: str | Path, folder: Path
     except OSError as error:
         raise unreadable(reference, error) from None
     if not same:
-        raise InputUnreadable(f"{reference} changed while it was opened.", fix="Call again.")
+        raise InputUnreadable(f"{shorten(reference)} changed while it was opened.", fix="Call again.")
     _folder_of(now, reference, (folder,))
 
 
@@ -167,7 +182,8 @@ def unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
     """What can't be read, and why."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no path"
     return InputUnreadable(
-        f"{reference} can't be read: {why}.", fix="Give an https URL, a path, or the id of an earlier generation."
+        f"{shorten(reference)} can't be read: {why}.",
+        fix="Give an https URL, a path, or the id of an earlier generation.",
     )
 
 
@@ -180,10 +196,12 @@ def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Pa
     if inside:
         return inside[0]
     if path in real:
-        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+        raise InputUnreadable(
+            f"{shorten(reference)} is no file.", fix="Give the path of an image, video or sound file."
+        )
     raise InputNotAllowed(
-        f"{reference} lies outside the folders that inputs may come from.",
-        fix=f"Put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
+        f"{shorten(reference)} lies outside the folders that inputs may come from.",
+        fix=f"{INSTEAD} Or put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
     )
 
 
@@ -194,7 +212,9 @@ def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
     try:
         described = os.fstat(file.fileno())
         if not stat.S_ISREG(described.st_mode):
-            raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+            raise InputUnreadable(
+                f"{shorten(reference)} is no file.", fix="Give the path of an image, video or sound file."
+            )
         kind = content_type(file.read(HEAD_BYTES))
     except OSError as error:
         raise unreadable(path, error) from None

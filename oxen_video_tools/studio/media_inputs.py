@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,17 +18,31 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotInstalled, TimedOut
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
+from ..files import ENOUGH, media_kind
 from ..ledger.records import LOCAL
-from ..ledger.transactions import job_for_take
-from ..redaction import redact, unsigned
+from ..redaction import redact
 from .identifiers import link_name
-from .local_files import KEPT, MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
+from .local_files import (
+    INSTEAD,
+    KEPT,
+    MEBI,
+    SHOWN,
+    Files,
+    allowed,
+    fingerprint_of,
+    opened,
+    roots,
+    shorten,
+    snapshot,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from ..catalog.body_builder import MediaPlace
     from ..hub.uploads import LocalFile
     from ..media.probe import Measures
+    from ..request import VideoRequest
     from ..settings import Settings
     from .plan import Plan
     from .session import Session
@@ -44,11 +59,13 @@ __all__ = [
     "is_path",
     "is_url",
     "one_of",
+    "private_link",
     "roots",
     "to_public_url",
 ]
 
 
+log = logging.getLogger(__name__)
 _ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
@@ -118,11 +135,44 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
     file = await asyncio.to_thread(_taken, reference, session.settings, files)
     if known_as is not None and known_as != f"sha256:{file.sha256}":
         raise InputUnreadable(
-            f"{reference} changed while the video was prepared; nothing was sent.",
+            f"{shorten(reference)} changed while the video was prepared; nothing was sent.",
             fix="Call again: then the file as it is now is used.",
             charged="no",
         )
     return str(await hub.upload(file))
+
+
+async def private_link(session: Session, content: str, file: Path | None = None) -> str | None:
+    """A fresh link to a file of ours that the account keeps at the hub; None for one that is not there.
+
+    content: its SHA-256.  file: is put there, whole, where it is not yet; however many ask, it is sent once.
+    Raises InputUnreadable for a file that is too large for the hub or is another by now, and what the hub refuses with.
+    """
+    hub, scope = await session.hub(), await session.scope()
+    place = await session.ledger.kept_place(scope, content)
+    if place is not None:
+        try:
+            return await hub.private_link(place)
+        except NotFound:  # somebody tidied up
+            log.info("A film is not at the hub any more")
+    if file is None:
+        return None
+    sending = session.uploads.get(content)
+    if sending is None:
+        sending = session.uploads[content] = session.errand(_put(session, scope, content, file))
+        sending.add_done_callback(lambda _: session.uploads.pop(content, None))
+    return await hub.private_link(await asyncio.shield(sending))
+
+
+async def _put(session: Session, scope: str, content: str, file: Path) -> str:
+    from ..hub.uploads import read_local_file
+
+    found = await asyncio.to_thread(read_local_file, file)
+    if found.sha256 != content:
+        raise InputUnreadable(f"{file.name} is another file by now.", charged="no")
+    place: str = await (await session.hub()).upload_private(found)
+    await session.ledger.keep_place(scope, content, place)
+    return place
 
 
 def _taken(reference: str | Path, settings: Settings, files: Files) -> LocalFile:
@@ -155,7 +205,7 @@ async def _made_picture(session: Session, reference: str) -> str:
     """The generation that is a sheet or a still. Raises InputUnreadable."""
     try:
         key, take, part = reference.removeprefix(MADE).split("/")
-        job = await session.ledger.run(job_for_take, await session.scope(), key, int(take), int(part))
+        job = await session.ledger.job_for_take(await session.scope(), key, int(take), int(part))
     except ValueError:
         job = None
     if job is None or not job.generation_ids:
@@ -168,11 +218,11 @@ def _allowed_url(reference: str, base_url: str) -> str:
         parts, home = urlsplit(reference), urlsplit(base_url)
         same = (parts.scheme, parts.netloc) == (home.scheme, home.netloc)
     except ValueError:
-        raise InputNotAllowed(f"{redact(reference)[:200]} is no URL.", fix="Give an https URL.") from None
+        raise InputNotAllowed(f"{redact(reference)[:SHOWN]} is no URL.", fix=INSTEAD) from None
     if parts.scheme == "data":
-        raise InputNotAllowed("Inline data is not taken for videos.", fix="Save it as a file and give its path.")
+        raise InputNotAllowed("Inline data is not taken for videos.", fix=INSTEAD)
     if parts.scheme != "https" and not same:
-        raise InputNotAllowed(f"{unsigned(reference)[:200]} is no https URL.", fix="Give an https URL.")
+        raise InputNotAllowed(f"{shorten(reference)} is no https URL.", fix=INSTEAD)
     return reference
 
 
@@ -210,6 +260,117 @@ async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Pla
         return plan
     warnings = await asyncio.to_thread(_held, places, settings, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+# What a request names is looked at before anything is paid for it: a link that is dead, an id that nobody knows and a
+# picture where a video belongs would fail at the hub, and some hubs bill that.
+
+LOOKS_AT_ONCE = 8
+GONE = (404, 410)  # by which a server says for certain that there is nothing
+
+
+async def check_inputs(
+    session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files, *, lenient: bool
+) -> Plan:
+    """The plan with what is wrong with its media: problems where that is certain, else warnings.
+
+    places: where the media of the clips stand that are to be paid for, by reference.
+    lenient: what may not be read is a problem, too; else InputNotAllowed and InputUnreadable are raised.
+    """
+    words = _words_of(plan.request)
+    named = [replace(one, path=(words.get(one.reference, one.path[0]), *one.path[1:])) for one in places]
+    wanted = {(one.reference, one.kind): one for one in named if not is_made(one.reference)}
+    gate = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def look_at(place: MediaPlace) -> tuple[str, str]:
+        async with gate:
+            return await _looked_at(session, place, files, lenient=lenient)
+
+    found = await asyncio.gather(*map(look_at, wanted.values()))
+    problems = dict.fromkeys(problem for problem, _ in found if problem and problem not in plan.problems)
+    warnings = dict.fromkeys(warning for _, warning in found if warning)
+    if not problems and not warnings:
+        return plan
+    return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
+
+
+def _words_of(request: VideoRequest) -> dict[str, str]:
+    """The argument of the request that each medium came by; its model may call it otherwise."""
+    several = {name: getattr(request, name) for name in ("input_image", "input_videos", "input_audios")}
+    found = {one: name for name, references in several.items() for one in references}
+    for name in ("start_image", "end_image", "input_video", "input_audio"):
+        if one := getattr(request, name):
+            found[one] = name
+    return found | {one: f"cast {member.name}" for member in request.cast for one in member.images}
+
+
+async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenient: bool) -> tuple[str, str]:
+    """What is certainly wrong with a medium, and what may be."""
+    reference, name = place.reference, f"{place.path[0]} {shorten(place.reference)}"
+    try:
+        if is_generation(reference):
+            return await _generation_looked_at(session, place), ""
+        if is_url(reference):
+            return await _link_looked_at(session, place, name)
+        head = await asyncio.to_thread(_head_of, reference, session.settings, files)
+    except NotFound:
+        return f"{place.path[0]}: no generation has the id {shorten(reference)}.", ""
+    except (InputNotAllowed, InputUnreadable) as error:
+        if not lenient:
+            raise
+        return f"{error.message} {error.fix or ''}".strip(), ""
+    except OxenError as error:
+        return "", f"{name} could not be looked at: {error.message}"
+    return _another_kind(name, place.kind, head), ""
+
+
+def _head_of(reference: str, settings: Settings, files: Files) -> bytes:
+    with opened(reference, settings, files) as found:
+        return found.content()[:ENOUGH]
+
+
+async def _generation_looked_at(session: Session, place: MediaPlace) -> str:
+    reference = place.reference.strip()
+    if is_film(reference) or reference.startswith(LOCAL):
+        return "" if await session.saved(reference) else f"{place.path[0]}: of {reference} no file is here."
+    record = await (await session.hub()).get(reference)
+    if record.status in ("failed", "cancelled"):
+        return f"{place.path[0]}: {reference} is {record.status}; it has no result."
+    if record.is_active:
+        return f'{place.path[0]}: {reference} is still {record.status}. Wait for it with get_video(["{reference}"]).'
+    kind = record.media_type or "video"
+    if place.kind in ("image", "video") and kind != place.kind:
+        return f"{place.path[0]}: {reference} is {_ARTICLES[kind]}, and {_ARTICLES[place.kind]} is wanted."
+    return ""
+
+
+async def _link_looked_at(session: Session, place: MediaPlace, name: str) -> tuple[str, str]:
+    seen = await (await session.hub()).peek(place.reference)
+    if seen.unknown:
+        return f"{name}: there is no such host.", ""
+    if seen.status in GONE:
+        return f"{name}: there is nothing ({seen.status}).", ""
+    if seen.status is None or not 200 <= seen.status < 300:
+        why = seen.why or f"it answered {seen.status}"
+        return "", f"{name} could not be looked at: {why}. The model's server may not be able to read it either."
+    return _another_kind(name, place.kind, seen.head), ""
+
+
+_ARTICLES = {"image": "a picture", "video": "a video", "audio": "a sound", "page": "a web page"}
+_PAGE = re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.I)
+
+
+def _another_kind(name: str, wanted: str, head: bytes) -> str:
+    """What the first bytes prove to be of another kind than its place takes. A container of video may hold sound alone,
+    and what nobody here knows may be anything: neither is a problem.
+    """
+    known = media_kind(head)
+    kind: str | None = "page" if _PAGE.match(head) else known[0] if known else None
+    if kind is None or kind == wanted or (wanted == "audio" and kind == "video"):
+        return ""
+    if wanted == "video" and known is not None and known[1] == "audio/ogg":
+        return ""
+    return f"{name} is {_ARTICLES[kind]}, and {_ARTICLES[wanted]} is wanted."
 
 
 async def check_links(plan: Plan, settings: Settings, files: Files) -> Plan:

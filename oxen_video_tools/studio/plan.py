@@ -17,9 +17,10 @@ from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
 from ..catalog.findings import listing
 from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
-from ..catalog.selection import Choice, choose
+from ..catalog.selection import Choice, choose, for_purpose, over_every_length
 from ..catalog.translate import Translation, put_urls, translate
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, ModelNotFound
+from ..redaction import visible
 from ..request import ImageRequest, PictureRequest
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ class Plan:
     film: None for one job; how several are joined at the end.
     clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
     cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
+    choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
+    unknown_model: neither the live list nor Oxen's pages know the model that was named.
     """
 
     request: VideoRequest
@@ -180,6 +183,8 @@ class Plan:
     due: Price | None = field(default=None)
     cast: tuple[PlannedMember, ...] = ()
     pictures: tuple[PlannedPicture, ...] = ()
+    choice: str = ""
+    unknown_model: bool = False
 
     @property
     def ok(self) -> bool:
@@ -194,7 +199,9 @@ class Plan:
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""
         if self.problems:
-            raise InvalidRequest(" ".join(self.problems), problems=self.problems)
+            raise (ModelNotFound if self.unknown_model else InvalidRequest)(
+                " ".join(self.problems), problems=self.problems
+            )
 
 
 def make_plan(
@@ -220,6 +227,9 @@ def make_plan(
         choice = replace(choice, model_id=model)
     info = models.known(choice.model_id)
     paying, refused = _with_payer(request, settings)
+    told: list[str] = []
+    if choice.purpose:
+        paying, told = for_purpose(paying, choice.purpose, info)
     division = _divide(paying, info)
     made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
     prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
@@ -229,11 +239,20 @@ def make_plan(
         reason=_reason(choice, made.why),
         jobs=made.jobs,
         price=total(job.price for job in made.jobs),
-        problems=(*refused, *cast_problems(request.cast), *made.problems),
+        problems=(
+            *_unknown_model(info, models),
+            *([choice.problem] if choice.problem else []),
+            *refused,
+            *cast_problems(request.cast),
+            *_with_lengths(made.problems, request, models),
+        ),
+        choice="" if choice.asked else choice.warning,
+        unknown_model=bool(_unknown_model(info, models)),
         warnings=(
             *([choice.warning] if choice.warning else []),
             *_about_the_list(info, models),
             *cast_warnings(request.cast, prompts),
+            *told,
             *made.warnings,
         ),
         film=made.film,
@@ -248,7 +267,7 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
     choice = choose_image(asked.model_copy(update={"input_image": [*request.input_image, *pictures]}), images)
     if model is not None and not choice.asked:
         choice = replace(choice, model_id=model)
-    info = images.known(choice.model_id)
+    info = images.known(images.meant(choice.model_id) or choice.model_id)
     paying, refused = _with_payer(request, settings)
     asked = asked.model_copy(update={"target_namespace": paying.target_namespace, "prompt": _styled(request).prompt})
     spoken = translate_image(asked, info, models=images, cast=request.cast)
@@ -260,7 +279,7 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
         reason=choice.reason,
         jobs=(job,),
         price=price,
-        problems=(*refused, *cast_problems(request.cast), *spoken.problems),
+        problems=(*_unknown_model(info, images), *refused, *cast_problems(request.cast), *spoken.problems),
         warnings=(*_about_the_list(info, images), *spoken.warnings),
         cast=_held(request, (job,)),
     )
@@ -303,8 +322,25 @@ def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest
     return request, [f"target_namespace={request.target_namespace}: use {' or '.join(sorted(allowed))}."]
 
 
+def _with_lengths(problems: Sequence[str], request: VideoRequest, models: ModelList) -> list[str]:
+    """For a length over every model's, the way that works instead of the lengths of one model."""
+    over = over_every_length(request, models)
+    return [over, *(one for one in problems if "duration=" not in one)] if over else list(problems)
+
+
+def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
+    """A problem for a name that neither the live list nor Oxen's pages know."""
+    if info.listed or not models.live or info.page or info.has_schema:
+        return []
+    near = models.closest(info.id)
+    meant = f"Did you mean {listing(near)}? Or leave model out." if near else "Leave it out, or find_video_models."
+    return [f"No model {visible(info.id[:60], lines=False)}. {meant}"]
+
+
 def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
     """How far what is said here can be trusted."""
+    if _unknown_model(info, models):
+        return []
     if not info.listed:
         near = models.closest(info.id)
         gone = info.page.get("left_the_list")
@@ -407,7 +443,7 @@ def _make_jobs(
     if len(jobs) == 1:
         return _Made(jobs, tuple(problems), tuple(warnings), None, "")
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
-    why = f"{len(request.multi_prompt)} shots in {len(jobs)} jobs, {how}: {division.why}"
+    why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
 
 

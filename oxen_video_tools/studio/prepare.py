@@ -16,19 +16,17 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from ..catalog.pricing import Price, estimate, total
-from ..errors import InvalidRequest, NeedsApproval, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
-from ..ledger.films import Part, Standing, film_named, parts_of, remembered, spent_on, standing
-from ..ledger.jobs import committed_spend
+from ..catalog.pricing import Price, billed_seconds, estimate, total
+from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
+from ..ledger.films import FilmRow, Part, Standing, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
-from ..ledger.transactions import clip_and_job, is_paused
 from ..request import VideoRequest
 from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
 from .local_files import Files, allowed
-from .media_inputs import check_links, check_local_media, fingerprint, is_film, is_generation, is_url
+from .media_inputs import check_inputs, check_links, check_local_media, fingerprint, is_film, is_generation, is_url
 from .pictures import Picture, survey_pictures, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
@@ -45,8 +43,8 @@ if TYPE_CHECKING:
 
 # What a call may spend, and whom to ask first: decided before anything is sent.
 #
-# With a cap, a budget or an approval limit in force, a request whose price is not wholly known is refused unless
-# the caller names `max_cost_usd`; then that sum is what is reserved.
+# A cap is a promise. With a cap, a budget or an approval limit in force, a request whose price nothing bounds from
+# above is refused: whatever number it was given, the hub could bill more.
 
 NOTHING = Decimal(0)
 
@@ -60,30 +58,45 @@ class Reservation:
 
 
 def reservation(price: Price, model: str, settings: Settings, max_cost_usd: Decimal | None) -> Reservation:
-    """What is reserved for a call that pays `price`. Raises OverBudget, NeedsApproval."""
+    """What is reserved for a call that pays `price`. Raises OverBudget."""
     caps = [cap for cap in (max_cost_usd, settings.max_cost) if cap is not None]
     if any(cap <= 0 for cap in caps):
-        raise OverBudget("The limit of this call is $0: nothing may be spent.")
+        raise OverBudget(
+            "The limit of this call is $0: nothing may be spent.",
+            fix="plan_video is free. To spend, ask the user for a limit and call again with it as max_cost_usd.",
+        )
     cap = min(caps, default=None)
     if price.usd is not None and cap is not None and price.usd > cap:
         more = " and more" if price.unpriced else ""
         raise OverBudget(f"This may cost {said(price.usd)}{more}; the limit of this call is {said(cap)}.")
     if price.usd is not None and not price.unpriced:
         return Reservation(price.usd, price.usd)
-    if max_cost_usd is None:
-        _refuse_unpriced(price, model, settings)
-        return Reservation(price.usd or NOTHING, price.usd)
-    return Reservation(cap if cap is not None else max_cost_usd, price.usd)
+    _refuse_unpriced(price, model, settings, max_cost_usd)
+    return Reservation(price.usd or NOTHING, price.usd)
 
 
-def _refuse_unpriced(price: Price, model: str, settings: Settings) -> None:
-    limited = settings.max_cost is not None or settings.budget is not None
-    if not limited and settings.approve_above is None:
+def _refuse_unpriced(price: Price, model: str, settings: Settings, max_cost_usd: Decimal | None) -> None:
+    limits = [
+        name
+        for name, limit in (
+            ("max_cost_usd", max_cost_usd),
+            ("OXEN_VIDEO_MAX_COST", settings.max_cost),
+            ("OXEN_VIDEO_BUDGET", settings.budget),
+            ("OXEN_VIDEO_APPROVE_ABOVE", settings.approve_above),
+        )
+        if limit is not None
+    ]
+    if not limits:
         return
-    unknown = ", ".join(price.unpriced) or "its price"
-    words = f"What {model} costs is not known ({unknown}), and a limit on spending is in force."
-    fix = "Ask the user for the most it may cost and call again with that as max_cost_usd; the sum is then reserved."
-    raise OverBudget(words, fix=fix) if limited else NeedsApproval(words, fix=fix)
+    unknown = " and ".join(price.unpriced) or "its price"
+    named = " and ".join(limits)
+    words = f"Nothing bounds what {model} may cost ({unknown}), so {named} can't be kept. Nothing was sent."
+    fix = "Name a model whose price is known (find_video_models)"
+    if limits == ["max_cost_usd"]:
+        fix += ", or leave max_cost_usd out once the user agrees to a price that nobody knows."
+    else:
+        fix += f"; without {' and '.join(limits[limits[0] == 'max_cost_usd' :])} it would go on with a warning."
+    raise OverBudget(words, fix=fix)
 
 
 def question_about(
@@ -117,6 +130,7 @@ def question_about(
 
 
 FREE = Price(NOTHING, (), "$0.00: all of it is paid for already")
+UNBOUNDED = "Nothing bounds what {} may cost ({}): with max_cost_usd or a budget it is refused."
 FRESH = 300.0  # seconds: whoever answers later than that is asked again if the price has risen meanwhile
 
 
@@ -214,7 +228,7 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
         return prepared
     with suppress(OxenError):
         await settle_costs(session)
-    parts = await session.ledger.run(parts_of, await session.scope(), [clip.ref for clip in prepared.clips])
+    parts = await session.ledger.parts_of(await session.scope(), [clip.ref for clip in prepared.clips])
     prepared = replace(prepared, parts=parts)
     return replace(prepared, spent=spent_on(_own_tries(prepared)))
 
@@ -249,17 +263,19 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
             max_cost_usd=terms.max_cost_usd,
             spent=dollars(prepared.spent),
         )
+    if question is not None and prepared.plan.choice:  # why it costs what it costs, before the price
+        question = replace(question, text=f"{prepared.plan.choice} {question.text}")
     return replace(prepared, clips=clips, reserved=reserved, question=question)
 
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """The same as reserving will find, before a person is bothered with it."""
-    if await session.ledger.run(is_paused):
+    if await session.ledger.is_paused():
         raise Paused("All spending is paused; nothing was sent.")
     budget = session.settings.budget
     if budget is None:
         return
-    spent = await session.ledger.run(committed_spend, await session.scope(), session.clock.time())
+    spent = await session.ledger.committed_spend(await session.scope(), session.clock.time())
     if spent + micros(amount) > micros(budget):
         left = dollars(max(0, micros(budget) - spent))
         raise OverBudget(
@@ -280,7 +296,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     prints = await _prints(session, request, terms.files, lenient=lenient)
     words = canonical_request(request, session.settings.namespace, prints)
     call = request_key(words) if terms.take is not None else None
-    before = await session.ledger.run(remembered, scope, call, terms.take) if scope and call and terms.take else None
+    before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request = pictures.request
@@ -312,7 +328,12 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     )
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
-    return with_pictures(_reckoned(found, session.clock.time()), pictures)
+    found = with_pictures(_reckoned(found, session.clock.time()), pictures)
+    if scope and found.pays:
+        paid = [place for number in found.pays for place in found.clips[number].job.media]
+        places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]
+        found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files, lenient=lenient))
+    return found
 
 
 async def _prints(session: Session, request: VideoRequest, files: Files, *, lenient: bool) -> dict[str, str]:
@@ -340,7 +361,7 @@ async def _scope(session: Session, *, lenient: bool) -> str | None:
 async def _lengths(session: Session, request: VideoRequest, files: Files, scope: str | None) -> dict[str, float]:
     """Seconds of the source video and sound, where the file or our ledger tells them."""
     found: dict[str, float] = {}
-    for one in filter(None, (request.input_video, request.input_audio)):
+    for one in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
         seconds: float | None = None
         with suppress(OxenError, OSError):
             if is_generation(one):
@@ -355,11 +376,11 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
     return found
 
 
-async def _length_of_result(session: Session, generation_id: str, scope: str | None) -> float | None:
+async def _length_of_result(session: Session, generation_id: str, scope: str | None, deep: int = 3) -> float | None:
     if scope is None:
         return None
     if is_film(generation_id):
-        film = await session.ledger.run(film_named, generation_id)
+        film = await session.ledger.film_named(generation_id)
         return film.duration if film is not None and film.scope == scope else None
     kept = await session.saved_file(generation_id)
     if kept is not None:
@@ -367,8 +388,19 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
 
         with suppress(OxenError, OSError):
             return (await asyncio.to_thread(measure, kept)).seconds
-    _, job = await session.ledger.run(clip_and_job, scope, generation_id)
-    return length(job.body) if job is not None else None
+    _, job = await session.ledger.clip_and_job(scope, generation_id)
+    if job is None:  # made elsewhere: its record echoes what was asked for
+        record = await (await session.hub()).get(generation_id)
+        model, body = record.model or "", record.parameters
+    else:
+        model, body = job.model, job.body
+    seconds = length(body)
+    if seconds is None:
+        seconds = billed_seconds(body, (await session.catalog().models()).known(model)).certain
+    source = str(job.asked.get("input_video", "")) if job is not None else ""
+    if seconds is None and source.startswith("generation:") and deep:  # an upscale is as long as what it was made of
+        return await _length_of_result(session, source.removeprefix("generation:"), scope, deep - 1)
+    return seconds
 
 
 def _model_of(before: Standing | Job | None) -> str | None:
@@ -435,16 +467,64 @@ async def _looked_up(
     if isinstance(before, Standing):
         return _as_film(prepared, before, models)
     if before is not None and len(prepared.clips) == 1:
-        [part] = await session.ledger.run(parts_of, scope, [before.ref])
+        [part] = await session.ledger.parts_of(scope, [before.ref])
         stopped = part.job is not None and part.job.state == "cancelled"
         if stopped or part.is_taken(session.clock.time()):
             return replace(prepared, clips=(replace(prepared.clips[0], ref=part.ref),), parts=(part,))
+    parts = await session.ledger.parts_of(scope, [clip.ref for clip in prepared.clips])
+    if prepared.film is not None and any(part.job is None for part in parts):
+        prepared, parts = await _with_clips_of_before(session, prepared, parts, scope, models)
     if prepared.film is not None:
-        found = await session.ledger.run(standing, prepared.film)
+        found = await session.ledger.standing(prepared.film)
         if found is not None:
             return _as_film(prepared, found, models)
-    parts = await session.ledger.run(parts_of, scope, [clip.ref for clip in prepared.clips])
     return replace(prepared, parts=parts)
+
+
+MOST_FILMS_OF_BEFORE = 200
+
+
+async def _with_clips_of_before(
+    session: Session, prepared: Prepared, parts: tuple[Part, ...], scope: str, models: ModelList
+) -> tuple[Prepared, tuple[Part, ...]]:
+    """With the clips of films that were made before clips had keys of their own, where the same is sent for them: who
+    changes a shot of such a film pays for that shot alone.
+    """
+    films = await session.ledger.films_of_before(scope, MOST_FILMS_OF_BEFORE)
+    free = {
+        part.ref: (clip, part, film.film)
+        for film in films
+        for clip, part in zip(clips_in(film.film), film.parts, strict=True)
+        if part.is_taken(session.clock.time())
+    }
+    clips, found = list(prepared.clips), list(parts)
+    for number, (clip, part) in enumerate(zip(clips, parts, strict=True)):
+        before = found[number - 1].ref if number else None
+        for ref, (old, its, film) in list(free.items()):
+            if part.job is None and clip.ref.take == ref.take and _is_same_clip(old, film, clip, models, (before, ref)):
+                clips[number], found[number] = replace(clip, ref=ref), replace(its, number=number)
+                del free[ref]
+                break
+    if tuple(found) == parts:
+        return prepared, parts
+    way = prepared.plan.film or "separate shots"
+    film_now = film_id(scope, [clip.ref for clip in clips], way)
+    return replace(prepared, clips=tuple(clips), film=film_now), tuple(found)
+
+
+def _is_same_clip(
+    old: FilmClip, film: FilmRow, clip: FilmClip, models: ModelList, order: tuple[ClipRef | None, ClipRef]
+) -> bool:
+    """Whether a clip of before shows what `clip` would. order: the clip that stands in front of it now, and its own."""
+    info = models.known(clip.job.model)
+    if old.job.model != clip.job.model or (old.job.first_frame is None) != (clip.job.first_frame is None):
+        return False
+    before, own = order
+    if clip.job.first_frame is not None and before != replace(own, part=own.part - 1):
+        return False  # it began with the last frame of another clip
+    media = {slot.name for slot in info.slots}
+    same = all(old.job.body.get(name) == clip.job.body.get(name) for name in media)
+    return same and agrees(old.job.body, film.asked, clip.job.body, info)
 
 
 def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:
@@ -479,7 +559,9 @@ def _reckoned(prepared: Prepared, now: float) -> Prepared:
     due = total([prepared.clips[number].job.price for number in pays]) if pays else FREE
     if len(pays) == len(clips):
         due = plan.price if prepared.standing is None else due
-    plan = replace(plan, clips=clips, due=due, warnings=(*plan.warnings, *_about_clips(prepared, stopped)))
+    unbounded = [UNBOUNDED.format(plan.model, " and ".join(due.unpriced) or "its price")] if not due.is_known else []
+    warnings = (*plan.warnings, *unbounded, *_about_clips(prepared, stopped))
+    plan = replace(plan, clips=clips, due=due, warnings=warnings)
     return replace(prepared, plan=plan, pays=pays, stopped=stopped, spent=spent_on(_own_tries(prepared)))
 
 

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, OxenError, SubmissionUnclear
-from ..ledger.jobs import add_found, adopt, idless, note, sought
 from ..ledger.records import UNPAID, GenerationRow, Job
-from ..ledger.transactions import claim_interval, clip_and_job, clips, in_state
+from ..redaction import visible
 from .identifiers import DEFAULTS, link_name
 from .media_inputs import is_url
 
 if TYPE_CHECKING:
-    from ..hub import Generation, HistoryPage, HubClient
+    from ..hub import Generation, HubClient
     from .session import Session
 
 
@@ -51,6 +50,8 @@ _COMMON = frozenset(
         "end_image",
         "input_video",
         "input_audio",
+        "input_videos",
+        "input_audios",
         "generate_audio",
         "negative_prompt",
         "seed",
@@ -290,22 +291,15 @@ async def _read_history(
 ) -> bool:
     """The pages are read until one holds nothing that is young enough, and no page before it was out of order."""
     newest_first, last = True, float("inf")
-    for number in range(1, PAGES + 1):
-        page = await hub.history(page=number, page_size=PAGE, namespace=asked)
+    async for page in hub.iter_history(namespace=asked, page_size=PAGE, most=PAGES):
         for one in page.generations:
             if namespace is None or one.namespace in (None, namespace):
                 found.setdefault(one.generation_id, one)
             moment = one.enqueued_at if one.enqueued_at is not None else last
             newest_first, last = newest_first and moment <= last, moment
-        if is_last(page) or (newest_first and last < since):
+        if page.is_last or (newest_first and last < since):
             return True
     return False
-
-
-def is_last(page: HistoryPage) -> bool:
-    """Whether the history ends here. A hub that does not say so ends it with a page that is not full."""
-    more = len(page.generations) >= PAGE if page.has_more is None else page.has_more
-    return not more or not page.generations
 
 
 def clip_of(record: Generation, scope: str, model: str | None = None) -> GenerationRow:
@@ -331,7 +325,7 @@ async def reconcile(session: Session) -> set[str]:
     looked: set[str] = set()
     async with session.reconciling:
         now = session.clock.time()
-        jobs, rest = await session.ledger.run(idless, scope, now), await session.ledger.run(sought, scope, now)
+        jobs, rest = await session.ledger.idless(scope, now), await session.ledger.sought(scope, now)
         for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
             here = [job for job in jobs if job.namespace == namespace]
             more = [job for job in rest if job.namespace == namespace]
@@ -343,10 +337,8 @@ async def reconcile(session: Session) -> set[str]:
 async def look_around(session: Session) -> None:
     """A process that opens a ledger looks for what others left unclear; one process a minute does."""
     scope, now = await session.scope(), session.clock.time()
-    jobs = await session.ledger.run(in_state, scope, ["sending"])
-    if any(not job.is_live(now) for job in jobs) and await session.ledger.run(
-        claim_interval, f"look {scope}", now, GRACE
-    ):
+    jobs = await session.ledger.in_state(scope, ["sending"])
+    if any(not job.is_live(now) for job in jobs) and await session.ledger.claim_interval(f"look {scope}", now, GRACE):
         try:
             await reconcile(session)
         except OxenError as error:
@@ -362,7 +354,7 @@ async def _reconcile_in(
     reading = await read_account(hub, (*jobs, *rest)[0].namespace, begin)
     if not reading.complete:
         return False
-    info = await session.ledger.run(clips, scope, [one.generation_id for one in reading.generations])
+    info = await session.ledger.clips(scope, [one.generation_id for one in reading.generations])
     free = [one for one in reading.generations if (held := info.get(one.generation_id)) is None or held.job is None]
     unclear = [job for job in jobs if not job.is_live(now)]
     found = assign_records(unclear, [job for job in jobs if job.is_live(now)], free)
@@ -373,7 +365,7 @@ async def _reconcile_in(
         else:
             several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
             words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
-            await session.ledger.run(note, job.job, words, now)
+            await session.ledger.note(job.job, words, now)
     left = [one for one in free if one.generation_id not in given]
     await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left)
     return True
@@ -391,9 +383,7 @@ async def _find_the_rest(
         if any(resembles(other, one) for other in others for one in its if not is_marked(job, one)):
             continue
         log.info("%d more of job %s found", len(its), job.job)
-        await session.ledger.run(
-            add_found, job.job, [clip_of(one, scope, job.model) for one in its], session.clock.time()
-        )
+        await session.ledger.add_found(job.job, [clip_of(one, scope, job.model) for one in its], session.clock.time())
 
 
 def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
@@ -417,7 +407,7 @@ async def _adopt(
         return not marked and any(resembles(other, one) for one in records)
 
     finds = {job.job: [clip_of(one, scope, job.model) for one in records]}
-    await session.ledger.run(adopt, finds, considered, rivals, session.clock.time())
+    await session.ledger.adopt(finds, considered, rivals, session.clock.time())
 
 
 def unclear_error(job: Job) -> SubmissionUnclear:
@@ -445,11 +435,14 @@ async def about_a_job(session: Session, generation_id: str, error: OxenError, *,
     error.generation_id = error.generation_id or generation_id
     job = None
     with suppress(OxenError):
-        clip, job = await session.ledger.run(clip_and_job, await session.scope(), generation_id)
+        clip, job = await session.ledger.clip_and_job(await session.scope(), generation_id)
         if job is not None and job.state not in UNPAID and not (clip is not None and clip.cost == 0):
             error.comes_after("yes", generation_id)
     if job is not None and reading and isinstance(error, NotFound):
         error.message = f"The hub does not know generation {generation_id} any more, which was paid for."
         error.args = (error.message,)
         error.fix = FORGOTTEN.format(job.job)
+    elif isinstance(error, NotFound) and generation_id not in error.message:
+        error.message = f"No generation has the id {visible(generation_id[:60], lines=False)}."
+        error.args = (error.message,)
     return error

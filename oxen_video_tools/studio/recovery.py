@@ -7,11 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
-from ..ledger.films import Standing, newest_films
-from ..ledger.jobs import DAY, adopt_by_hand, reopen, write_off
-from ..ledger.outcomes import abandon, claim_unfinished, undelivered
+from ..ledger.films import Standing
+from ..ledger.jobs import DAY
 from ..ledger.records import Job, micros
-from ..ledger.transactions import clips, in_state, job_named
 from .films.assembly import keep_film
 from .reconcile import ABSENT, FORGOTTEN, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
 from .result_files import keep_file
@@ -29,27 +27,27 @@ BACK = 30 * DAY  # how far back costs and files are looked for
 async def recover(session: Session) -> list[Recovered]:
     """Every unfinished job of the account: found, followed, settled, kept. Sends nothing."""
     scope, begun = await session.scope(), session.clock.time()
-    unclear = {job.job for job in await session.ledger.run(in_state, scope, ["sending"]) if not job.is_live(begun)}
+    unclear = {job.job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(begun)}
     await reconcile(session)
     walked: list[Recovered] = []
-    while jobs := await session.ledger.run(claim_unfinished, scope, begun):
+    while jobs := await session.ledger.claim_unfinished(scope, begun):
         walked += [await _recover_job(session, job, found=job.job in unclear) for job in jobs]
     for name in sorted(unclear - {one.job for one in walked}):
-        job = await session.ledger.run(job_named, name)
+        job = await session.ledger.job_named(name)
         if job is not None and job.generation_ids:  # found, and it had ended by then
             walked.append(_told(job, "found", f"It is {job.state}."))
     await settle_costs(session, BACK)
     for generation_id, words in sorted(session.unreadable_bills.items()):
         walked.append(Recovered(generation_id, "finished", (generation_id,), text=words))
     if session.settings.save == "always":
-        walked += [await _kept(session, one) for one in await session.ledger.run(undelivered, scope, begun - BACK)]
+        walked += [await _kept(session, one) for one in await session.ledger.undelivered(scope, begun - BACK)]
 
     return walked + await recover_films(session, begun - BACK)
 
 
 async def _recover_job(session: Session, job: Job, *, found: bool) -> Recovered:
     if job.state == "planned":
-        await session.ledger.run(abandon, job.job, session.clock.time())
+        await session.ledger.abandon(job.job, session.clock.time())
         return _told(job, "never sent", "It was written down and never sent: nothing was spent.")
     if job.is_unclear:
         error = unclear_error(job)
@@ -57,12 +55,12 @@ async def _recover_job(session: Session, job: Job, *, found: bool) -> Recovered:
     try:
         hub = await session.hub()
         records = [await hub.get(one) for one in job.generation_ids]
-        await record_observed(session, records, await session.ledger.run(clips, job.scope, job.generation_ids))
+        await record_observed(session, records, await session.ledger.clips(job.scope, job.generation_ids))
     except NotFound:
         return _told(job, "running", f"The hub does not know it any more. {FORGOTTEN.format(job.job)}")
     except OxenError as error:
         return _told(job, "running", error.message)
-    now = await session.ledger.run(job_named, job.job)
+    now = await session.ledger.job_named(job.job)
     job = now or job
     return _told(job, "found" if found else "finished" if job.is_final else "running", f"It is {job.state}.")
 
@@ -96,7 +94,7 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
     """The generation goes to the one unclear job that it can be."""
     hub, scope, now = await session.hub(), await session.scope(), session.clock.time()
     record = await hub.get(generation_id)
-    unclear = [job for job in await session.ledger.run(in_state, scope, ["sending"]) if not job.is_live(now)]
+    unclear = [job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(now)]
     possible = [job for job in unclear if could_be_its_record(job, record)]
     if not possible:
         raise InvalidRequest(
@@ -109,14 +107,14 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
             f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
             fix="`oxen-video recover` lists what is unclear.",
         )
-    adopted = await session.ledger.run(adopt_by_hand, fitting[0].job, [clip_of(record, scope)], now)
+    adopted = await session.ledger.adopt_by_hand(fitting[0].job, [clip_of(record, scope)], now)
     return _told(adopted, "found", f"{generation_id} is it.")
 
 
 async def _written_off(session: Session, job: str) -> Recovered:
-    found = await session.ledger.run(job_named, job)
+    found = await session.ledger.job_named(job)
     forgotten = found is not None and found.state == "running" and await _is_forgotten(session, found)
-    lost = await session.ledger.run(write_off, job, session.clock.time(), forgotten=forgotten)
+    lost = await session.ledger.write_off(job, session.clock.time(), forgotten=forgotten)
     return _told(lost, "written off", "What it may have cost counts as spent.")
 
 
@@ -135,7 +133,7 @@ async def _is_forgotten(session: Session, job: Job) -> bool:
 async def _sent_again(session: Session, name: str) -> Recovered:
     """Only what a complete reading of this moment, long enough after the POST, does not show."""
     looked = await reconcile(session)
-    job = await session.ledger.run(job_named, name)
+    job = await session.ledger.job_named(name)
     if job is not None and job.generation_ids:
         return _told(job, "found", "It had arrived; it was not sent again.")
     if job is not None and job.is_unclear and name not in looked and not job.is_live(session.clock.time()):
@@ -148,7 +146,7 @@ async def _sent_again(session: Session, name: str) -> Recovered:
         raise unclear_error(job)
     ledger, budget = session.ledger, session.settings.budget
     limit = None if budget is None else micros(budget)
-    again = await ledger.run(reopen, name, ledger.booking_owner(), session.clock.time(), ledger.lease, limit)
+    again = await ledger.reopen(name, ledger.booking_owner(), session.clock.time(), ledger.lease, limit)
     sent = await asyncio.shield(session.own(send(session, again)))
     if sent.is_unclear:
         raise unclear_error(sent)
@@ -162,7 +160,7 @@ MOST = 500
 
 async def recover_films(session: Session, since: float) -> list[Recovered]:
     """Every film begun after `since` (Unix seconds) that is not finished and that nobody makes. Sends nothing."""
-    films = await session.ledger.run(newest_films, await session.scope(), MOST)
+    films = await session.ledger.newest_films(await session.scope(), MOST)
     now = session.clock.time()
     return [
         await _recover_film(session, one)

@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, OxenError
-from ..ledger.outcomes import delivered
 from ..ledger.records import LOCAL, GenerationRow
-from ..ledger.transactions import clips, job_named
 from ..redaction import is_plain
 from ..retries import poll
 from .media_inputs import content_hash
@@ -60,7 +58,7 @@ async def keep_file(
 
 async def _kept(session: Session, generation_id: str, filename: str | Path | None, on_bytes: OnBytes | None) -> Saved:
     scope = await session.scope()
-    clip = (await session.ledger.run(clips, scope, [generation_id])).get(generation_id)
+    clip = (await session.ledger.clips(scope, [generation_id])).get(generation_id)
     target = place_of(session, filename)
     folder = target.parent if target else session.settings.videos_folder
     there = None if clip is None else await asyncio.to_thread(is_still_there, clip.file, clip.sha256, clip.size)
@@ -73,7 +71,7 @@ async def _kept(session: Session, generation_id: str, filename: str | Path | Non
             await fetch_into(session, generation_id, part, clip, on_bytes)
         name = target or folder / await _name(session, generation_id, clip)
         saved = await asyncio.to_thread(settled, part, name, replacing=isinstance(filename, Path))
-    await session.ledger.run(delivered, scope, generation_id, str(saved.file), saved.sha256, saved.size)
+    await session.ledger.delivered(scope, generation_id, str(saved.file), saved.sha256, saved.size)
     return saved
 
 
@@ -288,7 +286,7 @@ def _sync(part: Path) -> None:
 
 async def _name(session: Session, generation_id: str, clip: GenerationRow | None) -> str:
     """Readable and unique: the first words of the prompt, and the beginning of the id."""
-    job = await session.ledger.run(job_named, clip.job) if clip and clip.job else None
+    job = await session.ledger.job_named(clip.job) if clip and clip.job else None
     asked = job.asked if job else {}
     shots = asked.get("multi_prompt") or [{}]
     words = str(asked.get("prompt") or shots[0].get("prompt") or (clip.model if clip else None) or "video")

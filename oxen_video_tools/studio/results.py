@@ -1,17 +1,40 @@
-"""What the studio answers: values that every window shows in its own way."""
+"""The studio's results, which LangChain, MCP and the command line show in their own ways."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from .plan import PlannedMember
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
+
+
+def expires_at(url: str | None) -> float | None:
+    """Until when a signed link is good, in Unix seconds; None where it does not say so.
+
+    Oxen's own `oxen_expires` and what object stores write: `Expires`, or a date with a number of seconds.
+    """
+    if not url:
+        return None
+    try:
+        query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+        for name in ("oxen_expires", "expires"):
+            if query.get(name, "").isdecimal():
+                return float(query[name])
+        for kind in ("amz", "goog"):
+            if f"x-{kind}-expires" in query:
+                signed = datetime.strptime(query[f"x-{kind}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return signed.timestamp() + float(query[f"x-{kind}-expires"])
+    except (KeyError, ValueError):
+        pass
+    return None
 
 
 @dataclass(frozen=True)
@@ -83,18 +106,25 @@ class FilmShot:
         """Seconds."""
         return None if self.start is None or self.end is None else self.end - self.start
 
+    @property
+    def expires_at(self) -> float | None:
+        """Until when `url` is good, in Unix seconds; None where it does not say so."""
+        return expires_at(self.url)
+
 
 @dataclass(frozen=True)
 class Video:
     """One generation, or one film, as it stands now.
 
-    url: the whole link, signature and all; it expires.  file: where it was saved.
+    url: the whole link, signature and all; it expires, and `get` gives a fresh one.  file: where it was saved.
+    repository: the lasting address of a film that was kept in a repository.
     duration: seconds.  cost: US dollars.  cost_is: "real" once the hub has billed it, "estimate" before.
     reused: the answer to a repeated request: no new job was made.
     takes: the other versions, with `num_generations` above 1.  shots: the shots of a film.
     error: why it failed, in the hub's words.  take: which take of its request it is.
     reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
+    choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
     """
 
     status: Status
@@ -116,11 +146,38 @@ class Video:
     cast: tuple[PlannedMember, ...] = ()
     words: str = ""
     kind: Literal["video", "film", "still"] = "video"
+    repository: str | None = None
+    choice: str = ""
+
+    @property
+    def expires_at(self) -> float | None:
+        """Until when `url` is good, in Unix seconds; None where it does not say so."""
+        return expires_at(self.url)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """`cost`, under the name that answers and files have for it."""
+        return self.cost
 
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """What became of a video that was to be stopped.
+
+    was, now: its status before and after; None where it could not be read.  charged: US dollars that the hub billed for
+    it, None where it has not said so yet.  error: why it could not be stopped.
+    """
+
+    generation_id: str
+    was: Status | None
+    now: Status | None
+    charged: Decimal | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)

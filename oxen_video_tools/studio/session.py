@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from importlib import import_module
@@ -12,10 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from ..clock import Clock, DatabaseClock, SystemClock
-from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited
+from ..errors import HubUnavailable, NotInstalled, OxenError, RateLimited, Unusable
 from ..ledger import LEASE, Ledger, data_folder, is_postgres, sqlite_path
-from ..ledger.accounts import identity, join_scopes, remember_identity
-from ..ledger.transactions import clips, is_paused
 from ..settings import HUB, Settings
 from .identifiers import key_hash, origin_of, scope_of
 from .media_inputs import is_film
@@ -46,6 +45,7 @@ class Session:
         *,
         lease: float = LEASE,
         isolated: str | None = None,
+        world: str | None = None,
     ) -> None:
         self.settings = settings
         self.isolated = isolated  # whose media are decoded in child processes, in turn with others'
@@ -61,10 +61,11 @@ class Session:
         self._provisional = False  # the scope is that of a key, for the hub did not say whose it is
         self._ask_again = 0.0  # `clock.monotonic()` from when on the hub is asked once more
         self._sandbox: Any = None
-        self._world: str | None = None  # names a sandbox by its state, for its port is another each time
+        self._world = world  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
         self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
+        self.uploads: dict[str, asyncio.Task[str]] = {}  # files on their way to the hub, by their content
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
         self.reconciling = asyncio.Lock()  # one reading of the account at a time
@@ -97,15 +98,7 @@ class Session:
         if self.settings.base_url != HUB:
             self.settings = replace(self.settings, api_key=self.settings.api_key or "sandbox")
             return
-        state = sandbox_state(self.settings)
-        try:
-            sandbox = import_module("oxen_video_tools.sandbox").Sandbox(state=state)
-        except ImportError as error:
-            raise NotInstalled(
-                "The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'"
-            ) from error
-        self._sandbox = await asyncio.to_thread(sandbox.__enter__)
-        self._world = f"sandbox:{state or uuid4()}"
+        self._sandbox, self._world = await asyncio.to_thread(start_sandbox, self.settings)
         self.settings = replace(self.settings, base_url=self._sandbox.base_url, api_key="sandbox")
 
     def catalog(self) -> Catalog:
@@ -149,7 +142,7 @@ class Session:
             if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
                 if isinstance(self.clock, DatabaseClock) and not self.clock.is_set:
-                    await self.ledger.run(is_paused)  # any transaction sets it
+                    await self.ledger.is_paused()  # any transaction sets it
                 first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
                 if first:
                     self._look_around()
@@ -163,7 +156,7 @@ class Session:
 
     async def _account(self, origin: str) -> str:
         key = key_hash(self.settings.api_key)
-        info = await self.ledger.run(identity, origin, key)
+        info = await self.ledger.identity(origin, key)
         stand_in = scope_of(origin, key=key)
         if info is not None and info != stand_in:
             self._provisional = False
@@ -177,8 +170,8 @@ class Session:
             return self._without_a_name(stand_in, error)
         except OxenError as error:
             return self._without_a_name(stand_in, error)
-        scope = await self.ledger.run(remember_identity, origin, key, scope_of(origin, account=name), stand_in)
-        await self.ledger.run(join_scopes, stand_in, scope)  # what was made before the hub said whose it is
+        scope = await self.ledger.remember_identity(origin, key, scope_of(origin, account=name), stand_in)
+        await self.ledger.join_scopes(stand_in, scope)  # what was made before the hub said whose it is
         self._provisional = False
         return scope
 
@@ -196,11 +189,9 @@ class Session:
         """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
         kept: Any = None
         if is_film(generation_id):
-            from ..ledger.films import film_named
-
-            kept = await self.ledger.run(film_named, generation_id)
+            kept = await self.ledger.film_named(generation_id)
         else:
-            kept = (await self.ledger.run(clips, await self.scope(), [generation_id])).get(generation_id)
+            kept = (await self.ledger.clips(await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
         return (path, kept.sha256) if path and path.is_file() else None
 
@@ -246,6 +237,34 @@ def _heard(task: asyncio.Task[Any]) -> None:
     """Whoever waited for it has its error; one that nobody waited for is no "never retrieved" noise at the exit."""
     if not task.cancelled():
         task.exception()
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises Unusable for a folder in which nothing can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        why = "" if os.access(folder, os.W_OK | os.X_OK) else "it can't be written"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise Unusable(
+            f"The folder {folder}, where the ledger and the sandbox keep their state, can't be used: {why}.",
+            fix="Set OXEN_VIDEO_LEDGER to a file in a folder of yours, sqlite:////tmp/oxen.db, or to memory:.",
+        )
+
+
+def start_sandbox(settings: Settings) -> tuple[Any, str]:
+    """A running sandbox, and a name for it that is the same in every process with the same ledger. Raises NotInstalled,
+    Unusable.
+    """
+    state = sandbox_state(settings)
+    if state is not None:
+        _check_folder(state.parent)
+    try:
+        sandbox = import_module("oxen_video_tools.sandbox").Sandbox(state=state)
+    except ImportError as error:
+        raise NotInstalled("The sandbox is not installed.", fix="pip install 'oxen-video-tools[sandbox]'") from error
+    return sandbox.__enter__(), f"sandbox:{state or uuid4()}"
 
 
 def sandbox_state(settings: Settings) -> Path | None:

@@ -10,13 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import OxenError
-from ..ledger.jobs import DAY, committed_spend
-from ..ledger.outcomes import DaySum, payers, record_cost, record_status, set_paused, spent, unsettled
+from ..ledger.jobs import DAY
+from ..ledger.outcomes import DaySum
 from ..ledger.records import LOCAL, GenerationRow, dollars, micros
-from ..ledger.transactions import clips, in_state, is_paused
 from ..redaction import redact
 from ..retries import poll
-from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, is_last, reconcile
+from .reconcile import PAGE, PAGES, TOLERANCE, clip_of, reconcile
 from .result_files import keep_file
 from .results import Spend, Spent
 
@@ -40,7 +39,7 @@ async def record_observed(
     if not news:
         return
     scope = await session.scope()
-    ended = await session.ledger.run(record_status, scope, [clip_of(one, scope) for one in news], session.clock.time())
+    ended = await session.ledger.record_status(scope, [clip_of(one, scope) for one in news], session.clock.time())
     if ended:
         settle_soon(session)
 
@@ -84,12 +83,12 @@ async def settle_costs(session: Session, since: float = DAY) -> int:
     since: seconds back.
     """
     scope, now = await session.scope(), session.clock.time()
-    missing = {clip.generation_id: clip for clip in await session.ledger.run(unsettled, scope, now - since)}
+    missing = {clip.generation_id: clip for clip in await session.ledger.unsettled(scope, now - since)}
     if any(one.startswith(LOCAL) for one in missing):
         await reconcile(session)
-        missing = {clip.generation_id: clip for clip in await session.ledger.run(unsettled, scope, now - since)}
+        missing = {clip.generation_id: clip for clip in await session.ledger.unsettled(scope, now - since)}
     if missing:
-        payer = await session.ledger.run(payers, scope, now - since)
+        payer = await session.ledger.payers(scope, now - since)
         for namespace in sorted({payer[one] for one in missing if one in payer}):
             here = {one: clip for one, clip in missing.items() if payer.get(one) == namespace}
             for settled in await _settle_in(session, namespace, here):
@@ -102,17 +101,16 @@ async def settle_costs(session: Session, since: float = DAY) -> int:
 async def _settle_in(session: Session, namespace: str | None, wanted: Mapping[str, GenerationRow]) -> list[str]:
     """The ids whose costs the history of a namespace (None: the account's own) shows."""
     hub, scope, missing = await session.hub(), await session.scope(), dict(wanted)
-    for number in range(1, PAGES + 1):
-        if not missing:
-            break
-        page = await hub.history(page=number, page_size=PAGE, namespace=namespace)
+    if not missing:
+        return []
+    async for page in hub.iter_history(namespace=namespace, page_size=PAGE, most=PAGES):
         costs = {
             one.generation_id: micros(one.cost)
             for one in page.generations
             if one.generation_id in missing and one.cost is not None
         }
         if costs:
-            await session.ledger.run(record_cost, scope, costs)
+            await session.ledger.record_cost(scope, costs)
         for settled in costs:
             del missing[settled]
         for one in page.generations:
@@ -120,7 +118,7 @@ async def _settle_in(session: Session, namespace: str | None, wanted: Mapping[st
                 del missing[one.generation_id]  # it won't say it better
                 session.unreadable_bills[one.generation_id] = unreadable_bill(one)
                 log.warning("%s", session.unreadable_bills[one.generation_id])
-        if is_last(page) or _is_past(page.generations, missing.values()):
+        if not missing or _is_past(page.generations, missing.values()):
             break
     return [one for one in wanted if one not in missing]
 
@@ -135,7 +133,7 @@ async def settle_one(session: Session, record: Generation) -> None:
     """What a generation cost that has just ended, whoever made it."""
     await settle_costs(session)
     one = record.generation_id
-    clip = (await session.ledger.run(clips, await session.scope(), [one])).get(one)
+    clip = (await session.ledger.clips(await session.scope(), [one])).get(one)
     if clip is not None and clip.job is None and clip.cost is None:
         for namespace in dict.fromkeys((None, record.namespace)):
             if await _settle_in(session, namespace, {one: clip}):
@@ -168,14 +166,14 @@ async def spend(session: Session) -> Spend:
     with suppress(OxenError):  # else the sums are those of the last time the hub told its costs
         await settle_costs(session, 30 * DAY)
     scope, now = await session.scope(), session.clock.time()
-    lines = await session.ledger.run(spent, scope)
+    lines = await session.ledger.spent(scope)
     return Spend(
         days=tuple(map(_said, lines)),
         total=dollars(sum(one.cost for one in lines)),
-        last_24h=dollars(await session.ledger.run(committed_spend, scope, now)),
+        last_24h=dollars(await session.ledger.committed_spend(scope, now)),
         budget=session.settings.budget,
-        unclear=sum(not job.is_live(now) for job in await session.ledger.run(in_state, scope, ["sending"])),
-        paused=await session.ledger.run(is_paused),
+        unclear=sum(not job.is_live(now) for job in await session.ledger.in_state(scope, ["sending"])),
+        paused=await session.ledger.is_paused(),
     )
 
 
@@ -190,9 +188,9 @@ def _date(day: int) -> str:
 
 async def pause(session: Session) -> None:
     """Stop all spending, in every process that shares the ledger."""
-    await session.ledger.run(set_paused, True, session.clock.time())
+    await session.ledger.set_paused(True, session.clock.time())
 
 
 async def resume(session: Session) -> None:
     """Allow spending again."""
-    await session.ledger.run(set_paused, False, session.clock.time())
+    await session.ledger.set_paused(False, session.clock.time())

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelNotFound, accounted
 from ..ledger import LEASE
-from ..ledger.films import ask_once
 from ..ledger.records import dollars, micros
 from ..request import Member, VideoRequest
 from ..settings import Settings
@@ -19,7 +18,7 @@ from . import cast, export, queries, recovery, settlement, stills
 from . import generate as generating
 from .local_files import Files
 from .prepare import Prepared, Terms, prepare, survey, to_request
-from .results import Question, Recovered, Report, Saved, Spend, Video
+from .results import Cancelled, Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
 from .stills import PreparedStills, Stills
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..ledger.accounts import KeptMember
+    from ..ledger.outcomes import Ending
     from ..media.inspect import Inspection
     from .plan import Plan
 
@@ -39,6 +39,7 @@ class AsyncStudio:
 
     settings, or any of them by name (`api_key=…, sandbox=True`); what is not given comes from the environment.
     clock, transport: seams for tests.  lease: seconds for which a process may hold a job that it is about to send.
+    isolated: whose media are decoded in child processes.  world: the name of a shared sandbox (`start_sandbox`).
     """
 
     def __init__(
@@ -49,13 +50,14 @@ class AsyncStudio:
         transport: httpx.AsyncBaseTransport | None = None,
         lease: float = LEASE,
         isolated: str | None = None,
+        world: str | None = None,
         **given: Any,
     ) -> None:
         if settings is None:
             settings = Settings.read(**given)
         elif given:
             settings = replace(settings, **given)
-        self._session = Session(settings, clock, transport, lease=lease, isolated=isolated)
+        self._session = Session(settings, clock, transport, lease=lease, isolated=isolated, world=world)
 
     @property
     def settings(self) -> Settings:
@@ -124,7 +126,7 @@ class AsyncStudio:
         """US dollars that a person was asked about under this id the first time, and whether that was before now: an
         answer that is played again covers no more than that.
         """
-        asked, before = await self._session.ledger.run(ask_once, question_id, micros(cost), self._session.clock.time())
+        asked, before = await self._session.ledger.ask_once(question_id, micros(cost), self._session.clock.time())
         return dollars(asked), before
 
     async def question(
@@ -152,6 +154,7 @@ class AsyncStudio:
         on_progress: Report | None = None,
         files: Files = "anywhere",
         prepared: Prepared | None = None,
+        repository: str | None = None,
         **words: Any,
     ) -> Video:
         """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
@@ -165,12 +168,14 @@ class AsyncStudio:
         call included.
         files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
         prepared: what `prepare` answered for these very arguments.
+        repository: "namespace/name" of an Oxen repository: keeps the finished film, its shots, the storyboard and a
+        receipt as one commit; `video.repository` is then its lasting address.
 
         A job that failed is an answer, not an error. Raises InvalidRequest, OverBudget, NeedsApproval, Declined,
         Paused, what the hub refuses with, SubmissionUnclear, TimedOut, InputNotAllowed, InputUnreadable.
         """
         terms = Terms(take, max_cost_usd, approved_usd, files)
-        call = generating.Call(wait_seconds, approve, on_progress, prepared)
+        call = generating.Call(wait_seconds, approve, on_progress, prepared, repository)
         with accounted():
             return await generating.generate(self._session, to_request(request, words), terms, call)
 
@@ -244,9 +249,27 @@ class AsyncStudio:
         after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
         return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
 
+    async def endings(self, since: float, most: int = 100) -> Sequence[Ending]:
+        """What of this ledger has ended after `since` (Unix seconds), the oldest first; at most `most` of it.
+
+        Videos, films, and those shots of a film that failed. Raises HubUnavailable, Unauthenticated.
+        """
+        return await queries.endings(self._session, since, most)
+
+    async def next_ending(self, seconds: float) -> None:
+        """Wait until something that runs has ended, at most so many seconds."""
+        await queries.next_ending(self._session, seconds)
+
     async def cancel(self, generation_id: str) -> Video:
         """Stop a queued or running job."""
         return await queries.cancel_video(self._session, generation_id)
+
+    async def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
+        """Stop several, or with `["all"]` everything of the account that runs; what became of each, and what it cost.
+
+        What is finished stays as it is. Raises NotFound for a single id that nobody knows.
+        """
+        return await queries.cancel_many(self._session, ids)
 
     async def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None
@@ -255,10 +278,11 @@ class AsyncStudio:
         models = await self._session.catalog().models()
         if model is None:
             return models.search(query, needs or ())
-        if model not in models:
+        meant = models.meant(model) or models.images.meant(model)
+        if meant is None:
             near = " or ".join(models.closest(model)[:3])
-            raise ModelNotFound(f"Model not found: {model}", fix=f"Did you mean {near}?" if near else None)
-        return [models[model]]
+            raise ModelNotFound(f"No model {model[:60]}.", fix=f"Did you mean {near}?" if near else None)
+        return [models[meant] if meant in models else models.images[meant]]
 
     async def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
         """Keep somebody or something by name, so that any later request finds it: `cast=["Mira"]`.

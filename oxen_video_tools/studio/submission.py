@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
-from ..clock import Clock
+from ..clock import wait_until
 from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
-from ..ledger.jobs import mark_sending, record_submission, renew, reserve, unbooked, unclear, unsent
 from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
-from ..ledger.transactions import Steps, clips, job_named
 from ..retries import poll
 from .local_files import Files
 from .media_inputs import to_public_url
@@ -73,10 +71,10 @@ async def _ids(session: Session, hub: HubClient, job: Job, count: int) -> list[s
 async def _in_history(session: Session, hub: HubClient, job: Job) -> list[str]:
     from .reconcile import is_its_record, read_account, since
 
-    current = await session.ledger.run(job_named, job.job) or job
+    current = await session.ledger.job_named(job.job) or job
     reading = await read_account(hub, job.namespace, since(current) or 0.0)
     candidates = [one for one in reading.generations if is_its_record(current, one)]
-    held = await session.ledger.run(clips, job.scope, [one.generation_id for one in candidates])
+    held = await session.ledger.clips(job.scope, [one.generation_id for one in candidates])
     taken = {one for one, clip in held.items() if clip.job is not None}
     return [one.generation_id for one in candidates if one.generation_id not in taken] if reading.complete else []
 
@@ -144,7 +142,7 @@ class SendGuard:
         wall, steady = clock.time(), clock.monotonic()
         there = (await self._session.hub()).hub_time()
         owner = self._job.owner or ""
-        if not await ledger.run(mark_sending, self._job.job, owner, wall, ledger.lease, there):
+        if not await ledger.mark_sending(self._job.job, owner, wall, ledger.lease, there):
             raise GaveUpError("Somebody else has taken this job over.", charged="no")
         if max(clock.time() - wall, clock.monotonic() - steady) > LATE:
             raise GaveUpError("The machine stood still right before sending; nothing was sent.", charged="no")
@@ -187,11 +185,11 @@ class Attempt:
         ledger = session.ledger
         owner = ledger.booking_owner()
         try:
-            return await ledger.run(reserve, [self.intent], owner, session.clock.time(), ledger.lease, self.budget)
+            return await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
         except SpendingRefused:
             raise
         except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
-            session.errand(_noted(session, unbooked, owner, session.clock.time()))
+            session.errand(_noted(session, session.ledger.unbooked, owner, session.clock.time()))
             raise
 
 
@@ -204,7 +202,7 @@ async def pay_once(session: Session, intent: Intent, *, budget: int | None, unti
         attempt = Attempt(intent, budget)
         expense().sends(attempt.name)  # the task goes on when this call's time is up
         sending = session.own(attempt.run(session))
-        if not await ended(sending, session.clock, until):
+        if not await wait_until(session.clock, until, sending):
             return _on_its_way(attempt.job, mine=attempt.mine)
         await sending
         if attempt.gave_up or attempt.job is None:
@@ -261,16 +259,6 @@ async def resume_submission(session: Session, job: Job, until: float, *, mine: b
     return None if job.state in FREED and not job.generation_ids else Submission(job, reused=not mine)
 
 
-async def ended(task: asyncio.Task[Any], clock: Clock, until: float) -> bool:
-    """Whether a task ends in time. Giving up the waiting, or being cancelled here, leaves it running."""
-    alarm = asyncio.ensure_future(clock.sleep(max(0.0, until - clock.monotonic())))
-    try:
-        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        alarm.cancel()
-    return task.done()
-
-
 def _on_its_way(job: Job | None, *, mine: bool) -> Submission:
     """The time is up while the request is being handed over. The blocking route's jobs have an id of ours by then."""
     if job is not None and job.route == "sync":
@@ -314,7 +302,7 @@ async def _beat(session: Session, job: Job) -> None:
     while True:
         await session.clock.sleep(ledger.lease / 3)
         with suppress(OxenError):
-            await ledger.run(renew, job.job, job.owner or "", session.clock.time(), ledger.lease)
+            await ledger.renew(job.job, job.owner or "", session.clock.time(), ledger.lease)
 
 
 async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Exception) -> Job:
@@ -324,12 +312,12 @@ async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Except
     if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
         state: State = "refused" if gate.open else "dropped"
         words = error.message if isinstance(error, OxenError) else type(error).__name__
-        await _noted(session, unsent, job.job, owner, state, now, words)
+        await _noted(session, session.ledger.unsent, job.job, owner, state, now, words)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
-    await _noted(session, unclear, job.job, owner, LOST)
+    await _noted(session, session.ledger.unclear, job.job, owner, LOST)
     session.meter.unanswered(job, "unclear")
     with suppress(Exception):
         return await _now(session, job)
@@ -340,7 +328,7 @@ async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -
     """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
     ids = tuple(clip.generation_id for clip in clips)
     session.meter.accepted(job, ids, session.clock.time())
-    written = await _noted(session, record_submission, job.job, clips, session.clock.time())
+    written = await _noted(session, session.ledger.record_submission, job.job, clips, session.clock.time())
     if written is None:
         log.error("The ids %s could not be written down yet", ids)
         return replace(job, state="running", generation_ids=ids)
@@ -349,31 +337,31 @@ async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -
     return written
 
 
-async def _noted(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
+async def _noted(session: Session, write: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
     """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out.
 
     A database that restarts takes longer than a caller waits: a task goes on trying for as long as the studio is open.
     """
     for pause in (*WRITES, None):
         try:
-            return await session.ledger.run(steps, *args, **kwargs)
+            return await write(*args, **kwargs)
         except Exception as error:
             log.warning("The ledger could not take down what became of a job: %s", type(error).__name__, exc_info=True)
         if pause is not None:
             await session.clock.sleep(pause)
-    session.errand(_noted_late(session, steps, *args, **kwargs))
+    session.errand(_noted_late(session, write, *args, **kwargs))
     return None
 
 
-async def _noted_late(session: Session, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _noted_late(session: Session, write: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     while True:
         await session.clock.sleep(WRITES[-1])
         with suppress(Exception):
-            return await session.ledger.run(steps, *args, **kwargs)
+            return await write(*args, **kwargs)
 
 
 async def _now(session: Session, job: Job) -> Job:
-    return await session.ledger.run(job_named, job.job) or job
+    return await session.ledger.job_named(job.job) or job
 
 
 async def _of_another(session: Session, job: Job, until: float) -> Job:

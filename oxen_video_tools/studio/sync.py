@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..request import Member, VideoRequest
 from ..settings import Settings
 from .portal import Portal
-from .results import Progress, Question, Recovered, Saved, Spend, Video
+from .results import Cancelled, Progress, Question, Recovered, Saved, Spend, Video
 from .studio import AsyncStudio
 
 if TYPE_CHECKING:
     from ..ledger.accounts import KeptMember
+    from ..ledger.outcomes import Ending
     from .plan import Plan
     from .stills import Stills
 
@@ -124,9 +125,21 @@ class Studio:
         )
         return [self._mine(video) for video in videos]
 
+    def endings(self, since: float, most: int = 100) -> Sequence[Ending]:
+        """What of this ledger has ended after `since` (Unix seconds), the oldest first."""
+        return self._call(lambda studio, _: studio.endings(since, most))
+
+    def next_ending(self, seconds: float) -> None:
+        """Wait until something that runs has ended, at most so many seconds."""
+        self._call(lambda studio, _: studio.next_ending(seconds))
+
     def cancel(self, generation_id: str) -> StudioVideo:
         """Stop a queued or running job."""
         return self._mine(self._call(lambda studio, _: studio.cancel(generation_id)))
+
+    def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
+        """Stop several, or with `["all"]` everything that runs."""
+        return self._call(lambda studio, _: studio.cancel_many(ids))
 
     def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None

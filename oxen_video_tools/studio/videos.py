@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
+from ..clock import wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
-from ..ledger.outcomes import typical
 from ..ledger.records import GenerationRow, Job, dollars
-from ..ledger.transactions import clip_and_job, clips_of, job_named
 from .reconcile import about_a_job, unclear_error
 from .results import Report, Status, Video
 from .settlement import kept, record_observed
@@ -45,7 +44,7 @@ async def watch(
         record, model, since, namespace = None, clip.model, clip.created, None
     usual = None
     with suppress(OxenError):  # only the progress is the poorer
-        usual = await session.ledger.run(typical, await session.scope(), model) if model else None
+        usual = await session.ledger.typical(await session.scope(), model) if model else None
     return await (await session.waiter()).wait(
         generation_id,
         seconds=seconds,
@@ -68,11 +67,11 @@ async def shown(session: Session, record: Generation) -> Video:
     warnings: tuple[str, ...] = ()
     try:
         scope = await session.scope()
-        clip, job = await session.ledger.run(clip_and_job, scope, record.generation_id)
+        clip, job = await session.ledger.clip_and_job(scope, record.generation_id)
         await record_observed(session, [record], {} if clip is None else {clip.generation_id: clip})
         if record.status == "succeeded" and session.settings.save == "always":
             warnings = await keep_soon(session, record.generation_id)
-            clip, job = await session.ledger.run(clip_and_job, scope, record.generation_id)
+            clip, job = await session.ledger.clip_and_job(scope, record.generation_id)
     except Unauthenticated:
         raise
     except OxenError as error:
@@ -88,8 +87,8 @@ async def shown(session: Session, record: Generation) -> Video:
 async def keep_soon(session: Session, generation_id: str) -> tuple[str, ...]:
     """Keep a result in a task of the studio's own; the answer waits for it only so long. What to warn of."""
     keeping = session.own(kept(session, generation_id))
-    await asyncio.wait({keeping}, timeout=SAVING)
-    trouble = keeping.result() if keeping.done() else "The file is still being fetched."
+    in_time = await wait_until(session.clock, session.clock.monotonic() + SAVING, keeping)
+    trouble = keeping.result() if in_time else "The file is still being fetched."
     return (trouble,) if trouble else ()
 
 
@@ -152,7 +151,7 @@ def _number(value: Any) -> float | None:
 async def _local(session: Session, generation_id: str, wait_seconds: float) -> Video:
     """A job of the blocking route, under the name that the ledger gave it."""
     name = job_of_local(generation_id)
-    job = await session.ledger.run(job_named, name) if name else None
+    job = await session.ledger.job_named(name) if name else None
     if job is None or job.scope != await session.scope():
         raise NotFound(f"There is no generation {generation_id}.")
     until = session.clock.monotonic() + wait_seconds
@@ -160,7 +159,7 @@ async def _local(session: Session, generation_id: str, wait_seconds: float) -> V
         if session.clock.monotonic() + 1.0 > until:
             break
         await session.clock.sleep(1.0)
-        job = await session.ledger.run(job_named, job.job) or job
+        job = await session.ledger.job_named(job.job) or job
     return await of_blocking(session, job, generation_id)
 
 
@@ -168,7 +167,7 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     """What the ledger knows of a job of the blocking route."""
     if job.is_unclear and not job.is_live(session.clock.time()):
         raise unclear_error(job)
-    made = await session.ledger.run(clips_of, job.job)
+    made = await session.ledger.clips_of(job.job)
     clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
     if clip is not None and job_of_local(clip.generation_id) is None:
         try:
@@ -199,3 +198,22 @@ def prompt_of(body: Mapping[str, Any]) -> str:
     shots = next((one for one in body.values() if isinstance(one, (list, tuple)) and one), ())
     first = shots[0] if shots and isinstance(shots[0], Mapping) else {}
     return str(body.get("prompt") or first.get("prompt") or first.get("text") or "")
+
+
+def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """The words and seconds of each shot of a body; of one without a list of shots its only one."""
+    for value in body.values():
+        if (
+            isinstance(value, (list, tuple))
+            and value
+            and all(isinstance(one, Mapping) and prompt_of(one) for one in value)
+        ):
+            return [(prompt_of(one), length({"duration": one.get("duration", 5)})) for one in value]
+    return [(prompt_of(body), length(body))]
+
+
+def is_part(said: str, model: str) -> bool:
+    """Whether these words are part of a model's id: "kling 2.6" of kling-video-v2-6-pro-text-to-video."""
+    bare = re.sub(r"[^a-z0-9]+", "", model.lower())
+    words = re.findall(r"[a-z0-9]+", said.lower())
+    return bool(words) and all(word in bare for word in words)

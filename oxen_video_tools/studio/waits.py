@@ -1,4 +1,4 @@
-"""Who waits for what: one `Job` for each generation, one `Ticket` for each caller that waits for it."""
+"""Pending waits: one `WatchedJob` for each generation, one `PendingWait` for each caller that waits for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspect import isawaitable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from ..clock import Clock, Wakeup
+from ..clock import Clock, Wakeup, wait_until
 from .results import Progress, Report
 
 if TYPE_CHECKING:
@@ -255,11 +255,9 @@ class WaitTimers:
     async def _within(self, telling: asyncio.Future[Any] | None) -> None:
         if telling is None or telling.done():
             return
-        nap = asyncio.ensure_future(self._clock.sleep(GRACE))
         try:
-            await asyncio.wait((telling, nap), return_when=asyncio.FIRST_COMPLETED)
+            await wait_until(self._clock, self._clock.monotonic() + GRACE, telling)
         finally:
-            nap.cancel()
             telling.cancel()
 
 

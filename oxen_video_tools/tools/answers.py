@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from ..errors import Charged, GenerationFailed
 from ..redaction import redact
@@ -43,17 +44,34 @@ def _is_none(value: object) -> bool:
 
 
 class Answer(BaseModel):
-    """The base of every answer. Fields that say nothing while empty are then left out."""
+    """The base of every answer. Fields that say nothing while empty are then left out.
+
+    choice: the warning that says what a model of our choosing costs beside the usual one; it stands first.
+    """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
+    _choice: str = PrivateAttr("")
+
+    @property
+    def choice(self) -> str:
+        return self._choice
+
+
+def moment(unix: float | None) -> str | None:
+    """A time as answers show it, UTC."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else None
+
 
 class Part(Answer):
-    """One take of several."""
+    """One take or video of several."""
 
     status: Status
     generation_id: str
     url: Words = Field(None, exclude_if=not_)
+    expires_at: Words = Field(None, exclude_if=not_)
+    cost_usd: Number = Field(None, exclude_if=_is_none)
+    cost_is: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, exclude_if=not_)
     duration: Number = Field(None, exclude_if=not_)
     error: Words = Field(None, exclude_if=not_)
@@ -64,6 +82,9 @@ class Part(Answer):
             status=video.status,
             generation_id=video.generation_id,
             url=video.url,
+            expires_at=moment(video.expires_at),
+            cost_usd=number(video.cost),
+            cost_is=video.cost_is,
             file=str(video.file) if video.file else None,
             duration=number(video.duration),
             error=said(video.error),
@@ -82,6 +103,7 @@ class ShotPart(Answer):
     cost_usd: Number = Field(None, exclude_if=_is_none)
     reused: bool = Field(False, exclude_if=not_)
     url: Words = Field(None, exclude_if=not_)
+    expires_at: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, exclude_if=not_)
     error: Words = Field(None, exclude_if=not_)
 
@@ -97,6 +119,7 @@ class ShotPart(Answer):
             "cost_usd": number(shot.cost),
             "reused": shot.reused,
             "url": shot.url,
+            "expires_at": moment(shot.expires_at),
             "file": str(shot.file) if shot.file else None,
             "error": said(shot.error),
         }
@@ -121,6 +144,8 @@ class VideoAnswer(Answer):
     status: Status
     generation_id: str
     url: Words = Field(None, description="Whole link to the MP4; it expires.")
+    expires_at: Words = Field(None, exclude_if=not_)
+    repository: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, description="Where it was saved.")
     model: Words = None
     why: Words = Field(None, exclude_if=not_, description="Why this model, where none was named.")
@@ -156,7 +181,8 @@ class Listed(Answer):
     model: Words = None
     cost_usd: Number = None
     cost_is: str = "unknown"
-    url: Words = Field(None, exclude_if=not_)
+    link: Words = Field(None, description="A fresh link; null while there is none.")
+    expires_at: Words = Field(None, exclude_if=not_)
     file: Words = Field(None, exclude_if=not_)
     duration: Number = Field(None, exclude_if=not_)
     created: Words = Field(None, exclude_if=not_, description="When it was asked for, UTC.")
@@ -168,6 +194,25 @@ class ListAnswer(Answer):
 
     videos: list[Listed]
     total_usd: Number = None
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
+    next: str
+
+
+class CancelledPart(Answer):
+    """One video that was to be stopped."""
+
+    generation_id: str
+    was: Words = None
+    now: Words = None
+    charged_usd: Number = Field(None, description="Null while the hub has not billed it.")
+    error: Words = Field(None, exclude_if=not_)
+
+
+class CancelAnswer(Answer):
+    """What became of each."""
+
+    videos: list[CancelledPart]
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 
@@ -271,6 +316,7 @@ class ModelsAnswer(Answer):
     models: list[str] = Field(default_factory=list)
     more: int = Field(0, exclude_if=not_, description="How many more fit.")
     model: Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object"})] = Field(None, exclude_if=not_)
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 
@@ -335,7 +381,7 @@ def fitted(answer: V) -> V:
     there or on its way, then warnings, the last of them first.
     """
     if answer.shots and (answer.file or answer.status != "succeeded") and len(_json(answer)) > LARGEST:
-        bare = [shot.model_copy(update={"url": None, "file": None}) for shot in answer.shots]
+        bare = [shot.model_copy(update={"url": None, "expires_at": None, "file": None}) for shot in answer.shots]
         answer = answer.model_copy(update={"shots": bare})
     warnings = answer.warnings
     for kept in range(len(warnings) - 1, -1, -1):
@@ -382,7 +428,8 @@ def after(video: Video, *, take: int | None = None, now: float | None = None) ->
             f"Call get_video with generation_ids={ids([video])}. If it no longer moves, generate_video with the same "
             "arguments goes on where it stopped and pays for nothing twice."
         )
-    return told + f"Call get_video with generation_ids={ids(video.takes or [video])}. Do not generate it again."
+    free = "a repeated generate_video call pays nothing."
+    return f"{told}Call get_video with generation_ids={ids(video.takes or [video])}; {free}"
 
 
 def _stopped(video: Video) -> str:
@@ -420,6 +467,8 @@ def facts(video: Video, *, take: int | None = None) -> dict[str, Any]:
         "status": video.status,
         "generation_id": video.generation_id,
         "url": video.url,
+        "expires_at": moment(video.expires_at),
+        "repository": video.repository,
         "file": str(video.file) if video.file else None,
         "model": video.model,
         "duration": number(video.duration),

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ..errors import invalid_arguments
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
-    Cast,
     Flag,
     Level,
-    Shots,
+    NamedCast,
+    NamedShots,
     Text,
     Texts,
     VideoRequest,
     number,
     texts,
+    unsendable,
     unset,
 )
+from .calls import read_call
 
 
 def _amount(value: Any) -> Any:
@@ -67,7 +82,39 @@ Status = Annotated[
 ]
 
 
-class VideoArguments(VideoRequest):
+class CallArguments(ArgumentModel):
+    """The base of every tool's arguments: what a model wrote is read by `calls` before its types are checked.
+
+    tool: whose arguments they are.  settled: its arguments that are not the model's to say here.
+    read_as: what was read otherwise than it was written; no schema shows it, and the answer's warnings tell it.
+    """
+
+    tool: ClassVar[str] = ""
+    settled: ClassVar[frozenset[str]] = frozenset()
+
+    read_as: SkipJsonSchema[list[str]] = Field(default_factory=list)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, given: Any, check: ModelWrapValidatorHandler[Any]) -> Any:
+        if not (cls.tool and isinstance(given, Mapping)) or unsendable(given):
+            return check(given)
+        reading = read_call(cls.tool, cls.model_fields.keys(), given, cls.settled)
+        problems = list(reading.problems)
+        try:
+            made = check(reading.values)
+        except ValidationError as error:
+            if not problems:
+                raise
+            problems += invalid_arguments(error).problems
+            made = None
+        if problems or made is None:
+            raise PydanticCustomError("refused", "{message}", {"message": " ".join(problems), "problems": problems})
+        made.read_as = list(dict.fromkeys([*made.read_as, *reading.notes]))
+        return made
+
+
+class VideoArguments(CallArguments, VideoRequest):
     """The video itself, and what a developer has settled of it."""
 
     _settled: frozenset[str] = PrivateAttr(frozenset())
@@ -84,37 +131,41 @@ class VideoArguments(VideoRequest):
 
 
 class PlanArguments(VideoArguments):
+    """What `generate_video` takes is taken here, too: max_cost_usd says whether it would be refused."""
+
+    tool = "plan_video"
+
     take: Take = Field(default_factory=unset, description="As in generate_video.")
     bodies: Flag = Field(default_factory=unset, description="Also show what is sent for each clip.")
     animatic: Flag = Field(default_factory=unset, description="Also render a free preview with a contact sheet.")
+    max_cost_usd: SkipJsonSchema[Dollars] = Field(default_factory=unset)
 
 
 class GenerateArguments(VideoArguments):
-    take: Take = Field(
-        default_factory=unset, description="1 if left out. Another version of the same request is take 2, 3, …"
-    )
-    max_cost_usd: Dollars = Field(
-        default_factory=unset, description="Refuse to spend more US dollars than this; 0 spends nothing."
-    )
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait for the result; 0 answers at once with the id."
-    )
+    tool = "generate_video"
+
+    take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
+    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
+    repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 
 
-class StillsArguments(ArgumentModel):
+class StillsArguments(CallArguments):
     """What the stills show, in the words of a video."""
 
+    tool = "make_stills"
+
     prompt: Text = Field(default_factory=unset, description="One picture. This or multi_prompt.")
-    multi_prompt: Shots = Field(default_factory=list, description="As in generate_video.")
-    cast: Cast = Field(default_factory=list, description="As in generate_video.")
+    multi_prompt: NamedShots = Field(default_factory=list, description="As in generate_video.")
+    cast: NamedCast = Field(default_factory=list, description="As in generate_video.")
     style: Text = Field(default_factory=unset, description="As in generate_video.")
-    aspect_ratio: Text = Field(default_factory=unset, description='"16:9" (default), …')
+    aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default).")
     input_image: Texts = Field(default_factory=list, description="Pictures for all, such as a place.")
     level: Level = Field(default_factory=unset, description="standard if left out.")
     model: Text = Field(default_factory=unset, description="An image model.")
     target_namespace: Text = Field(default_factory=unset, description="Who pays.")
     max_cost_usd: Dollars = Field(default_factory=unset, description="As in generate_video.")
-    wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
     _settled: frozenset[str] = PrivateAttr(frozenset())
 
@@ -130,41 +181,51 @@ class StillsArguments(ArgumentModel):
         return VideoRequest.model_construct(**{name: getattr(self, name) for name in words})
 
 
-class GetArguments(ArgumentModel):
+class GetArguments(CallArguments):
+    tool = "get_video"
+
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(
-        default_factory=unset, description="Seconds to wait until all are finished; 0 answers at once."
-    )
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video, for all of them.")
 
 
-class ListArguments(ArgumentModel):
+class ListArguments(CallArguments):
+    tool = "list_videos"
+
     status: Status = Field(default_factory=unset, description="Only these. All if left out.")
-    model: Text = Field(default_factory=unset, description="Only of this model id.")
-    since: Text = Field(default_factory=unset, description='"today", "24 h" or a date.')
+    model: Text = Field(default_factory=unset, description="Only of this model id, or part of it.")
+    since: Text = Field(default_factory=unset, description="today, 24 h or a date.")
     mine: Flag = Field(default_factory=unset, description="Only what was paid for from here.")
     limit: Limit = Field(default_factory=unset, description="1 to 100; 10 if left out, 100 with since.")
 
 
-class CancelArguments(ArgumentModel):
-    generation_id: Name = Field(description="The id of a queued or processing video.")
+class CancelArguments(CallArguments):
+    tool = "cancel_video"
+
+    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
 
 
-class FindArguments(ArgumentModel):
-    query: Text = Field(default_factory=unset, description='Words to rank by: "kling", "cheap", "anime".')
+class FindArguments(CallArguments):
+    tool = "find_video_models"
+
+    query: Text = Field(default_factory=unset, description="Words to rank by: kling, cheap, anime.")
     needs: Texts = Field(
         default_factory=list,
-        description='What it must take, make or be for: "text", "start_image", "input_image", "input_video", "audio" '
-        '(out), "10 s", "9:16", "4k", "under $0.10/s", "cast", upscale, lip_sync, extend, retake, reframe, edit, '
+        description="What it must take, make or be for: text, start_image, input_image, input_video, audio (out), "
+        "10 s, 9:16, 4k, under $0.10/s, cast, shots, upscale, lip_sync, extend, retake, reframe, edit, "
         "motion_control, cut_out, depth.",
     )
     model: Text = Field(default_factory=unset, description="One exact id, for all its parameters.")
 
 
-class InspectArguments(ArgumentModel):
+class InspectArguments(CallArguments):
+    tool = "inspect_video"
+
     video: Name = Field(description="A generation id, an https URL or an allowed local path.")
 
 
-class SaveArguments(ArgumentModel):
+class SaveArguments(CallArguments):
+    tool = "save_video"
+
     videos: Names = Field(
         description="Generation ids, https URLs or allowed local paths, in the order they are joined."
     )
@@ -190,7 +251,9 @@ def without(arguments: type[BaseModel], values: Mapping[str, Any], hidden: Colle
     """
     fixed = fix_arguments(arguments, values)
     given = {name: getattr(fixed, name) for name in values}
-    narrow = _subset(arguments, arguments.model_fields.keys() - values.keys() - set(hidden))
+    gone = frozenset(values.keys() | set(hidden))
+    narrow = _subset(arguments, arguments.model_fields.keys() - gone)
+    narrow.tool, narrow.settled = arguments.tool, gone  # type: ignore[attr-defined]  # both are CallArguments
 
     def filled(request: BaseModel) -> BaseModel:
         asked = {name: getattr(request, name) for name in narrow.model_fields}
@@ -207,6 +270,6 @@ def _subset(arguments: type[BaseModel], names: Collection[str]) -> type[BaseMode
         name: (field.annotation, field) for name, field in arguments.model_fields.items() if name in names
     }
     made: type[BaseModel] = create_model(
-        arguments.__name__, __base__=ArgumentModel, __module__=__name__, __doc__=arguments.__doc__, **fields
+        arguments.__name__, __base__=CallArguments, __module__=__name__, __doc__=arguments.__doc__, **fields
     )
     return made

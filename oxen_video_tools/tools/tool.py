@@ -1,7 +1,8 @@
-"""What a row of the table is made of. The windows (`langchain`, `mcp`) project rows and define nothing.
+"""What a tool is made of. LangChain, MCP and the documentation show what stands here and define nothing themselves.
 
-A row is one function: its name is the tool's name, its docstring the description, its annotations the argument and
-answer models, its body the handler. The rows stand in the files beside this one; `tools.TABLE` holds them in order.
+A tool is one function: its name is the tool's name, its docstring the description that a language model reads, its
+annotations the models of arguments and answer, its body the handler. The functions stand in `handlers`; `tools.TABLE`
+holds them in the same order.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 from ..errors import only_oxen_errors
 from ..redaction import all_visible
 from ..request import plain
-from .answers import VideoAnswer, fitted
+from .answers import VideoAnswer, all_said, fitted
 from .arguments import without
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def _unheard(_: Progress) -> None: ...
 
 @dataclass(frozen=True)
 class Call:
-    """The window's side of one call.
+    """What LangChain or MCP give along with one call.
 
     wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
     report: where progress goes.
@@ -61,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a tool answers. images: JPEG bytes that a model can look at; each window shows them in its own way."""
+    """What a tool answers. images: JPEG bytes for a model; LangChain and MCP each show them in their way."""
 
     answer: BaseModel
     images: tuple[bytes, ...] = ()
@@ -86,8 +87,9 @@ Prepares = Callable[["AsyncStudio", Any, Files], Awaitable["Prepared | PreparedS
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """One row.
+    """One tool.
 
+    description: what a language model reads.  summary: the same for people, in one sentence.
     arguments, answer: pydantic models.  read_only, destructive, idempotent, open_world: the four hints of MCP.
     prepares: what a tool that spends works out before it asks a person.
     shows_video: the answer holds a video that a player can show.
@@ -95,6 +97,7 @@ class ToolSpec:
 
     name: str
     description: str
+    summary: str
     arguments: type[BaseModel]
     answer: type[BaseModel]
     handler: Handler
@@ -149,15 +152,21 @@ class ToolSpec:
         with only_oxen_errors():
             made = await self.handler(studio, request, call)
             reply = made if isinstance(made, Reply) else Reply(made)
-            reply = replace(reply, answer=_finished(reply.answer, sandbox=studio.settings.sandbox))
+            notes = [*getattr(request, "read_as", ())]
+            reply = replace(reply, answer=_finished(reply.answer, notes, sandbox=studio.settings.sandbox))
             _ = reply.text  # an answer that can't be written is a fault of the handler's
             return reply
 
 
-def _finished(answer: BaseModel, *, sandbox: bool) -> BaseModel:
-    """The sandbox says that it is one; an answer about one video stays small."""
-    if sandbox and "warnings" in type(answer).model_fields:
-        answer = answer.model_copy(update={"warnings": [SANDBOX, *answer.warnings]})  # type: ignore[attr-defined]  # seen
+def _finished(answer: BaseModel, notes: list[str], *, sandbox: bool) -> BaseModel:
+    """First what a choice of ours costs, then how the call was read, and the sandbox says that it is one. An answer
+    about one video stays small.
+    """
+    notes = [*notes, SANDBOX] if sandbox else notes
+    if notes and "warnings" in type(answer).model_fields:
+        told: list[str] = list(answer.warnings)  # type: ignore[attr-defined]  # seen
+        first = [one for one in told[:1] if one == getattr(answer, "choice", None)]
+        answer = answer.model_copy(update={"warnings": [*first, *all_said(notes), *told[len(first) :]]})
     return fitted(answer) if isinstance(answer, VideoAnswer) else answer
 
 
@@ -167,18 +176,26 @@ def _heading_less(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def hidden(settings: Settings) -> frozenset[str]:
-    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set."""
-    return frozenset({"target_namespace"} if settings.namespace else ())
+    """Arguments that agents do not get to see: who pays is settled by OXEN_VIDEO_NAMESPACE, where it is set, and films
+    are kept in no repository unless OXEN_VIDEO_REPOSITORIES names some.
+    """
+    paying = {"target_namespace"} if settings.namespace else set()
+    return frozenset(paying | (set() if settings.repositories else {"repository"}))
 
 
-def tool(*, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], ToolSpec]:
-    """Make a row of a handler."""
+def tool(summary: str, *, answer: type[BaseModel] | None = None, **facts: Any) -> Callable[[Handler], ToolSpec]:
+    """Turn a handler into a tool.
+
+    summary: one sentence for people: in the README, in the bundle's manifest, and as the LangChain class's docstring.
+    answer: the answer's model, if the handler is annotated with `Reply`.  facts: further fields of `ToolSpec`.
+    """
 
     def enter(handler: Any) -> ToolSpec:
         hints = get_type_hints(handler, localns={"AsyncStudio": Any})
         return ToolSpec(
             name=handler.__name__,
             description=" ".join(handler.__doc__.split()),
+            summary=summary,
             arguments=hints["request"],
             answer=answer or hints["return"],
             handler=handler,

@@ -57,8 +57,10 @@ def ask(**words: object) -> VideoRequest:
 
 @pytest.fixture(scope="session")
 def live() -> ModelList:
-    """All 78 models and Kling O3, as if the hub listed them just now."""
-    return ModelList.of([*snapshot().values(), VideoModel.parse(O3_RECORD)])
+    """All 78 models and Kling O3, as if the hub listed them just now; each of them has a price."""
+    rate = {"method": "per_video_output_second", "cost_per_second": 0.3}
+    priced = [VideoModel.parse(dict(one.raw) | {"pricing": rate}) for one in snapshot().values()]
+    return ModelList.of([*priced, VideoModel.parse(O3_RECORD)])
 
 
 @pytest.fixture(scope="session")

@@ -120,8 +120,8 @@ class TestFilms:
         assert all(job.body["aspect_ratio"] == "9:16" for job in made.jobs)
         assert [job.shots for job in made.jobs] == [(0,), (1,), (2,)]
         assert made.price.usd == Decimal("2.0")
-        assert made.price.text == "$2.00 for 3 jobs"
-        assert f"3 shots in 3 jobs, joined by hard cuts: {T2V} takes one prompt a job" in made.reason
+        assert made.price.text == "$2.00 for 3 clips"
+        assert f"3 shots in 3 clips, joined by hard cuts: {T2V} takes one prompt a job" in made.reason
 
     def test_one_take_only_where_it_is_asked_for(self, live: ModelList) -> None:
         cut = plan(live, model=I2V, multi_prompt=shots(5, 5), input_image=["s.png"])
@@ -236,8 +236,12 @@ class TestFilms:
         made = plan(live, model=T2V, prompt="x", multi_prompt=shots(5, 5))
         assert any("Cannot provide both" in problem for problem in made.problems)
 
-    def test_a_model_that_nobody_knows_gets_the_shots(self, live: ModelList) -> None:
-        made = plan(live, model="brand-new-model", multi_prompt=shots(5, 20))
+    def test_a_model_that_nobody_knows_is_a_problem_and_offline_it_gets_the_shots(self, live: ModelList) -> None:
+        assert (
+            plan(live, model="brand-new-model", multi_prompt=shots(5, 20)).problems[0].startswith("No model brand-new")
+        )
+        request = VideoRequest(model="brand-new-model", multi_prompt=shots(5, 20))
+        made = make_plan(request, ModelList.bundled(), Settings())
         assert made.film is None
         assert made.ok
         assert len(made.jobs[0].body["multi_prompt"]) == 2

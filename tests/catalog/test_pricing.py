@@ -216,14 +216,14 @@ class TestBlindness:
 class TestTogether:
     def test_a_sum(self) -> None:
         one = Price(Decimal("0.35"), (), "$0.35")
-        assert total([one, one]) == Price(Decimal("0.70"), (), "$0.70 for 2 jobs")
+        assert total([one, one]) == Price(Decimal("0.70"), (), "$0.70 for 2 clips")
         assert total([one]) is one
 
     def test_what_is_missing_stays_said(self) -> None:
         price = total(
             [Price(Decimal(1), (), "at most $1.00"), Price(None, ("tokens",), "unknown"), Price(None, ("tokens",), "")]
         )
-        assert price == Price(Decimal(1), ("tokens",), "at most $1.00 for 3 jobs, and more for tokens")
+        assert price == Price(Decimal(1), ("tokens",), "at most $1.00 for 3 clips, and more for tokens")
         assert total([Price(None, ("tokens",), "unknown: a"), Price(None, ("tokens",), "")]).usd is None
 
     def test_amounts(self) -> None:

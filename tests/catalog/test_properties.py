@@ -29,7 +29,7 @@ LINKS = st.sampled_from(
     ["https://media.example/a.png", "/home/me/b.png", "0f9c1d4e-1111-4222-8333-444455556666", "data:x"]
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )

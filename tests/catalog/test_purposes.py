@@ -8,8 +8,11 @@ import pytest
 
 from oxen_video_tools.catalog import schema
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
-from oxen_video_tools.catalog.selection import PURPOSES, purpose, purposes, serving
+from oxen_video_tools.catalog.selection import PURPOSES, choose, purpose, purpose_of, purposes, serving
 from oxen_video_tools.hub.records import VideoModel
+from oxen_video_tools.request import VideoRequest
+from oxen_video_tools.settings import Settings
+from oxen_video_tools.studio.plan import make_plan
 
 from .conftest import IDS, listed, model
 
@@ -113,3 +116,62 @@ class TestSearching:
 
     def test_pictures_are_found_as_well(self, bundled: ModelList) -> None:
         assert bundled.images.search("nano banana pro")[0].id == "google-nano-banana-pro"
+
+
+VIDEO = "https://media.example/clip.mp4"
+
+
+class TestAskedFor:
+    """A request says what it wants done with its input, and gets a model for that."""
+
+    @pytest.mark.parametrize(
+        ("prompt", "wanted"),
+        [
+            ("upscale this to 4k", "upscale"),
+            ("Please upscale the hummingbird video to 4K.", "upscale"),
+            ("Make it 4k", "upscale"),
+            ("Extend the clip by 4 seconds", "extend"),
+            ("make this longer", "extend"),
+            ("Make it vertical", "reframe"),
+            ("turn the trailer into 9:16", "reframe"),
+            ("A depth map, please", "depth"),
+            ("cut out the dog", "cut_out"),
+            ("Remove the background", "cut_out"),
+            ("Redo it with a smile", "retake"),
+            ("Replace the car with a horse", "edit"),
+        ],
+    )
+    def test_words_name_a_purpose(self, prompt: str, wanted: str, priced: ModelList) -> None:
+        request = VideoRequest(prompt=prompt, input_video=VIDEO)
+        assert purpose_of(request) == wanted
+        choice = choose(request, priced)
+        assert choice.purpose == wanted and choice.model_id in serving(priced, wanted)
+
+    @pytest.mark.parametrize(
+        "prompt", ["A dancer in the rain", "He extends his arm", "The wall continues to the horizon", "It snows"]
+    )
+    def test_what_the_video_shows_is_no_purpose(self, prompt: str) -> None:
+        assert purpose_of(VideoRequest(prompt=prompt, input_video=VIDEO)) is None
+        assert purpose_of(VideoRequest(prompt="upscale this to 4k")) is None, "nothing is there to be upscaled"
+
+    def test_words_without_a_place_have_done_their_part(self, priced: ModelList) -> None:
+        plan = make_plan(VideoRequest(prompt="upscale this to 4k", input_video=VIDEO), priced, Settings())
+        assert plan.ok and "upscale" in plan.reason
+        assert plan.jobs[0].body.get("target_resolution", plan.jobs[0].body.get("resolution")) == "4k"
+        assert "prompt" not in plan.jobs[0].body and any("your words chose it" in one for one in plan.warnings)
+
+    def test_a_model_that_is_named_stays(self, priced: ModelList) -> None:
+        named = VideoRequest(prompt="upscale this", input_video=VIDEO, model="kling-video-o1-video-to-video-edit")
+        assert choose(named, priced).model_id == named.model
+
+    def test_a_default_that_serves_the_purpose_is_taken(self, priced: ModelList) -> None:
+        request = VideoRequest(prompt="upscale this", input_video=VIDEO)
+        assert choose(request, priced, "topazlabs-rhea-video").model_id == "topazlabs-rhea-video"
+
+    def test_without_words_a_resolution_says_it(self, priced: ModelList) -> None:
+        assert choose(VideoRequest(input_video=VIDEO, resolution="4k"), priced).purpose == "upscale"
+
+    def test_a_talking_head_is_found_in_these_words(self, priced: ModelList) -> None:
+        for said in ("talking head", "avatar", "lipsync"):
+            assert priced.search(said, []).note == ""
+            assert priced.search(said, [])[0].id in serving(priced, "lip_sync"), said

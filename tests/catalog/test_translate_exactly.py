@@ -196,8 +196,8 @@ def holds(said: Translation, known: ModelInfo, body: dict[str, Any], problems: l
             LTX,
             {"duration": 60, "model_parameters": {"num_frames": 1441}},
             {**PROMPT, "num_frames": 1441},
-            [],
             ["duration=60: use 0.38 to 20."],
+            [],
         ),
         (
             O3,

@@ -129,7 +129,7 @@ def test_pause_stops_spending_until_resume(oxen: Run, oxen_sandbox: Any) -> None
     assert oxen("resume").returncode == 0
     assert oxen("generate", *FOX, "--yes").returncode == 0
     spent = json.loads(oxen("spend", "--json").stdout)
-    assert spent["total"] > 0 and not spent["paused"]
+    assert spent["total_usd"] > 0 and not spent["paused"]
 
 
 def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:

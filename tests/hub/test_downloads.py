@@ -481,3 +481,16 @@ async def test_a_name_without_an_address(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("oxen_video_tools.hub.downloads.getproxies", dict)
     with pytest.raises(HubUnavailable, match="no address"):
         await fetch(Edge(), "https://unknown.example/v.mp4", tmp_path / "clip.mp4")
+
+
+async def test_a_peek_asks_for_little_without_the_key_and_follows_checked_redirects() -> None:
+    edge = Edge(cdn__example=(302, "https://both.example/"), away__example=(403, b"no"))
+    seams: dict[str, Any] = {"clock": FakeClock(), "resolve": names, "api_key": KEY}
+    async with HubClient(transport=httpx.MockTransport(edge), **seams) as hub:
+        with pytest.raises(InputNotAllowed):
+            await hub.peek("https://cdn.example/cat.png")
+        with pytest.raises(InputNotAllowed):
+            await hub.peek("https://inside.example/cat.png")
+        nobody = await hub.peek("https://nobody.invalid/cat.png")
+    assert nobody.unknown and nobody.status is None
+    assert edge.keys() == [("cdn.example", None)] and edge.asked[0].headers["range"] == "bytes=0-4095"

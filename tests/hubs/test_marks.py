@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable, OxenError
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio
 
 from ..studio.swift import Swift
@@ -26,7 +25,7 @@ STATES = ["planned", "sending", "running", "succeeded", "failed", "cancelled", "
 
 async def states(studio: AsyncStudio) -> Counter[str]:
     session = studio._session
-    jobs = await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
+    jobs = await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
     return Counter(job.state for job in jobs)
 
 

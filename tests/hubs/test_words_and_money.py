@@ -23,7 +23,7 @@ from oxen_video_tools.errors import (
     SubmissionUnclear,
     Unauthenticated,
 )
-from oxen_video_tools.studio import AsyncStudio, generate, queries, submission
+from oxen_video_tools.studio import AsyncStudio, generate, submission
 from oxen_video_tools.tools import TABLE, Call
 
 from .conftest import Open
@@ -155,7 +155,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_what_is_paid(
     assert video.generation_id == hub.made[0].generation_id and video.cost == Decimal("0.35")
     assert any("disk is full" in words for words in video.warnings)
     for _ in range(100):  # and what could not be written down then is written as soon as that can be
-        known = await studio._session.ledger.run(queries.clips, await studio._session.scope(), [video.generation_id])
+        known = await studio._session.ledger.clips(await studio._session.scope(), [video.generation_id])
         if known and known[video.generation_id].job:
             break
         await asyncio.sleep(0.02)

@@ -15,6 +15,7 @@ from langchain_core.tools import ToolException
 from oxen_video_tools.langchain import GenerateVideo, GetVideo, OxenVideoToolkit
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
+from oxen_video_tools.tools import TABLE
 from tests.clocks import HUNG
 
 from .agents import ASK, Scripted, agent, answers, calling
@@ -36,10 +37,10 @@ async def test_an_agent_plans_and_gets_its_url(portal: Portal[Any], hub: Sandbox
     assert hub.ledger()["accepted"] == 1
 
 
-def test_the_model_is_shown_nine_tools(portal: Portal[Any]) -> None:
+def test_the_model_is_shown_every_tool(portal: Portal[Any]) -> None:
     model = Scripted(responses=[AIMessage("hi")])
     create_agent(model, OxenVideoToolkit(studio=portal).get_tools()).invoke(ASK)
-    assert len(model.bound) == 9
+    assert [tool.name for tool in model.bound] == list(TABLE)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -109,8 +110,6 @@ async def test_a_cancelled_agent_cancels_no_job(slow_portal: Portal[Any], slow_h
 def test_a_mind_that_fills_every_field_with_nothing(portal: Portal[Any], hub: Sandbox) -> None:
     """As a model in strict mode does."""
     nothing = {"string": "", "array": [], "integer": 0, "number": None, "boolean": False}
-    from oxen_video_tools.tools import TABLE
-
     fields = TABLE["generate_video"].schema["properties"]
     args = {name: nothing[field["type"]] for name, field in fields.items()} | FOX
     (made,) = answers(agent(portal, args).invoke(ASK))

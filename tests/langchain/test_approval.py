@@ -240,7 +240,7 @@ class Request:
         ({"prompt": "a"}, 0.07, True),  # the model's own length
         ({"multi_prompt": [{"prompt": "a"}, {"prompt": "b", "duration": 2}]}, 0.07, False),  # 5 + 2 s
         ({"multi_prompt": '[{"prompt": "a"}, {"prompt": "b"}]', "duration": ""}, 0.07, True),
-        ({"sedd": 1}, None, False),  # the tool refuses it, and nothing is paid
+        ({"prompt": "a", "limit": 1}, None, False),  # the tool refuses it, and nothing is paid
     ],
 )
 def test_the_rule_looks_at_the_arguments_alone(args: dict[str, Any], rate: Any, asks: bool) -> None:

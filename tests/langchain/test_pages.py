@@ -1,4 +1,4 @@
-"""The notebook with a real kernel, and the snippets of the README's section and of the guide, as they stand."""
+"""The notebook with a real kernel, and the snippets of the guide, as they stand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/langchain.md").read_text("utf-8")
-README = (ROOT / "README.md").read_text("utf-8").partition("## In a LangChain agent")[2].partition("\n## ")[0]
 SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
 
 
@@ -31,9 +30,8 @@ def environment(hub: Sandbox, folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "guide"])
-def test_the_snippets_run_in_their_order(page: str, hub: Sandbox, tmp_path: Path) -> None:
-    snippets = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+def test_the_snippets_run_in_their_order(hub: Sandbox, tmp_path: Path) -> None:
+    snippets = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
     assert len(snippets) >= 3
     program = "\n".join(snippets).replace('"anthropic:claude-sonnet-4-5"', SCRIPTED)
     command = [sys.executable, "-c", program]

@@ -20,6 +20,7 @@ from oxen_video_tools.studio.portal import Portal
 
 from .calls import FOX, call
 
+#: Arguments of each tool; one that is missing here is called with none. "ID" is a video that there is.
 EXAMPLES: dict[str, dict[str, Any]] = {
     "PlanVideo": {"multi_prompt": [{"prompt": "wide", "duration": 3}, {"prompt": "close"}]},
     "MakeStills": {"prompt": "A fox", "cast": [{"name": "Rex", "look": "old dog"}], "max_cost_usd": 1.0},
@@ -62,7 +63,9 @@ class Standard:
 
     @property
     def tool_invoke_params_example(self) -> dict[str, Any]:
-        example = {name: [self.made] if value == ["ID"] else value for name, value in EXAMPLES[self.tool_name].items()}
+        example = {
+            name: [self.made] if value == ["ID"] else value for name, value in EXAMPLES.get(self.tool_name, {}).items()
+        }
         return {name: self.made if value == "ID" else value for name, value in example.items()}
 
     @property
@@ -71,7 +74,7 @@ class Standard:
 
 
 def _classes() -> Iterator[tuple[str, type]]:
-    for name in EXAMPLES:
+    for name in (tool.__name__ for tool in TOOLS.values()):
         for kind, base in (("Unit", ToolsUnitTests), ("Integration", ToolsIntegrationTests)):
             made = type(f"Test{name}{kind}", (Standard, base), {"tool_name": name, "__module__": __name__})
             yield made.__name__, made
@@ -80,5 +83,5 @@ def _classes() -> Iterator[tuple[str, type]]:
 globals().update(_classes())
 
 
-def test_there_is_an_example_for_every_tool() -> None:
-    assert {tool.__name__ for tool in TOOLS.values()} == EXAMPLES.keys()
+def test_the_examples_are_those_of_tools() -> None:
+    assert EXAMPLES.keys() <= {tool.__name__ for tool in TOOLS.values()}

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import Internal, Paused
-from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
+from oxen_video_tools.ledger import Ledger, durability_of, jobs, outcomes, transaction
 from oxen_video_tools.ledger import sqlite as ledger_sqlite
-from oxen_video_tools.ledger.transactions import Steps, durability_of, soon
+from oxen_video_tools.ledger.transactions import Steps
 from tests.clocks import HUNG
 
 
@@ -64,7 +64,7 @@ class Watched:
 @pytest.fixture
 async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     one = Watched(tmp_path / "ledger.db", monkeypatch)
-    await one.ledger.run(transactions.is_paused)  # it is open
+    await one.ledger.is_paused()  # it is open
     yield one
     await one.ledger.close()
 
@@ -130,7 +130,7 @@ def unhurried(name: str) -> Steps[str]:
     return (yield from written(name))
 
 
-soon(unhurried)
+transaction(unhurried, "soon")
 
 
 async def test_only_what_must_be_on_the_disk_waits_for_it(watched: Watched) -> None:
@@ -157,6 +157,6 @@ async def test_a_read_does_not_wait_for_another_process_that_writes(watched: Wat
     with sqlite3.connect(watched.path, isolation_level=None) as other:
         other.execute("begin immediate")
         other.execute("insert into switches (name, since) values ('paused', 0)")
-        assert not await asyncio.wait_for(watched.ledger.run(transactions.is_paused), HUNG)
+        assert not await asyncio.wait_for(watched.ledger.is_paused(), HUNG)
         other.execute("commit")
-    assert await watched.ledger.run(transactions.is_paused)
+    assert await watched.ledger.is_paused()

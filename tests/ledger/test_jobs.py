@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, accounts, outcomes, sqlite_path, transactions
+from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.ledger.schema import VERSION
@@ -45,22 +45,20 @@ async def other(place: str) -> AsyncIterator[Ledger]:
 
 
 async def book(ledger: Ledger, one: Intent, now: float = NOW, budget: int | None = None) -> tuple[Job, bool]:
-    [found] = await ledger.run(ledger_jobs.reserve, [one], ledger.owner, now, 60.0, budget)
+    [found] = await ledger.reserve([one], ledger.owner, now, 60.0, budget)
     return found.job, found.mine
 
 
 async def sent(ledger: Ledger, one: Intent, ids: list[str], now: float = NOW) -> Job:
     job, mine = await book(ledger, one, now)
     assert mine
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, now, 60.0)
-    await ledger.run(
-        ledger_jobs.record_submission, job.job, [GenerationRow("hub|me", name, model="kling") for name in ids], now
-    )
+    assert await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
+    await ledger.record_submission(job.job, [GenerationRow("hub|me", name, model="kling") for name in ids], now)
     return await named(ledger, job.job)
 
 
 async def named(ledger: Ledger, job: str) -> Job:
-    found = await ledger.run(transactions.job_named, job)
+    found = await ledger.job_named(job)
     assert found is not None
     return found
 
@@ -89,46 +87,46 @@ async def test_an_abandoned_plan_was_never_sent_and_is_taken_over(ledger: Ledger
     first, _ = await book(ledger, intent())
     second, mine = await book(other, intent(body={**BODY, "seed": 7}), NOW + 61)
     assert mine and second.job != first.job and second.body["seed"] == 7
-    assert not await ledger.run(ledger_jobs.mark_sending, first.job, ledger.owner, NOW + 61, 60.0), "its lease is lost"
+    assert not await ledger.mark_sending(first.job, ledger.owner, NOW + 61, 60.0), "its lease is lost"
     assert (await named(ledger, first.job)).state == "dropped"
 
 
 async def test_a_lease_that_ran_out_may_not_send(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    assert not await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 60.5, 60.0)
+    assert not await ledger.mark_sending(job.job, ledger.owner, NOW + 60.5, 60.0)
     assert (await named(ledger, job.job)).state == "planned"
 
 
 async def test_only_its_owner_sends_a_job(ledger: Ledger, other: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    assert not await other.run(ledger_jobs.mark_sending, job.job, other.owner, NOW, 60.0)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 1, 60.0)
+    assert not await other.mark_sending(job.job, other.owner, NOW, 60.0)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW + 1, 60.0)
     marked = await named(ledger, job.job)
     assert (marked.state, marked.sent) == ("sending", NOW + 1)
 
 
 async def test_a_refusal_frees_the_take_and_the_money(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
-    assert await ledger.run(ledger_jobs.unsent, job.job, ledger.owner, "refused", NOW, "no credits")
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 0
+    await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
+    assert await ledger.unsent(job.job, ledger.owner, "refused", NOW, "no credits")
+    assert await ledger.committed_spend("hub|me", NOW) == 0
     assert (await book(ledger, intent()))[1]
 
 
 async def test_an_unclear_job_keeps_its_take_and_its_reservation(ledger: Ledger, other: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
-    await ledger.run(ledger_jobs.unclear, job.job, ledger.owner, "its answer was lost")
+    await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
     later = NOW + 10 * ledger_jobs.DAY
     again, mine = await book(other, intent(), later)
     assert again.job == job.job and not mine and again.is_unclear and not again.is_live(later)
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", later) == 500_000
+    assert await ledger.committed_spend("hub|me", later) == 500_000
 
 
 @pytest.mark.parametrize(("status", "holds"), [("succeeded", True), ("failed", False), ("cancelled", False)])
 async def test_a_job_that_failed_or_was_cancelled_frees_its_take(ledger: Ledger, status: str, holds: bool) -> None:
     job = await sent(ledger, intent(), ["g1"])
-    ended = await ledger.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status=status)], NOW + 90)
+    ended = await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status=status)], NOW + 90)
     assert ended == [job.job]
     assert (await named(ledger, job.job)).state == status
     assert (await book(ledger, intent()))[1] is not holds
@@ -136,15 +134,8 @@ async def test_a_job_that_failed_or_was_cancelled_frees_its_take(ledger: Ledger,
 
 async def test_one_good_clip_of_several_makes_a_job_a_success(ledger: Ledger, other: Ledger) -> None:
     job = await sent(ledger, intent(expects=2), ["g1", "g2"])
-    assert (
-        await ledger.run(
-            outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="failed", error="no")], NOW
-        )
-        == []
-    )
-    assert await other.run(
-        outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g2", status="succeeded")], NOW
-    ) == [job.job]
+    assert await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="failed", error="no")], NOW) == []
+    assert await other.record_status("hub|me", [GenerationRow("hub|me", "g2", status="succeeded")], NOW) == [job.job]
     assert (await named(ledger, job.job)).state == "succeeded"
     assert (await named(ledger, job.job)).generation_ids == ("g1", "g2")
 
@@ -153,24 +144,19 @@ async def test_two_clips_that_end_in_two_processes_at_once_end_the_job(ledger: L
     jobs = [await sent(ledger, intent(f"r{n}", expects=2), [f"{n}a", f"{n}b"]) for n in range(8)]
     await asyncio.gather(
         *(
-            ledger.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", f"{n}a", status="succeeded")], NOW)
+            ledger.record_status("hub|me", [GenerationRow("hub|me", f"{n}a", status="succeeded")], NOW)
             for n in range(8)
         ),
-        *(
-            other.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", f"{n}b", status="failed")], NOW)
-            for n in range(8)
-        ),
+        *(other.record_status("hub|me", [GenerationRow("hub|me", f"{n}b", status="failed")], NOW) for n in range(8)),
     )
     assert {(await named(ledger, job.job)).state for job in jobs} == {"succeeded"}
 
 
 async def test_what_ended_stays_ended(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
-    await ledger.run(
-        outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="succeeded", ended=NOW + 5)], NOW + 9
-    )
-    await ledger.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="processing")], NOW + 10)
-    clip = (await ledger.run(transactions.clips, "hub|me", ["g1"]))["g1"]
+    await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded", ended=NOW + 5)], NOW + 9)
+    await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="processing")], NOW + 10)
+    clip = (await ledger.clips("hub|me", ["g1"]))["g1"]
     assert (clip.status, clip.ended) == ("succeeded", NOW + 5)
 
 
@@ -181,11 +167,11 @@ async def test_the_budget_counts_reservations_then_real_costs_for_a_day_from_the
     await sent(ledger, intent(), ["g1"])
     with pytest.raises(OverBudget, match=r"\$0\.70.*\$0\.20 is left"):
         await book(ledger, intent("r2", reserved=700_000), NOW + 1, 700_000)
-    await ledger.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 60)
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 60) == 500_000
-    await ledger.run(outcomes.record_cost, "hub|me", {"g1": 350_000})
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 60) == 350_000
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 60)
+    assert await ledger.committed_spend("hub|me", NOW + 60) == 500_000
+    await ledger.record_cost("hub|me", {"g1": 350_000})
+    assert await ledger.committed_spend("hub|me", NOW + 60) == 350_000
+    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
     assert (await book(ledger, intent("r2", reserved=350_000), NOW + 2, 700_000))[1]
 
 
@@ -198,53 +184,53 @@ async def test_the_budget_holds_across_processes_at_once(ledger: Ledger, other: 
 
     won = await asyncio.gather(*(attempt((ledger, other)[n % 2], n) for n in range(20)))
     assert sum(won) == 4
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 2_000_000
+    assert await ledger.committed_spend("hub|me", NOW) == 2_000_000
 
 
 async def test_an_abandoned_plan_costs_the_budget_nothing(ledger: Ledger) -> None:
     await book(ledger, intent())
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 30) == 500_000
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 61) == 0
+    assert await ledger.committed_spend("hub|me", NOW + 30) == 500_000
+    assert await ledger.committed_spend("hub|me", NOW + 61) == 0
 
 
 async def test_several_intents_are_reserved_together_or_not_at_all(ledger: Ledger) -> None:
     parts = [intent(part=part, film="f") for part in range(3)]
     with pytest.raises(OverBudget):
-        await ledger.run(ledger_jobs.reserve, parts, ledger.owner, NOW, 60.0, 1_400_000)
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW) == 0
-    written = await ledger.run(ledger_jobs.reserve, parts, ledger.owner, NOW, 60.0, 1_500_000)
+        await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_400_000)
+    assert await ledger.committed_spend("hub|me", NOW) == 0
+    written = await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_500_000)
     assert [found.job.part for found in written if found.mine] == [0, 1, 2]
 
 
 async def test_pause_stops_new_intents_and_those_about_to_be_sent(ledger: Ledger, other: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    await other.run(outcomes.set_paused, True, NOW)
+    await other.set_paused(True, NOW)
     with pytest.raises(Paused):
         await book(ledger, intent("r2"))
     with pytest.raises(Paused):
-        await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
+        await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     assert (await book(other, intent()))[0].job == job.job, "what exists is still found"
-    await other.run(outcomes.set_paused, False, NOW)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
+    await other.set_paused(False, NOW)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
 
 
 async def test_a_cost_is_real_only_when_every_clip_has_one(ledger: Ledger) -> None:
     job = await sent(ledger, intent(expects=2), ["g1", "g2"])
     both = [GenerationRow("hub|me", name, status="succeeded") for name in ("g1", "g2")]
-    await ledger.run(outcomes.record_status, "hub|me", both, NOW)
-    assert [clip.generation_id for clip in await ledger.run(outcomes.unsettled, "hub|me", 0.0)] == ["g1", "g2"]
-    await ledger.run(outcomes.record_cost, "hub|me", {"g1": 100_000})
+    await ledger.record_status("hub|me", both, NOW)
+    assert [clip.generation_id for clip in await ledger.unsettled("hub|me", 0.0)] == ["g1", "g2"]
+    await ledger.record_cost("hub|me", {"g1": 100_000})
     assert (await named(ledger, job.job)).cost is None
-    await ledger.run(outcomes.record_cost, "hub|me", {"g2": 0})
+    await ledger.record_cost("hub|me", {"g2": 0})
     assert (await named(ledger, job.job)).cost == 100_000
-    assert await ledger.run(outcomes.unsettled, "hub|me", 0.0) == []
+    assert await ledger.unsettled("hub|me", 0.0) == []
 
 
 async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     assert (await book(ledger, intent(scope="hub|you")))[1]
-    assert await ledger.run(transactions.clips, "hub|you", ["g1"]) == {}
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|you", NOW) == 500_000
+    assert await ledger.clips("hub|you", ["g1"]) == {}
+    assert await ledger.committed_spend("hub|you", NOW) == 500_000
 
 
 # ---- what is unclear -------------------------------------------------------------------------------------------------
@@ -252,8 +238,8 @@ async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
 
 async def lost(ledger: Ledger, request: str = "r", now: float = NOW) -> Job:
     job, _ = await book(ledger, intent(request), now)
-    await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, now, 60.0)
-    await ledger.run(ledger_jobs.unclear, job.job, ledger.owner, "its answer was lost")
+    await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
     return await named(ledger, job.job)
 
 
@@ -263,11 +249,9 @@ def nobody(_: Job) -> bool:
 
 async def test_an_unclear_job_gets_what_was_found_for_it(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.run(
-        outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW
-    )  # listed by somebody
+    await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW)  # listed by somebody
     finds = {job.job: [GenerationRow("hub|me", "g1")]}
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job], nobody, NOW + 5)
+    assert await ledger.adopt(finds, [job.job], nobody, NOW + 5)
     assert (await named(ledger, job.job)).state == "succeeded"
 
 
@@ -275,8 +259,8 @@ async def test_a_generation_is_never_adopted_twice(ledger: Ledger, other: Ledger
     jobs = [await lost(ledger, request) for request in ("r1", "r2")]
     found = [GenerationRow("hub|me", "g1")]
     both = await asyncio.gather(
-        ledger.run(ledger_jobs.adopt, {jobs[0].job: found}, [one.job for one in jobs], nobody, NOW),
-        other.run(ledger_jobs.adopt, {jobs[1].job: found}, [one.job for one in jobs], nobody, NOW),
+        ledger.adopt({jobs[0].job: found}, [one.job for one in jobs], nobody, NOW),
+        other.adopt({jobs[1].job: found}, [one.job for one in jobs], nobody, NOW),
     )
     assert sorted(both) == [False, True]
 
@@ -285,59 +269,57 @@ async def test_adoption_waits_for_a_job_that_was_not_counted(ledger: Ledger) -> 
     job = await lost(ledger)
     await lost(ledger, "r2")
     finds = {job.job: [GenerationRow("hub|me", "g1")]}
-    assert not await ledger.run(ledger_jobs.adopt, finds, [job.job], lambda other: other.request == "r2", NOW)
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job], lambda other: other.request == "r3", NOW)
+    assert not await ledger.adopt(finds, [job.job], lambda other: other.request == "r2", NOW)
+    assert await ledger.adopt(finds, [job.job], lambda other: other.request == "r3", NOW)
 
 
 async def test_the_hubs_answer_is_the_truth_about_a_jobs_ids(ledger: Ledger) -> None:
     slow, _ = await book(ledger, intent())
-    await ledger.run(ledger_jobs.mark_sending, slow.job, ledger.owner, NOW, 60.0)
+    await ledger.mark_sending(slow.job, ledger.owner, NOW, 60.0)
     other = await lost(ledger, "r2")
-    await ledger.run(
-        ledger_jobs.adopt, {other.job: [GenerationRow("hub|me", "g1")]}, [other.job, slow.job], nobody, NOW
-    )
-    await ledger.run(ledger_jobs.record_submission, slow.job, [GenerationRow("hub|me", "g1")], NOW + 70)
+    await ledger.adopt({other.job: [GenerationRow("hub|me", "g1")]}, [other.job, slow.job], nobody, NOW)
+    await ledger.record_submission(slow.job, [GenerationRow("hub|me", "g1")], NOW + 70)
     assert (await named(ledger, slow.job)).generation_ids == ("g1",)
     assert (await named(ledger, other.job)).is_unclear
 
 
 async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.run(ledger_jobs.write_off, job.job, NOW + 100)
+    await ledger.write_off(job.job, NOW + 100)
     fresh, mine = await book(ledger, intent(), NOW + 101)
     assert mine
-    await ledger.run(ledger_jobs.record_submission, job.job, [GenerationRow("hub|me", "g1")], NOW + 102)
-    await ledger.run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 103)
-    holder = await ledger.run(transactions.job_for_take, "hub|me", "r", 1)
+    await ledger.record_submission(job.job, [GenerationRow("hub|me", "g1")], NOW + 102)
+    await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 103)
+    holder = await ledger.job_for_take("hub|me", "r", 1)
     assert holder is not None and holder.job == fresh.job
     assert (await named(ledger, job.job)).state == "succeeded"
 
 
 async def test_written_off_still_counts_for_its_day(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.run(ledger_jobs.write_off, job.job, NOW + 100)
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + 200) == 500_000
-    assert await ledger.run(ledger_jobs.committed_spend, "hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    await ledger.write_off(job.job, NOW + 100)
+    assert await ledger.committed_spend("hub|me", NOW + 200) == 500_000
+    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
     with pytest.raises(InvalidRequest, match="written off, not unclear"):
-        await ledger.run(ledger_jobs.write_off, job.job, NOW + 300)
+        await ledger.write_off(job.job, NOW + 300)
 
 
 async def test_sending_again_is_reserved_anew(ledger: Ledger) -> None:
     job = await lost(ledger)
     with pytest.raises(OverBudget):
-        await ledger.run(ledger_jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, 400_000)
+        await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 400_000)
     assert (await named(ledger, job.job)).is_unclear, "nothing was changed"
-    again = await ledger.run(ledger_jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, 500_000)
+    again = await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 500_000)
     assert again.is_unclear and again.is_live(NOW + 100)
 
 
 async def test_a_job_in_flight_can_not_be_settled_by_hand(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
-    await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
+    await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     with pytest.raises(InvalidRequest):
-        await ledger.run(ledger_jobs.write_off, job.job, NOW + 1)
+        await ledger.write_off(job.job, NOW + 1)
     with pytest.raises(InvalidRequest):
-        await ledger.run(ledger_jobs.reopen, job.job, ledger.owner, NOW + 1, 60.0, None)
+        await ledger.reopen(job.job, ledger.owner, NOW + 1, 60.0, None)
 
 
 # ---- walking, adding up ----------------------------------------------------------------------------------------------
@@ -345,48 +327,44 @@ async def test_a_job_in_flight_can_not_be_settled_by_hand(ledger: Ledger) -> Non
 
 async def test_walkers_share_the_work(ledger: Ledger, other: Ledger) -> None:
     jobs = {(await sent(ledger, intent(f"r{n}"), [f"g{n}"])).job for n in range(40)}
-    found = await asyncio.gather(
-        *(one.run(outcomes.claim_unfinished, "hub|me", NOW + 5, 10) for one in (ledger, other) * 4)
-    )
+    found = await asyncio.gather(*(one.claim_unfinished("hub|me", NOW + 5, 10) for one in (ledger, other) * 4))
     seen = [job.job for some in found for job in some]
     assert len(seen) == len(set(seen)) and set(seen) <= jobs
-    rest = await ledger.run(outcomes.claim_unfinished, "hub|me", NOW + 5, 100)
+    rest = await ledger.claim_unfinished("hub|me", NOW + 5, 100)
     assert set(seen) | {job.job for job in rest} == jobs
 
 
 async def test_what_was_spent_leaves_out_what_was_refused(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     refused, _ = await book(ledger, intent("r2"))
-    await ledger.run(ledger_jobs.unsent, refused.job, ledger.owner, "refused", NOW, "no")
+    await ledger.unsent(refused.job, ledger.owner, "refused", NOW, "no")
     await sent(ledger, intent("r3", reserved=0, estimate=None), ["g3"], NOW + 1)
-    assert await ledger.run(outcomes.spent, "hub|me") == [
+    assert await ledger.spent("hub|me") == [
         outcomes.DaySum(int(NOW // ledger_jobs.DAY), "kling", jobs=2, cost=500_000, unpriced=1)
     ]
 
 
 async def test_the_usual_time_of_a_model_is_the_middle_one(ledger: Ledger) -> None:
-    assert await ledger.run(outcomes.typical, "hub|me", "kling") is None
+    assert await ledger.typical("hub|me", "kling") is None
     for number, seconds in enumerate((10.0, 400.0, 60.0)):
         clip = GenerationRow(
             "hub|me", f"g{number}", status="succeeded", model="kling", created=NOW, ended=NOW + seconds
         )
-        await ledger.run(outcomes.record_status, "hub|me", [clip], NOW)
-    assert await ledger.run(outcomes.typical, "hub|me", "kling") == 60.0
+        await ledger.record_status("hub|me", [clip], NOW)
+    assert await ledger.typical("hub|me", "kling") == 60.0
 
 
 async def test_a_turn_comes_once_in_a_while(ledger: Ledger, other: Ledger) -> None:
-    turns = await asyncio.gather(
-        *(one.run(transactions.claim_interval, "look", NOW, 60.0) for one in (ledger, other) * 5)
-    )
+    turns = await asyncio.gather(*(one.claim_interval("look", NOW, 60.0) for one in (ledger, other) * 5))
     assert sum(turns) == 1
-    assert not await ledger.run(transactions.claim_interval, "look", NOW + 59, 60.0)
-    assert await ledger.run(transactions.claim_interval, "look", NOW + 61, 60.0)
+    assert not await ledger.claim_interval("look", NOW + 59, 60.0)
+    assert await ledger.claim_interval("look", NOW + 61, 60.0)
 
 
 async def test_the_first_scope_of_a_key_stays(ledger: Ledger, other: Ledger) -> None:
-    assert await ledger.run(accounts.remember_identity, "https://hub", "k", "hub|a") == "hub|a"
-    assert await other.run(accounts.remember_identity, "https://hub", "k", "hub|b") == "hub|a"
-    assert await other.run(accounts.identity, "https://hub", "k") == "hub|a"
+    assert await ledger.remember_identity("https://hub", "k", "hub|a") == "hub|a"
+    assert await other.remember_identity("https://hub", "k", "hub|b") == "hub|a"
+    assert await other.identity("https://hub", "k") == "hub|a"
 
 
 async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger, other: Ledger) -> None:
@@ -394,21 +372,19 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
     old, new = "hub|key:x", "hub|account:me"
     jobs = []
     for scope, generation in ((old, "g1"), (new, "g2")):
-        [booked] = await ledger.run(ledger_jobs.reserve, [intent(scope=scope)], "me", NOW, 60.0)
-        await ledger.run(ledger_jobs.mark_sending, booked.job.job, "me", NOW, 60.0)
-        jobs.append(
-            await ledger.run(ledger_jobs.record_submission, booked.job.job, [GenerationRow(scope, generation)], NOW)
-        )
-    await ledger.run(outcomes.record_status, old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
-    await ledger.run(outcomes.record_status, new, [GenerationRow(new, "g1")], NOW)
-    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
-    held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
+        [booked] = await ledger.reserve([intent(scope=scope)], "me", NOW, 60.0)
+        await ledger.mark_sending(booked.job.job, "me", NOW, 60.0)
+        jobs.append(await ledger.record_submission(booked.job.job, [GenerationRow(scope, generation)], NOW))
+    await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
+    await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
+    await asyncio.gather(*(one.join_scopes(old, new) for one in (ledger, other)))
+    held = await other.job_for_take(new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):
         found = await named(other, job.job)
         assert found.scope == new and found.generation_ids == (generation,)
-    assert await other.run(ledger_jobs.committed_spend, new, NOW) == sum(job.reserved for job in jobs)
-    assert await other.run(ledger_jobs.committed_spend, old, NOW) == 0
+    assert await other.committed_spend(new, NOW) == sum(job.reserved for job in jobs)
+    assert await other.committed_spend(old, NOW) == 0
 
 
 # ---- the databases ---------------------------------------------------------------------------------------------------
@@ -429,7 +405,7 @@ async def test_an_error_inside_rolls_everything_back(ledger: Ledger) -> None:
 
     with pytest.raises(RuntimeError):
         await ledger.run(broken)
-    assert not await ledger.run(transactions.is_paused)
+    assert not await ledger.is_paused()
 
 
 async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledger: Ledger) -> None:
@@ -447,7 +423,7 @@ async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledge
     with suppress(asyncio.CancelledError):  # it may have ended just before
         await giving_up
     for _ in range(200):
-        if await ledger.run(transactions.is_paused):
+        if await ledger.is_paused():
             return
         await asyncio.sleep(0.01)
     pytest.fail("the transaction did not end")
@@ -460,7 +436,7 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None
     connection.close()
     one = Ledger.at(f"sqlite:///{path}")
     with pytest.raises(Internal, match="newer"):
-        await one.run(transactions.is_paused)
+        await one.is_paused()
     await one.close()
 
 
@@ -469,7 +445,7 @@ async def test_the_file_is_its_owners_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         one = Ledger.at(f"sqlite:///{tmp_path}/deep/ledger.db")
-        await one.run(outcomes.set_paused, True, NOW)
+        await one.set_paused(True, NOW)
         rights = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep").iterdir()}
         assert "ledger.db-wal" in rights and set(rights.values()) == {0o600}
         assert stat.S_IMODE((tmp_path / "deep").stat().st_mode) == 0o700
@@ -482,7 +458,7 @@ async def test_a_place_that_can_not_be_written_names_the_way_without(tmp_path: P
     (tmp_path / "file").write_text("")
     one = Ledger.at(f"sqlite:///{tmp_path}/file/ledger.db")
     with pytest.raises(InvalidRequest) as caught:
-        await one.run(transactions.is_paused)
+        await one.is_paused()
     assert "OXEN_VIDEO_LEDGER" in (caught.value.fix or "") and "memory:" in (caught.value.fix or "")
     assert caught.value.charged == "no"
     await one.close()
@@ -492,14 +468,14 @@ async def test_a_file_that_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> No
     (tmp_path / "ledger.db").write_text("no database, but a long enough text about something else entirely" * 40)
     one = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
     with pytest.raises(InvalidRequest, match="not a database"):
-        await one.run(transactions.is_paused)
+        await one.is_paused()
     await one.close()
 
 
 async def test_memory_is_a_ledger_of_its_own() -> None:
     one, another = Ledger.at("memory:"), Ledger.at("memory:")
-    await one.run(outcomes.set_paused, True, NOW)
-    assert await one.run(transactions.is_paused) and not await another.run(transactions.is_paused)
+    await one.set_paused(True, NOW)
+    assert await one.is_paused() and not await another.is_paused()
     await one.close()
     await another.close()
 
@@ -527,6 +503,6 @@ async def test_a_postgres_that_is_not_there_is_said_without_its_password() -> No
     pytest.importorskip("psycopg")
     one = Ledger.at("postgresql://me:s3cret-word@127.0.0.1:1/db?connect_timeout=1")
     with pytest.raises(InvalidRequest, match="PostgreSQL") as caught:
-        await one.run(transactions.is_paused)
+        await one.is_paused()
     assert "s3cret-word" not in f"{caught.value.words} {caught.value!r}"
     await one.close()

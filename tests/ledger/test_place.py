@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OxenError
-from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
+from oxen_video_tools.ledger import Ledger, transactions
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.schema import VERSION, Database, migrations
 from oxen_video_tools.sandbox import Sandbox
@@ -59,12 +59,12 @@ async def test_a_ledger_of_an_earlier_version_is_brought_forward_with_all_that_i
                 server.execute(statement)
             server.execute("insert into oxen_video_schema values (%s)", (version,))
     ledgers = [Ledger.at(place) for _ in range(3)]
-    found = await asyncio.gather(*(one.run(transactions.job_for_take, "hub|me", "r", 1) for one in ledgers))
+    found = await asyncio.gather(*(one.job_for_take("hub|me", "r", 1) for one in ledgers))
     assert [job.job for job in found if job] == ["j"] * 3
-    assert await ledgers[0].run(jobs.committed_spend, "hub|me", NOW) == 500_000
-    await ledgers[1].run(jobs.record_submission, "j", [GenerationRow("hub|me", "g1")], NOW)
-    await ledgers[2].run(outcomes.record_status, "hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW)
-    job = await ledgers[0].run(transactions.job_named, "j")
+    assert await ledgers[0].committed_spend("hub|me", NOW) == 500_000
+    await ledgers[1].record_submission("j", [GenerationRow("hub|me", "g1")], NOW)
+    await ledgers[2].record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW)
+    job = await ledgers[0].job_named("j")
     assert job is not None and job.state == "succeeded" and job.generation_ids == ("g1",)
     for one in ledgers:
         await one.close()
@@ -73,7 +73,7 @@ async def test_a_ledger_of_an_earlier_version_is_brought_forward_with_all_that_i
 async def test_opening_it_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         one = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-        await one.run(outcomes.set_paused, True, NOW)
+        await one.set_paused(True, NOW)
         await one.close()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         assert connection.execute("pragma user_version").fetchone() == (VERSION,)
@@ -86,24 +86,23 @@ async def test_opening_it_again_changes_nothing(tmp_path: Path) -> None:
 
 async def test_it_waits_for_a_transaction_of_another_process(tmp_path: Path) -> None:
     one = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-    await one.run(outcomes.set_paused, True, NOW)
+    await one.set_paused(True, NOW)
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
     other.execute("delete from switches")
-    writing = asyncio.ensure_future(one.run(outcomes.set_paused, True, NOW))
+    writing = asyncio.ensure_future(one.set_paused(True, NOW))
     done, _ = await asyncio.wait({writing}, timeout=0.2)
     assert not done, "it waits"
     other.execute("commit")
     other.close()
     await writing
-    assert await one.run(transactions.is_paused)
+    assert await one.is_paused()
     await one.close()
 
 
 COUNTING = """
 import asyncio, sys
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger import jobs
 from oxen_video_tools.ledger.records import Intent
 from oxen_video_tools.errors import OverBudget
 
@@ -112,7 +111,7 @@ async def main(place, name):
     for number in range(20):
         intent = Intent("hub|me", f"r{number}", 1, {"model": "kling"}, reserved=100_000)
         try:
-            [found] = await ledger.run(jobs.reserve, [intent], ledger.owner, 1.79e9, 60.0, 1_500_000)
+            [found] = await ledger.reserve([intent], ledger.owner, 1.79e9, 60.0, 1_500_000)
             won += found.mine
         except OverBudget:
             pass
@@ -168,7 +167,7 @@ async def test_the_usual_place_is_the_users_data_folder(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(module, "data_folder", lambda: tmp_path / "data")
     one = Ledger.at(None)
-    await one.run(outcomes.set_paused, True, NOW)
+    await one.set_paused(True, NOW)
     assert (tmp_path / "data" / "ledger.db").is_file()
     await one.close()
 
@@ -205,12 +204,11 @@ for name in ("fcntl", "pwd", "grp", "resource", "termios"):
     sys.modules[name] = None
 del os.register_at_fork
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger import outcomes, transactions
 
 async def main(place):
     one, other = Ledger.at(place), Ledger.at(place)
-    await one.run(outcomes.set_paused, True, 1.0)
-    assert await other.run(transactions.is_paused)
+    await one.set_paused(True, 1.0)
+    assert await other.is_paused()
     await one.close()
     await other.close()
 
@@ -235,9 +233,9 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
     one, other = Ledger.at(place), Ledger.at(place)
     for number in range(6):
         intent = Intent("hub|me", f"r{number}", 1, {"model": "kling"}, reserved=1)
-        [found] = await one.run(jobs.reserve, [intent], one.owner, NOW, 60.0)
-        await one.run(jobs.mark_sending, found.job.job, one.owner, NOW, 60.0)
-        await one.run(jobs.record_submission, found.job.job, [GenerationRow("hub|me", f"g{number}")], NOW)
+        [found] = await one.reserve([intent], one.owner, NOW, 60.0)
+        await one.mark_sending(found.job.job, one.owner, NOW, 60.0)
+        await one.record_submission(found.job.job, [GenerationRow("hub|me", f"g{number}")], NOW)
     locked = threading.Event()
 
     def held() -> transactions.Steps[list[str]]:
@@ -249,7 +247,7 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
     holding = asyncio.ensure_future(one.run(held))
     while not locked.is_set():
         await asyncio.sleep(0.01)
-    walked = await asyncio.wait_for(other.run(outcomes.claim_unfinished, "hub|me", NOW + 10), HUNG)
+    walked = await asyncio.wait_for(other.claim_unfinished("hub|me", NOW + 10), HUNG)
     assert not holding.done(), "it did not wait for the other"
     in_hand = await holding
     assert len(walked) == 3 and not {job.job for job in walked} & set(in_hand)
@@ -262,7 +260,7 @@ async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> 
     """libpq and the resolver tell which piece of the URL they did not understand."""
     ledger = Ledger.at(f"postgresql://somebody:{password}@127.0.0.1:1/db")
     with pytest.raises(OxenError) as caught:
-        await ledger.run(transactions.is_paused)
+        await ledger.is_paused()
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
     assert "Hunter2" not in caught.value.words and "Secret" not in caught.value.words
     assert "Hunter2" not in told and "Secret" not in told
@@ -271,5 +269,5 @@ async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> 
 async def test_an_address_that_breaks_its_url_is_said_in_words() -> None:
     ledger = Ledger.at("postgresql://me:Hunter2@[::1/videos")
     with pytest.raises(OxenError) as caught:
-        await ledger.run(transactions.is_paused)
+        await ledger.is_paused()
     assert "Hunter2" not in str(caught.value) and "ledger" in caught.value.message

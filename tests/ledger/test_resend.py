@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from oxen_video_tools.errors import Internal
-from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
+from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 
 NOW = 1_790_000_000.0
@@ -23,24 +23,24 @@ async def ledger(place: str) -> AsyncIterator[Ledger]:
 
 async def booked(ledger: Ledger, request: str, now: float = NOW) -> tuple[Job, bool]:
     one = Intent(SCOPE, request, 1, {"model": "kling", "prompt": request}, estimate=500_000, reserved=500_000)
-    [found] = await ledger.run(jobs.reserve, [one], ledger.owner, now, 60.0)
+    [found] = await ledger.reserve([one], ledger.owner, now, 60.0)
     return found.job, found.mine
 
 
 async def marked(ledger: Ledger, request: str) -> Job:
     job, _ = await booked(ledger, request)
-    assert await ledger.run(jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     return job
 
 
 async def lost(ledger: Ledger, request: str) -> Job:
     job = await marked(ledger, request)
-    await ledger.run(jobs.unclear, job.job, ledger.owner, "its answer was lost")
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
     return job
 
 
 async def named(ledger: Ledger, job: Job) -> Job:
-    found = await ledger.run(transactions.job_named, job.job)
+    found = await ledger.job_named(job.job)
     assert found is not None
     return found
 
@@ -49,23 +49,23 @@ async def adopted_what_is_anothers(ledger: Ledger, status: str) -> tuple[Job, Jo
     """A slow job's generation, given to a lost one before the slow one's answer came."""
     slow, wrong = await marked(ledger, "slow"), await lost(ledger, "lost")
     found = {wrong.job: [GenerationRow(SCOPE, "g1", status=status)]}
-    assert await ledger.run(jobs.adopt, found, [slow.job, wrong.job], lambda _: False, NOW)
-    await ledger.run(outcomes.record_cost, SCOPE, {"g1": 350_000})
+    assert await ledger.adopt(found, [slow.job, wrong.job], lambda _: False, NOW)
+    await ledger.record_cost(SCOPE, {"g1": 350_000})
     return slow, wrong
 
 
 async def test_the_cost_goes_where_the_generation_goes(ledger: Ledger) -> None:
     slow, wrong = await adopted_what_is_anothers(ledger, "succeeded")
     assert (await named(ledger, wrong)).cost == 350_000
-    await ledger.run(jobs.record_submission, slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
+    await ledger.record_submission(slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
     assert (await named(ledger, wrong)).cost is None and (await named(ledger, wrong)).is_unclear
     assert (await named(ledger, slow)).cost == 350_000
-    assert await ledger.run(jobs.committed_spend, SCOPE, NOW + 90) == 350_000 + 500_000
+    assert await ledger.committed_spend(SCOPE, NOW + 90) == 350_000 + 500_000
 
 
 async def test_a_take_that_was_freed_by_anothers_failure_is_held_again(ledger: Ledger) -> None:
     slow, wrong = await adopted_what_is_anothers(ledger, "failed")
-    await ledger.run(jobs.record_submission, slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
+    await ledger.record_submission(slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
     again, mine = await booked(ledger, "lost", NOW + 91)
     assert not mine and again.job == wrong.job, "a plain repeat never sends what is unclear"
 
@@ -74,8 +74,8 @@ async def test_a_take_that_went_to_somebody_else_meanwhile_stays_there(ledger: L
     slow, wrong = await adopted_what_is_anothers(ledger, "failed")
     fresh, mine = await booked(ledger, "lost", NOW + 50)
     assert mine
-    await ledger.run(jobs.record_submission, slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
-    holder = await ledger.run(transactions.job_for_take, SCOPE, "lost", 1)
+    await ledger.record_submission(slow.job, [GenerationRow(SCOPE, "g1")], NOW + 90)
+    holder = await ledger.job_for_take(SCOPE, "lost", 1)
     assert holder is not None and holder.job == fresh.job and (await named(ledger, wrong)).is_unclear
 
 
@@ -84,22 +84,22 @@ async def test_an_answer_after_all_takes_its_take_back(ledger: Ledger, meanwhile
     """Its process slept in the POST; others gave it a failed twin, or a person gave it up. Then the answer came."""
     job = await marked(ledger, "r")
     if meanwhile == "written off":
-        await ledger.run(jobs.write_off, job.job, NOW + 100)
+        await ledger.write_off(job.job, NOW + 100)
     else:
         found = {job.job: [GenerationRow(SCOPE, "twin", status="failed")]}
-        assert await ledger.run(jobs.adopt, found, [job.job], lambda _: False, NOW + 100)
-    await ledger.run(jobs.record_submission, job.job, [GenerationRow(SCOPE, "g1")], NOW + 101)
+        assert await ledger.adopt(found, [job.job], lambda _: False, NOW + 100)
+    await ledger.record_submission(job.job, [GenerationRow(SCOPE, "g1")], NOW + 101)
     again, mine = await booked(ledger, "r", NOW + 102)
     assert not mine and again.job == job.job and again.generation_ids == ("g1",)
 
 
 async def test_an_answer_after_all_leaves_a_take_that_went_to_somebody_else(ledger: Ledger) -> None:
     job = await marked(ledger, "r")
-    await ledger.run(jobs.write_off, job.job, NOW + 100)
+    await ledger.write_off(job.job, NOW + 100)
     fresh, mine = await booked(ledger, "r", NOW + 101)
     assert mine
-    await ledger.run(jobs.record_submission, job.job, [GenerationRow(SCOPE, "g1")], NOW + 102)
-    holder = await ledger.run(transactions.job_for_take, SCOPE, "r", 1)
+    await ledger.record_submission(job.job, [GenerationRow(SCOPE, "g1")], NOW + 102)
+    holder = await ledger.job_for_take(SCOPE, "r", 1)
     assert holder is not None and holder.job == fresh.job
     assert (await named(ledger, job)).generation_ids == ("g1",)
 
@@ -107,12 +107,12 @@ async def test_an_answer_after_all_leaves_a_take_that_went_to_somebody_else(ledg
 @pytest.mark.parametrize("state", ["refused", "dropped"])
 async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger: Ledger, state: str) -> None:
     job = await lost(ledger, "r")
-    await ledger.run(jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)
-    assert await ledger.run(jobs.mark_sending, job.job, ledger.owner, NOW + 100, 60.0)
-    await ledger.run(jobs.unsent, job.job, ledger.owner, state, NOW + 101, "no credits")
+    await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, None)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW + 100, 60.0)
+    await ledger.unsent(job.job, ledger.owner, state, NOW + 101, "no credits")
     now = await named(ledger, job)
     assert now.is_unclear and not now.is_live(NOW + 101) and "no credits" in (now.note or "")
-    assert await ledger.run(jobs.committed_spend, SCOPE, NOW + 101) == 500_000
+    assert await ledger.committed_spend(SCOPE, NOW + 101) == 500_000
     assert not (await booked(ledger, "r", NOW + 102))[1]
 
 
@@ -120,29 +120,29 @@ async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger
 async def test_nor_does_it_when_whoever_sent_it_again_slept_meanwhile(ledger: Ledger, state: str) -> None:
     """Others have looked for it and noted that the hub does not show it; then the sleeper wakes and gives up."""
     job = await lost(ledger, "r")
-    await ledger.run(jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)
-    await ledger.run(jobs.note, job.job, "the hub does not show it", NOW + 161)
-    await ledger.run(jobs.unsent, job.job, ledger.owner, state, NOW + 162, "it slept")
+    await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, None)
+    await ledger.note(job.job, "the hub does not show it", NOW + 161)
+    await ledger.unsent(job.job, ledger.owner, state, NOW + 162, "it slept")
     assert (await named(ledger, job)).is_unclear
     assert not (await booked(ledger, "r", NOW + 163))[1], "a plain repeat never sends what is unclear"
-    await ledger.run(jobs.reopen, job.job, ledger.owner, NOW + 164, 60.0, None)
+    await ledger.reopen(job.job, ledger.owner, NOW + 164, 60.0, None)
 
 
 async def test_a_result_with_more_videos_than_the_hub_shows_breaks_nothing(ledger: Ledger) -> None:
     """The blocking route answered two, and the history shows one."""
     job, _ = await booked(ledger, "two")
-    assert await ledger.run(jobs.mark_sending, job.job, ledger.owner, NOW, 60.0)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     local = [GenerationRow(SCOPE, f"sync-{job.job}{end}", status="succeeded") for end in ("", "-1")]
-    await ledger.run(jobs.record_submission, job.job, local, NOW)
-    assert not await ledger.run(jobs.adopt, {job.job: [GenerationRow(SCOPE, "g1")]}, [job.job], lambda _: False, NOW)
+    await ledger.record_submission(job.job, local, NOW)
+    assert not await ledger.adopt({job.job: [GenerationRow(SCOPE, "g1")]}, [job.job], lambda _: False, NOW)
     assert len((await named(ledger, job)).generation_ids) == 2
 
 
 async def test_a_process_killed_before_the_second_sending_leaves_it_unclear(ledger: Ledger) -> None:
     job = await lost(ledger, "r")
-    await ledger.run(jobs.reopen, job.job, ledger.owner, NOW + 100, 60.0, None)
+    await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, None)
     later = NOW + 161
-    assert not await ledger.run(outcomes.abandon, job.job, later), "only what was never sent is dropped"
+    assert not await ledger.abandon(job.job, later), "only what was never sent is dropped"
     again, mine = await booked(ledger, "r", later)
     assert not mine and again.job == job.job and again.is_unclear and not again.is_live(later)
 
@@ -158,5 +158,5 @@ async def test_a_ledger_that_is_ahead_of_this_version_is_left_alone(postgres_url
         connection.execute("insert into oxen_video_schema values (9999)")
     one = Ledger.at(place)
     with pytest.raises(Internal, match="newer"):
-        await one.run(transactions.is_paused)
+        await one.is_paused()
     await one.close()

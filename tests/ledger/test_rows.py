@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, accounts, outcomes, transactions
+from oxen_video_tools.ledger import Ledger, outcomes
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.records import Booking, GenerationRow, Intent, Job, job_of, to_json
 
@@ -44,7 +44,7 @@ async def ledger(place: str) -> AsyncIterator[Ledger]:
 async def reserved(
     ledger: Ledger, *intents: Intent, now: float = NOW, budget: int | None = None, owner: str | None = None
 ) -> list[Booking]:
-    return await ledger.run(ledger_jobs.reserve, intents, owner or ledger.owner, now, LEASE, budget)
+    return await ledger.reserve(intents, owner or ledger.owner, now, LEASE, budget)
 
 
 async def planned(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> Job:
@@ -55,36 +55,34 @@ async def planned(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> J
 
 async def sending(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> Job:
     job = await planned(ledger, intent, now)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, now, LEASE)
+    assert await ledger.mark_sending(job.job, ledger.owner, now, LEASE)
     return await named(ledger, job.job)
 
 
 async def running(ledger: Ledger, *ids: str, intent: Intent = PLAIN, now: float = NOW) -> Job:
     job = await sending(ledger, intent, now)
-    await ledger.run(
-        ledger_jobs.record_submission, job.job, [GenerationRow(ME, one, model="kling") for one in ids], now
-    )
+    await ledger.record_submission(job.job, [GenerationRow(ME, one, model="kling") for one in ids], now)
     return await named(ledger, job.job)
 
 
 async def lost(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> Job:
     job = await sending(ledger, intent, now)
-    await ledger.run(ledger_jobs.unclear, job.job, ledger.owner, "its answer was lost")
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
     return await named(ledger, job.job)
 
 
 async def named(ledger: Ledger, job: str) -> Job:
-    found = await ledger.run(transactions.job_named, job)
+    found = await ledger.job_named(job)
     assert found is not None
     return found
 
 
 async def clip(ledger: Ledger, generation_id: str, scope: str = ME) -> GenerationRow:
-    return (await ledger.run(transactions.clips, scope, [generation_id]))[generation_id]
+    return (await ledger.clips(scope, [generation_id]))[generation_id]
 
 
 async def saw(ledger: Ledger, *seen: GenerationRow, now: float = NOW) -> list[str]:
-    return await ledger.run(outcomes.record_status, ME, seen, now)
+    return await ledger.record_status(ME, seen, now)
 
 
 def nobody(_: Job) -> bool:
@@ -131,21 +129,21 @@ async def test_a_job_can_be_written_without_a_model_a_payer_or_a_price(ledger: L
 
 async def test_the_mark_says_since_when_and_until_when(ledger: Ledger) -> None:
     job = await planned(ledger)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 7, 40.0)
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW + 7, 40.0)
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 7, lease=NOW + 47)
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW + 9, 40.0), "a second try"
+    assert await ledger.mark_sending(job.job, ledger.owner, NOW + 9, 40.0), "a second try"
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 9, lease=NOW + 49)
 
 
 async def test_who_waits_for_the_answer_renews_the_lease(ledger: Ledger) -> None:
     for one in (await planned(ledger), await sending(ledger, replace(PLAIN, request="s"))):
-        await ledger.run(ledger_jobs.renew, one.job, ledger.owner, NOW + 30, LEASE)
+        await ledger.renew(one.job, ledger.owner, NOW + 30, LEASE)
         assert await named(ledger, one.job) == replace(one, lease=NOW + 90)
-        await ledger.run(ledger_jobs.renew, one.job, "another:1", NOW + 31, LEASE)
-        await ledger.run(ledger_jobs.renew, one.job, ledger.owner, NOW + 90, LEASE)  # too late
+        await ledger.renew(one.job, "another:1", NOW + 31, LEASE)
+        await ledger.renew(one.job, ledger.owner, NOW + 90, LEASE)  # too late
         assert (await named(ledger, one.job)).lease == NOW + 90
     job = await running(ledger, "g1", intent=replace(PLAIN, request="t"))
-    await ledger.run(ledger_jobs.renew, job.job, ledger.owner, NOW, LEASE)
+    await ledger.renew(job.job, ledger.owner, NOW, LEASE)
     assert (await named(ledger, job.job)).lease == 0
 
 
@@ -160,13 +158,13 @@ def test_a_lease_ends_when_it_says() -> None:
 @pytest.mark.parametrize("before", [planned, sending])
 async def test_what_was_not_sent_costs_nothing(ledger: Ledger, before: Any, state: Any) -> None:
     job = await before(ledger)
-    assert not await ledger.run(ledger_jobs.unsent, job.job, "another:1", state, NOW + 3, "not mine")
+    assert not await ledger.unsent(job.job, "another:1", state, NOW + 3, "not mine")
     assert await named(ledger, job.job) == job
-    assert await ledger.run(ledger_jobs.unsent, job.job, ledger.owner, state, NOW + 3, "no credits") is True
+    assert await ledger.unsent(job.job, ledger.owner, state, NOW + 3, "no credits") is True
     ended = replace(job, state=state, reserved=0, owner=None, lease=0, ended=NOW + 3, note="no credits")
     assert await named(ledger, job.job) == ended
-    assert not await ledger.run(ledger_jobs.unsent, job.job, ledger.owner, state, NOW + 4, "again")
-    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
+    assert not await ledger.unsent(job.job, ledger.owner, state, NOW + 4, "again")
+    assert await ledger.job_for_take(ME, "r", 1) is None
 
 
 async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger) -> None:
@@ -174,10 +172,10 @@ async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger
     assert mine != other and mine.startswith(ledger.owner)
     [found] = await reserved(ledger, PLAIN, owner=mine)
     job = found.job
-    assert await ledger.run(ledger_jobs.mark_sending, job.job, mine, NOW + 7, 40.0)
+    assert await ledger.mark_sending(job.job, mine, NOW + 7, 40.0)
     for stranger in (other, ledger.owner):
-        assert not await ledger.run(ledger_jobs.mark_sending, job.job, stranger, NOW + 9, 40.0)
-        assert not await ledger.run(ledger_jobs.unsent, job.job, stranger, "dropped", NOW + 9, "not mine to say")
+        assert not await ledger.mark_sending(job.job, stranger, NOW + 9, 40.0)
+        assert not await ledger.unsent(job.job, stranger, "dropped", NOW + 9, "not mine to say")
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 7, lease=NOW + 47)
 
 
@@ -185,34 +183,30 @@ async def test_what_was_booked_without_anybody_knowing_is_taken_back(ledger: Led
     mine = ledger.booking_owner()
     await reserved(ledger, PLAIN, replace(PLAIN, request="s"), owner=mine)
     job = await planned(ledger, replace(PLAIN, request="t"))
-    await ledger.run(ledger_jobs.unbooked, mine, NOW + 1)
-    assert (
-        await ledger.run(transactions.job_for_take, ME, "r", 1)
-        is await ledger.run(transactions.job_for_take, ME, "s", 1)
-        is None
-    )
+    await ledger.unbooked(mine, NOW + 1)
+    assert await ledger.job_for_take(ME, "r", 1) is await ledger.job_for_take(ME, "s", 1) is None
     assert await named(ledger, job.job) == job
 
 
 async def test_what_has_arrived_can_not_be_called_unsent_or_sent_again(ledger: Ledger) -> None:
     """An answer that came by another way wins over the try that is still under way here."""
     job = await sending(ledger)
-    await ledger.run(ledger_jobs.unclear, job.job, ledger.owner, "its answer was lost")
-    await ledger.run(ledger_jobs.adopt, {job.job: [GenerationRow(ME, "g1")]}, [job.job], nobody, NOW)
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.adopt({job.job: [GenerationRow(ME, "g1")]}, [job.job], nobody, NOW)
     arrived = await named(ledger, job.job)
-    assert not await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, LEASE)
-    assert not await ledger.run(ledger_jobs.unsent, job.job, ledger.owner, "dropped", NOW, "late")
+    assert not await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
+    assert not await ledger.unsent(job.job, ledger.owner, "dropped", NOW, "late")
     assert await named(ledger, job.job) == arrived
 
 
 async def test_an_unclear_job_belongs_to_nobody(ledger: Ledger) -> None:
     job = await sending(ledger)
-    await ledger.run(ledger_jobs.unclear, job.job, "another:1", "not mine to say")
+    await ledger.unclear(job.job, "another:1", "not mine to say")
     assert await named(ledger, job.job) == job
-    await ledger.run(ledger_jobs.unclear, job.job, ledger.owner, "its answer was lost")
+    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
     assert await named(ledger, job.job) == replace(job, owner=None, lease=0, note="its answer was lost")
     still = await planned(ledger, replace(PLAIN, request="s"))
-    await ledger.run(ledger_jobs.unclear, still.job, ledger.owner, "never sent")
+    await ledger.unclear(still.job, ledger.owner, "never sent")
     assert await named(ledger, still.job) == still
 
 
@@ -222,41 +216,37 @@ async def test_the_answer_is_written_down_as_it_was(ledger: Ledger) -> None:
         GenerationRow("else", "g2", position=9, model="kling", status="processing", created=NOW + 1),
         GenerationRow("else", "g1", model="kling", url="https://results.example/g1.mp4"),
     ]
-    await ledger.run(ledger_jobs.record_submission, job.job, told, NOW + 2)
+    await ledger.record_submission(job.job, told, NOW + 2)
     after = replace(job, state="running", owner=None, lease=0, generation_ids=("g2", "g1"))
     assert await named(ledger, job.job) == after
     clips = [replace(one, scope=ME, job=job.job, position=place) for place, one in enumerate(told)]
-    assert await ledger.run(transactions.clips_of, job.job) == clips
-    assert await ledger.run(transactions.clips, ME, ["g2"]) == {"g2": clips[0]}
-    assert await ledger.run(transactions.job_of_clip, ME, "g1") == after
+    assert await ledger.clips_of(job.job) == clips
+    assert await ledger.clips(ME, ["g2"]) == {"g2": clips[0]}
+    assert await ledger.job_of_clip(ME, "g1") == after
 
 
 async def test_an_answer_after_all_takes_back_that_it_was_lost(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.run(ledger_jobs.write_off, job.job, NOW + 100)
-    await ledger.run(ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1")], NOW + 101)
+    await ledger.write_off(job.job, NOW + 100)
+    await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW + 101)
     found = await named(ledger, job.job)
     assert (found.state, found.ended, found.note, found.reserved) == ("running", None, None, 500_000)
 
 
 async def test_another_answer_replaces_the_first(ledger: Ledger) -> None:
     job = await running(ledger, "g1", "g2")
-    await ledger.run(ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g2"), GenerationRow(ME, "g3")], NOW)
+    await ledger.record_submission(job.job, [GenerationRow(ME, "g2"), GenerationRow(ME, "g3")], NOW)
     assert (await named(ledger, job.job)).generation_ids == ("g2", "g3")
     assert (await clip(ledger, "g1")).job is None
-    assert await ledger.run(transactions.job_of_clip, ME, "g1") is None
+    assert await ledger.job_of_clip(ME, "g1") is None
 
 
 async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Ledger) -> None:
     wrong = await lost(ledger)
-    await ledger.run(
-        ledger_jobs.adopt, {wrong.job: [GenerationRow(ME, "g1", status="succeeded")]}, [wrong.job], nobody, NOW + 1
-    )
+    await ledger.adopt({wrong.job: [GenerationRow(ME, "g1", status="succeeded")]}, [wrong.job], nobody, NOW + 1)
     partly = await running(ledger, "g2", "g3", intent=replace(PLAIN, request="s", expects=2))
     right = await sending(ledger, replace(PLAIN, request="t", expects=2))
-    await ledger.run(
-        ledger_jobs.record_submission, right.job, [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")], NOW + 2
-    )
+    await ledger.record_submission(right.job, [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")], NOW + 2)
     bereft = await named(ledger, wrong.job)
     assert (bereft.state, bereft.ended, bereft.generation_ids) == ("sending", None, ())
     assert bereft.note == "its generation was another job's"
@@ -267,7 +257,7 @@ async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Led
 
 async def test_a_job_that_is_not_there_is_said_so(ledger: Ledger) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await ledger.run(ledger_jobs.record_submission, "nowhere", [GenerationRow(ME, "g1")], NOW)
+        await ledger.record_submission("nowhere", [GenerationRow(ME, "g1")], NOW)
     assert caught.value.message == "The ledger has no job nowhere."
     assert caught.value.fix == "`oxen-video recover` lists what is unclear."
 
@@ -314,32 +304,32 @@ async def test_too_little_is_left(ledger: Ledger) -> None:
 
 async def test_paused_says_that_nothing_was_sent(ledger: Ledger) -> None:
     job = await planned(ledger)
-    await ledger.run(outcomes.set_paused, True, NOW)
-    await ledger.run(outcomes.set_paused, True, NOW + 1)
+    await ledger.set_paused(True, NOW)
+    await ledger.set_paused(True, NOW + 1)
     with pytest.raises(Paused) as caught:
         await reserved(ledger, replace(PLAIN, request="s"))
     assert caught.value.message == "All spending is paused; nothing was sent."
     with pytest.raises(Paused) as caught:
-        await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, LEASE)
+        await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
     assert caught.value.message == "All spending is paused; nothing was sent."
-    await ledger.run(outcomes.set_paused, False, NOW)
-    assert await ledger.run(transactions.is_paused) is False
+    await ledger.set_paused(False, NOW)
+    assert await ledger.is_paused() is False
 
 
 async def test_what_counts_against_the_budget(ledger: Ledger) -> None:
     async def committed(now: float) -> int:
-        return await ledger.run(ledger_jobs.committed_spend, ME, now)
+        return await ledger.committed_spend(ME, now)
 
     assert await committed(NOW) == 0
     for amount, state in ((1, "planned"), (10, "sending"), (100, "running"), (1000, "refused")):
         intent = replace(PLAIN, request=state, reserved=amount)
         job = await planned(ledger, intent)
         if state != "planned":
-            await ledger.run(ledger_jobs.mark_sending, job.job, ledger.owner, NOW, LEASE)
+            await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
         if state == "running":
-            await ledger.run(ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1")], NOW)
+            await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW)
         if state == "refused":
-            await ledger.run(ledger_jobs.unsent, job.job, ledger.owner, "refused", NOW, "no")
+            await ledger.unsent(job.job, ledger.owner, "refused", NOW, "no")
     assert await committed(NOW) == 111
     assert await committed(NOW + LEASE) == 110, "nobody will send the plan"
     assert await committed(NOW + ledger_jobs.DAY) == 10, "what is not settled counts however old it is"
@@ -365,23 +355,21 @@ async def test_a_job_ends_as_its_clips_do(ledger: Ledger, statuses: list[str], s
     found = await named(ledger, job.job)
     expected = job if state == "running" else replace(job, state=state, ended=NOW + 9)  # type: ignore[arg-type]
     assert found == expected
-    held = await ledger.run(transactions.job_for_take, ME, "r", 1)
+    held = await ledger.job_for_take(ME, "r", 1)
     assert (held is not None) is (state in ("succeeded", "running"))
 
 
 async def test_an_answer_that_is_finished_already_ends_the_job(ledger: Ledger) -> None:
     job = await sending(ledger)
-    await ledger.run(
-        ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1", status="succeeded", ended=NOW + 4)], NOW + 5
-    )
+    await ledger.record_submission(job.job, [GenerationRow(ME, "g1", status="succeeded", ended=NOW + 4)], NOW + 5)
     assert (await named(ledger, job.job)).state == "succeeded"
     assert (await named(ledger, job.job)).ended == NOW + 5
-    assert await ledger.run(ledger_jobs.finish_if_all_done, job.job, NOW + 6) is True
+    assert await ledger.finish_if_all_done(job.job, NOW + 6) is True
 
 
 async def test_a_job_without_clips_has_not_ended(ledger: Ledger) -> None:
     job = await sending(ledger)
-    assert await ledger.run(ledger_jobs.finish_if_all_done, job.job, NOW) is False
+    assert await ledger.finish_if_all_done(job.job, NOW) is False
     assert await named(ledger, job.job) == job
 
 
@@ -408,58 +396,58 @@ async def test_a_strangers_generation_is_nobodys(ledger: Ledger) -> None:
     told = GenerationRow("else", "s1", status="succeeded", model="kling", cost=7, created=NOW, ended=NOW + 1)
     assert await saw(ledger, replace(told, file="/f.mp4", sha256="00", size=3)) == []
     assert await clip(ledger, "s1") == replace(told, scope=ME)
-    assert await ledger.run(transactions.job_of_clip, ME, "s1") is None
-    assert await ledger.run(transactions.job_of_clip, ME, "nowhere") is None
-    assert await ledger.run(outcomes.unsettled, ME, 0.0) == []
-    assert await ledger.run(ledger_jobs.committed_spend, ME, NOW) == 0
+    assert await ledger.job_of_clip(ME, "s1") is None
+    assert await ledger.job_of_clip(ME, "nowhere") is None
+    assert await ledger.unsettled(ME, 0.0) == []
+    assert await ledger.committed_spend(ME, NOW) == 0
 
 
 async def test_the_bill(ledger: Ledger) -> None:
     job = await running(ledger, "g1", "g2", intent=replace(PLAIN, expects=2))
-    await ledger.run(outcomes.record_cost, ME, {"g1": 5, "nowhere": 9})
+    await ledger.record_cost(ME, {"g1": 5, "nowhere": 9})
     assert (await clip(ledger, "g1")).cost == 5
     assert (await named(ledger, job.job)).cost is None, "it is not over"
     await saw(ledger, *(GenerationRow(ME, one, status="succeeded") for one in ("g1", "g2")))
-    await ledger.run(outcomes.record_cost, ME, {"g2": 6})
+    await ledger.record_cost(ME, {"g2": 6})
     assert (await named(ledger, job.job)).cost == 11
-    await ledger.run(outcomes.record_cost, ME, {"g1": 0})
+    await ledger.record_cost(ME, {"g1": 0})
     assert (await named(ledger, job.job)).cost == 6, "the hub's last word counts"
-    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", jobs=1, cost=6, unpriced=0)]
-    assert await ledger.run(outcomes.spent, "hub|you") == []
+    assert await ledger.spent(ME) == [outcomes.DaySum(TODAY, "kling", jobs=1, cost=6, unpriced=0)]
+    assert await ledger.spent("hub|you") == []
 
 
 async def test_whose_bill_is_not_known_yet(ledger: Ledger) -> None:
     for number in (2, 0, 1):
         await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}"), now=NOW + number)
-    assert await ledger.run(outcomes.unsettled, ME, 0.0) == [], "none has ended"
+    assert await ledger.unsettled(ME, 0.0) == [], "none has ended"
     await saw(ledger, *(GenerationRow(ME, f"g{n}", status="failed", error="no") for n in range(3)), now=NOW + 9)
-    found = await ledger.run(outcomes.unsettled, ME, NOW)
+    found = await ledger.unsettled(ME, NOW)
     assert found == [await clip(ledger, "g1"), await clip(ledger, "g2")]
     assert found[0].error == "no" and found[0].job is not None
-    assert [one.generation_id for one in await ledger.run(outcomes.unsettled, ME, 0.0, 2)] == ["g0", "g1"]
-    assert await ledger.run(outcomes.unsettled, "hub|you", 0.0) == []
+    assert [one.generation_id for one in await ledger.unsettled(ME, 0.0, 2)] == ["g0", "g1"]
+    assert await ledger.unsettled("hub|you", 0.0) == []
 
 
 async def test_where_a_result_lies(ledger: Ledger) -> None:
     for number in (1, 0):
         await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}"), now=NOW + number)
         await saw(ledger, GenerationRow(ME, f"g{number}", status="succeeded"), now=NOW + 5)
-    assert await ledger.run(outcomes.undelivered, ME, 0.0) == ["g0", "g1"]
-    assert await ledger.run(outcomes.undelivered, ME, NOW) == ["g1"]
-    assert await ledger.run(outcomes.undelivered, ME, 0.0, 1) == ["g0"]
-    assert await ledger.run(outcomes.undelivered, "hub|you", 0.0) == []
+    assert await ledger.undelivered(ME, 0.0) == ["g0", "g1"]
+    assert await ledger.undelivered(ME, NOW) == ["g1"]
+    assert await ledger.undelivered(ME, 0.0, 1) == ["g0"]
+    assert await ledger.undelivered("hub|you", 0.0) == []
     before = await clip(ledger, "g0")
-    await ledger.run(outcomes.delivered, ME, "g0", "/v/g0.mp4", "00ff", 123)
+    await ledger.delivered(ME, "g0", "/v/g0.mp4", "00ff", 123)
     assert await clip(ledger, "g0") == replace(before, file="/v/g0.mp4", sha256="00ff", size=123)
-    assert await ledger.run(outcomes.undelivered, ME, 0.0) == ["g1"]
-    await ledger.run(outcomes.delivered, ME, "stranger", "/v/s.mp4", "ff", 9)
+    assert await ledger.undelivered(ME, 0.0) == ["g1"]
+    await ledger.delivered(ME, "stranger", "/v/s.mp4", "ff", 9)
     strange = GenerationRow(ME, "stranger", status="succeeded", file="/v/s.mp4", sha256="ff", size=9)
     assert await clip(ledger, "stranger") == strange
 
 
 async def test_the_usual_time_is_that_of_the_last_results(ledger: Ledger) -> None:
     async def typical(**most: int) -> float | None:
-        return await ledger.run(outcomes.typical, ME, "kling", **most)
+        return await ledger.typical(ME, "kling", **most)
 
     ends = [(10, 5.0), (20, 9.0), (30, 1.0), (40, 2.0)]
     for number, (end, seconds) in enumerate(ends):
@@ -484,13 +472,13 @@ async def test_walking_begins_with_what_was_walked_longest_ago(ledger: Ledger) -
     await saw(ledger, GenerationRow(ME, "g9", status="failed"))
 
     async def walked(now: float, **most: int) -> list[str]:
-        return [job.request for job in await ledger.run(outcomes.claim_unfinished, ME, now, **most)]
+        return [job.request for job in await ledger.claim_unfinished(ME, now, **most)]
 
     assert await walked(NOW + 10, most=2) == ["plan", "r0"]
     assert await walked(NOW + 10) == ["r1", "r2"]
     assert await walked(NOW + 10) == []
-    assert await ledger.run(outcomes.claim_unfinished, "hub|you", NOW + 11) == []
-    found = await ledger.run(outcomes.claim_unfinished, ME, NOW + 3 + LEASE)
+    assert await ledger.claim_unfinished("hub|you", NOW + 11) == []
+    found = await ledger.claim_unfinished(ME, NOW + 3 + LEASE)
     assert {job.request for job in found} == {"plan", "r0", "r1", "r2", "live"}
     assert {live.job, plan.job} <= {job.job for job in found} and done.job not in {job.job for job in found}
     assert found[-1].state in ("sending", "running", "planned") and all(job.body == {"model": "kling"} for job in found)
@@ -498,22 +486,22 @@ async def test_walking_begins_with_what_was_walked_longest_ago(ledger: Ledger) -
 
 async def test_a_plan_without_an_owner_is_given_up(ledger: Ledger) -> None:
     job = await planned(ledger)
-    assert await ledger.run(outcomes.abandon, job.job, NOW + LEASE - 1) is False
+    assert await ledger.abandon(job.job, NOW + LEASE - 1) is False
     assert await named(ledger, job.job) == job
-    assert await ledger.run(outcomes.abandon, job.job, NOW + LEASE) is True
+    assert await ledger.abandon(job.job, NOW + LEASE) is True
     found = await named(ledger, job.job)
     assert (found.state, found.ended, found.note) == ("dropped", NOW + LEASE, "its owner went away before sending it")
-    assert await ledger.run(outcomes.abandon, job.job, NOW + LEASE + 1) is False
+    assert await ledger.abandon(job.job, NOW + LEASE + 1) is False
 
 
 async def test_the_real_cost_wins_over_what_was_reserved(ledger: Ledger) -> None:
     for number, intent in enumerate([PLAIN, replace(PLAIN, request="s", estimate=None, reserved=0)]):
         await running(ledger, f"g{number}", intent=intent, now=NOW + number)
     await planned(ledger, replace(PLAIN, request="t"))
-    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=500_000, unpriced=1)]
+    assert await ledger.spent(ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=500_000, unpriced=1)]
     await saw(ledger, *(GenerationRow(ME, f"g{n}", status="succeeded") for n in range(2)))
-    await ledger.run(outcomes.record_cost, ME, {"g0": 1, "g1": 2})
-    assert await ledger.run(outcomes.spent, ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=3, unpriced=0)]
+    await ledger.record_cost(ME, {"g0": 1, "g1": 2})
+    assert await ledger.spent(ME) == [outcomes.DaySum(TODAY, "kling", 2, cost=3, unpriced=0)]
 
 
 # ---- unclear ---------------------------------------------------------------------------------------------------------
@@ -524,46 +512,44 @@ async def test_all_that_was_found_is_adopted_or_nothing(ledger: Ledger) -> None:
     both = [first.job, second.job]
     finds = {first.job: [GenerationRow(ME, "g1", model="kling")], second.job: [GenerationRow(ME, "g2")]}
     await running(ledger, "g2", intent=replace(PLAIN, request="t"))
-    assert await ledger.run(ledger_jobs.adopt, finds, both, nobody, NOW + 1) is False
+    assert await ledger.adopt(finds, both, nobody, NOW + 1) is False
     assert [await named(ledger, one) for one in both] == [first, second]
     finds[second.job] = [GenerationRow(ME, "g3")]
-    assert await ledger.run(ledger_jobs.adopt, finds, both, nobody, NOW + 1) is True
+    assert await ledger.adopt(finds, both, nobody, NOW + 1) is True
     assert [(await named(ledger, one)).generation_ids for one in both] == [("g1",), ("g3",)]
     assert await clip(ledger, "g1") == GenerationRow(ME, "g1", first.job, model="kling")
     assert (await named(ledger, first.job)).note is None
     again = {first.job: [GenerationRow(ME, "g4")]}
-    assert await ledger.run(ledger_jobs.adopt, again, both, nobody, NOW + 2) is False, "it has its own by now"
+    assert await ledger.adopt(again, both, nobody, NOW + 2) is False, "it has its own by now"
 
 
 async def test_only_a_job_that_was_not_counted_can_be_a_rival(ledger: Ledger) -> None:
     job, twin = await lost(ledger), await lost(ledger, replace(PLAIN, request="s"))
     finds = {job.job: [GenerationRow(ME, "g1")]}
-    assert await ledger.run(ledger_jobs.adopt, finds, [], lambda one: True, NOW) is False
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job], lambda one: one.job == twin.job, NOW) is False
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job, twin.job], lambda one: True, NOW) is True
+    assert await ledger.adopt(finds, [], lambda one: True, NOW) is False
+    assert await ledger.adopt(finds, [job.job], lambda one: one.job == twin.job, NOW) is False
+    assert await ledger.adopt(finds, [job.job, twin.job], lambda one: True, NOW) is True
 
 
 async def test_a_person_names_the_generation(ledger: Ledger) -> None:
     job = await lost(ledger)
     await running(ledger, "g1", intent=replace(PLAIN, request="s"))
     with pytest.raises(InvalidRequest) as caught:
-        await ledger.run(ledger_jobs.adopt_by_hand, job.job, [GenerationRow(ME, "g1")], NOW)
+        await ledger.adopt_by_hand(job.job, [GenerationRow(ME, "g1")], NOW)
     owner = (await clip(ledger, "g1")).job
     assert caught.value.message == f"g1 belongs to job {owner}." and caught.value.fix == "Name another generation."
     await saw(ledger, GenerationRow(ME, "g2", status="succeeded"))
-    adopted = await ledger.run(
-        ledger_jobs.adopt_by_hand, job.job, [GenerationRow(ME, "g2", status="succeeded")], NOW + 5
-    )
+    adopted = await ledger.adopt_by_hand(job.job, [GenerationRow(ME, "g2", status="succeeded")], NOW + 5)
     assert adopted == await named(ledger, job.job)
     assert (adopted.state, adopted.generation_ids, adopted.ended) == ("succeeded", ("g2",), NOW + 5)
 
 
 async def test_a_person_gives_it_up(ledger: Ledger) -> None:
     job = await lost(ledger)
-    assert await ledger.run(ledger_jobs.write_off, job.job, NOW + 1) == job
+    assert await ledger.write_off(job.job, NOW + 1) == job
     after = replace(job, state="written off", ended=NOW + 1, note="written off by hand")
     assert await named(ledger, job.job) == after
-    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
+    assert await ledger.job_for_take(ME, "r", 1) is None
 
 
 async def test_only_what_is_unclear_is_settled_by_hand(ledger: Ledger) -> None:
@@ -578,26 +564,26 @@ async def test_only_what_is_unclear_is_settled_by_hand(ledger: Ledger) -> None:
             await ledger.run(by_hand, job.job, *told)
         assert caught.value.message == f"Job {job.job} is sending, not unclear."
         assert caught.value.fix == "`oxen-video recover` lists what is."
-    await ledger.run(ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1")], NOW)
+    await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW)
     with pytest.raises(InvalidRequest, match="is running, not unclear"):
-        await ledger.run(ledger_jobs.write_off, job.job, NOW)
+        await ledger.write_off(job.job, NOW)
 
 
 async def test_why_it_was_not_found_is_kept_for_whoever_asks_next(ledger: Ledger) -> None:
     job, live = await lost(ledger), await sending(ledger, replace(PLAIN, request="s"))
     for one in (job, live):
-        await ledger.run(ledger_jobs.note, one.job, "2 twins", NOW + 1)
+        await ledger.note(one.job, "2 twins", NOW + 1)
     assert await named(ledger, job.job) == replace(job, note="2 twins")
     assert await named(ledger, live.job) == live
 
 
 async def test_what_is_sent_again_is_unclear_until_it_has_arrived(ledger: Ledger) -> None:
     job = await lost(ledger)
-    again = await ledger.run(ledger_jobs.reopen, job.job, "me:2", NOW + 100, LEASE, 500_000)
+    again = await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 500_000)
     note = "a person has it sent again"
     assert again == replace(job, owner="me:2", lease=NOW + 100 + LEASE, note=note) == await named(ledger, job.job)
-    assert await ledger.run(ledger_jobs.committed_spend, ME, NOW + 100) == 500_000
-    assert await ledger.run(ledger_jobs.unsent, job.job, "me:2", "refused", NOW + 101, "no credits") is True
+    assert await ledger.committed_spend(ME, NOW + 100) == 500_000
+    assert await ledger.unsent(job.job, "me:2", "refused", NOW + 101, "no credits") is True
     refused = replace(job, note="it could not be sent again: no credits")
     assert await named(ledger, job.job) == refused, "that says nothing of the first time"
 
@@ -606,10 +592,10 @@ async def test_sending_again_needs_a_budget_as_the_first_time_did(ledger: Ledger
     job = await lost(ledger)
     await running(ledger, "g1", intent=replace(PLAIN, request="s"))
     with pytest.raises(OverBudget) as caught:
-        await ledger.run(ledger_jobs.reopen, job.job, "me:2", NOW + 100, LEASE, 999_999)
+        await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 999_999)
     assert "This may cost $0.50" in caught.value.message
     assert await named(ledger, job.job) == job
-    assert (await ledger.run(ledger_jobs.reopen, job.job, "me:2", NOW + 100, LEASE, 1_000_000)).owner == "me:2"
+    assert (await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 1_000_000)).owner == "me:2"
 
 
 async def nameless(ledger: Ledger, request: str, *ids: str, now: float = NOW) -> Job:
@@ -621,7 +607,7 @@ async def nameless(ledger: Ledger, request: str, *ids: str, now: float = NOW) ->
         )
         for one in ids
     ]
-    await ledger.run(ledger_jobs.record_submission, job.job, made, now + 1)
+    await ledger.record_submission(job.job, made, now + 1)
     return await named(ledger, job.job)
 
 
@@ -631,10 +617,10 @@ async def test_a_result_without_a_name_gets_the_hubs(ledger: Ledger) -> None:
     kept = await clip(ledger, "sync-1-1")
     await saw(ledger, GenerationRow(ME, "g2", status="succeeded"))  # somebody listed it meanwhile
     finds = {job.job: [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")]}
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job], nobody, NOW + 9) is True
+    assert await ledger.adopt(finds, [job.job], nobody, NOW + 9) is True
     assert await named(ledger, job.job) == replace(job, generation_ids=("g1", "g2"))
     assert await clip(ledger, "g2") == replace(kept, generation_id="g2")
-    assert await ledger.run(transactions.clips, ME, ["sync-1", "sync-1-1"]) == {}
+    assert await ledger.clips(ME, ["sync-1", "sync-1-1"]) == {}
 
 
 async def test_who_may_lay_claim_to_a_generation(ledger: Ledger) -> None:
@@ -644,31 +630,31 @@ async def test_who_may_lay_claim_to_a_generation(ledger: Ledger) -> None:
     live = await sending(ledger, replace(PLAIN, request="live"), NOW + 1)
     await running(ledger, "g1", intent=replace(PLAIN, request="known"))
     await planned(ledger, replace(PLAIN, request="plan"))
-    assert await ledger.run(ledger_jobs.idless, ME, NOW) == [unsure, live, fresh]
-    before = {one.job for one in await ledger.run(ledger_jobs.idless, ME, NOW - 1)}
+    assert await ledger.idless(ME, NOW) == [unsure, live, fresh]
+    before = {one.job for one in await ledger.idless(ME, NOW - 1)}
     assert before == {unsure.job, live.job, old.job, fresh.job}
-    assert await ledger.run(ledger_jobs.idless, "hub|you", NOW) == []
+    assert await ledger.idless("hub|you", NOW) == []
 
 
 async def test_a_nameless_rival_is_counted(ledger: Ledger) -> None:
     job, twin = await lost(ledger), await nameless(ledger, "s", "sync-1")
     finds = {job.job: [GenerationRow(ME, "g1")]}
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job], lambda one: one == twin, NOW) is False
-    assert await ledger.run(ledger_jobs.adopt, finds, [job.job, twin.job], lambda one: one == twin, NOW) is True
+    assert await ledger.adopt(finds, [job.job], lambda one: one == twin, NOW) is False
+    assert await ledger.adopt(finds, [job.job, twin.job], lambda one: one == twin, NOW) is True
 
 
 async def test_a_generation_and_its_job_are_read_together(ledger: Ledger) -> None:
     job = await running(ledger, "g1")
     await saw(ledger, GenerationRow(ME, "s1"))
-    assert await ledger.run(transactions.clip_and_job, ME, "g1") == (await clip(ledger, "g1"), job)
-    assert await ledger.run(transactions.clip_and_job, ME, "s1") == (await clip(ledger, "s1"), None)
-    assert await ledger.run(transactions.clip_and_job, ME, "nowhere") == (None, None)
+    assert await ledger.clip_and_job(ME, "g1") == (await clip(ledger, "g1"), job)
+    assert await ledger.clip_and_job(ME, "s1") == (await clip(ledger, "s1"), None)
+    assert await ledger.clip_and_job(ME, "nowhere") == (None, None)
 
 
 async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledger) -> None:
     job = await sending(ledger, replace(PLAIN, expects=2))
     made = [GenerationRow(ME, "g1", status="succeeded", cost=3), GenerationRow(ME, "g2", status="failed", cost=4)]
-    told = await ledger.run(ledger_jobs.record_submission, job.job, made, NOW + 1)
+    told = await ledger.record_submission(job.job, made, NOW + 1)
     assert told == await named(ledger, job.job)
     assert (told.state, told.cost, told.generation_ids) == ("succeeded", 7, ("g1", "g2"))
 
@@ -678,42 +664,42 @@ async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledg
 
 async def test_jobs_are_told_apart_by_every_part_of_their_key(ledger: Ledger) -> None:
     job = await planned(ledger, WHOLE)
-    assert await ledger.run(transactions.job_for_take, ME, "r", 1, 2) == job
+    assert await ledger.job_for_take(ME, "r", 1, 2) == job
     for other in ((ME, "r", 1), (ME, "r", 2, 2), (ME, "s", 1, 2), ("hub|you", "r", 1, 2)):
-        assert await ledger.run(transactions.job_for_take, *other) is None
-    assert await ledger.run(transactions.job_named, "nowhere") is None
+        assert await ledger.job_for_take(*other) is None
+    assert await ledger.job_named("nowhere") is None
 
 
 async def test_jobs_are_listed_oldest_first(ledger: Ledger) -> None:
     jobs = [await planned(ledger, replace(PLAIN, request=f"r{n}"), NOW - n) for n in range(3)]
     sent = await sending(ledger, replace(PLAIN, request="sent"))
-    assert await ledger.run(transactions.in_state, ME, ["planned"]) == jobs[::-1]
-    assert await ledger.run(transactions.in_state, ME, ["running", "sending"]) == [sent]
-    assert await ledger.run(transactions.in_state, "hub|you", ["planned"]) == []
+    assert await ledger.in_state(ME, ["planned"]) == jobs[::-1]
+    assert await ledger.in_state(ME, ["running", "sending"]) == [sent]
+    assert await ledger.in_state("hub|you", ["planned"]) == []
 
 
 async def test_a_thousand_generations_are_read_at_once(ledger: Ledger) -> None:
     ids = [f"g{number}" for number in range(1001)]
     await saw(ledger, *(GenerationRow(ME, one) for one in ids))
-    found = await ledger.run(transactions.clips, ME, ids)
+    found = await ledger.clips(ME, ids)
     assert list(found) == ids or set(found) == set(ids)
     assert all(name == one.generation_id for name, one in found.items())
 
 
 async def test_a_turn_is_by_its_name(ledger: Ledger) -> None:
-    assert await ledger.run(transactions.claim_interval, "look", NOW, LEASE) is True
-    assert await ledger.run(transactions.claim_interval, "settle", NOW, LEASE) is True
-    assert await ledger.run(transactions.claim_interval, "look", NOW + LEASE, LEASE) is False
-    assert await ledger.run(transactions.claim_interval, "look", NOW + LEASE + 0.5, LEASE) is True
-    assert await ledger.run(transactions.claim_interval, "look", NOW + LEASE + 1, LEASE) is False
+    assert await ledger.claim_interval("look", NOW, LEASE) is True
+    assert await ledger.claim_interval("settle", NOW, LEASE) is True
+    assert await ledger.claim_interval("look", NOW + LEASE, LEASE) is False
+    assert await ledger.claim_interval("look", NOW + LEASE + 0.5, LEASE) is True
+    assert await ledger.claim_interval("look", NOW + LEASE + 1, LEASE) is False
 
 
 async def test_a_key_is_known_at_its_hub_only(ledger: Ledger) -> None:
-    assert await ledger.run(accounts.identity, "https://hub", "k") is None
-    await ledger.run(accounts.remember_identity, "https://hub", "k", "hub|a")
-    assert await ledger.run(accounts.identity, "https://other", "k") is None
-    assert await ledger.run(accounts.remember_identity, "https://other", "k", "other|a") == "other|a"
-    assert await ledger.run(accounts.identity, "https://hub", "k") == "hub|a"
+    assert await ledger.identity("https://hub", "k") is None
+    await ledger.remember_identity("https://hub", "k", "hub|a")
+    assert await ledger.identity("https://other", "k") is None
+    assert await ledger.remember_identity("https://other", "k", "other|a") == "other|a"
+    assert await ledger.identity("https://hub", "k") == "hub|a"
 
 
 def test_json_is_always_the_same_text() -> None:

@@ -159,9 +159,9 @@ async def test_the_urgency_is_that_of_the_transaction(monkeypatch: pytest.Monkey
         return await run(make, haste)
 
     monkeypatch.setattr(ledger._engine, "run", noted)
-    await ledger.run(outcomes.set_paused, True, NOW)
-    await ledger.run(transactions.is_paused)
-    await ledger.run(outcomes.record_cost, "hub|me", {})
+    await ledger.set_paused(True, NOW)
+    await ledger.is_paused()
+    await ledger.record_cost("hub|me", {})
     await ledger.close()
     assert asked_for == ["now", "read", "soon"]
 

@@ -71,7 +71,7 @@ class Interleavings(RuleBasedStateMachine):
         self.costs: dict[str, int] = {}
         self.written: set[str] = set()
         self.states: dict[str, str] = {}
-        self.loop.run_until_complete(self.ledgers[0].run(outcomes.set_paused, False, NOW))
+        self.loop.run_until_complete(self.ledgers[0].set_paused(False, NOW))
         self.eyes = sqlite3.connect(path, isolation_level=None)
 
     def teardown(self) -> None:

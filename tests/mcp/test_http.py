@@ -65,7 +65,7 @@ async def test_each_caller_acts_on_a_key_of_its_own(two: tuple[Settings, Sandbox
             assert his["generation_id"] != hers and "reused" not in his
             for tool, arguments in (
                 ("get_video", {"generation_ids": [hers]}),
-                ("cancel_video", {"generation_id": hers}),
+                ("cancel_video", {"generation_ids": [hers]}),
                 ("inspect_video", {"video": hers}),
                 ("save_video", {"videos": [hers]}),
             ):

@@ -55,19 +55,139 @@ class Agent:
     def paid(self) -> int:
         return int(self._hub.ledger()["accepted"])
 
+    async def refused(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The error of a call that fails."""
+        self.calls += 1
+        result = await self._client.call_tool(tool, arguments)
+        assert result.is_error, words(result)
+        return words(result)
+
+
+@asynccontextmanager
+async def new_agent(settings: Settings, hub: Sandbox) -> AsyncIterator[Agent]:
+    server = build_server(settings=replace(settings, approve_above=None), options=QUIET)
+    async with Client(server) as client:
+        yield Agent(client, hub)
+
 
 @asynccontextmanager
 async def at_work(settings: Settings, hub: Sandbox) -> AsyncIterator[tuple[Agent, dict[str, Any]]]:
     """An agent that has done the second job: a trailer of six shots, one file. Its calls count from here."""
-    server = build_server(settings=replace(settings, approve_above=None), options=QUIET)
-    async with Client(server) as client:
-        agent = Agent(client, hub)
+    async with new_agent(settings, hub) as agent:
         made = await agent("generate_video", **TRAILER, wait_seconds=45)
         while made["status"] in ("queued", "processing"):
             made = await agent("get_video", generation_ids=[made["generation_id"]], wait_seconds=45)
         assert made["status"] == "succeeded" and agent.paid == 6
         agent.calls = 0
         yield agent, made
+
+
+async def test_a_vertical_video_with_sound_for_at_most_two_dollars(settings: Settings, hub: Sandbox) -> None:
+    """A 5 second vertical video of a hummingbird at a red flower, with sound if possible, for at most 2 dollars."""
+    async with new_agent(settings, hub) as agent:
+        made = await agent(
+            "generate_video",
+            prompt="A hummingbird at a red flower",
+            duration=5,
+            aspect_ratio="9:16",
+            generate_audio=True,
+            max_cost_usd=2,
+        )
+        assert made["status"] == "succeeded" and made["url"] and made["expires_at"]
+        assert (agent.calls, agent.paid) == (1, 1) and 0 < made["cost_usd"] <= 2
+        [body] = [one["body"] for one in hub.ledger()["generations"]]
+        assert body["aspect_ratio"] == "9:16" and body["generate_audio"] is True
+
+
+async def test_a_dead_link_is_not_paid_for(settings: Settings, hub: Sandbox) -> None:
+    """This picture (a dead link) as first frame, let the cat jump."""
+    async with new_agent(settings, hub) as agent:
+        wish = {"prompt": "The cat jumps", "start_image": f"{hub.base_url}/files/cat.png"}
+        error = await agent.refused("generate_video", **wish)
+        assert (error["error"], error["charged"]) == ("invalid_request", "no") and "404" in error["message"]
+        plan = await agent("plan_video", **wish)
+        assert not plan["ok"] and plan["problems"] == [error["message"]], "the plan says what the paying call says"
+        assert agent.paid == 0 and agent.calls <= 3
+
+
+async def test_the_best_model_for_a_talking_head(settings: Settings, hub: Sandbox) -> None:
+    """The best model for a talking head from my audio file, and what do 8 seconds cost?"""
+    async with new_agent(settings, hub) as agent:
+        found = await agent("find_video_models", query="talking head", needs=["lip_sync"])
+        assert agent.calls == 1 and "/s" in found["models"][0]
+        named = {line.split()[0].rstrip(":,") for line in found["models"]}
+        assert named & {"wan-v2-7-image-to-video", "ltx-2-3-quality-audio-to-video"}
+
+
+async def test_an_upscale_under_a_limit_is_refused_before_it_is_paid(settings: Settings, hub: Sandbox) -> None:
+    """Upscale the hummingbird video to 4K."""
+    async with new_agent(settings, hub) as agent:
+        bird = await agent("generate_video", prompt="A hummingbird at a red flower", model=MODEL, duration=5)
+        agent.calls, paid = 0, agent.paid
+        wish = {"prompt": "Upscale this to 4K", "input_video": bird["generation_id"]}
+        error = await agent.refused("generate_video", **wish, max_cost_usd=0.1)
+        assert (error["error"], error["charged"]) == ("over_budget", "no") and agent.paid == paid
+        made = await agent("generate_video", **wish, max_cost_usd=2, wait_seconds=45)
+        assert made["status"] == "succeeded" and agent.paid == paid + 1 and agent.calls <= 3
+        assert "upscale" in made["model"] and made["cost_usd"] == pytest.approx(0.95)
+        last = hub.ledger()["generations"][-1]["body"]
+        assert last["target_resolution"] == "4k" and "prompt" not in last
+
+
+async def test_a_price_that_nothing_bounds_is_refused_under_a_limit(settings: Settings, hub: Sandbox) -> None:
+    async with new_agent(settings, hub) as agent:
+        bird = await agent("generate_video", prompt="A hummingbird at a red flower", model=MODEL, duration=5)
+        wish = {"prompt": "Cut out the bird", "input_video": bird["generation_id"]}  # of a model without a price
+        error = await agent.refused("generate_video", **wish, max_cost_usd=100)
+        assert error["error"] == "over_budget" and "can't be kept" in error["message"] and agent.paid == 1
+        made = await agent("generate_video", **wish, wait_seconds=45)
+        assert made["status"] == "succeeded" and any("Nothing bounds" in one for one in made["warnings"])
+
+
+async def test_the_same_face_in_a_new_video(settings: Settings, hub: Sandbox) -> None:
+    """The same detective's face in a new 10 second video where he walks into a bar."""
+    cast = [{"name": "Ken", "look": "man of 50, grey trench coat, scar on his chin"}]
+    async with new_agent(settings, hub) as agent:
+        await agent("generate_video", prompt="Ken crosses a street in the rain", cast=cast, duration=5, wait_seconds=45)
+        agent.calls, paid = 0, agent.paid
+        bar = await agent("generate_video", prompt="Ken walks into a bar", cast=cast, duration=10, wait_seconds=45)
+        assert bar["status"] == "succeeded" and (agent.calls, agent.paid) == (1, paid + 1), "the sheet is paid once"
+        assert bar["cast"][0]["held_by"] != "words" and bar["cast"][0]["sheet"]
+
+
+async def test_everything_that_runs_is_cancelled(settings: Settings, hub: Sandbox) -> None:
+    """Cancel everything that is still running."""
+    async with new_agent(settings, hub) as agent:
+        done = await agent("generate_video", prompt="A finished one", model=MODEL, duration=5)
+        hub.faults.add("stuck@*")
+        single = await agent("generate_video", prompt="A fox", model=MODEL, duration=5, wait_seconds=0)
+        film = await agent("generate_video", **TRAILER, wait_seconds=0)
+        agent.calls = 0
+        told = await agent("cancel_video", generation_ids=["all"])
+        assert agent.calls == 1
+        ended = {one["generation_id"]: one for one in told["videos"]}
+        assert set(ended) == {single["generation_id"], film["generation_id"]}
+        assert all((one["now"], one["charged_usd"]) == ("cancelled", 0) for one in ended.values())
+        assert {one["status"] for one in hub.ledger()["generations"]} == {"succeeded", "cancelled"}
+        again = await agent("cancel_video", generation_ids=[done["generation_id"], single["generation_id"]])
+        assert [(one["was"], one["now"]) for one in again["videos"]] == [("succeeded",) * 2, ("cancelled",) * 2]
+        assert "finished before" in again["next"]
+
+
+async def test_a_trailer_with_the_same_detective_previewed_before_it_is_paid(settings: Settings, hub: Sandbox) -> None:
+    """A 30 second trailer, 6 shots, the same detective in all. A preview before you spend. Then one file."""
+    cast = [{"name": "Ken", "look": "man of 50, grey trench coat, scar on his chin"}]
+    shots = [{"prompt": prompt.replace("detective", "detective Ken"), "duration": 5} for prompt in SHOTS]
+    wish = {"multi_prompt": shots, "cast": cast, "aspect_ratio": "16:9", "style": "film noir, 35 mm grain"}
+    async with new_agent(settings, hub) as agent:
+        plan = await agent("plan_video", **wish, animatic=True)
+        assert plan["ok"] and Path(plan["preview"]).is_file() and agent.paid == 0
+        assert plan["cast"][0]["held_by"] != "words" and len(plan["shown"]) == 6
+        made = await agent("generate_video", **wish, max_cost_usd=plan["price_usd"], wait_seconds=45)
+        if made["status"] != "succeeded":
+            made = await agent("get_video", generation_ids=[made["generation_id"]], wait_seconds=45)
+        assert made["status"] == "succeeded" and agent.calls <= 3 and made["url"].startswith("http")
+        assert probe(Path(made["file"])).duration == pytest.approx(30, abs=0.5)
 
 
 async def test_redo_one_shot_and_put_it_in_place(settings: Settings, hub: Sandbox) -> None:
@@ -128,5 +248,10 @@ async def test_what_was_spent_today_and_fresh_links(settings: Settings, hub: San
         bird, film = by_id[single["generation_id"]], by_id[trailer["generation_id"]]
         assert (bird["kind"], bird["words"], bird["cost_usd"]) == ("video", "A hummingbird at a red flower", 0.35)
         assert (film["kind"], film["cost_usd"], film["file"]) == ("film", 2.1, trailer["file"])
-        assert film["words"].startswith("Wide shot: Tokyo at night") and bird["url"].startswith("http")
+        assert film["words"].startswith("Wide shot: Tokyo at night")
+        assert all(one["link"].startswith("http") and one["expires_at"].endswith("Z") for one in (bird, film))
+        many = await agent("get_video", generation_ids=list(by_id))
+        assert [(one["cost_usd"], bool(one["url"])) for one in many["videos"]] == [
+            (by_id[one["generation_id"]]["cost_usd"], True) for one in many["videos"]
+        ]
         assert (await agent("list_videos", since="2999-01-01"))["videos"] == []

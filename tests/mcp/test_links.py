@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +24,8 @@ from oxen_video_tools.settings import Settings
 from tests.clocks import FakeClock
 
 from .conftest import KEY
-from .serving import asgi, bearer, client_with, patient, words
+from .serving import TOKEN, asgi, bearer, client_with, patient, words
+from .test_process import serving_http
 
 SECRET = "a-secret-of-32-characters-or-more"
 
@@ -88,13 +90,34 @@ async def test_a_film_that_was_joined_here_has_a_link_too(settings: Settings, hu
     assert played.status_code == 200 and played.content == Path(film["file"]).read_bytes()
 
 
-async def test_without_links_a_film_says_how_it_can_be_had(settings: Settings, hub: Sandbox) -> None:
-    with served(settings, ServerSettings(log_level="ERROR")) as address:
+async def test_a_film_that_nobody_may_upload_says_how_it_can_be_had(settings: Settings, hub: Sandbox) -> None:
+    with served(replace(settings, upload="never"), ServerSettings(log_level="ERROR")) as address:
         async with client_with(address, headers=bearer(KEY)) as client:
             film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
             shot = words(await client.call_tool("get_video", {"generation_ids": [film["shots"][1]["generation_id"]]}))
     assert film["url"] is None and "OXEN_VIDEO_MCP_PUBLIC_URL" in film["next"]
     assert shot["url"].startswith(hub.base_url)
+
+
+async def test_on_loopback_a_film_has_a_link_of_the_servers_own_without_settings(
+    settings: Settings, hub: Sandbox, tmp_path: Path
+) -> None:
+    with serving_http(settings, token=TOKEN) as (_, address):
+        async with client_with(address) as client:
+            film = words(await client.call_tool("generate_video", FILM | {"max_cost_usd": 2}))
+            played = patient.get(film["url"])  # whoever has the link needs no token
+            again = words(await client.call_tool("get_video", {"generation_ids": [film["generation_id"]]}))
+            listed = words(await client.call_tool("list_videos", {}))["videos"][0]
+            wrong = patient.delete(f"{address}/v/{film['generation_id']}")
+            ended = patient.delete(f"{address}/v/{film['generation_id']}", headers=bearer(TOKEN))
+            dead = patient.get(film["url"])
+            renewed = words(await client.call_tool("get_video", {"generation_ids": [film["generation_id"]]}))
+            alive = patient.get(renewed["url"])
+    assert film["url"].startswith(f"{address}/v/film-") and again["url"] == film["url"] == listed["link"]
+    assert played.status_code == 200 and played.content == Path(film["file"]).read_bytes()
+    days = (datetime.fromisoformat(film["expires_at"]) - datetime.now(UTC)).total_seconds() / 86400
+    assert 7 <= days <= 8 and listed["expires_at"] == film["expires_at"] and "this machine" in film["next"]
+    assert (wrong.status_code, ended.status_code, dead.status_code, alive.status_code) == (401, 204, 404, 200)
 
 
 async def test_a_link_is_for_one_video_and_cannot_be_made_up(settings: Settings) -> None:
@@ -137,7 +160,7 @@ async def test_an_unfinished_video_says_so_and_a_stopped_one_too(settings: Setti
             link = await links(settings).link(video["generation_id"], Caller(KEY))
             await links(settings)._keep(Caller(KEY))
             waiting = patient.get(here(link, address))
-            await client.call_tool("cancel_video", {"generation_id": video["generation_id"]})
+            await client.call_tool("cancel_video", {"generation_ids": [video["generation_id"]]})
             stopped = patient.get(here(link, address))
     assert (waiting.status_code, stopped.status_code) == (202, 410) and "refresh" in waiting.headers
 

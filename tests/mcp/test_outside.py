@@ -111,7 +111,9 @@ def test_the_inspector(asks: Settings, transport: str) -> None:
         assert [tool["name"] for tool in json.loads(listed.stdout)["tools"]] == list(TABLE)
         found = inspect(where, "--method", "tools/call", "--tool-name", "generate_video", "--tool-arg", "prompt=a fox")
         assert found.returncode == 0 and '"succeeded"' in found.stdout, found.stderr
-        lost = inspect(where, "--method", "tools/call", "--tool-name", "cancel_video", "--tool-arg", "generation_id=no")
+        lost = inspect(
+            where, "--method", "tools/call", "--tool-name", "cancel_video", "--tool-arg", "generation_ids=no"
+        )
         assert lost.returncode == 5 and "not_found" in lost.stdout + lost.stderr
 
     if transport == "http":

@@ -108,6 +108,19 @@ async def test_the_sandbox_needs_no_key(tmp_path: Path) -> None:
         assert video["status"] == "succeeded" and httpx.get(video["url"]).content[4:8] == b"ftyp"
 
 
+async def test_in_the_sandbox_a_process_finds_what_the_last_one_made(tmp_path: Path) -> None:
+    """`langchain-mcp-adapters` starts a process per call."""
+    env = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data"), "OXEN_VIDEO_MCP_LOG_LEVEL": "ERROR"}
+    server = StdioServerParameters(command=PYTHON, args=["mcp_server.py", "--sandbox"], cwd=str(ROOT), env=env)
+    async with Client(server) as client:
+        made = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
+    async with Client(server) as client:
+        found = words(await client.call_tool("get_video", {"generation_ids": [made["generation_id"]]}))
+        assert found["status"] == "succeeded" and httpx.get(found["url"]).content[4:8] == b"ftyp"
+        again = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
+    assert again["reused"] and again["generation_id"] == made["generation_id"]
+
+
 async def test_uvicorn_serves_app_and_lends_no_key(settings: Settings) -> None:
     process = started(
         "-m", "uvicorn", "mcp_server:app", "--port", "0", "--no-access-log", env=environment(settings)

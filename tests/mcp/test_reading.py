@@ -89,7 +89,7 @@ async def test_directing_keeps_to_the_limits_of_the_chosen_model(server: Any, mo
 
 async def test_a_prompt_for_a_model_that_does_not_exist_says_so(server: Any) -> None:
     async with Client(server) as client:
-        with pytest.raises(MCPError, match="Model not found: kling-9"):
+        with pytest.raises(MCPError, match="No model kling-9"):
             await client.get_prompt("direct_multi_shot", {"brief": "x", "model": "kling-9"})
 
 

@@ -17,12 +17,31 @@ ROOT = Path(__file__).parents[2]
 SKILLS = sorted((ROOT / "skills").glob("*/SKILL.md"))
 
 
-def test_the_manifests_are_what_their_script_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def make_manifests(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import make_manifests
 
+    return make_manifests
+
+
+def test_the_manifests_are_what_their_script_writes(make_manifests: Any) -> None:
     for name, manifest in make_manifests.manifests().items():
-        assert (ROOT / name).read_text("utf-8") == make_manifests.written(manifest), name
+        assert (ROOT / name).read_text("utf-8") == make_manifests.written(manifest), f"{name}: run `make derived`"
+
+
+def test_every_list_of_tools_is_the_one_that_follows_from_them(make_manifests: Any) -> None:
+    for name, text in make_manifests.tool_files().items():
+        assert (ROOT / name).read_text("utf-8") == text, f"{name}: run `make derived`"
+
+
+def test_no_page_counts_the_tools_in_words() -> None:
+    """A number that is written down is wrong after the next tool."""
+    counted = re.compile(
+        r"\b(?:eight|nine|ten|eleven|twelve|1?\d) (?:agent )?tools\b|\ball (?:nine|ten|eleven)\b", re.I
+    )
+    pages = [ROOT / "README.md", ROOT / "AGENTS.md", *(ROOT / "docs").rglob("*.md"), *SKILLS]
+    assert [(page.name, found) for page in pages if (found := counted.findall(page.read_text("utf-8")))] == []
 
 
 def test_the_registry_finds_its_name_in_the_readme() -> None:

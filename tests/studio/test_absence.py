@@ -13,7 +13,6 @@ import pytest
 from oxen_video_tools.catalog.catalog import ModelList
 from oxen_video_tools.errors import SubmissionUnclear
 from oxen_video_tools.ledger.records import Job
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
 from oxen_video_tools.studio.submission import with_marker_seed
 from tests.hubs.echoing import EchoingHub, echoing
@@ -60,7 +59,7 @@ async def opened(hub: EchoingHub, tmp_path: Path) -> AsyncIterator[Open]:
 
 
 async def unclear(studio: AsyncStudio) -> list[Job]:
-    return await studio._session.ledger.run(in_state, await studio._session.scope(), ["sending"])
+    return await studio._session.ledger.in_state(await studio._session.scope(), ["sending"])
 
 
 async def lost(hub: EchoingHub, studio: AsyncStudio, *, arrives: bool = True, **more: Any) -> Job:

@@ -12,7 +12,6 @@ import pytest
 from oxen_video_tools.errors import NotFound, Unauthenticated
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.ledger.records import GenerationRow
-from oxen_video_tools.ledger.transactions import clips
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, queries
 
@@ -47,7 +46,7 @@ async def enqueued(at: Sandbox, **more: str) -> str:
 
 async def known(studio: AsyncStudio, generation_id: str) -> GenerationRow | None:
     session = studio._session
-    return (await session.ledger.run(clips, await session.scope(), [generation_id])).get(generation_id)
+    return (await session.ledger.clips(await session.scope(), [generation_id])).get(generation_id)
 
 
 # ---- whoever made it -------------------------------------------------------------------------------------------------

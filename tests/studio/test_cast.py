@@ -10,7 +10,7 @@ import pytest
 
 from oxen_video_tools.errors import InvalidRequest, NotFound, OxenError
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger.accounts import KeptMember, forget_member, keep_member, kept_members, members_named
+from oxen_video_tools.ledger.accounts import KeptMember
 from oxen_video_tools.request import Member, VideoRequest
 from oxen_video_tools.studio import AsyncStudio
 from oxen_video_tools.studio.cast import resolve
@@ -28,16 +28,16 @@ async def test_members_on_both_databases(place: str) -> None:
         mira = KeptMember("Mira", "grey coat", ("cast:ab", "https://example.com/m.png"), True, 1.0)
         rex = KeptMember("Rex", None, ("https://example.com/r.png",), None, 2.0)
         for one in (rex, mira):
-            await ledger.run(keep_member, "mine", one)
-        await ledger.run(keep_member, "another", KeptMember("Mira", "somebody else", (), False, 3.0))
-        assert await ledger.run(kept_members, "mine") == [mira, rex]
-        assert await ledger.run(members_named, "mine", ["MIRA", "nobody"]) == {"mira": mira}
+            await ledger.keep_member("mine", one)
+        await ledger.keep_member("another", KeptMember("Mira", "somebody else", (), False, 3.0))
+        assert await ledger.kept_members("mine") == [mira, rex]
+        assert await ledger.members_named("mine", ["MIRA", "nobody"]) == {"mira": mira}
         anew = KeptMember("MIRA", "red coat", (), None, 4.0)
-        await ledger.run(keep_member, "mine", anew)
-        assert await ledger.run(kept_members, "mine") == [anew, rex], "one name, one member"
-        assert await ledger.run(forget_member, "mine", "mira")
-        assert not await ledger.run(forget_member, "mine", "mira")
-        assert [one.name for one in await ledger.run(kept_members, "another")] == ["Mira"]
+        await ledger.keep_member("mine", anew)
+        assert await ledger.kept_members("mine") == [anew, rex], "one name, one member"
+        assert await ledger.forget_member("mine", "mira")
+        assert not await ledger.forget_member("mine", "mira")
+        assert [one.name for one in await ledger.kept_members("another")] == ["Mira"]
     finally:
         await ledger.close()
 

@@ -12,7 +12,6 @@ import pytest
 from oxen_video_tools.errors import HubUnavailable, SubmissionUnclear
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.ledger.records import Job
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
 from tests.studio.swift import HubClock, Swift
@@ -35,7 +34,7 @@ def own(hub: Sandbox) -> list[str]:
 
 async def unclear(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.run(in_state, await session.scope(), ["sending"])
+    return await session.ledger.in_state(await session.scope(), ["sending"])
 
 
 async def crowd(hub: Sandbox, number: int, **more: Any) -> None:

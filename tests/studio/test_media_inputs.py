@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from PIL import Image
 
+from oxen_video_tools.errors import InvalidRequest
+from oxen_video_tools.hub import downloads
+from oxen_video_tools.hub.url_guard import PinnedAddress, origin
 from oxen_video_tools.media.probe import Measures, measure
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio
+from oxen_video_tools.studio import AsyncStudio, media_inputs
+from oxen_video_tools.studio.plan import Plan
 from tests.media.clips import clip
 
 MODEL = "happyhorse-1.0-i2v"  # an image of 300 pixels or more on each side, no longer than 5:2
@@ -92,3 +98,136 @@ async def test_a_plan_says_which_file_the_paid_call_would_refuse(
         missing = await studio.plan(model=MODEL, prompt="It turns", start_image=str(tmp_path / "none.png"))
     assert not plan.ok and why in plan.problems[0]
     assert not missing.ok and "none.png can't be read" in missing.problems[0]
+
+
+# What a request names is looked at before it is paid for.
+
+I2V = "kling-video-v2-6-pro-image-to-video"
+MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(8000)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8000)
+
+
+class Site(BaseHTTPRequestHandler):
+    """The hub's neighbour: `/STATUS/NAME` answers with that status and the bytes of NAME."""
+
+    asked: ClassVar[list[tuple[str, str | None, str | None]]] = []
+    content: ClassVar[dict[str, bytes]] = {
+        "cat.png": PNG,
+        "cat.mp4": MP4,
+        "song.mp3": b"ID3" + bytes(100),
+        "page.html": b"<!doctype html><title>Sign in</title>",
+        "odd.bin": b"whatever this is" * 10,
+    }
+
+    def do_GET(self) -> None:
+        status, name = self.path.strip("/").split("/")
+        self.asked.append((name, self.headers.get("range"), self.headers.get("authorization")))
+        self.send_response(int(status))
+        body = self.content[name][:4096]
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A web site on loopback that the guard takes for a public one."""
+    Site.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+
+        async def checked(url: str, **_: Any) -> PinnedAddress:
+            there = origin(url)
+            return PinnedAddress(url, there[1], there, ("127.0.0.1",))
+
+        monkeypatch.setattr(downloads, "check_url", checked)
+        monkeypatch.setattr(media_inputs, "_allowed_url", lambda url, _: url)
+        yield address
+        server.shutdown()
+
+
+async def planned(hub: Sandbox, tmp_path: Path, **words: Any) -> Plan:
+    async with studio_at(hub, tmp_path) as studio:
+        return await studio.plan(**{"prompt": "It moves", **words})
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("200/cat.png", None),
+        ("206/cat.png", None),
+        ("404/cat.png", "there is nothing (404)"),
+        ("410/cat.png", "there is nothing (410)"),
+        ("200/page.html", "is a web page, and a picture is wanted"),
+        ("200/song.mp3", "is a sound, and a picture is wanted"),
+        ("200/odd.bin", None),
+    ],
+)
+async def test_a_link_is_asked_for_its_first_bytes(
+    hub: Sandbox, site: str, tmp_path: Path, path: str, problem: str | None
+) -> None:
+    plan = await planned(hub, tmp_path, model=I2V, start_image=f"{site}/{path}")
+    assert plan.ok == (problem is None) and not [one for one in plan.warnings if "looked at" in one]
+    if problem is not None:
+        assert problem in " ".join(plan.problems)
+        async with studio_at(hub, tmp_path) as studio:
+            with pytest.raises(InvalidRequest) as refused:
+                await studio.generate(prompt="It moves", model=I2V, start_image=f"{site}/{path}")
+        assert refused.value.charged == "no" and problem in refused.value.message
+        assert hub.ledger()["accepted"] == 0
+    assert all(asked[1:] == ("bytes=0-4095", None) for asked in Site.asked), "4 kB, and never the key"
+
+
+@pytest.mark.parametrize("status", [401, 403, 405, 429, 500, 503])
+async def test_who_does_not_answer_may_answer_the_hub(hub: Sandbox, site: str, tmp_path: Path, status: int) -> None:
+    plan = await planned(hub, tmp_path, model=I2V, start_image=f"{site}/{status}/cat.png")
+    assert plan.ok and any(f"it answered {status}" in warning for warning in plan.warnings)
+
+
+async def test_a_host_that_cannot_be_is_a_problem(hub: Sandbox, tmp_path: Path) -> None:
+    plan = await planned(hub, tmp_path, model=I2V, start_image="https://cdn.nobody.invalid/cat.png")
+    assert not plan.ok and "there is no such host" in plan.problems[0]
+
+
+async def test_a_picture_in_the_place_of_a_video(hub: Sandbox, site: str, tmp_path: Path) -> None:
+    model = "topazlabs-video-upscale"
+    plan = await planned(hub, tmp_path, prompt=None, model=model, input_video=f"{site}/200/cat.png")
+    assert "is a picture, and a video is wanted" in " ".join(plan.problems)
+    local = picture(tmp_path / "cat.png", 640, 360)
+    plan = await planned(hub, tmp_path, prompt=None, model=model, input_video=local)
+    assert "is a picture, and a video is wanted" in " ".join(plan.problems)
+
+
+async def test_an_id_must_exist_and_be_finished(hub: Sandbox, tmp_path: Path) -> None:
+    nobody = "00000000-0000-4000-8000-000000000000"
+    plan = await planned(hub, tmp_path, prompt="Replace the sky", input_video=nobody)
+    assert not plan.ok and nobody in plan.problems[0]
+    hub.faults.add("fail")
+    async with studio_at(hub, tmp_path) as studio:
+        failed = await studio.generate(prompt="a fox", duration=5)
+        plan = await studio.plan(prompt="Replace the sky", input_video=failed.generation_id)
+        assert "is failed; it has no result" in plan.problems[0]
+
+
+async def test_what_is_paid_already_is_not_looked_at_again(hub: Sandbox, tmp_path: Path) -> None:
+    async with studio_at(hub, tmp_path) as studio:
+        source = await studio.generate(prompt="a fox", duration=5)
+        words = {"prompt": "Replace the sky", "input_video": source.generation_id}
+        first = await studio.generate(**words)
+        hub.faults.add("error=404@*/get")  # nobody knows the source any more
+        plan = await studio.plan(**words)
+    assert first.status == "succeeded" and plan.ok and plan.price_usd == 0
+
+
+async def test_several_videos_go_where_a_list_is_taken(hub: Sandbox, site: str, tmp_path: Path) -> None:
+    both = [f"{site}/200/cat.mp4", f"{site}/206/cat.mp4"]
+    model = "bytedance-seedance-2-0-reference-to-video"
+    plan = await planned(hub, tmp_path, model=model, input_videos=both)
+    assert plan.ok and plan.jobs[0].body["input_videos"] == both
+    same = await planned(hub, tmp_path, model=model, input_video=both[0], input_videos=both)
+    assert same.jobs[0].body == plan.jobs[0].body
+    one = await planned(hub, tmp_path, model="kling-video-o1-video-to-video-edit", input_videos=both)
+    assert "input_videos holds 2, kling-video-o1-video-to-video-edit takes one" in " ".join(one.problems)

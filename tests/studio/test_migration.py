@@ -14,7 +14,7 @@ from oxen_video_tools.errors import Internal
 from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import JOB_COLUMNS, job_of, to_json
 from oxen_video_tools.ledger.schema import MIGRATIONS, VERSION
-from oxen_video_tools.ledger.transactions import Steps, job_named
+from oxen_video_tools.ledger.transactions import Steps
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.identifiers import canonical_request, request_key
@@ -102,7 +102,8 @@ async def test_a_job_of_before_is_the_same_where_its_body_agrees(
     assert (await opened().get(made)).status == "succeeded", "it stays readable"
 
 
-async def test_a_film_of_before_is_read_and_not_paid_again(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
+async def film_of_before(hub: Sandbox, opened: Open, tmp_path: Path) -> tuple[dict[str, Any], str, list[str]]:
+    """A film of two shots in a ledger of before: its request, its id, and the generations of its shots."""
     shots = [{"prompt": f"Shot {number}", "duration": 5} for number in (1, 2)]
     request: dict[str, Any] = {"model": MODEL, "multi_prompt": shots, "aspect_ratio": "16:9", "generate_audio": False}
     scope = await scope_of(opened, hub, tmp_path)
@@ -125,6 +126,11 @@ async def test_a_film_of_before_is_read_and_not_paid_again(hub: Sandbox, opened:
             "values (?, ?, ?, 1, 'side by side', ?, ?, ?, 700000, 1.0, 'open', 0)",
             (film, scope, key, MODEL, json.dumps(jobs), to_json(told)),
         )
+    return request, film, made
+
+
+async def test_a_film_of_before_is_read_and_not_paid_again(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
+    request, film, made = await film_of_before(hub, opened, tmp_path)
     before = len(hub.ledger()["generations"])
     studio = opened()
     plan = await studio.plan(**request)
@@ -135,12 +141,34 @@ async def test_a_film_of_before_is_read_and_not_paid_again(hub: Sandbox, opened:
     assert len(hub.ledger()["generations"]) == before
 
 
+async def test_a_changed_shot_of_a_film_of_before_is_paid_alone(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
+    request, film, made = await film_of_before(hub, opened, tmp_path)
+    changed = request | {
+        "multi_prompt": [request["multi_prompt"][0], {"prompt": "Shot 2, in neon light", "duration": 5}]
+    }
+    before, studio = len(hub.ledger()["generations"]), opened()
+    plan = await studio.plan(**changed)
+    assert [clip.already for clip in plan.clips] == [True, False] and plan.price_usd == Decimal("0.35")
+    video = await studio.generate(**changed)
+    assert (video.status, video.shots[0].generation_id) == ("succeeded", made[0]) and video.generation_id != film
+    assert len(hub.ledger()["generations"]) == before + 1
+    again = await opened().generate(**changed)
+    assert (again.reused, again.generation_id) == (True, video.generation_id)
+    assert len(hub.ledger()["generations"]) == before + 1
+
+
+async def test_a_shot_of_before_that_was_made_otherwise_is_paid(hub: Sandbox, opened: Open, tmp_path: Path) -> None:
+    request, _, _ = await film_of_before(hub, opened, tmp_path)
+    upright = request | {"aspect_ratio": "9:16"}
+    assert not any(clip.already for clip in (await opened().plan(**upright)).clips)
+
+
 async def test_it_is_copied_aside_first(tmp_path: Path) -> None:
     place = tmp_path / "ledger.db"
     with old_ledger(place) as db:
         write_job(db, "s", "k", {"model": MODEL}, {"prompt": "p"}, job="j", generation_id="g")
     ledger = Ledger.at(f"sqlite:///{place}")
-    found = await ledger.run(job_named, "j")
+    found = await ledger.job_named("j")
     await ledger.close()
     assert found is not None and (found.call, found.request, found.generation_ids) == ("k", "k", ("g",))
     aside = tmp_path / f"ledger.form-{BEFORE}.db"
@@ -154,7 +182,7 @@ async def test_it_is_copied_aside_first(tmp_path: Path) -> None:
 
 async def test_a_new_ledger_is_not_copied(tmp_path: Path) -> None:
     ledger = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.run(job_named, "none")
+    await ledger.job_named("none")
     await ledger.close()
     assert [one.name for one in tmp_path.iterdir() if "form" in one.name] == []
 
@@ -176,7 +204,7 @@ async def test_in_postgres_its_tables_are_copied_aside(postgres_url: str) -> Non
         return (yield f"select scope from accounts_form_{BEFORE}", ())
 
     assert await ledger.run(copied) == [("s",)]
-    assert await ledger.run(job_named, "none") is None
+    assert await ledger.job_named("none") is None
     await ledger.close()
 
 
@@ -186,7 +214,7 @@ async def test_a_newer_ledger_is_refused_by_name(tmp_path: Path) -> None:
         db.execute(f"pragma user_version = {VERSION + 1}")
     ledger = Ledger.at(f"sqlite:///{place}")
     with pytest.raises(Internal) as refused:
-        await ledger.run(job_named, "j")
+        await ledger.job_named("j")
     await ledger.close()
     assert str(place) in refused.value.message and f"form {VERSION + 1}" in refused.value.message
     assert refused.value.charged == "no"

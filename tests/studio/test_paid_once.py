@@ -22,7 +22,6 @@ from oxen_video_tools.errors import (
     Unauthenticated,
 )
 from oxen_video_tools.ledger.records import Job
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, generate, reconcile, submission
 
@@ -66,7 +65,7 @@ def posts(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.run(in_state, await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:

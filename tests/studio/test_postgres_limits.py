@@ -19,7 +19,7 @@ import pytest
 
 from oxen_video_tools.clock import DatabaseClock
 from oxen_video_tools.errors import OxenError
-from oxen_video_tools.ledger import Ledger, jobs, transactions
+from oxen_video_tools.ledger import Ledger, jobs
 from oxen_video_tools.ledger.postgres import Limits, PostgresLedger
 from oxen_video_tools.ledger.records import Intent
 from oxen_video_tools.ledger.transactions import Steps
@@ -50,7 +50,7 @@ def intent(request: str = "r") -> Intent:
 
 
 async def booked(ledger: Ledger, request: str = "r") -> bool:
-    [found] = await ledger.run(jobs.reserve, [intent(request)], ledger.owner, NOW, 60.0)
+    [found] = await ledger.reserve([intent(request)], ledger.owner, NOW, 60.0)
     return found.mine
 
 
@@ -229,7 +229,7 @@ async def test_a_lost_commit_is_not_tried_again(database: str, tunnel: Tunnel) -
         yield "select 1", ()
         tunnel.vanish()
 
-    await ledger.run(transactions.is_paused)
+    await ledger.is_paused()
     async with asyncio.timeout(SLOW):
         with pytest.raises(OxenError):
             await ledger.run(once)
@@ -253,15 +253,15 @@ async def test_leases_and_times_are_the_databases(database: str, hub: Sandbox, w
         stages = [studio._session for studio in studios]
         scope = await stages[0].scope()
         assert scope == await stages[1].scope()
-        [ours] = await stages[0].ledger.run(
-            jobs.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "us", stages[0].clock.time(), 60.0
+        [ours] = await stages[0].ledger.reserve(
+            [Intent(scope, "r", 1, {"model": "kling"})], "us", stages[0].clock.time(), 60.0
         )
-        [theirs] = await stages[1].ledger.run(
-            jobs.reserve, [Intent(scope, "r", 1, {"model": "kling"})], "them", stages[1].clock.time(), 60.0
+        [theirs] = await stages[1].ledger.reserve(
+            [Intent(scope, "r", 1, {"model": "kling"})], "them", stages[1].clock.time(), 60.0
         )
         assert theirs.job.job == ours.job.job and not theirs.mine and theirs.job.is_live(stages[1].clock.time())
         video = await studios[0].generate(prompt="A red balloon", duration=5, take=1, wait_seconds=0)
-        job = await stages[1].ledger.run(transactions.job_of_clip, scope, video.generation_id)
+        job = await stages[1].ledger.job_of_clip(scope, video.generation_id)
         assert job is not None and job.sent is not None and abs(job.sent - time.time()) < 60
     finally:
         for studio in studios:

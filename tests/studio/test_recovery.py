@@ -16,9 +16,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import HubUnavailable, InsufficientCredits, InvalidRequest, OverBudget, SubmissionUnclear
-from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.records import Intent, Job
-from oxen_video_tools.ledger.transactions import in_state
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, submission
 from tests.clocks import HUNG
@@ -50,14 +48,14 @@ def accepted(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.run(in_state, await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
 
 
 async def planned(studio: AsyncStudio, request: str = "r", take: int = 1) -> Job:
     """What a process leaves that is killed between the intent and its mark."""
     session = studio._session
     intent = Intent(await session.scope(), request, take, {"model": KLING, "prompt": request}, reserved=350_000)
-    [found] = await session.ledger.run(ledger_jobs.reserve, [intent], "gone:1:x", session.clock.time(), 60.0)
+    [found] = await session.ledger.reserve([intent], "gone:1:x", session.clock.time(), 60.0)
     return found.job
 
 

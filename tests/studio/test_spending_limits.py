@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxen_video_tools.catalog.pricing import Price
-from oxen_video_tools.errors import NeedsApproval, OverBudget
+from oxen_video_tools.errors import OverBudget
 from oxen_video_tools.ledger.records import dollars, micros, said
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio.prepare import question_about, reservation
@@ -57,23 +57,22 @@ def test_an_unknown_price_passes_where_nothing_limits_it() -> None:
     assert stake("0.5", "audio") == (D("0.5"), D("0.5"))
 
 
-@pytest.mark.parametrize("limit", ["max_cost", "budget"])
+@pytest.mark.parametrize("limit", ["max_cost", "budget", "approve_above"])
 @pytest.mark.parametrize(("usd", "unpriced"), [(None, ()), ("0.10", ("audio",))])
 def test_an_unknown_price_is_refused_under_a_limit(limit: str, usd: str | None, unpriced: tuple[str, ...]) -> None:
-    with pytest.raises(OverBudget, match="not known") as caught:
+    with pytest.raises(OverBudget, match=f"OXEN_VIDEO_{limit.upper()} can't be kept. Nothing was sent") as caught:
         stake(usd, *unpriced, **{limit: D(5)})
-    assert "max_cost_usd" in (caught.value.fix or "")
+    assert "find_video_models" in (caught.value.fix or "")
 
 
-def test_an_unknown_price_under_an_approval_limit_needs_approval() -> None:
-    with pytest.raises(NeedsApproval, match="not known"):
-        stake(None, approve_above=D(1))
-
-
-def test_a_named_limit_is_what_an_unknown_price_reserves() -> None:
-    assert stake(None, limit="2", budget=D(5)) == (D(2), None)
-    assert stake("0.10", "audio", limit="2", budget=D(5)) == (D(2), D("0.10"))
-    assert stake(None, limit="9", max_cost=D(3)) == (D(3), None)
+@pytest.mark.parametrize(("usd", "unpriced"), [(None, ()), ("0.10", ("audio",))])
+def test_a_named_limit_is_a_promise_and_refuses_an_unknown_price(usd: str | None, unpriced: tuple[str, ...]) -> None:
+    with pytest.raises(OverBudget, match="max_cost_usd can't be kept") as caught:
+        stake(usd, *unpriced, limit="2")
+    assert "leave max_cost_usd out" in (caught.value.fix or "")
+    with pytest.raises(OverBudget, match="max_cost_usd and OXEN_VIDEO_BUDGET can't be kept") as both:
+        stake(usd, *unpriced, limit="2", budget=D(5))
+    assert "without OXEN_VIDEO_BUDGET" in (both.value.fix or "")
 
 
 def test_a_price_that_is_partly_known_and_already_too_high_is_refused() -> None:
@@ -102,7 +101,6 @@ def test_a_person_is_asked_above_the_limit_only() -> None:
 
 def test_a_ceiling_that_covers_it_stands_for_consent_where_nobody_can_be_asked() -> None:
     assert question("2.00", limit="2").waived
-    assert question(None, limit="3").waived
 
 
 def test_under_strict_approval_no_number_counts() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.ledger import Ledger, accounts, jobs, outcomes, transactions
+from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
 from oxen_video_tools.ledger.jobs import DAY
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
@@ -55,36 +55,36 @@ async def one_life(ledger: Ledger, dice: random.Random, number: int) -> None:
         estimate=reserved or dice.choice((None, 0)),
         reserved=reserved,
     )
-    [found] = await ledger.run(jobs.reserve, [intent], "me", now, 60.0)
+    [found] = await ledger.reserve([intent], "me", now, 60.0)
     if not found.mine or dice.random() < 0.1:
         return
     job = found.job.job
-    await ledger.run(jobs.mark_sending, job, "me", now, 60.0)
+    await ledger.mark_sending(job, "me", now, 60.0)
     fate = dice.random()
     if fate < 0.15:
-        await ledger.run(jobs.unsent, job, "me", "refused", now, "no")
+        await ledger.unsent(job, "me", "refused", now, "no")
         return
     if fate < 0.4:
-        await ledger.run(jobs.unclear, job, "me", "lost")
+        await ledger.unclear(job, "me", "lost")
         if fate < 0.3:
-            await ledger.run(jobs.write_off, job, now)
+            await ledger.write_off(job, now)
         if fate < 0.2:
             return
     ids = [f"g{number}-{n}" for n in range(dice.randint(1, 2))]
-    await ledger.run(jobs.record_submission, job, [GenerationRow(scope, one) for one in ids], now)
+    await ledger.record_submission(job, [GenerationRow(scope, one) for one in ids], now)
     for one in ids:
         if dice.random() < 0.7:
             status = dice.choice(("succeeded", "failed", "cancelled"))
-            await ledger.run(outcomes.record_status, scope, [GenerationRow(scope, one, status=status)], now + 60)
+            await ledger.record_status(scope, [GenerationRow(scope, one, status=status)], now + 60)
         cost = dice.choice(COSTS)
         if cost is not None:
-            await ledger.run(outcomes.record_cost, scope, {one: cost})
+            await ledger.record_cost(scope, {one: cost})
     if dice.random() < 0.2:
-        await ledger.run(outcomes.record_cost, scope, {ids[0]: 7})  # the hub bills it otherwise
+        await ledger.record_cost(scope, {ids[0]: 7})  # the hub bills it otherwise
     if dice.random() < 0.2:  # its generation turns out to be another's
-        [other] = await ledger.run(jobs.reserve, [Intent(scope, "x", None, {"model": "wan"})], "me", now, 60.0)
-        await ledger.run(jobs.mark_sending, other.job.job, "me", now, 60.0)
-        await ledger.run(jobs.record_submission, other.job.job, [GenerationRow(scope, ids[0])], now)
+        [other] = await ledger.reserve([Intent(scope, "x", None, {"model": "wan"})], "me", now, 60.0)
+        await ledger.mark_sending(other.job.job, "me", now, 60.0)
+        await ledger.record_submission(other.job.job, [GenerationRow(scope, ids[0])], now)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -93,15 +93,15 @@ async def test_the_sums_are_what_the_jobs_say_whatever_becomes_of_them(ledger: L
     for number in range(40):
         await one_life(ledger, dice, number)
     for scope in SCOPES:
-        sums = await ledger.run(outcomes.spent, scope)
+        sums = await ledger.spent(scope)
         assert {(one.day, one.model): (one.jobs, one.cost, one.unpriced) for one in sums} == dict(
             await ledger.run(by_the_jobs, scope)
         )
         assert [(one.day, one.model) for one in sums] == sorted((one.day, one.model) for one in sums)
-    await ledger.run(accounts.join_scopes, SCOPES[1], SCOPES[0])
-    sums = await ledger.run(outcomes.spent, SCOPES[0])
+    await ledger.join_scopes(SCOPES[1], SCOPES[0])
+    sums = await ledger.spent(SCOPES[0])
     assert sum(one.jobs for one in sums) == sum(line[0] for line in (await ledger.run(by_the_jobs, SCOPES[0])).values())  # type: ignore[index]
-    assert await ledger.run(outcomes.spent, SCOPES[1]) == []
+    assert await ledger.spent(SCOPES[1]) == []
 
 
 PLAN: dict[str, Any] = {
@@ -124,7 +124,7 @@ LIVE = ("spent", "walk", "in_state")
 async def test_no_reading_goes_through_all_that_ever_was(tmp_path: Any, name: str) -> None:
     """SQLite says how it would find the rows: by an index and no more of it than the account's name is not enough."""
     ledger = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.run(transactions.is_paused)
+    await ledger.is_paused()
     make, given = PLAN[name]
 
     def explained() -> Steps[list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from oxen_video_tools.clock import wait_until
 from oxen_video_tools.errors import (
     HubUnavailable,
     InsufficientCredits,
@@ -22,8 +23,7 @@ from oxen_video_tools.errors import (
     TimedOut,
 )
 from oxen_video_tools.hub.records import Generation
-from oxen_video_tools.ledger import Ledger, outcomes, transactions
-from oxen_video_tools.ledger import jobs as ledger_jobs
+from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import submission
@@ -114,23 +114,21 @@ class Scene:
         return self.session.ledger
 
     async def book(self, intent: Intent = INTENT, owner: str | None = None) -> Job:
-        [one] = await self.ledger.run(
-            ledger_jobs.reserve, [intent], owner or self.ledger.owner, self.clock.time(), LEASE, None
-        )
+        [one] = await self.ledger.reserve([intent], owner or self.ledger.owner, self.clock.time(), LEASE, None)
         return one.job
 
     async def named(self, job: Job) -> Job:
-        found = await self.ledger.run(transactions.job_named, job.job)
+        found = await self.ledger.job_named(job.job)
         assert found is not None
         return found
 
     async def mark(self, job: Job, owner: str) -> Job:
-        assert await self.ledger.run(ledger_jobs.mark_sending, job.job, owner, self.clock.time(), LEASE)
+        assert await self.ledger.mark_sending(job.job, owner, self.clock.time(), LEASE)
         return await self.named(job)
 
     async def jobs(self) -> list[Job]:
         every = ["planned", "sending", "running", "refused", "dropped", "succeeded", "failed"]
-        return await self.ledger.run(transactions.in_state, ME, every)  # type: ignore[arg-type]
+        return await self.ledger.in_state(ME, every)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -256,7 +254,7 @@ async def test_an_attempt_sends_what_it_booked(still: Scene) -> None:
     assert attempt.mine and not attempt.gave_up
     [job] = await still.jobs()
     assert attempt.job == job and (job.state, job.generation_ids) == ("running", ("g1", "g2"))
-    clips = await still.ledger.run(transactions.clips_of, job.job)
+    clips = await still.ledger.clips_of(job.job)
     assert clips[0] == GenerationRow(ME, "g1", job.job, status="processing", model="kling", created=START + 1)
     assert still.counts.told == [("accepted", job.job, ["g1", "g2"], START)]
 
@@ -444,7 +442,7 @@ async def test_a_job_that_failed_meanwhile_is_answered_all_the_same(still: Scene
     """It was paid for by this call: whoever asked has to read how it ended."""
     still.hub.held.set()
     job = (await pay(still)).job
-    await still.ledger.run(outcomes.record_status, ME, [GenerationRow(ME, "g1", status="failed")], START)
+    await still.ledger.record_status(ME, [GenerationRow(ME, "g1", status="failed")], START)
     failed = await still.named(job)
     assert await submission.resume_submission(still.session, failed, FAR) == Submission(failed, reused=True)
     assert await submission.resume_submission(still.session, failed, FAR, mine=True) == Submission(failed, reused=False)
@@ -514,9 +512,7 @@ async def test_another_process_is_waited_for_at_growing_intervals(
     async def slept(seconds: float) -> None:
         await sleep(seconds)
         if len(instant.clock.slept) == 8:
-            await instant.ledger.run(
-                ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1")], instant.clock.time()
-            )
+            await instant.ledger.record_submission(job.job, [GenerationRow(ME, "g1")], instant.clock.time())
 
     monkeypatch.setattr(instant.clock, "sleep", slept)
     paid = await submission.resume_submission(instant.session, job, FAR)
@@ -536,7 +532,7 @@ async def test_what_another_process_planned_and_left_is_free(instant: Scene) -> 
     assert await submission.resume_submission(instant.session, job, FAR) is None
     assert LEASE <= instant.clock.passed < LEASE + 1
     refused = await instant.book(replace(INTENT, request="s"), owner="another:1")
-    await instant.ledger.run(ledger_jobs.unsent, refused.job, "another:1", "refused", START, "no")
+    await instant.ledger.unsent(refused.job, "another:1", "refused", START, "no")
     assert await submission.resume_submission(instant.session, await instant.named(refused), FAR) is None
 
 
@@ -559,13 +555,11 @@ async def test_what_another_process_left_unclear_is_looked_for(instant: Scene, m
         assert session is instant.session
         looked += 1
         if looked == 3:
-            await session.ledger.run(
-                ledger_jobs.record_submission, job.job, [GenerationRow(ME, "g1")], instant.clock.time()
-            )
+            await session.ledger.record_submission(job.job, [GenerationRow(ME, "g1")], instant.clock.time())
 
     monkeypatch.setattr(submission, "reconcile", reconcile)
     job = await instant.mark(await instant.book(owner="another:1"), "another:1")
-    await instant.ledger.run(ledger_jobs.unclear, job.job, "another:1", "its answer was lost")
+    await instant.ledger.unclear(job.job, "another:1", "its answer was lost")
     paid = await submission.resume_submission(instant.session, await instant.named(job), FAR)
     assert paid is not None and paid == Submission(await instant.named(job), reused=True)
     assert instant.clock.slept == [0.0, *submission.LOOKS[:2]]
@@ -583,7 +577,7 @@ async def test_what_is_not_found_in_time_is_said_to_be_unclear(
 
     monkeypatch.setattr(submission, "reconcile", reconcile)
     job = await instant.mark(await instant.book(), instant.ledger.owner)
-    await instant.ledger.run(ledger_jobs.unclear, job.job, instant.ledger.owner, "its answer was lost")
+    await instant.ledger.unclear(job.job, instant.ledger.owner, "its answer was lost")
     with pytest.raises(SubmissionUnclear, match="its answer was lost") as caught:
         await submission.found(instant.session, job, seconds)
     assert caught.value.sent == dict(INTENT.body)
@@ -596,13 +590,13 @@ async def test_waiting_that_is_given_up_leaves_the_task_running(still: Scene) ->
         await still.hub.held.wait()
 
     task = asyncio.ensure_future(work())
-    assert await submission.ended(task, still.clock, -1.0) is False
-    waiting = asyncio.ensure_future(submission.ended(task, still.clock, 9.0))
+    assert await wait_until(still.clock, -1.0, task) is False
+    waiting = asyncio.ensure_future(wait_until(still.clock, 9.0, task))
     await until(lambda: still.clock.sleepers)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not task.done() and still.clock.sleepers == 0
     still.hub.held.set()
-    assert await submission.ended(task, still.clock, 9.0) is True
+    assert await wait_until(still.clock, 9.0, task) is True
     assert still.clock.sleepers == 0 and not task.cancelled()

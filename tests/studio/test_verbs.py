@@ -91,7 +91,7 @@ def test_pause_and_resume(studio: Studio) -> None:
 def test_models_by_words_by_need_and_by_id(studio: Studio) -> None:
     assert any("kling" in known.id for known in studio.find_models("kling"))
     assert studio.find_models(model=MODEL)[0].id == MODEL
-    with pytest.raises(InvalidRequest, match="Model not found") as error:
+    with pytest.raises(InvalidRequest, match="No model ") as error:
         studio.find_models(model=MODEL.replace("2-6", "2-7"))
     assert MODEL in (error.value.fix or "")
 

@@ -22,7 +22,7 @@ from .swift import Swift
 Open = Callable[..., AsyncStudio]
 IMAGE: dict[str, Any] = {"prompt": "It moves", "model": "kling-video-v2-6-pro-image-to-video"}
 WORDS: dict[str, Any] = {"prompt": "A red balloon rises", "model": "kling-video-v2-6-pro-text-to-video"}
-LINK = "https://cdn.example/picture"
+LINK = "https://cdn.example.com/picture"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ words = st.text(st.characters(categories=["L", "N"], max_codepoint=0x2FF), min_s
 def test_whatever_a_query_says_is_kept_and_whatever_signs_it_is_not(query: dict[str, str], other_word: str) -> None:
     named = link_name(f"{LINK}?{urlencode(query)}")
     reordered = dict(reversed(list(query.items())))
-    assert named == link_name(f"HTTPS://user:pw@CDN.example:443/picture?X-Amz-Date=9&{urlencode(reordered)}#top")
+    assert named == link_name(f"HTTPS://user:pw@CDN.example.com:443/picture?X-Amz-Date=9&{urlencode(reordered)}#top")
     for name, value in query.items():
         if value != other_word:
             assert named != link_name(f"{LINK}?{urlencode(query | {name: other_word})}")

@@ -29,6 +29,7 @@ def test_a_finished_video() -> None:
         "status": "succeeded",
         "generation_id": "gen_1",
         "url": URL,
+        "expires_at": "2026-09-21T14:13:20Z",
         "file": None,
         "model": "m",
         "duration": 10,
@@ -43,7 +44,7 @@ def test_a_finished_video() -> None:
 def test_a_wait_that_ran_out_is_an_answer_and_names_the_call_to_come_back_with() -> None:
     told = to_answer(video("processing"))
     assert told.status == "processing"
-    assert told.next == 'Call get_video with generation_ids=["gen_1"]. Do not generate it again.'
+    assert told.next == 'Call get_video with generation_ids=["gen_1"]; a repeated generate_video call pays nothing.'
 
 
 def test_a_repeated_request_says_so() -> None:

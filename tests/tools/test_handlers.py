@@ -64,7 +64,11 @@ async def test_a_video_is_looked_for_in_every_way(use: Use) -> None:
     [listed] = (await use("list_videos", status="succeeded"))["videos"]
     assert listed["generation_id"] == named and listed["created"].endswith("Z")
     assert "get_video" in (await use("list_videos"))["next"]
-    assert (await use("cancel_video", generation_id=named))["status"] == "succeeded"
+    stopped = await use("cancel_video", generation_ids=[named])
+    [told] = stopped["videos"]
+    assert (told["generation_id"], told["was"], told["now"]) == (named, "succeeded", "succeeded")
+    assert "1 finished before and stays as it is" in stopped["next"]
+    assert (await use("cancel_video", generation_ids=["all"]))["next"] == "Nothing was running."
 
 
 async def test_what_runs_is_waited_for_by_its_id(tmp_path: Path) -> None:
@@ -77,8 +81,11 @@ async def test_what_runs_is_waited_for_by_its_id(tmp_path: Path) -> None:
             both = (await reply(studio, "get_video", generation_ids=ids, wait_seconds=0)).structured
             assert all(one in both["next"] for one in ids)
             assert ids[0] in (await reply(studio, "list_videos")).structured["next"]
-            stopped = (await reply(studio, "cancel_video", generation_id=ids[1])).structured
-            assert stopped["status"] == "cancelled"
+            stopped = (await reply(studio, "cancel_video", generation_ids=["all"])).structured
+            by_id = {one["generation_id"]: one for one in stopped["videos"]}
+            assert by_id.keys() == set(ids) and "2 stopped" in stopped["next"]
+            assert all(one["was"] in ("queued", "processing") and one["now"] == "cancelled" for one in by_id.values())
+            assert all(one["charged_usd"] == 0 for one in by_id.values())
 
 
 async def test_a_failed_video_is_an_error_that_says_so(use: Use, hub: Sandbox) -> None:
@@ -124,3 +131,30 @@ async def test_the_question_before_paying(hub: Sandbox) -> None:
         with pytest.raises(NeedsApproval):
             await row.run(studio, asked, Call(wait=5, longest=5))
     assert hub.ledger()["accepted"] == 0
+
+
+FILM = {
+    "model": "kling-video-v2-6-pro-text-to-video",
+    "multi_prompt": [{"prompt": f"Shot {number}: a fox", "duration": 5} for number in (1, 2)],
+}
+
+
+async def test_a_plan_says_where_a_films_link_comes_from(use: Use, hub: Sandbox, tmp_path: Path) -> None:
+    assert "private playground repository" in (await use("plan_video", **FILM))["next"]
+    assert "repository" not in (await use("plan_video", **FOX))["next"]
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": "key", "ledger": "memory:", "upload": "never"}
+    async with AsyncStudio(**settings) as studio:
+        assert "repository" not in (await reply(studio, "plan_video", **FILM)).structured["next"]
+
+
+async def test_agents_keep_films_only_where_they_may(hub: Sandbox, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": "key", "ledger": "memory:"}
+    async with AsyncStudio(**settings, output_dir=tmp_path, repositories=("sandbox/films", "acme")) as studio:
+        with pytest.raises(InvalidRequest, match="is not allowed here"):
+            await reply(studio, "generate_video", **FOX, repository="sandbox/other")
+        assert hub.ledger()["accepted"] == 0
+        made = (await reply(studio, "generate_video", **FOX, repository="sandbox/films")).structured
+        assert "/api/repos/sandbox/films/file/main/films/" in made["repository"]
+    async with AsyncStudio(**settings) as studio:
+        with pytest.raises(InvalidRequest, match="is not allowed here"):
+            await reply(studio, "generate_video", **FOX, repository="sandbox/films")

@@ -13,8 +13,8 @@ from threading import Timer
 from typing import Any
 
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.studio import result_files, submission
+from oxen_video_tools.ledger import Ledger, jobs, transaction
+from oxen_video_tools.studio import result_files
 from oxen_video_tools.studio.films import assembly
 from oxen_video_tools.studio.waiter import Waiter
 
@@ -94,7 +94,7 @@ def install(doom: Doom) -> None:
     _around_hub(doom)
     result_files.settled = _after(result_files.settled, lambda: doom.reached("renamed"))
     assembly._spliced = _before(assembly._spliced, lambda: doom.soon("joining", 0.1))
-    submission.record_submission = _inside(submission.record_submission, doom)
+    Ledger.record_submission = transaction(_inside(jobs.record_submission, doom))  # type: ignore[method-assign, assignment]
 
 
 def _was_done(name: str, result: Any) -> bool:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from oxen_video_tools.errors import OverBudget, OxenError, SubmissionUnclear
-from oxen_video_tools.ledger.transactions import clips, job_named
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio, reconcile, result_files, submission
 from oxen_video_tools.studio.reconcile import AMBIGUOUS
@@ -165,13 +164,13 @@ async def decide(one: Round) -> int:
 
 async def _tell_apart(one: Round, studio: AsyncStudio, name: str) -> None:
     ledger = studio._session.ledger
-    job = await ledger.run(job_named, name)
+    job = await ledger.job_named(name)
     if job is None:
         return
     with urllib.request.urlopen(f"{one.base_url}/sandbox/ledger") as answer:
         made = json.load(answer)["generations"]
     mine = [each["generation_id"] for each in made if each["body"].get("prompt") == job.body.get("prompt")]
-    held = await ledger.run(clips, job.scope, mine)
+    held = await ledger.clips(job.scope, mine)
     free = [each for each in mine if each not in held or held[each].job is None]
     with suppress(OxenError):
         await (studio.recover(adopt=free[0]) if free else studio.recover(write_off=name))

@@ -24,7 +24,19 @@ IDLE_SECONDS = 15.0
 KEPT = 2  # processes that wait for work
 PATIENCE = 120.0, 4.0  # seconds that a film may take, and how many more for each of its own
 
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "HOME", "WINDIR", "LANG", "LC_ALL", "TMPDIR", "TEMP")
+_ENVIRONMENT: tuple[str, ...] = (
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "SYSTEMROOT",
+    "HOME",
+    "WINDIR",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TEMP",
+)
+_ENVIRONMENT += ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # by which the interpreter may find its own library
 _KINDS = (errors.InputUnreadable, errors.InvalidRequest, errors.NotInstalled)
 _idle: list[_Worker] = []
 _lock = threading.Lock()

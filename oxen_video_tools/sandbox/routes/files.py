@@ -40,7 +40,7 @@ async def result(lot: SimulatedHub, request: Request) -> Response:
 
 
 def may_read(lot: SimulatedHub, request: Request, path: str) -> None:
-    """Raises 401 without a signature and a key, 403 for a signature that does not hold (any more)."""
+    """Raises 401 without a signature and a key, 403 for an invalid or expired signature."""
     query = request.scope["query_string"].decode("latin-1")
     if lot.files.opens(path, query, lot.now):
         return
@@ -82,7 +82,7 @@ async def _half(request: Request, content: bytes) -> AsyncIterator[bytes]:
 
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_MOST_FILES = 20
+_MOST_FILES = 250
 
 
 def refuse_old_clients(handler: Handler) -> Handler:

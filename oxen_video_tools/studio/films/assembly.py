@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
-from ...ledger.films import FilmDelivery, FilmRow, Part, Standing, record_delivery, standing
+from ...ledger.films import FilmDelivery, FilmRow, Part, Standing
 from ..local_files import cut, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
@@ -69,7 +69,7 @@ async def deliver(session: Session, film: str, told: Told) -> None:
 
 async def _written_down(session: Session, film: str, cut: FilmDelivery) -> None:
     """Whoever made the film and no one else tidies up: another process may just be fetching its shots."""
-    mine = await session.ledger.run(record_delivery, film, cut, session.ledger.owner, session.clock.time())
+    mine = await session.ledger.record_delivery(film, cut, session.ledger.owner, session.clock.time())
     if mine and cut.file is not None:
         await asyncio.to_thread(shutil.rmtree, folder_of(session, film), ignore_errors=True)
 
@@ -130,7 +130,7 @@ async def _keep_rest(session: Session, now: Standing, place: Path | None, *, rep
 
 
 async def _found(session: Session, film: str) -> Standing:
-    now = await session.ledger.run(standing, film)
+    now = await session.ledger.standing(film)
     if now is None or now.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return now

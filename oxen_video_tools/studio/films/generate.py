@@ -8,23 +8,24 @@ it stands.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import json
+import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...clock import wait_until
 from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
-from ...ledger.films import FilmRow, Standing, begin_film, cancel_film, resume_film
-from ...ledger.records import GenerationRow, micros
-from ...ledger.transactions import clips
-from ..media_inputs import to_public_url
-from ..result_files import make_writable
+from ...ledger.films import FilmRow, Standing
+from ...ledger.records import GenerationRow, Job, dollars, micros
+from ..media_inputs import content_hash, is_film, to_public_url
+from ..result_files import keep_file, make_writable
 from ..results import Report, Video
 from ..settlement import record_observed, settle_costs
-from ..submission import ended
-from ..videos import SETTLING
-from .assembly import can_join
-from .record import film_id, frozen
+from ..videos import SETTLING, shots_of
+from .assembly import can_join, fetch_clip, folder_of, keep_film
+from .record import clips_in, film_id, frozen
 from .runner import FilmRunner
 from .status import about, follow, show, standing_of
 
@@ -45,7 +46,7 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
         return _with_reuse(replace(await show(session, name), reused=True), prepared, first=False)
     await _check_deliverable(session, prepared)
     starting = session.own(_start(session, prepared))
-    if not await ended(starting, session.clock, ready):
+    if not await wait_until(session.clock, ready, starting):
         raise TimedOut(
             "The time ran out while the film was being begun.",
             charged="unknown",
@@ -56,11 +57,11 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
     async with about(session, name):
         if runner is not None:
             waiting = asyncio.ensure_future(runner.under_way.wait())
-            await ended(waiting, session.clock, max(until, ready))
+            await wait_until(session.clock, max(until, ready), waiting)
             waiting.cancel()
         await follow(session, name, until, on_progress, lambda: _go_on(session, prepared))
         await _raise_what_stopped_it(session, runner)
-        video = await show(session, name)
+        video = await show(session, name, until)
     return _with_reuse(replace(video, reused=not first), prepared, first=first)
 
 
@@ -121,12 +122,12 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
     ]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
-    if prepared.standing is None and await ledger.run(begin_film, row, intents, *lease):
+    if prepared.standing is None and await ledger.begin_film(row, intents, *lease):
         return runner.begin(), True
     here = session.films.get(row.film)
     if here is not None or prepared.standing is None or _is_delivered(await standing_of(session, row.film)):
         return here, False
-    if not await ledger.run(resume_film, row, intents, prepared.agreed, *lease):
+    if not await ledger.resume_film(row, intents, prepared.agreed, *lease):
         return None, False
     here = session.films.get(row.film)  # another call of this process may have been quicker
     return here or runner.begin(), False
@@ -170,22 +171,117 @@ async def _raise_what_stopped_it(session: Session, runner: FilmRunner | None) ->
         raise error
 
 
+# -- a lasting address: film, shots, storyboard and receipt as a commit ------------------------------------------------
+
+LARGEST_COMMIT = 1_000_000_000  # bytes, all files of a film together
+
+
+async def keep_in_repository(session: Session, video: Video, repository: str) -> Video:
+    """The video with the lasting address under which an Oxen repository has it. The same film is committed once.
+
+    Whatever goes wrong here is a warning: the video is there, and the same call tries again, free.
+    """
+    if video.status != "succeeded":
+        later = f"It will be kept in {repository} by the same call once it is finished; that costs nothing."
+        return video if video.is_terminal else replace(video, warnings=(*video.warnings, later))
+    try:
+        return replace(video, repository=await session.errand(_commit(session, video, repository)))
+    except OxenError as error:
+        said = f"It could not be kept in {repository}: {error.message} The same call tries again, free."
+        return replace(video, warnings=(*video.warnings, said))
+
+
+async def _commit(session: Session, video: Video, repository: str) -> str:
+    scope, ledger, film = await session.scope(), session.ledger, is_film(video.generation_id)
+    saved = await (keep_film if film else keep_file)(session, video.generation_id)
+    content = f"{repository}:{video.generation_id}:{saved.sha256}"
+    address: str | None = await ledger.kept_place(scope, content)
+    if address is not None:
+        return address
+    shots, clips = await (_shots_of_film if film else _shots_of_video)(session, video)
+    receipt = {
+        "generation_id": video.generation_id,
+        "model": video.model,
+        "created": video.created,
+        "seconds": saved.duration,
+        "cost_usd": None if video.cost is None else str(video.cost),
+        "cost_is": video.cost_is,
+        "sha256": saved.sha256,
+        "shots": shots,
+    }
+    board = {"multi_prompt": [{"prompt": shot["prompt"], "duration": shot["seconds"]} for shot in shots]}
+    name = f"film{saved.file.suffix}"
+    files = {name: saved.file, **clips}
+    if sum(file.stat().st_size for file in files.values()) > LARGEST_COMMIT:
+        raise InputUnreadable(f"Film and shots are larger than {LARGEST_COMMIT // 10**6} MB.", charged="no")
+    parts = [(one, await asyncio.to_thread(file.read_bytes), "video/mp4") for one, file in files.items()]
+    for one, told in (("storyboard.json", board), ("receipt.json", receipt)):
+        parts.append((one, json.dumps(told, ensure_ascii=False, indent=1).encode(), "application/json"))
+    message = f"Add {saved.file.stem}, {name_count(len(shots))}"
+    folder = await (await session.hub()).commit(repository, f"films/{saved.file.stem}", parts, message=message)
+    await ledger.keep_place(scope, content, f"{folder}/{name}")
+    await asyncio.to_thread(shutil.rmtree, folder_of(session, video.generation_id), ignore_errors=True)
+    return f"{folder}/{name}"
+
+
+def name_count(shots: int) -> str:
+    """ "6 shots" """
+    return f"{shots} shot{'s' * (shots != 1)}"
+
+
+async def _shots_of_film(session: Session, video: Video) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+    """What the receipt says of each shot, and the file of each clip."""
+    now = await standing_of(session, video.generation_id)
+    shots: list[dict[str, Any]] = []
+    files: dict[str, Path] = {}
+    for clip, part in zip(clips_in(now.film), now.parts, strict=True):
+        assert part.clip is not None
+        file = await fetch_clip(session, now.film, part.clip)
+        name = f"shot-{(clip.job.shots or (part.number,))[0] + 1:02}.mp4"
+        files[name] = file
+        entry = {"file": name, "sha256": await asyncio.to_thread(content_hash, file)}
+        shots += [one | entry for one in _entries(part.job, part.clip, len(shots))]
+    return shots, files
+
+
+async def _shots_of_video(session: Session, video: Video) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+    clip, job = await session.ledger.clip_and_job(await session.scope(), video.generation_id)
+    return _entries(job, clip, 0), {}
+
+
+def _entries(job: Job | None, clip: GenerationRow | None, before: int) -> list[dict[str, Any]]:
+    """The shots of one clip. Of a job's cost, only all of it is known."""
+    body: Mapping[str, Any] = {} if job is None else job.body
+    return [
+        {
+            "shot": before + number,
+            "prompt": prompt,
+            "seconds": seconds,
+            "model": None if job is None else job.model,
+            "take": None if job is None else job.take,
+            "generation_id": None if clip is None else clip.generation_id,
+            "cost_usd": None if job is None or job.cost is None else str(dollars(job.cost)),
+            "estimate_usd": None if job is None or job.estimate is None else str(dollars(job.estimate)),
+        }
+        for number, (prompt, seconds) in enumerate(shots_of(body), 1)
+    ]
+
+
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
 async def cancel(session: Session, film: str) -> Video:
     """Stop what runs and send nothing more. What was charged stays charged. Raises NotFound."""
     found = await standing_of(session, film)
-    if await session.ledger.run(cancel_film, film, found.film.scope, session.clock.time()):
+    if await session.ledger.cancel_film(film, found.film.scope, session.clock.time()):
         until = session.clock.monotonic() + STOPPING
         while await _stop_clips(session, film) and session.clock.monotonic() < until:
             await session.clock.sleep(0.2)
         runner = session.films.get(film)
         if runner is not None and runner.done is not None:
             runner.done.cancel()
-            await ended(runner.done, session.clock, until)
-        with suppress(OxenError, asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(session.own(settle_costs(session))), SETTLING)
+            await wait_until(session.clock, until, runner.done)
+        await wait_until(session.clock, session.clock.monotonic() + SETTLING, session.own(settle_costs(session)))
     return await show(session, film)
 
 
@@ -198,7 +294,7 @@ async def _stop_clips(session: Session, film: str) -> bool:
 
     async def stop(clip: GenerationRow) -> None:
         record = await hub.cancel(clip.generation_id)
-        await record_observed(session, [record], await session.ledger.run(clips, now.film.scope, [clip.generation_id]))
+        await record_observed(session, [record], await session.ledger.clips(now.film.scope, [clip.generation_id]))
 
     await asyncio.gather(*map(stop, running))
     at = session.clock.time()

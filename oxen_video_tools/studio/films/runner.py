@@ -13,14 +13,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
-from ...ledger.films import FilmRow, Part, fill_part, film_named, hold_film, part_of, rebook_film, release_film
+from ...ledger.films import FilmRow, Part
 from ...ledger.records import Job, micros
-from ...ledger.transactions import clips, job_named
 from ..settlement import record_observed
 from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import clips_in, way_of
+from .status import link_to
 
 if TYPE_CHECKING:
     from ..prepare import Prepared
@@ -80,8 +80,8 @@ class FilmRunner:
         session = self._session
         note = self.error.message if self.error else None
         try:
-            await session.ledger.run(
-                release_film, self.film.film, self.film.scope, session.ledger.owner, session.clock.time(), note
+            await session.ledger.release_film(
+                self.film.film, self.film.scope, session.ledger.owner, session.clock.time(), note
             )
         except OxenError as error:  # its lease runs out by itself
             log.warning("%s could not be let go: %s", self.film.film, error)
@@ -95,7 +95,7 @@ class FilmRunner:
         while True:
             await clock.sleep(ledger.lease / 3)
             try:
-                if not await ledger.run(hold_film, self.film.film, ledger.owner, clock.time(), ledger.lease):
+                if not await ledger.hold_film(self.film.film, ledger.owner, clock.time(), ledger.lease):
                     return
             except OxenError as error:
                 log.warning("%s could not be held: %s", self.film.film, error)
@@ -112,6 +112,9 @@ class FilmRunner:
         joining = self._session.own(deliver(self._session, self.film.film, self._heard))
         await asyncio.wait({joining})
         joining.result()
+        film = await self._session.ledger.film_named(self.film.film)
+        if film is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
+            self._session.errand(link_to(self._session, film, PATIENCE))
 
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
@@ -136,12 +139,12 @@ class FilmRunner:
 
     async def _ended(self, job: Job) -> Job:
         session, [generation_id] = self._session, job.generation_ids[:1]
-        info = await session.ledger.run(clips, job.scope, [generation_id])
+        info = await session.ledger.clips(job.scope, [generation_id])
         record = await watch(session, generation_id, PATIENCE, None, info.get(generation_id))
         await record_observed(session, [record], info)
         if not record.is_terminal:
             raise StoppedError
-        return await session.ledger.run(job_named, job.job) or job
+        return await session.ledger.job_named(job.job) or job
 
     async def _with_the_hub(self, number: int) -> Job:
         """The job of one clip, once the hub has it: there already, or sent now. Raises SubmissionUnclear, a refusal."""
@@ -182,8 +185,7 @@ class FilmRunner:
             )
         budget = session.settings.budget
         clip = self._clips[number]
-        booking = await session.ledger.run(
-            rebook_film,
+        booking = await session.ledger.rebook_film(
             clip.intent(self.film.scope, self.film.asked, session.settings.route, film=self.film.film),
             session.ledger.owner,
             session.clock.time(),
@@ -205,8 +207,8 @@ class FilmRunner:
     async def _hand_over(self, job: Job, body: dict[str, object]) -> Job | None:
         session = self._session
         ledger = session.ledger
-        ready = await ledger.run(
-            fill_part, job, ledger.owner, body, session.clock.time(), ledger.lease, ledger.booking_owner()
+        ready = await ledger.fill_part(
+            job, ledger.owner, body, session.clock.time(), ledger.lease, ledger.booking_owner()
         )
         if ready is None:
             return None
@@ -216,7 +218,7 @@ class FilmRunner:
             log.warning("Not sent: %s", why)
             return None
         with suppress(OxenError):  # whatever fails here, it is paid and on its way
-            film = await ledger.run(film_named, self.film.film)
+            film = await ledger.film_named(self.film.film)
             if film is not None and film.state == "cancelled":  # while it was on its way
                 for generation_id in sent.generation_ids:
                     await (await session.hub()).cancel(generation_id)
@@ -232,7 +234,7 @@ class FilmRunner:
         return await body_of(session, clip, self._prepared.media, self._prepared.terms.files, frame)
 
     async def _part(self, number: int) -> Part:
-        return await self._session.ledger.run(part_of, self.film.film, number)
+        return await self._session.ledger.part_of(self.film.film, number)
 
 
 def _raise_first(errors: list[BaseException]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,13 +11,14 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from ...clock import wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
-from ...ledger.films import Part, Standing, films_of, newest_films, standing
+from ...ledger.films import FilmRow, Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
-from ...ledger.transactions import clips
+from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
-from ..videos import length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # clips that are read together
 MOST_LISTED = 500  # films that are looked through for a state or a model
+UPLOADING = (5.0, 10.0)  # seconds that an answer waits for a film that is being uploaded: the least, the most
+COMING = "The film is being uploaded; get_video gives its link in a moment."
 IDLE = "Nobody is making this film now: generate_video with the same arguments goes on, and pays for nothing twice."
 GONE = "Its file is not where it was joined; save_video joins it again, free."
 KEPT = "What is finished of it stays: save_video with this id joins it, free."
@@ -37,7 +40,7 @@ GoOn = Callable[[], Awaitable[bool]]
 
 async def standing_of(session: Session, film: str) -> Standing:
     """The film as the ledger has it. Raises NotFound."""
-    found = await session.ledger.run(standing, film)
+    found = await session.ledger.standing(film)
     if found is None or found.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return found
@@ -53,7 +56,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
     except OxenError as error:
         error.generation_id = film
         with suppress(OxenError):
-            found = await session.ledger.run(standing, film)
+            found = await session.ledger.standing(film)
             if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
                 error.comes_after("yes", film)
         raise
@@ -61,20 +64,70 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
 
 async def get(session: Session, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
     """How a film stands, each shot with a fresh link. Raises NotFound."""
+    until = session.clock.monotonic() + wait_seconds
     async with about(session, film):
         if wait_seconds > 0:
-            await follow(session, film, session.clock.monotonic() + wait_seconds, on_progress)
-        return await show(session, film)
+            await follow(session, film, until, on_progress)
+        return await show(session, film, until)
 
 
-async def show(session: Session, film: str) -> Video:
-    """As it is now. What the hub can't tell just now is told as it was last seen."""
+async def show(session: Session, film: str, until: float = 0.0) -> Video:
+    """As it is now. What the hub can't tell just now is told as it was last seen.
+
+    until: `clock.monotonic()` that bounds the wait for a film that is being uploaded, as far as `UPLOADING` lets it.
+    """
     now = await standing_of(session, film)
     records, unread = await _read_records(session, now)
-    info = await session.ledger.run(clips, now.film.scope, list(records))
+    info = await session.ledger.clips(now.film.scope, list(records))
     await record_observed(session, list(records.values()), info)
-    video = video_of_film(await standing_of(session, film), session, records)
-    return replace(video, warnings=(*video.warnings, *unread))
+    now = await standing_of(session, film)
+    video = video_of_film(now, session, records)
+    if video.status != "succeeded":
+        return replace(video, warnings=(*video.warnings, *unread))
+    least, most = UPLOADING
+    patience = min(most, max(least, until - session.clock.monotonic()))
+    url, trouble = await link_to(session, now.film, patience)
+    return replace(video, url=url, warnings=(*video.warnings, *unread, *([trouble] if trouble else [])))
+
+
+async def link_to(session: Session, film: FilmRow, patience: float) -> tuple[str | None, str | None]:
+    """A fresh link to a joined film, and why there is none. What is not at the hub yet is put there, once.
+
+    patience: seconds to wait for that; it goes on after them.
+    """
+    if session.settings.upload == "never" or film.sha256 is None:
+        return None, None
+    file = await asyncio.to_thread(_file_of, film)
+    try:
+        linking = session.errand(private_link(session, film.sha256, file))
+        if not await wait_until(session.clock, session.clock.monotonic() + patience, linking):
+            return None, COMING
+        return await linking, None
+    except OxenError as error:
+        return None, f"There is no link to the film: {error.message} The file is there."
+
+
+def _file_of(film: FilmRow) -> Path | None:
+    """The joined film, where it still lies."""
+    return Path(film.file) if film.file and Path(film.file).is_file() else None
+
+
+async def known_links(session: Session, films: Sequence[FilmRow]) -> dict[str, str]:
+    """Fresh links to those of these films that are at the hub already, by their content."""
+    contents = [film.sha256 for film in films if film.sha256 is not None]
+    if session.settings.upload == "never" or not contents:
+        return {}
+    hub, gate = await session.hub(), asyncio.Semaphore(AT_ONCE)
+    places = await session.ledger.kept_places(await session.scope(), contents)
+
+    async def link(place: str) -> str | None:
+        async with gate:
+            with suppress(OxenError):  # get_video puts it there again
+                return await hub.private_link(place)
+        return None
+
+    links = await asyncio.gather(*map(link, places.values()))
+    return {content: url for content, url in zip(places, links, strict=True) if url is not None}
 
 
 async def _read_records(session: Session, now: Standing) -> tuple[dict[str, Generation], list[str]]:
@@ -108,13 +161,15 @@ async def listed(
 ) -> list[Video]:
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
-    shots = await session.ledger.run(films_of, scope, list(records))
+    shots = await session.ledger.films_of(scope, list(records))
     seen = [records.pop(one) for one in shots]
-    await record_observed(session, seen, await session.ledger.run(clips, scope, list(shots)))
-    films = await session.ledger.run(newest_films, scope, limit if status is None and model is None else MOST_LISTED)
-    films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
-    videos = [video_of_film(one, session) for one in films]
-    return [one for one in videos if status in (None, one.status)][: max(0, limit)]
+    await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
+    films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
+    films = [one for one in films if one.film.created >= since and (model is None or is_part(model, one.film.model))]
+    videos = [(one.film, video_of_film(one, session)) for one in films]
+    videos = [(film, video) for film, video in videos if status in (None, video.status)][: max(0, limit)]
+    links = await known_links(session, [film for film, _ in videos])
+    return [replace(video, url=links.get(film.sha256 or "")) for film, video in videos]
 
 
 def video_of_film(now: Standing, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
@@ -122,7 +177,7 @@ def video_of_film(now: Standing, session: Session, records: Mapping[str, Generat
     film, at = now.film, session.clock.time()
     live = film.film in session.films or now.is_live(at)
     status = _status(now, live)
-    file = Path(film.file) if film.file and Path(film.file).is_file() else None
+    file = _file_of(film)
     planned = clips_in(film)
     cost, cost_is = _cost(now, status, planned)
     lengths = [_seconds(clip) for clip in planned]
@@ -251,23 +306,33 @@ def _cost(
 
 @dataclass
 class _Aggregator:
-    """One caller's report of a film: each shot's own progress becomes progress of the whole, which only rises."""
+    """One caller's report of a film: each clip's own progress becomes progress of the whole, which only rises.
+
+    shots: for each clip, which shots of the film it makes, from 0. A person hears of shots, never of clips.
+    """
 
     film: str
-    shots: int
+    shots: Sequence[Sequence[int]]
     report: Report
     clock: Clock
     began: float
     fractions: dict[int, float] = field(default_factory=dict)
     told: float = -1.0
 
-    def of_shot(self, number: int) -> Report:
-        """Hears one shot."""
+    @property
+    def count(self) -> int:
+        """How many shots the film has."""
+        return sum(map(len, self.shots))
+
+    def of_clip(self, number: int) -> Report:
+        """Hears one clip; the longer of two moves the whole by more."""
 
         def tell(progress: Progress) -> Awaitable[None] | None:
             self.fractions[number] = max(progress.fraction, self.fractions.get(number, 0.0))
-            whole = MADE * sum(self.fractions.values()) / self.shots
-            return self.tell(replace(progress, shot=number + 1, shot_fraction=progress.fraction), whole)
+            done = sum(fraction * len(self.shots[clip]) for clip, fraction in self.fractions.items())
+            shot = self.shots[number][0] + 1
+            told = replace(progress, shot=shot, shot_fraction=progress.fraction)
+            return self.tell(told, MADE * done / self.count)
 
         return tell
 
@@ -276,7 +341,7 @@ class _Aggregator:
         self.told = fraction if fraction > self.told else self.told + (1.0 - self.told) * 1e-6
         elapsed = self.clock.monotonic() - self.began
         return self.report(
-            replace(progress, generation_id=self.film, fraction=self.told, elapsed=elapsed, shots=self.shots)
+            replace(progress, generation_id=self.film, fraction=self.told, elapsed=elapsed, shots=self.count)
         )
 
     async def joining(self, done: float) -> None:
@@ -337,7 +402,9 @@ class _Watch:
 
     def _watch(self, now: Standing) -> None:
         if self._telling is None and self._report is not None:
-            self._telling = _Aggregator(self._film, len(now.parts), self._report, self._session.clock, self._began)
+            planned = clips_in(now.film)
+            shots = [clip.job.shots or (part.number,) for clip, part in zip(planned, now.parts, strict=True)]
+            self._telling = _Aggregator(self._film, shots, self._report, self._session.clock, self._began)
         for part in now.parts:
             if self._telling is not None and part.state == "done":
                 self._telling.fractions[part.number] = 1.0
@@ -346,15 +413,13 @@ class _Watch:
                 self._watching[clip.generation_id] = asyncio.ensure_future(self._one(part, clip.generation_id))
 
     async def _one(self, part: Part, generation_id: str) -> None:
-        session, tell = self._session, self._telling.of_shot(part.number) if self._telling else None
+        session, tell = self._session, self._telling.of_clip(part.number) if self._telling else None
         left = max(0.0, self._until - session.clock.monotonic())
         if generation_id.startswith(LOCAL) or left <= 0:
             return
         try:
             record = await watch(session, generation_id, left, tell, part.clip)
-            await record_observed(
-                session, [record], await session.ledger.run(clips, await session.scope(), [generation_id])
-            )
+            await record_observed(session, [record], await session.ledger.clips(await session.scope(), [generation_id]))
         except OxenError:  # whoever makes the film meets it too, and says so
             return
 
@@ -365,11 +430,7 @@ class _Watch:
                 task.result()  # a report that raises ends the caller's wait
         news = {task for task in self._watching.values() if not task.done()} | ({runner} if runner else set())
         clock = self._session.clock
-        alarm = asyncio.ensure_future(clock.sleep(max(0.0, min(pause, self._until - clock.monotonic()))))
-        try:
-            await asyncio.wait({alarm, *news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
+        await wait_until(clock, min(clock.monotonic() + pause, self._until), *news)
 
     async def _last(self, now: Standing) -> None:
         if self._telling is not None and now.film.state == "delivered":

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from oxen_video_tools.ledger.films import newest_films
 from oxen_video_tools.media.probe import probe
 from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
@@ -41,7 +40,7 @@ async def test_killed_again_and_again(sandbox: Start, opened: Open, tmp_path: Pa
     hub.faults.clear()
     told = [set(rival.communicate(timeout=HUNG)[0].split("\n")) - {""} for rival in rivals]
     studio = opened(base_url=hub.base_url, lease=1.5)
-    films = await studio._session.ledger.run(newest_films, await studio._session.scope(), 100)
+    films = await studio._session.ledger.newest_films(await studio._session.scope(), 100)
     assert len(films) == 2 * takes
     for one in films:
         assert (one.film.state, one.is_shot, one.film.note) == ("delivered", True, None)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from oxen_video_tools import storyboard
 from oxen_video_tools.errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.request import VideoRequest
@@ -17,7 +22,7 @@ from oxen_video_tools.studio.session import Session
 from oxen_video_tools.tools import TABLE, Call
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
-from tests.studio.swift import Swift
+from tests.studio.swift import HubClock, Swift
 
 
 async def test_cancelling_stops_what_runs_and_the_rest(sandbox: Start, opened: Open) -> None:
@@ -193,8 +198,8 @@ async def test_the_tools_answer_with_the_film(hub: Sandbox, opened: Open) -> Non
     request = generate.arguments.model_validate(film())
     assert (await generate.prepare(studio, request)).question is None
     told = (await generate.run(studio, request, call)).structured
-    assert (told["status"], told["url"], len(told["shots"])) == ("succeeded", None, 3)
-    assert Path(told["file"]).is_file() and "file" in told["next"]
+    assert (told["status"], len(told["shots"])) == ("succeeded", 3) and told["url"].startswith(hub.base_url)
+    assert Path(told["file"]).is_file() and "get_video gives a fresh one" in told["next"]
     again = (
         await get.run(studio, get.arguments.model_validate({"generation_ids": [told["generation_id"]]}), call)
     ).structured
@@ -227,3 +232,81 @@ async def test_a_length_that_only_has_a_bound_stays_open(opened: Open) -> None:
         model="bytedance-seedance-2-0-text-to-video", prompt="A fox", model_parameters={"duration": -1}
     )
     assert made.duration is None
+
+
+# -- a link to the film ------------------------------------------------------------------------------------------------
+
+
+def uploads(hub: Sandbox) -> int:
+    return sum(count for call, count in hub.ledger()["requests"].items() if "workbench/context" in call)
+
+
+async def fetched(url: str | None) -> bytes:
+    assert url is not None
+    async with httpx.AsyncClient() as client:
+        return (await client.get(url)).raise_for_status().content
+
+
+async def test_a_film_has_a_link_which_get_renews_from_any_process(
+    opened: Open, sandbox: Start, hub_clock: HubClock
+) -> None:
+    hub = sandbox(clock=hub_clock)
+    video = await opened(base_url=hub.base_url).generate(**film(shots=2))
+    assert video.file is not None and await fetched(video.url) == video.file.read_bytes()
+    assert video.expires_at is not None and video.expires_at > hub_clock.time() + 3000
+    hub_clock.ahead += 3000
+    video.file.unlink()  # a link does not need the file
+    again = await opened(base_url=hub.base_url).get(video.generation_id)
+    assert again.expires_at is not None and again.expires_at > video.expires_at and again.file is None
+    listed = next(one for one in await opened(base_url=hub.base_url).list() if one.generation_id == video.generation_id)
+    assert listed.url is not None and uploads(hub) == 1
+
+
+async def test_what_was_tidied_away_at_the_hub_is_put_there_again(opened: Open, hub: Sandbox, tmp_path: Path) -> None:
+    video = await opened().generate(**film(shots=2))
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        assert db.execute("update uploads set place = 'films/gone.mp4'").rowcount == 1
+    again = await opened(base_url=hub.base_url).get(video.generation_id)
+    assert video.file is not None and await fetched(again.url) == video.file.read_bytes() and uploads(hub) == 2
+
+
+async def test_a_film_that_the_hub_does_not_take_is_there_all_the_same(opened: Open, hub: Sandbox) -> None:
+    hub.faults.add("error=413@*/upload")
+    video = await opened().generate(**film(shots=2))
+    assert (video.status, video.url) == ("succeeded", None) and video.file is not None and video.file.is_file()
+    assert any("There is no link to the film" in warning for warning in video.warnings)
+
+
+async def test_nothing_is_uploaded_where_that_is_turned_off(opened: Open, hub: Sandbox) -> None:
+    video = await opened(upload="never").generate(**film(shots=2))
+    assert (video.status, video.url, video.warnings) == ("succeeded", None, ()) and uploads(hub) == 0
+
+
+async def test_a_repository_keeps_film_shots_storyboard_and_receipt_as_one_commit(opened: Open, hub: Sandbox) -> None:
+    request = film(shots=2)
+    video = await opened().generate(**request, repository="sandbox/trailers")
+    assert video.repository is not None and "/sandbox/trailers/file/main/films/" in video.repository
+    folder = video.repository.rpartition("/")[0]
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer key"}) as client:
+
+        async def read(name: str) -> bytes:
+            return (await client.get(f"{folder}/{name}")).raise_for_status().content
+
+        assert video.file is not None and await read("film.mp4") == video.file.read_bytes()
+        receipt = json.loads(await read("receipt.json"))
+        board = storyboard.read((await read("storyboard.json")).decode(), ".json")
+        shots = [await read(one["file"]) for one in receipt["shots"]]
+    assert [one["prompt"] for one in receipt["shots"]] == [one["prompt"] for one in request["multi_prompt"]]
+    assert [one["sha256"] for one in receipt["shots"]] == [hashlib.sha256(one).hexdigest() for one in shots]
+    assert [one["generation_id"] for one in receipt["shots"]] == [one.generation_id for one in video.shots]
+    assert all(one["take"] == 1 and one["model"] == video.model for one in receipt["shots"])
+    assert [shot["prompt"] for shot in board.request["multi_prompt"]] == [one["prompt"] for one in receipt["shots"]]
+    again = await opened().generate(**request, repository="sandbox/trailers")
+    commits = [call for call in hub.ledger()["requests"] if call.startswith("PUT")]
+    assert again.repository == video.repository and sum(hub.ledger()["requests"][one] for one in commits) == 1
+
+
+async def test_a_repository_that_refuses_costs_no_film(opened: Open, hub: Sandbox) -> None:
+    video = await opened().generate(**film(shots=2), repository="no repository")
+    assert (video.status, video.repository) == ("succeeded", None)
+    assert any("could not be kept in no repository" in warning for warning in video.warnings)

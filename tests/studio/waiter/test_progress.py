@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxen_video_tools.ledger import Ledger, outcomes
+from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import GenerationRow
 from oxen_video_tools.studio import videos, waits
 from oxen_video_tools.studio.results import Progress
@@ -181,7 +181,7 @@ async def test_the_typical_time_is_learnt_from_the_ledger(waiter: Waiter, hub: S
         GenerationRow("me", f"{n}", None, 0, "succeeded", model, created=0.0, ended=at)
         for n, (model, at) in enumerate(took)
     ]
-    await ledger.run(outcomes.record_status, "me", ended, 500.0)
+    await ledger.record_status("me", ended, 500.0)
 
     class Stage:
         def __init__(self) -> None:
