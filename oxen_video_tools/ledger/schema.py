@@ -218,7 +218,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 VERSION = len(MIGRATIONS)
-TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before
+#: Every table there is, in the order in which they are copied aside before a migration.
+TABLES = (
+    "jobs",
+    "clips",
+    "films",
+    "accounts",
+    "identities",
+    "switches",
+    "link_keys",
+    "spending",
+    "questions",
+    "cast_members",
+    "uploads",
+)
 
 
 def refuse_newer(version: int, place: str) -> None:
