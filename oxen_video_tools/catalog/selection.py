@@ -23,8 +23,8 @@ from .validate import neighbours
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 
 # What a model is for, where it does not simply make a video of words or pictures: upscale, lip_sync, extend, …
