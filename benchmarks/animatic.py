@@ -96,7 +96,7 @@ def encoder_alone(made: object, path: Path, out: Path) -> dict[str, float]:
     import av
 
     from oxen_video_tools.media.animatic.film import _video_stream
-    from oxen_video_tools.media.output import mp4_output
+    from oxen_video_tools.media.mp4 import mp4_output
 
     wall = cpu = 0.0
     with mp4_output(out) as target, av.open(str(path)) as source:
@@ -179,7 +179,8 @@ def run(name: str, size: str, what: str, tree: Path) -> dict[str, float]:
 
 def kept() -> tuple[float, float]:
     """MB that this process, and it with its workers, hold more after a hundred previews."""
-    from oxen_video_tools.media.animatic import Segment, render, worker
+    from oxen_video_tools.media import child_process
+    from oxen_video_tools.media.animatic import Segment, render
 
     before = resident(os.getpid())
     with tempfile.TemporaryDirectory() as folder:
@@ -189,7 +190,7 @@ def kept() -> tuple[float, float]:
             ]
             render(shots, Path(folder) / f"{n}.mp4", audio=True, seed=n)
     grown = resident(os.getpid()) - before
-    return grown, grown + sum(resident(one.process.pid) for one in worker._idle)
+    return grown, grown + sum(resident(one.process.pid) for one in child_process._idle)
 
 
 def resident(pid: int) -> float:

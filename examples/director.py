@@ -1,10 +1,11 @@
-"""A director: brief → shots → plan and preview → your approval → takes → a look at each → retakes → one film.
+"""A director: brief → cast and shots → stills → your approval → film → a look at each shot → retakes.
 
     pip install '.[all]' langchain langgraph-checkpoint-sqlite langchain-anthropic
     python examples/director.py "A lighthouse keeper finds a message in a bottle"
 
 Without OXEN_API_KEY it runs in the sandbox, which is free. Stop it whenever you like: the same brief goes on where it
-stopped, for the graph keeps its state in director.db, and no take is paid twice, for the ledger knows them all.
+stopped, for the graph keeps its state in director.db, and no still and no take is paid twice, for the ledger knows
+them all. The stills cost cents and are made before you are asked, at most CENTS dollars of them in each version.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pydantic import BaseModel, Field
 from oxen_video_tools.langchain import OxenVideoToolkit
 
 RETAKES = 2  # of a shot, at most
+CENTS = 0.5  # US dollars that the stills of one version may cost
 
 
 class Shot(BaseModel):
@@ -32,10 +34,18 @@ class Shot(BaseModel):
     duration: int = Field(description="5 or 10 seconds.")
 
 
+class Member(BaseModel):
+    """Somebody or something that must look the same in every shot."""
+
+    name: str = Field(description="As the prompts call it: Mira.")
+    look: str = Field(description="Age, hair, clothes; a few words.")
+
+
 class Shotlist(BaseModel):
     """The film, shot by shot."""
 
-    shots: list[Shot] = Field(description="Two to five shots that tell the brief.")
+    cast: list[Member] = Field(default=[], description="Who is seen in the shots; at most eight.")
+    shots: list[Shot] = Field(description="Two to five shots that tell the brief, with the cast by name.")
 
 
 class Verdict(BaseModel):
@@ -46,12 +56,16 @@ class Verdict(BaseModel):
 
 
 class Film(TypedDict, total=False):
-    """What the graph remembers. A scene is a shot with its take and, once it was shot, its clip and the verdict."""
+    """What the graph remembers. A scene is a shot with its take and, once it was made, its clip and the verdict."""
 
     brief: str
     notes: str
+    cast: list[dict[str, Any]]
     scenes: list[dict[str, Any]]
+    stills: list[dict[str, Any]]
+    sheet: str
     plan: dict[str, Any]
+    generation_id: str
     file: str
 
 
@@ -59,7 +73,7 @@ class Director:
     """The steps. model: any chat model that can call tools and see pictures."""
 
     def __init__(self, model: Any, **options: Any) -> None:
-        # The whole is agreed to below, once; each take then runs without a question of its own.
+        # The whole is agreed to below, once; the tools then run without a question of their own.
         made = OxenVideoToolkit(approval="middleware", keyframes="tool", **options).get_tools()
         self.model, self.tools = model, {tool.name: tool for tool in made}
 
@@ -71,30 +85,40 @@ class Director:
         return message
 
     def write(self, film: Film) -> Film:
-        """The brief becomes shots."""
-        words = f"Write the shots of this film: {film['brief']}"
+        """The brief becomes a cast and shots."""
+        words = f"Write the cast and the shots of this film: {film['brief']}"
         if notes := film.get("notes"):
-            words += f"\nThe last version was {shots_of(film)}. Change it: {notes}"
-        shots = self.model.with_structured_output(Shotlist).invoke(words).shots
-        return {"scenes": [{"shot": shot.model_dump(), "take": 1, "good": False} for shot in shots]}
+            words += f"\nThe last version was {film['cast']}, {shots_of(film)}. Change it: {notes}"
+        written = self.model.with_structured_output(Shotlist).invoke(words)
+        scenes = [{"shot": shot.model_dump(), "take": 1, "good": False} for shot in written.shots]
+        return {"cast": [member.model_dump() for member in written.cast], "scenes": scenes}
+
+    def draw(self, film: Film) -> Film:
+        """The first picture of each shot with its cast, for cents."""
+        made = self.use("make_stills", multi_prompt=shots_of(film), cast=film["cast"], max_cost_usd=CENTS)
+        pictures = [part["base64"] for part in made.content if isinstance(part, dict) and part.get("base64")]
+        return {"stills": made.artifact["stills"], "sheet": pictures[0] if pictures else ""}
 
     def preview(self, film: Film) -> Film:
-        """A plan with a price, and a free animatic to look at."""
-        return {"plan": self.use("plan_video", multi_prompt=shots_of(film), animatic=True).artifact}
+        """What the film would cost, and a free animatic that moves over the stills."""
+        return {"plan": self.use("plan_video", **request_of(film), animatic=True).artifact}
 
     def ask(self, film: Film) -> Film:
-        """You say yes, or what to change. Nothing was paid so far."""
+        """You say yes, or what to change. No motion was paid so far."""
         plan = film["plan"]
-        answer = interrupt({"shots": shots_of(film), "price": plan["price"], "preview": plan["preview"]})
+        told = {"shots": shots_of(film), "price": plan["price"], "preview": plan["preview"], "sheet": film["sheet"]}
+        answer = interrupt(told)
         return {"notes": "" if answer is True else str(answer)}
 
     def shoot(self, film: Film) -> Film:
-        """Each scene in its take. A take that was made before is answered with what is there."""
-        return {"scenes": [self.shot(scene) for scene in film["scenes"]]}
-
-    def shot(self, scene: dict[str, Any]) -> dict[str, Any]:
-        made = self.use("generate_video", **scene["shot"], take=scene["take"]).artifact
-        return {**scene, "clip": made["generation_id"], "cost": made["cost_usd"]}
+        """The film, each scene in its take. A clip that was made before is not paid again."""
+        made = self.use("generate_video", **request_of(film)).artifact
+        clips = {shot["shot"]: shot["generation_id"] for shot in made.get("shots", [])}
+        scenes = [
+            {**scene, "clip": clips.get(number, made["generation_id"])}
+            for number, scene in enumerate(film["scenes"], 1)
+        ]
+        return {"scenes": scenes, "generation_id": made["generation_id"]}
 
     def look(self, film: Film) -> Film:
         """The model looks at each contact sheet; what it does not like is shot again, so often and no more."""
@@ -107,26 +131,32 @@ class Director:
         good = verdict.good or scene["take"] > RETAKES
         return {**scene, "why": verdict.why, "good": good, "take": scene["take"] + (not good)}
 
-    def join(self, film: Film) -> Film:
+    def save(self, film: Film) -> Film:
         """One file."""
-        clips = [scene["clip"] for scene in film["scenes"]]
-        return {"file": self.use("save_video", videos=clips, transition="fade").artifact["file"]}
+        return {"file": self.use("save_video", videos=[film["generation_id"]]).artifact["file"]}
 
     def graph(self, checkpointer: Any) -> Any:
         """The steps in their order; retakes go back to the set."""
         steps = StateGraph(Film)
-        for step in (self.write, self.preview, self.ask, self.shoot, self.look, self.join):
+        for step in (self.write, self.draw, self.preview, self.ask, self.shoot, self.look, self.save):
             steps.add_node(step.__name__, step)
         steps.add_edge(START, "write")
-        steps.add_edge("write", "preview")
+        steps.add_edge("write", "draw")
+        steps.add_edge("draw", "preview")
         steps.add_edge("preview", "ask")
         steps.add_conditional_edges("ask", lambda film: "write" if film["notes"] else "shoot")
         steps.add_edge("shoot", "look")
         steps.add_conditional_edges(
-            "look", lambda film: "join" if all(scene["good"] for scene in film["scenes"]) else "shoot"
+            "look", lambda film: "save" if all(scene["good"] for scene in film["scenes"]) else "shoot"
         )
-        steps.add_edge("join", END)
+        steps.add_edge("save", END)
         return steps.compile(checkpointer=checkpointer)
+
+
+def request_of(film: Film) -> dict[str, Any]:
+    """The film as one request: what did not change since the last one is not paid again."""
+    shots = [{**scene["shot"], "take": scene["take"]} for scene in film["scenes"]]
+    return {"multi_prompt": shots, "cast": film["cast"], "stills": True}
 
 
 def shots_of(film: Film) -> list[dict[str, Any]]:

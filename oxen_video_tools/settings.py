@@ -31,7 +31,7 @@ class Settings:
     namespace: where results are kept and who pays; hides `target_namespace` from agents.
     namespaces: names an agent may put into `target_namespace`.
     route: "queue", or "sync" for the blocking endpoint.
-    wait: default of `wait_seconds`; each window has its own when None.
+    wait: default of `wait_seconds`; None: MCP waits 45 s, everything else 900 s.
     output_dir: where videos are saved.  save: "always" keeps every result.
     upload: "films" puts each joined film into the account's private playground repository, which gives its link.
     repositories: "namespace/name" of repositories, or a namespace for all of its own, where agents may keep films.

@@ -29,6 +29,8 @@ FEW = 3  # files of tests, for which further processes would take longer to star
 READ = {
     "README.md": ["tests/test_readme.py"],
     "docs/": ["tests/test_readme.py", "tests/docs"],
+    "mkdocs.yml": ["tests/docs"],
+    "docs/design/adding.md": ["tests/tools/test_adding.py"],
     "examples/": ["tests/examples"],
     "mcp_server.py": ["tests/mcp/test_process.py"],
     "mcpb/": ["tests/mcp/test_install.py"],

@@ -28,9 +28,10 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return markdown
 
 
-def on_nav(*_: Any, **__: Any) -> None:
-    """A build begins: nothing of an earlier one in this process is left."""
+def on_nav(nav: Any, **_: Any) -> None:
+    """Pages in the order of the navigation; nothing of an earlier build in this process is left."""
     _TEXTS.clear()
+    _TEXTS.update({page.url: "" for page in nav.pages})
 
 
 def on_post_build(config: Any, **_: Any) -> None:
@@ -48,17 +49,18 @@ def llms(name: str, about: str, pages: Sequence[tuple[str, str]], base: str = ""
     for url, text in pages:
         title = next((line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")), url)
         words = first_words(text)
-        lines.append(f"- [{title}]({base}/{url})" + (f": {words}" if words else ""))
+        lines.append(
+            f"- [{title}]({base + '/' if base else ''}{url or 'index.html'})" + (f": {words}" if words else "")
+        )
     return "\n".join(lines) + "\n"
 
 
 def first_words(text: str) -> str:
     """The first sentence of a page's first paragraph, without links."""
-    prose = (
-        part for part in text.split("\n\n") if part and not part.startswith(("#", "```", "|", "!", "<", ":::", "-"))
-    )
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    prose = (part for part in text.split("\n\n") if part and not re.match(r"\s*(?:[#|!<:-]|\d\.|$)", part))
     paragraph = re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", " ".join(next(prose, "").split()))
-    sentence = re.match(r".+?[.:!?](?= |$)", paragraph)
+    sentence = re.match(r".+?[.!?](?= |$)", paragraph)
     return (sentence[0] if sentence else paragraph)[:200]
 
 

@@ -1,4 +1,4 @@
-"""The house, drawn from the imports as they are: `python scripts/house.py` prints it, the documentation shows it.
+"""The packages and their imports, drawn as they are: `python scripts/house.py` prints it, the documentation shows it.
 
 The layers are those of the contract in pyproject.toml, which `make arrows` holds; the arrows are read from the code.
 """

@@ -42,7 +42,10 @@ def main() -> None:
             film = Path(scratch, "film.mp4")
             studio.generate(multi_prompt=SHOTS, model="kling-video-o3-pro-reference-to-video").save(film)
             stills = studio.stills(multi_prompt=STILLS, cast=CAST)
+            acted = Path(scratch, "acted.mp4")
+            studio.generate(multi_prompt=STILLS[:2], cast=CAST, stills=True).save(acted)
         (folder / "stills.jpg").write_bytes(stills.sheet or b"")
+        (folder / "cast-film.jpg").write_bytes(contact_sheet(acted, max_bytes=LARGEST))
         sheet = folder / "contact-sheet.jpg"
         sheet.write_bytes(contact_sheet(film, max_bytes=LARGEST))
     print(f"{sheet}: {sheet.stat().st_size:,} bytes")

@@ -1,4 +1,4 @@
-"""The house stands as it is drawn: arrows go down only, files are rooms, nothing heavy loads at import."""
+"""The package is built as it is drawn: imports go down only, files are of one noun, nothing heavy loads at import."""
 
 from __future__ import annotations
 

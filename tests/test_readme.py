@@ -209,6 +209,17 @@ def _starts_what_there_is(line: str) -> bool:
     return bool(named) and (ROOT / named[0]).exists()
 
 
+def test_contributing_names_what_there_is() -> None:
+    """From a clone to a merged change: targets of make, and programs that `make install` brings."""
+    (lines,) = blocks((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "bash")
+    commands = [re.split(r"\s+#", line)[0].strip() for line in lines.splitlines()]
+    made = [line for line in commands if line.startswith("make ")]
+    assert made[0] == "make install" and all(map(_is_target, made))
+    rest = [line for line in commands if not line.startswith(("make ", "git "))]
+    assert rest == [".venv/bin/pre-commit install", ".ci/run"] and (ROOT / ".ci/run").stat().st_mode & 0o100
+    assert any(line.startswith("pre-commit") for line in EXTRAS["lint"])
+
+
 def test_there_are_commands_to_test() -> None:
     assert len(COMMANDS) >= 7
 

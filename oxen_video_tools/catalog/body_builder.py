@@ -1,4 +1,4 @@
-"""A body while it is being written."""
+"""The body of a request while it is being built."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .findings import Findings, listing
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 
 Path = tuple[str | int, ...]
@@ -23,9 +23,11 @@ Path = tuple[str | int, ...]
 class MediaPlace:
     """Where a medium stands in a body.
 
-    path: keys and indexes into the body.  kind: "image", "video" or "audio".  role: "first_frame", "reference", …
+    path: keys and indexes into the body.
+    kind: "image", "video" or "audio".
+    role: "first_frame", "reference", …
     reference: as the request gave it: a URL, a local path, a generation id or a data URI.
-    limits: what the model wants of the medium, for `limits.unfit`.
+    limits: what the model requires of the medium, for `validate.unsuitable_media`.
     """
 
     path: Path
@@ -62,16 +64,16 @@ class BodyBuilder:
     addressed: list[Addressed] = field(default_factory=list)
 
     def put(self, name: str, value: Any, word: str, said: object) -> None:
-        """Say something with a parameter of the model; `model_parameters` have said it already where they hold it."""
+        """Set a parameter of the model, unless `model_parameters` set it already."""
         self.said[name] = (word, said)
         if name in self.loose and self.loose[name] != value:
             self.findings.warning(f"{word} and model_parameters.{name} differ: {name} is taken.")
         self.body[name] = value
 
     def nowhere(self, word: str, value: object, name: str | None = None, why: str = "") -> None:
-        """A word that the model has no place for: a problem where its live schema says so, else it passes.
+        """Report an argument that the model has no parameter for: a problem if its live schema says so, else a warning.
 
-        name: what the hub calls it, where that differs.  why: the reason, where there is a better one than none.
+        name: what the hub calls it, if that differs.  why: a more exact reason.
         """
         info = self.info
         self.said[name or word] = (word, value)
@@ -86,7 +88,7 @@ class BodyBuilder:
             self.findings.warning(f"{word} has no place in {info.id}, as far as is known here; it is sent{called}.")
 
 
-# Media that a prompt names: `@Image1`, `Image 1`, `@Element1`, `@FirstFrame`.
+# References to media in prompts: `@Image1`, `Image 1`, `@Element1`, `@FirstFrame`.
 #
 # A request counts its own media: Image 1 is the first `input_image`. Each model has its own way to write it and
 # its own counting (Seedance counts faces first, Gemini calls the first frame @FirstFrame, elements are counted
@@ -100,7 +102,7 @@ _COUNTED = ("reference_face", "reference", "source", "driving_audio")  # faces f
 
 
 def reference_style(info: ModelInfo, noun: str) -> str | None:
-    """How this model's prompts name the n-th image (video, audio, element): "@Image{n}"; None where nothing says it."""
+    """How this model's prompts name the n-th image (video, audio, element): "@Image{n}"; None if unknown."""
     told = _own_pattern(info, noun)
     if told:
         return told
@@ -133,7 +135,7 @@ def _prompt_texts(info: ModelInfo) -> Iterator[str]:
 
 
 def renumber_references(draft: BodyBuilder) -> None:
-    """Let the prompts of the body name its media as the model does."""
+    """Rewrite the references in the body's prompts in the way that the model expects."""
     if not draft.info.slots:
         return
     several = draft.info.multi_shot.name if draft.info.multi_shot else None
@@ -174,7 +176,7 @@ def _digits(name: str) -> int | None:
 
 
 def _reference_name(noun: str, number: int, surely: bool, draft: BodyBuilder) -> str | None:
-    """What the model calls the medium that a prompt names; None where it is to stay as it is."""
+    """The model's name for the medium that a prompt names; None if the text is to stay as it is."""
     if noun == "element":
         told = reference_style(draft.info, "element")
         return told.format(n=number) if told else None
@@ -188,7 +190,7 @@ def _reference_name(noun: str, number: int, surely: bool, draft: BodyBuilder) ->
 
 
 def _meant(noun: str, number: int, draft: BodyBuilder) -> Addressed | None:
-    """The medium that a request calls so. Without references, pictures are counted from the first frame on."""
+    """The medium that a request means by this name. Without references, pictures are counted from the first frame."""
     of = [one for one in draft.addressed if one.word == _NOUNS[noun]]
     if not of and noun == "image":
         of = [one for word in ("start_image", "end_image") for one in draft.addressed if one.word == word]
@@ -197,7 +199,7 @@ def _meant(noun: str, number: int, draft: BodyBuilder) -> Addressed | None:
 
 
 def address_of(place: Addressed, draft: BodyBuilder) -> str | None:
-    """What the model's prompt calls a medium of the body; None where nothing says it."""
+    """The name of a medium of the body in the model's prompts; None if unknown."""
     slot = place.slot
     if slot.role == "elements":
         told = reference_style(draft.info, "element")

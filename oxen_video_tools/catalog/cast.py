@@ -1,9 +1,9 @@
 """The cast of a request: which pictures of whom go into which parameter of a model, and how its prompt names them.
 
-Each model has means of its own to keep a face, a coat, a place: elements, reference pictures, slots for real faces, the
-first frame, or words alone. What it has is derived from its parameters; numbers that stand in prose only are data
-(`documented.json`: cast). A member is put into a body only where the prompt names it, since a picture that nobody names
-pulls every shot towards it.
+Models keep a face, a coat or a place in different ways: elements, reference pictures, parameters for real faces, the
+first frame, or words alone. Which ways a model has is derived from its parameters; numbers that only its page states
+are data (`documented.json`: cast). A member is only put into a body whose prompt names it, because any other picture
+would influence every shot.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..request import Member, VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 HeldBy = Literal["elements", "reference pictures", "face pictures", "first frame", "words"]
 MOST = 8  # members of a cast
@@ -38,10 +38,10 @@ _SHARED = ("max_total_images_and_elements", "max_total_images", "max_total_refer
 
 @dataclass(frozen=True)
 class Means:
-    """One way to hold a member.
+    """One way to keep a member the same.
 
-    address: how a prompt names the n-th such picture, `{n}` for its number; None where nothing says how.
-    most: how many pictures or elements there may be; None where nothing says so.
+    address: how a prompt names the n-th such picture, `{n}` for its number; None if unknown.
+    most: how many pictures or elements are allowed; None if unknown.
     """
 
     held_by: HeldBy
@@ -52,9 +52,10 @@ class Means:
 
 @dataclass(frozen=True)
 class Holding:
-    """All that a model has to hold a cast.
+    """All ways in which a model can keep a cast the same.
 
-    means: the best first.  most_in_all: what `means` that are pictures may hold together; None where nothing says so.
+    means: the best first.
+    most_in_all: how many pictures all `means` together may take; None if unknown.
     beside_first_frame: whether pictures of the cast go together with a first frame in one request.
     """
 
@@ -86,7 +87,7 @@ class Held:
 
 
 def holding(info: ModelInfo, *, with_video: bool = False) -> Holding:
-    """What a model has to hold a cast. with_video: whether a source video is in the request as well."""
+    """How a model can keep a cast the same. with_video: whether the request has a source video as well."""
     means = [
         Means(_ROLES[role], slot, _address(info, slot), slot.most) for role in _ROLES for slot in _slots(info, role)
     ]
@@ -107,7 +108,7 @@ def _address(info: ModelInfo, slot: MediaParameter) -> str | None:
 
 
 def _excluded(info: ModelInfo, first: MediaParameter, pictures: Sequence[MediaParameter]) -> bool:
-    """Whether a rule keeps a first frame and pictures of the cast apart."""
+    """Whether a rule forbids a first frame together with pictures of the cast."""
     names = {one.name for one in pictures}
     for rule in info.rules:
         if rule.told["rule"] == "excludes":
@@ -135,7 +136,7 @@ def _most_in_all(info: ModelInfo, with_video: bool) -> int | None:
 
 
 def cast_problems(cast: Sequence[Member]) -> list[str]:
-    """What is wrong with a cast whatever the model: each in words with the fix."""
+    """Problems of a cast that do not depend on the model, each with its fix."""
     found = []
     if len(cast) > MOST:
         found.append(
@@ -182,7 +183,7 @@ _PROPER = re.compile(
 
 
 def _strangers(cast: Sequence[Member], prompts: Sequence[str]) -> list[str]:
-    """Words that look like the names of people who are nobody's: in the middle of a sentence, and they do something."""
+    """Words that look like names of people who are not in the cast: inside a sentence, doing something."""
     words = {word.casefold() for member in cast for word in member.name.split()}
     found = [word for prompt in prompts for word in _PROPER.findall(prompt) if word.casefold() not in words]
     return list(dict.fromkeys(found))
@@ -203,7 +204,7 @@ class _Room:
 
 @dataclass
 class Placed:
-    """A cast in a body that is being written; `address` finishes it."""
+    """A cast in a body that is being built; `address` finishes it."""
 
     draft: BodyBuilder
     members: Sequence[Member]
@@ -213,9 +214,9 @@ class Placed:
 
 
 def place(draft: BodyBuilder, cast: Sequence[Member]) -> Placed:
-    """Put the pictures of those members into the body whom its prompts name.
+    """Put the pictures of the members that the prompts name into the body.
 
-    What the request has put there itself stays in front, so that its own @Image1 goes on meaning what it meant.
+    The request's own pictures stay in front, so that its @Image1 keeps its meaning.
     """
     request = draft.request
     texts = [request.prompt, *(shot.prompt for shot in request.multi_prompt)]
@@ -260,7 +261,7 @@ def _count_pictures(draft: BodyBuilder, all_means: Holding) -> int:
 
 
 def _hold(placed: Placed, member: Member, rooms: Sequence[_Room], left: list[int]) -> HeldBy:
-    """The best means that has room for this member; nothing is written yet."""
+    """The best means with a place left for this member; nothing is written yet."""
     if member.images:
         for room in _in_order(rooms, member):
             if room.left and left[0]:
@@ -274,7 +275,7 @@ def _hold(placed: Placed, member: Member, rooms: Sequence[_Room], left: list[int
 
 
 def _in_order(rooms: Sequence[_Room], member: Member) -> list[_Room]:
-    """Real faces go to the slots that are made for them; nobody else does."""
+    """Real faces go to the parameters that are made for them, and only they do."""
     faces = [room for room in rooms if room.means.held_by == "face pictures"]
     others = [room for room in rooms if room.means.held_by != "face pictures"]
     return [*faces, *others] if member.real_face and faces else others
@@ -322,7 +323,7 @@ def _element(pictures: Sequence[str]) -> dict[str, Any]:
 
 
 def _fill_what_is_required(placed: Placed) -> None:
-    """A picture that the model can't go without is that of the first member who has one."""
+    """A picture that the model requires is that of the first member who has one."""
     draft = placed.draft
     shown = next((member for member in placed.members if member.images), None)
     for slot in draft.info.slots:

@@ -1,4 +1,4 @@
-"""The list of models: the live one, kept for an hour and then refreshed in the background; the bundled one offline."""
+"""The list of models: the live one, cached for an hour and refreshed in the background; offline, the bundled one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .model_info import ModelInfo, has_place
 if TYPE_CHECKING:
     from ..hub.records import VideoModel
     from ..request import VideoRequest
-    from .selection import Ranked
+    from .search import Ranked
 
 
 # The models of one reading of the list.
 
-NAMED = 3  # models that are named when one lacks something
+NAMED = 3  # alternatives that are named when a model lacks something
 
 
 @lru_cache(maxsize=1)
@@ -140,7 +140,7 @@ class ModelList(Mapping[str, ModelInfo]):
         return self._with[word]
 
     def instead_of(self, info: ModelInfo, word: str, request: VideoRequest) -> list[str]:
-        """A few models with a place for a word that this one has none for, and for the rest of the request's media."""
+        """A few models that have a parameter that this one lacks, and that take the rest of the request's media."""
         from .selection import alternatives
 
         others = [name for name in self.taking(word) if name != info.id]
@@ -149,7 +149,7 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def search(self, query: str | None = None, needs: Sequence[str] = ()) -> Ranked:
         """Models by words and needs, best first. Needs filter, words rank; `note` says what could not be met."""
-        from .selection import search_models
+        from .search import search_models
 
         return search_models(self, query, needs)
 
@@ -197,10 +197,10 @@ RETRY_AFTER = 60.0  # seconds until a list that could not be read is asked for a
 
 
 class Catalog:
-    """The models, as they are now or as they were last seen.
+    """The models: the live list, or the last one that could be read.
 
-    fetch: reads the live list; without one the bundled snapshot is all there is.
-    ttl: seconds that a list is taken as it is. Afterwards callers still get it at once, while one task reads anew.
+    fetch: reads the live list; without it only the bundled snapshot is used.
+    ttl: seconds that a list counts as fresh. After that callers still get it at once, while one task reads it again.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class Catalog:
         self._reading: asyncio.Task[ModelList] | None = None
 
     async def models(self) -> ModelList:
-        """The models. Never raises for a list that can't be read: the last good one stands, or the snapshot."""
+        """The models. If the list can't be read, the last good one or the snapshot is returned; this never raises."""
         if self._models is not None and self._clock.monotonic() < self._fresh_until:
             return self._models
         if self._fetch is None:
@@ -229,10 +229,10 @@ class Catalog:
             self._reading.add_done_callback(_heard)
         if self._models is not None and self._models.live:
             return self._models
-        return await asyncio.shield(self._reading)  # a caller that gives up does not take the list from the others
+        return await asyncio.shield(self._reading)  # a caller that gives up must not cancel the reading for the others
 
     def at_hand(self) -> ModelList:
-        """The models as they were last seen, the bundled ones before that; asks nobody."""
+        """The models that were read last, or the bundled ones; sends no request."""
         return self._models or ModelList.bundled()
 
     async def _read(self) -> ModelList:
@@ -259,7 +259,7 @@ class Catalog:
 
 
 def _heard(reading: asyncio.Task[ModelList]) -> None:
-    """A reading in the background that failed as nobody foresaw is told to the log; callers have the last list."""
+    """Log a background reading that failed unexpectedly; callers keep the last list."""
     error = None if reading.cancelled() else reading.exception()
     if error is not None:
         log.error("Reading the list of models failed.", exc_info=error)

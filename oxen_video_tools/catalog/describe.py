@@ -11,15 +11,14 @@ from .pricing import dollars, per_image, per_second
 from .validate import show_value
 
 if TYPE_CHECKING:
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 WIDTH = 120  # characters of a line
 
 
 def describe_line(info: ModelInfo) -> str:
-    """The id, then what matters most, as far as 120 characters reach."""
+    """The id, then the most important facts, in at most 120 characters."""
     text = info.id
     for part in _parts(info):
         separator = ": " if text == info.id else ", "
@@ -75,7 +74,7 @@ def describe_lengths(info: ModelInfo) -> str:
 
 
 def describe_model(info: ModelInfo) -> dict[str, Any]:
-    """Everything that is needed to call it. Media are named by the words of the request."""
+    """Everything that is needed to call the model. Media are named by the request's arguments."""
     told: dict[str, Any] = {
         "model": info.id,
         "name": info.name,

@@ -1,7 +1,7 @@
-"""How long a video may be, and how a model wants to be told.
+"""Length, frame size and shots: what a model offers, and how it wants them in its body.
 
-Seen: `duration`, `seconds`, `retake_duration` or `num_frames` with `fps`; as 5, "5", "5s", and as "auto", -1 (the model
-decides) or 0 (as long as the input).
+Lengths are `duration`, `seconds`, `retake_duration`, or `num_frames` with `fps`; as 5, "5", "5s", and as "auto", -1
+(the model decides) or 0 (as long as the input).
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def seconds_in(value: object) -> Seconds | str | None:
 class Length:
     """A model's parameter for the length.
 
-    frames: whether it counts frames.  rate: the parameter with the frames per second.  fps: frames per second where
-    no parameter says so; None where nobody does.
+    frames: whether it counts frames.
+    rate: the parameter with the frames per second.
+    fps: frames per second if there is no such parameter; None if unknown.
     """
 
     parameter: Parameter
@@ -65,18 +66,18 @@ class Length:
 
     @cached_property
     def choices(self) -> tuple[Seconds, ...]:
-        """The lengths it offers, in seconds and rising; empty where a span says it."""
+        """The lengths it offers, in seconds and ascending; empty if it offers a range."""
         told = {seconds_in(one) for one in self.parameter.enum} if not self.frames else set()
         return tuple(sorted(one for one in told if isinstance(one, (int, float))))
 
     @cached_property
     def auto(self) -> Any:
-        """The value by which the model decides itself, or follows its input; None where there is none."""
+        """The value that lets the model decide, or follow its input; None if there is none."""
         told = (*self.parameter.enum, self.parameter.default)
         return next((one for one in told if one is not None and seconds_in(one) == AUTO), None)
 
     def span(self, body: Mapping[str, Any] | None = None) -> tuple[Seconds | None, Seconds | None]:
-        """Least and greatest length in seconds, each where something says it."""
+        """Shortest and longest length in seconds, each None if unknown."""
         if self.choices:
             return self.choices[0], self.choices[-1]
         least, most = self.parameter.span
@@ -87,7 +88,7 @@ class Length:
 
     @cached_property
     def default(self) -> Seconds | str | None:
-        """The length when none is said: seconds, "auto", or None where nothing says it."""
+        """The length if none is set: seconds, "auto", or None if unknown."""
         return self.read(self.parameter.default, {}) if self.parameter.default is not None else None
 
     def rate_of(self, body: Mapping[str, Any]) -> float | None:
@@ -98,7 +99,7 @@ class Length:
         return self.fps
 
     def read(self, value: object, body: Mapping[str, Any]) -> Seconds | str | None:
-        """The seconds that a value of the parameter means; "auto", or None where it can't be told."""
+        """The seconds that a value of the parameter means; "auto", or None if that is unknown."""
         if not self.frames:
             return seconds_in(value)
         rate = self.rate_of(body)
@@ -175,7 +176,7 @@ def _a_length(parameter: Parameter) -> bool:
     return parameter.is_number or any(isinstance(seconds_in(one), (int, float)) for one in parameter.enum)
 
 
-# Aspect ratios and resolutions: the common words, and how a model wants to be told.
+# Aspect ratios and resolutions: the common words, and the values of each model.
 #
 # An aspect ratio is `16:9`, `landscape`, `adaptive`, part of a size's name (`landscape_16_9`), or width and
 # height. A resolution is `720p`, `720P`, `4k`, `2160p`, or `standard`.
@@ -244,7 +245,7 @@ def same_ratio(word: str, among: Iterable[Any]) -> Any:
 
 
 def _orientation(wanted: float, among: tuple[Any, ...]) -> Any:
-    """`landscape` stands for every wide ratio where a model knows no numbers."""
+    """`landscape` means every wide ratio if the model's values contain no numbers."""
     if any(_RATIO.fullmatch(one) or "_" in one for one in among if isinstance(one, str)):
         return None
     wide = "square" if wanted == 1 else "landscape" if wanted > 1 else "portrait"
@@ -275,7 +276,7 @@ def nearest_resolutions(word: str, among: Iterable[Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Frame:
-    """How a model is told its picture's size.
+    """The parameters of a model for the size of its picture.
 
     aspect, resolution: the parameters.  sizes: one parameter that is both (`landscape_16_9`).
     width, height: pixels.
@@ -391,7 +392,7 @@ class MultiShot:
 
 
 def multi_shot(parameters: Mapping[str, Parameter]) -> MultiShot | None:
-    """How a model takes several shots; None where nothing says that it does."""
+    """How a model takes several shots in one job; None unless something says that it does."""
     for name in _NAMES:
         parameter = parameters.get(name)
         if parameter is not None and parameter.is_list:

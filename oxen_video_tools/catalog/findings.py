@@ -1,4 +1,4 @@
-"""What is wrong with a request, and how sure that is."""
+"""Problems and warnings: what is wrong with a request, and how certain that is."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ class Finding:
     """One thing that is wrong, or worth knowing.
 
     text: for a person and for a language model.
-    certain: whether the hub is sure to refuse it: it stands against the live schema or against Oxen's own documented
-    words. What is not certain never stops a request.  fields: the parameters it is about.
+    certain: whether the hub will refuse it, by the live schema or by Oxen's documentation. Only certain problems stop
+    a request.
+    fields: the parameters that it is about.
     of_schema: whether a parameter's own schema says it.
     """
 
@@ -29,7 +30,7 @@ class Findings:
     found: list[Finding] = field(default_factory=list)
 
     def problem(self, text: str, *, certain: bool = True) -> None:
-        """Something the hub refuses; where that is not certain, a warning."""
+        """Something that the hub refuses; a warning if that is not certain."""
         self.add(Finding(text, certain))
 
     def warning(self, text: str) -> None:

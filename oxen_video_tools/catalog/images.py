@@ -1,8 +1,8 @@
 """Pictures: one vocabulary → the body that an image model takes, the route it goes by, and which model to take.
 
-What a picture costs hangs on its quality and size, and some defaults are dear (gpt-image-2 without `quality` costs
-thirty times its cheapest). So whatever a price hangs on is always written into the body: as asked for, else as the
-level says. Places are derived from the schema; no model is known here by its id.
+The price of a picture depends on its quality and size, and some defaults are expensive (gpt-image-2 without `quality`
+costs thirty times its cheapest picture). So every parameter that the price depends on is always written into the body:
+as requested, else by the level. Parameters are found by the schema; no model is known here by its id.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ from .validate import NO_PROMPT, check
 if TYPE_CHECKING:
     from ..request import ImageRequest, Member
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 FALLBACK = "bytedance-seedream-5-pro"
 _COMMON = ("prompt", "input_image", "negative_prompt", "seed", "num_generations", "target_namespace")
@@ -184,7 +183,7 @@ def _what_it_costs(draft: BodyBuilder, request: ImageRequest) -> None:
 
 
 def _leave_to_the_model(draft: BodyBuilder, word: str, value: str) -> None:
-    """A wish without a place is no reason to refuse a picture: it is left out, and that is said."""
+    """A wish that the model has no parameter for does not stop a picture: it is left out, with a warning."""
     if not draft.info.has_schema:
         draft.nowhere(word, value)
     elif word not in draft.loose:

@@ -1,9 +1,9 @@
-"""Rules between a model's parameters, held against a body.
+"""Rules between a model's parameters, checked against a body.
 
 A rule is data: `{"rule": "excludes", "fields": ["input_images"], "with": ["input_video"]}`. Its condition is either
 exact (`{"resolution": ["1080p"]}`, "elements set") or a page's own prose ("editing, or start/end frames only"). A rule
-is certain only where the live schema states it and its condition is exact; what rests on prose is told as a warning. A
-parameter that the body leaves out has its default.
+is certain only if the live schema states it and its condition is exact; everything else is a warning. A parameter that
+the body leaves out has its default.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def broken_rules(rule: Rule, case: RuleContext) -> Iterator[Finding]:
         return
     try:
         found = list(check(rule.told, case))
-    except (KeyError, TypeError, AttributeError):  # a rule of another shape than any seen: not ours to judge by
+    except (KeyError, TypeError, AttributeError):  # a rule of an unknown form is ignored
         return
     for finding in found:
         yield Finding(finding.text, finding.certain and rule.certain, finding.fields)
@@ -74,7 +74,7 @@ def broken_rules(rule: Rule, case: RuleContext) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Condition:
-    """holds: None where it can't be told from a body.  exact: whether it is more than a page's prose."""
+    """holds: None if a body can't tell.  exact: whether it is more than a page's prose."""
 
     holds: bool | None
     exact: bool

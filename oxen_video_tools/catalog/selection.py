@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from . import schema
 from .cast import holding
 from .describe import describe_lengths
-from .dimensions import lines, nearest_ratios, ratio, same_ratio, same_resolution
+from .dimensions import nearest_ratios, ratio, same_ratio, same_resolution
 from .findings import listing
 from .model_info import MEDIA, has_place, slots_for
 from .pricing import Price, dollars, estimate, per_image, per_second, total
@@ -23,8 +22,8 @@ from .validate import neighbours
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 
 # What a model is for, where it does not simply make a video of words or pictures: upscale, lip_sync, extend, …
@@ -114,15 +113,17 @@ _ASKED_BY: Mapping[str, re.Pattern[str]] = {
     ),
     "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
 }
-_LINES_SAID = re.compile(r"\b(?:[248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
-_CALLED_LINES = {"uhd": "4k", "2160p": "4k", "full hd": "1080p"}
-_SHAPE_SAID = re.compile(r"\b(?:\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
-_CALLED_SHAPES = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | {
-    "horizontal": "16:9",
-    "landscape": "16:9",
-    "square": "1:1",
-}
+# What the words of a purpose may name that has an argument of its own, and what it is called there.
+_LINES_SAID = re.compile(r"\b([248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
+_SHAPE_SAID = re.compile(r"\b(\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
 _SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
+_SAID_IN_WORDS: Mapping[str, tuple[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("upscale", "depth"), ("resolution", _LINES_SAID)),
+    "reframe": ("aspect_ratio", _SHAPE_SAID),
+    "extend": ("duration", _SECONDS_SAID),
+}
+_CALLED = dict.fromkeys(("vertical", "portrait", "upright"), "9:16") | dict.fromkeys(("uhd", "2160p"), "4k")
+_CALLED |= dict.fromkeys(("horizontal", "landscape"), "16:9") | {"square": "1:1", "full hd": "1080p"}
 
 
 def purpose_of(request: VideoRequest) -> str | None:
@@ -146,40 +147,33 @@ def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[Vi
     A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
     no place for have done their part by choosing it.
     """
-    words = request.prompt or ""
-    update: dict[str, object] = {}
-    if wanted in ("upscale", "depth") and not request.resolution and (found := _LINES_SAID.search(words)):
-        update["resolution"] = _CALLED_LINES.get(found[0].lower(), found[0].lower())
-    if wanted == "reframe" and not request.aspect_ratio and (found := _SHAPE_SAID.search(words)):
-        update["aspect_ratio"] = _CALLED_SHAPES.get(found[0].lower(), found[0])
-    if wanted == "extend" and request.duration is None and (found := _SECONDS_SAID.search(words)):
-        update["duration"] = float(found[1])
-    warnings = []
-    if words and not info.takes("text"):
-        update["prompt"] = None
-        warnings.append(f"{info.id} takes no prompt: your words chose it and are not sent.")
-    return request.model_copy(update=update), warnings
+    words, update = request.prompt or "", dict[str, object]()
+    word, pattern = _SAID_IN_WORDS.get(wanted, ("prompt", _LINES_SAID))
+    if not getattr(request, word) and (found := pattern.search(words)):
+        value = found[1].lower()
+        update[word] = float(value) if word == "duration" else _CALLED.get(value, value)
+    if not words or info.takes("text"):
+        return request.model_copy(update=update), []
+    dropped = f"{info.id} takes no prompt: your words chose it and are not sent."
+    return request.model_copy(update=update | {"prompt": None}), [dropped]
 
 
 def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
     """The best model for what the request wants done with its input; None where it wants no such thing, or no model
     for it takes the rest.
     """
-    wanted = purpose_of(request)
-    if wanted is None:
+    if (wanted := purpose_of(request)) is None:
         return None
-    ids = serving(models, wanted)
     able = []
-    for place, model_id in enumerate(ids):
+    for place, model_id in enumerate(serving(models, wanted)):
         asked, _ = for_purpose(request, wanted, models[model_id])
         if not alternatives(models[model_id], asked):
-            unpriced = _cost(models[model_id]) is None
+            unpriced = known_cost(models[model_id]) is None
             able.append((model_id != default, unpriced, _open_wishes(models[model_id], asked), place, model_id))
     if not able:
         return None
-    what = listing(_media(request), "and")
-    best = min(able)[-1]
-    return Choice(best, f"chosen for {wanted.replace('_', ' ')} of {what}", asked=False, purpose=wanted)
+    reason = f"chosen for {wanted.replace('_', ' ')} of {listing(_media(request), 'and')}"
+    return Choice(min(able)[-1], reason, asked=False, purpose=wanted)
 
 
 def _is_documented(model_id: str) -> bool:
@@ -255,8 +249,8 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
     what = listing(_media(request), "and") or ("several shots" if request.multi_prompt else "text alone")
     if not fitting:
         return Choice(default or FALLBACK, f"no model listed takes {what} together", asked=False)
-    if any(_cost(info) is not None for info in models.values()):  # else the list names no prices at all
-        priced = [info for info in fitting if _cost(info) is not None]
+    if any(known_cost(info) is not None for info in models.values()):  # else the list names no prices at all
+        priced = [info for info in fitting if known_cost(info) is not None]
         if not priced:
             names = listing(info.id for info in fitting[:3])
             return Choice(
@@ -292,7 +286,7 @@ def over_every_length(request: VideoRequest, models: ModelList) -> str:
     if wanted <= most:
         return ""
     longest = [info for one, info in ends if one == most]
-    cheapest = min(longest, key=lambda info: (_cost(info) or Decimal(1000), info.id))
+    cheapest = min(longest, key=lambda info: (known_cost(info) or Decimal(1000), info.id))
     way = "split it into several" if request.multi_prompt else "give the shots in multi_prompt"
     return (
         f"No model makes {wanted:g} s in one shot; the longest is {most:g} s ({cheapest.id}). For more, {way}; with "
@@ -312,7 +306,7 @@ class _Wish:
     met: Callable[[ModelInfo], bool]
 
 
-def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
+def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wish]:
     """What is wished for. models: among which one is chosen; a shape that none of them lists is no reason to change to
     one that takes any width and height.
     """
@@ -331,7 +325,7 @@ def _wishes(request: VideoRequest, models: Sequence[ModelInfo]) -> list[_Wish]:
     wish(
         "multi_prompt", several if lengths else "several shots", lambda info: not _open_lengths_of_shots(info, request)
     )
-    listed = any(_lists_ratio(info, shape) for info in models)
+    listed = not models or any(_lists_ratio(info, shape) for info in models)
     wish("aspect_ratio", shape, lambda info: (listed and info.frame.in_pixels) or _lists_ratio(info, shape))
     wish("resolution", high, lambda info: same_resolution(high, info.frame.resolutions) is not None)
     wish("generate_audio", "sound", lambda info: info.sound is not None)
@@ -350,7 +344,7 @@ def _lists_ratio(info: ModelInfo, shape: str) -> bool:
 
 def _open_lengths_of_shots(info: ModelInfo, request: VideoRequest) -> bool:
     """Whether some shot has a length that this model does not make."""
-    if info.multi_shot is not None:
+    if info.multi_shot is not None and not request.stills:
         return False
     lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
     return any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
@@ -367,7 +361,7 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where no other fulfils more wishes, else the cheapest of those that fulfil the most. Nothing
+    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
     confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
     """
 
@@ -377,12 +371,13 @@ def _best(
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))
-    if usual is not None and left(usual) == fewest:
+    whole = any(all(one.met(info) for one in wishes) for info in fitting)
+    if usual is not None and (left(usual) == fewest or not whole):
         return usual
     able = [info for info in fitting if left(info) == fewest]
 
     def order(info: ModelInfo) -> tuple[object, ...]:
-        price, rate = price_of(request, info), _cost(info)
+        price, rate = price_of(request, info), known_cost(info)
         dollars_ = Decimal(0) if price is None else price.usd
         return price is None, dollars_, rate is None, rate or Decimal(0), len(info.slots), info.id
 
@@ -557,32 +552,10 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
     """How much of the request this model leaves undone."""
-    frame = info.frame
-    wishes = [
-        bool(request.aspect_ratio)
-        and not frame.in_pixels
-        and same_ratio(request.aspect_ratio or "", frame.ratios) is None,
-        bool(request.resolution) and same_resolution(request.resolution or "", frame.resolutions) is None,
-        bool(request.generate_audio) and info.sound is None,
-        bool(request.negative_prompt) and not has_place(info, "negative_prompt"),
-        request.seed is not None and not has_place(info, "seed"),
-        bool(request.input_image) and slots_for(info, "input_image")[0].role not in ("reference", "keyframes"),
-        any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video,
-        bool(request.start_image) and bool(request.input_image) and info.slot("image", "first_frame") is None,
-    ]
-    return sum(wishes) + _open_lengths(info, request)
-
-
-def _open_lengths(info: ModelInfo, request: VideoRequest) -> int:
-    if request.multi_prompt:
-        if info.multi_shot is not None and not request.stills:
-            return 0
-        lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
-        misfit = any(info.length is None or not info.length.offers(seconds) for seconds in lengths)
-        return int(not request.stills) + int(misfit)
-    if request.duration is None:
-        return 0
-    return int(info.length is None or not info.length.offers(request.duration))
+    unmet = sum(not one.met(info) for one in _wishes(request))
+    needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
+    divided = bool(request.multi_prompt) and not request.stills and info.multi_shot is None
+    return unmet + needless + divided
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:
@@ -597,207 +570,6 @@ def _offered(info: ModelInfo, request: VideoRequest) -> str:
     return f"; it makes {listing(offers, 'and')}" if offers else ""
 
 
-# Models by words ("kling", "cheap", "anime") and by what they must take, make, cost or be for ("10 s",
-# "upscale").
-#
-# Words rank, needs filter. Where no model meets every need, the answer names the need that failed and what comes
-# nearest.
-
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)", re.I)
-_PRICE = re.compile(
-    r"(?:under|below|at most|max|<=?|≤)\s*\$?\s*(\d*\.?\d+)\s*(?:\$|usd)?\s*(?:/|per|a|each)?\s*\w*", re.I
-)
-_CHEAP = frozenset({"cheap", "cheapest", "inexpensive", "affordable"})
-_SAID: dict[str, str] = {
-    **dict.fromkeys(("text", "prompt"), "prompt"),
-    **dict.fromkeys(("start_image", "first_frame", "image_to_video", "i2v"), "start_image"),
-    **dict.fromkeys(("end_image", "last_frame"), "end_image"),
-    **dict.fromkeys(("input_image", "image", "reference", "references", "reference_images"), "input_image"),
-    **dict.fromkeys(("input_video", "video"), "input_video"),
-    **dict.fromkeys(("input_audio", "audio_in"), "input_audio"),
-    **dict.fromkeys(("audio", "sound", "generate_audio", "audio_out"), "generate_audio"),
-    **{word: word for word in ("negative_prompt", "seed", "aspect_ratio", "resolution", "duration")},
-}
-_SHOTS = frozenset({"multi_shot", "multi_prompt", "multishot", "shots", "film", "several_shots"})
-_CAST = frozenset({"cast", "character", "characters", "consistent_character", "same_person"})
-FILMS = (
-    "Every model makes films of several shots: those without shots of their own make a job of each, which are joined."
-)
-
-
-@dataclass(frozen=True)
-class Need:
-    """One need as a test. distance: how far a model that fails it is from it, for the nearest; None where that says
-    nothing.  said_of: what a model has instead.
-    """
-
-    said: str
-    met: Callable[[ModelInfo], bool]
-    distance: Callable[[ModelInfo], float] | None = None
-    said_of: Callable[[ModelInfo], str] = lambda _: ""
-    liked: tuple[str, ...] = ()
-
-
-class Ranked(list["ModelInfo"]):
-    """Models, best first. note: what to know of the search: a need that failed, or that films need nothing special."""
-
-    note: str = ""
-
-
-def need(said: str, models: ModelList | None = None) -> Need | None:
-    """A need as a test; None where the words say none."""
-    said = said.strip()
-    folded = re.sub(r"[\s-]+", "_", said.lower())
-    word, kind = _SAID.get(folded), purpose(said)
-    length, price = _LENGTH.fullmatch(said), _PRICE.fullmatch(said)
-    if kind is not None:
-        liked = tuple(serving(models, kind)) if models is not None else tuple(schema.purposes()[kind])
-        return Need(said, lambda info: kind in purposes(info), liked=liked)
-    if word is not None:
-        return Need(said, lambda info: _takes(info, word), liked=tuple(schema.choices(word)))
-    if folded in _CAST:
-        return Need(said, lambda info: holding(info).rank <= 1, lambda info: float(holding(info).rank))
-    if length:
-        return _of_length(said, float(length[1]))
-    if price:
-        most = Decimal(price[1])
-        return Need(said, lambda info: (one := _cost(info)) is not None and one <= most, _over(most), _told_cost)
-    if lines(said) is not None:
-        wanted = lines(said) or 0
-        met = lambda info: same_resolution(said, info.frame.resolutions) is not None  # noqa: E731
-        return Need(said, met, _far_from(wanted), lambda info: "/".join(info.frame.resolutions))
-    if ratio(said) is not None:
-        met = lambda info: info.frame.in_pixels or same_ratio(said, info.frame.ratios) is not None  # noqa: E731
-        return Need(said, met, _shape_apart(said), lambda info: " ".join(info.frame.ratios))
-    return None
-
-
-def _of_length(said: str, seconds: float) -> Need:
-    def apart(info: ModelInfo) -> float:
-        length = info.length
-        if length is None:
-            return float("inf")
-        ends = [one for one in (*length.choices, *length.span()) if one]
-        return min((abs(one - seconds) for one in ends), default=float("inf"))
-
-    return Need(said, lambda info: info.length is not None and info.length.offers(seconds), apart, describe_lengths)
-
-
-def _takes(info: ModelInfo, word: str) -> bool:
-    if word == "prompt":
-        return not any(slot.required for slot in info.slots) and has_place(info, word)
-    return has_place(info, word)
-
-
-def _cost(info: ModelInfo) -> Decimal | None:
+def known_cost(info: ModelInfo) -> Decimal | None:
     rate = per_second(info)
     return rate if rate is not None else per_image(info)
-
-
-def _told_cost(info: ModelInfo) -> str:
-    cost = _cost(info)
-    return "" if cost is None else f"{dollars(cost)}{'/s' if per_second(info) is not None else ' each'}"
-
-
-def _over(most: Decimal) -> Callable[[ModelInfo], float]:
-    return lambda info: float("inf") if (cost := _cost(info)) is None else float(cost - most)
-
-
-def _far_from(wanted: int) -> Callable[[ModelInfo], float]:
-    def apart(info: ModelInfo) -> float:
-        return min((abs((lines(one) or 0) - wanted) for one in info.frame.resolutions), default=float("inf"))
-
-    return apart
-
-
-def _shape_apart(said: str) -> Callable[[ModelInfo], float]:
-    wanted = ratio(said) or 1.0
-
-    def apart(info: ModelInfo) -> float:
-        near = nearest_ratios(said, [one for one in info.frame.ratios if ratio(one)])
-        return abs((ratio(near[0]) or 9) - wanted) if near else float("inf")
-
-    return apart
-
-
-def search_models(models: ModelList, query: str | None, needs: Sequence[str]) -> Ranked:
-    """The models that meet every need, those first that the words name. A need that nobody understands counts as words.
-
-    Where none meets them all: those that meet all but one, the nearest to it first, and a note that says so.
-    """
-    shots = [one for one in needs if re.sub(r"[\s-]+", "_", one.strip().lower()) in _SHOTS]
-    tests = [(said, need(said, models)) for said in needs if said not in shots]
-    words = (query or "").lower().split()
-    words += [word for said, test in tests if test is None for word in said.lower().split()]
-    pairs = [f"{one} {other}" for one, other in pairwise(words) if purpose(f"{one} {other}") is not None]
-    words = [word for word in words if not any(word in pair.split() for pair in pairs)]
-    meant = [
-        one
-        for one in (need(word, models) for word in (*pairs, *words))
-        if one is not None and one.liked and purpose(one.said)
-    ]
-    cheap = bool(_CHEAP & set(words))
-    words = [word for word in words if word not in _CHEAP]
-    understood = [test for _, test in tests if test is not None]
-    fitting = [info for info in models.values() if all(test.met(info) for test in understood)]
-    notes = [FILMS] if shots else []
-    failed: Need | None = None
-    if not fitting and understood:
-        failed, fitting = _nearest(models, understood)
-        notes.insert(0, _told_failed(failed, fitting, understood))
-    liked = [one for test in (*understood, *meant) for one in test.liked] or schema.choices("text")
-
-    def order(info: ModelInfo) -> tuple[object, ...]:
-        rate = _cost(info)
-        price = rate if rate is not None else Decimal(1000)
-        place = liked.index(info.id) if info.id in liked else len(liked)
-        apart = failed.distance(info) if failed is not None and failed.distance is not None else 0.0
-        score, native = _score(info, words), bool(shots) and info.multi_shot is None
-        by = (price, -score, place) if cheap else (-score, place, price)
-        return (apart, native, *by, info.id)
-
-    ranked = Ranked(sorted(fitting, key=order))
-    named = [word for word in words if any(_score(info, [word]) for info in models.values())]
-    unknown = [word for word in words if word not in named and purpose(word) is None]
-    if unknown:
-        told = f"No model is called or described as {listing([f'{chr(34)}{one}{chr(34)}' for one in unknown])}."
-        notes.append(f"{told} These are ranked without.")
-    ranked.note = " ".join(notes)
-    return ranked
-
-
-def _nearest(models: ModelList, needs: Sequence[Need]) -> tuple[Need, list[ModelInfo]]:
-    """The need without which something fits, and what fits then; of several the one that leaves the most."""
-    left = []
-    for failing in needs:
-        rest = [one for one in needs if one is not failing]
-        fits = [info for info in models.values() if all(one.met(info) for one in rest)]
-        if failing.distance is not None:
-            fits = [info for info in fits if failing.distance(info) != float("inf")] or fits
-        left.append((len(fits), failing, fits))
-    most = max(left, key=lambda one: (one[0] > 0, one[1].distance is not None, one[0]))
-    if most[0]:
-        return most[1], most[2]
-    alone = min(needs, key=lambda one: sum(one.met(info) for info in models.values()))
-    return alone, [info for info in models.values() if any(one.met(info) for one in needs)]
-
-
-def _told_failed(failed: Need, fitting: Iterable[ModelInfo], needs: Sequence[Need]) -> str:
-    rest = listing([f'"{one.said}"' for one in needs if one is not failed], "and")
-    beside = f" together with {rest}" if rest else ""
-    told = f'No model meets "{failed.said}"{beside}.'
-    if failed.distance is not None:
-        apart, near = min(((failed.distance(info), info.id, info) for info in fitting), default=(0.0, "", None))[::2]
-        has = failed.said_of(near) if near is not None and apart != float("inf") else ""
-        told += f" The nearest: {near.id} ({has})." if near is not None and has else ""
-    return f"{told} These meet the rest." if rest else told
-
-
-def _score(info: ModelInfo, words: Sequence[str]) -> int:
-    """More for a word in the id than in the name, and more there than in the description."""
-    model_id, name, about = info.id.lower(), info.name.lower(), info.about.lower()
-    return sum(100 + 10 * (word in model_id) + 5 * (word in name) for word in words if _in(word, model_id, name, about))
-
-
-def _in(word: str, *texts: str) -> bool:
-    return any(word in text for text in texts)

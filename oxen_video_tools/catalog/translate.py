@@ -1,7 +1,7 @@
 """The common request → the body that one model takes.
 
-Nothing here knows a model by its id: places and forms are derived from the schema (`slots`, `lengths`, `shapes`). A
-word without a place is told, together with models that have one.
+No model is known here by its id: parameters and their values are derived from the schema (`media_parameters`,
+`dimensions`). An argument that the model has no parameter for is reported, with models that have one.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from .body_builder import Addressed, BodyBuilder, MediaPlace, Path, renumber_ref
 from .cast import Held, address, place
 from .dimensions import AUTO, is_free, lines, nearest_ratios, ratio, same_ratio, same_resolution, same_word
 from .findings import listing
-from .media_parameters import holds_a_link
 from .model_info import AT_THE_HUB, BESIDE_PICTURES, NOT_A_PARAMETER, OF_THE_HUB, ROLES, misplaced, slots_for
 from .pricing import follows_its_input
 from .rules import RuleContext, among, read_condition
+from .schema import holds_a_link
 from .validate import BOTH_PROMPTS, DEFAULT_SECONDS, as_number, check, fitting_lengths
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 __all__ = ["MediaPlace", "Path", "Translation", "put_urls", "translate"]
 
@@ -265,7 +264,7 @@ def _sound(draft: BodyBuilder, wanted: bool | None) -> None:
         draft.nowhere("generate_audio", wanted)
 
 
-# Where the media of a request go: each to the slot that means the same.
+# Where the media of a request go: each to the parameter with the same meaning.
 #
 # `input_image` holds references. It fills a required picture first where nothing else does (an image-to-video
 # model calls its first frame so), then reference slots, then keyframes, a free first frame, and elements.
@@ -417,7 +416,7 @@ def adapt(draft: BodyBuilder) -> None:
                 _leave_out(draft, case, rule.told)
             elif rule.told["rule"] == "requires_value":
                 _another_default(draft, case, rule.told)
-        except (KeyError, TypeError):  # a rule of another shape than any seen
+        except (KeyError, TypeError):  # a rule of an unknown form
             continue
 
 
@@ -429,7 +428,7 @@ def _leave_out(draft: BodyBuilder, case: RuleContext, rule: Mapping[str, Any]) -
 
 
 def _another_default(draft: BodyBuilder, case: RuleContext, rule: Mapping[str, Any]) -> None:
-    """Let what was asked for win over a default: on the rule's one side or on the other."""
+    """Let the request win over a default that a rule forbids beside it, on either side of the rule."""
     if not read_condition(rule, case).holds:
         return
     when = rule["when"] if isinstance(rule.get("when"), dict) else {rule["field"]: True} if "field" in rule else {}
@@ -455,7 +454,7 @@ def _allowed(draft: BodyBuilder, name: str, told: Any) -> list[Any]:
 
 
 def _instead(draft: BodyBuilder, case: RuleContext, name: str, values: list[Any], asked: Sequence[str]) -> None:
-    """Say the nearest value to the default that goes with what was asked for."""
+    """Set the value nearest to the default that is allowed with the request."""
     if not values:
         return
     default = draft.info.parameters[name].default
@@ -473,7 +472,7 @@ def _fits(case: RuleContext, name: str, told: Any) -> bool:
 
 # Where the media of a body stand.
 
-# The hub's own words for media, for models whose schema nobody knows (Oxen docs, video generation: Request Parameters).
+# The hub's names of media parameters, if the schema is unknown (Oxen docs, video generation: Request Parameters).
 _WORDS = {word: kind for word, (kind, _) in ROLES.items()} | dict.fromkeys(
     (*AT_THE_HUB.values(), BESIDE_PICTURES), "image"
 )
@@ -585,7 +584,7 @@ def _doubts(draft: BodyBuilder, media: Sequence[MediaPlace]) -> None:
 
 
 def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
-    """`model_parameters` pass as they are, but not what decides who pays and how often, or where a result goes."""
+    """Pass `model_parameters` on as they are, except those that decide who pays, how often, or where a result goes."""
     refused = misplaced(parameters)
     for name in refused:
         own = name in NOT_A_PARAMETER
@@ -604,7 +603,7 @@ def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
 
 
 def _required(draft: BodyBuilder) -> None:
-    """What the model wants to be told, where its schema says a value for it."""
+    """Parameters that the model requires and for which its schema has a value."""
     for name, parameter in draft.info.parameters.items():
         silent = name not in draft.body and name != "prompt" and name not in OF_THE_HUB
         if parameter.required and parameter.default is not None and silent:

@@ -1,7 +1,7 @@
-"""A body against a model: every problem at once, in words to act on.
+"""Check a body against a model: all problems at once, each saying what to do.
 
-What the live schema says is certain. What the bundled schema, a page's prose or a default says is a warning: local
-checks never block what the hub might accept. So is whatever came by way of `model_parameters`.
+Only the live schema is certain. What the bundled schema, a page's prose or a default says is a warning, because local
+checks never block what the hub might accept; so is whatever came in `model_parameters`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .schema import Parameter
 
 
-# Whether a value fits a parameter's schema, and what to use instead: what `jsonschema` says, in words to act on.
+# Whether a value fits a parameter's schema, and what to use instead.
 
 _TYPES = {
     "string": "a text",
@@ -126,7 +126,7 @@ def _patterned(value: str, pattern: object) -> Iterator[str]:
     try:
         if isinstance(pattern, str) and not re.search(pattern, value):
             yield f"must match {pattern}"
-    except re.error:  # a schema's patterns are JavaScript's; what Python can't read is not judged
+    except re.error:  # patterns in schemas are JavaScript's; one that Python can't compile is not checked
         return
 
 
@@ -262,7 +262,7 @@ def unsuitable_media(
 ) -> list[str]:
     """What is wrong with a medium itself, for a `MediaPlace.limits`. size: bytes; width, height: pixels.
 
-    Empty where it fits, and for what is not known. These limits are prose on Oxen's pages: a misfit is a warning.
+    Empty if it fits, and for anything unknown. These limits are prose on Oxen's pages, so a violation is a warning.
     """
     found = []
     most = limits.get("max_file_mb")

@@ -88,11 +88,11 @@ COMMANDS = {
     "plan": ("videos", "What would be sent, in how many jobs, for how much, and what is wrong with it."),
     "preview": ("videos", "Draw a free animatic on this machine: shots, lengths, camera moves."),
     "stills": ("videos", "The first picture of each shot, numbered on one sheet: cents, before motion costs dollars."),
-    "cast": ("cast", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
+    "cast": ("admin", "Keep a cast: add Mira once, and name her in any later prompt with --cast Mira."),
     "generate": ("videos", "Make a video: submit once, wait with a progress bar, print the link."),
     "get": ("videos", "How videos stand, with fresh links."),
     "list": ("videos", "What is running or finished, newest first."),
-    "cancel": ("videos", "Stop a queued or running job."),
+    "cancel": ("videos", "Stop queued or running videos; says what became of each."),
     "inspect": (
         "videos",
         "Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet.",
@@ -198,7 +198,7 @@ def _finish(result: Awaitable[int | None]) -> int | None:
 def run(arguments: Sequence[str]) -> int:
     """One command, to its exit status. A command line that is wrong is told like everything else that is wrong."""
     try:
-        return int(app(list(arguments), standalone_mode=False) or 0)
+        return int(app(list(arguments), standalone_mode=False, prog_name="oxen-video") or 0)
     except UsageError as wrong:
         if "NoArgs" in type(wrong).__name__:  # its message is the help
             cast("Any", wrong).show()

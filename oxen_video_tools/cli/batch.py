@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 import sys
@@ -12,12 +11,14 @@ from itertools import count
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from anyio import to_thread
 
 from ..errors import NeedsApproval, NotFound, NotInstalled, OverBudget, OxenError
 from ..studio import AsyncStudio, batch
+from ..studio.display import picture_html, player_html
 from . import output
 from .app import InSandbox, Json, command
 from .output import in_command_words
@@ -135,13 +136,20 @@ def write_report(folder: Path, done: Sequence[batch.Done], sheets: dict[int, byt
         "lines": len(rows),
         "succeeded": sum(one.succeeded for one in done),
         "failed": sum(not one.succeeded for one in done),
-        "cost_usd": float(sum((one.video.cost or 0 for one in done if one.video), Decimal(0))),
+        "cost_usd": float(_cost(done)),
+        "paid_now_usd": float(_cost([one for one in done if one.video and not one.video.reused])),
+        "paid_before_usd": float(_cost([one for one in done if one.video and one.video.reused])),
         "videos": rows,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(dumps(summary, indent=2, ensure_ascii=False), "utf-8")
-    (folder / "report.html").write_text(_page(summary, rows, sheets), "utf-8")
+    (folder / "report.html").write_text(_page(summary, rows, sheets, folder), "utf-8")
     return summary
+
+
+def _cost(done: Sequence[batch.Done]) -> Decimal:
+    """US dollars of all of them, as far as it is known."""
+    return sum((one.video.cost or Decimal(0) for one in done if one.video), Decimal(0))
 
 
 def _row(one: batch.Done) -> dict[str, Any]:
@@ -166,31 +174,46 @@ def _row(one: batch.Done) -> dict[str, Any]:
 STYLE = """
 :root{color-scheme:light dark}body{font:16px system-ui;margin:2rem}h2{font-size:1rem;margin:.4rem 0}
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:1.5rem}
-img{width:100%;border-radius:6px}p{margin:.2rem 0;overflow-wrap:anywhere;font-size:.85rem}.failed,.cancelled{color:#c33}
+img,video{width:100%;border-radius:6px}p{margin:.2rem 0;overflow-wrap:anywhere;font-size:.85rem}
+.failed,.cancelled{color:#c33}
 """.replace("\n", "")
 
 
-def _page(summary: dict[str, Any], rows: list[dict[str, Any]], sheets: dict[int, bytes]) -> str:
-    """One page that needs nothing else. What did not succeed stands first."""
+def _page(summary: dict[str, Any], rows: list[dict[str, Any]], sheets: dict[int, bytes], folder: Path) -> str:
+    """One page that plays the saved files from where they lie. What did not succeed stands first."""
     ordered = sorted(rows, key=lambda row: (row["status"] == "succeeded", row["line"]))
-    cards = "\n".join(_card(row, sheets.get(row["line"])) for row in ordered)
+    cards = "\n".join(_card(row, sheets.get(row["line"]), folder) for row in ordered)
     missed = f", {summary['failed']} not made" if summary["failed"] else ""
+    paid = f"{output.dollars(summary['paid_now_usd'])} paid now, {output.dollars(summary['paid_before_usd'])} before"
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Batch report</title><style>{STYLE}</style>"
         f"<h1>{summary['succeeded']} of {summary['lines']} videos{missed}, {output.dollars(summary['cost_usd'])}</h1>\n"
-        f"<main>\n{cards}\n</main></html>\n"
+        f"<p>{paid}</p>\n<main>\n{cards}\n</main></html>\n"
     )
 
 
-def _card(row: dict[str, Any], sheet: bytes | None) -> str:
-    picture = ""
-    if sheet:
-        picture = f'<img alt="contact sheet" src="data:image/jpeg;base64,{base64.b64encode(sheet).decode()}">'
+def _card(row: dict[str, Any], sheet: bytes | None, folder: Path) -> str:
     status, model, prompt = (html.escape(row[name] or "") for name in ("status", "model", "prompt"))
     price = f" {output.dollars(row['cost_usd'])}" if row["cost_usd"] is not None else ""
-    told = html.escape(row["error"] or row["generation_id"] or "")
+    when = " (paid before)" if row["reused"] else ""
+    told = f"<p>{html.escape(row['error'] or row['generation_id'] or '')}</p>"
+    picture = picture_html(sheet, "jpeg", "contact sheet") if sheet else ""
+    if row["file"]:
+        address = _address(Path(row["file"]), folder)
+        picture = player_html(address, sheet)
+        told += f'<p><a href="{html.escape(address)}">{html.escape(Path(row["file"]).name)}</a></p>'
+    elif row["status"] == "succeeded":
+        told += f"<p><code>oxen-video save {html.escape(row['generation_id'])}</code></p>"
     return (
         f"<article>{picture}<h2>{row['line']}. {prompt[:200]}</h2>"
-        f'<p><b class="{status}">{status}</b> {model}{price}</p><p>{told}</p></article>'
+        f'<p><b class="{status}">{status}</b> {model}{price}{when}</p>{told}</article>'
     )
+
+
+def _address(file: Path, folder: Path) -> str:
+    """Of a file, for a page in this folder: both can be moved together."""
+    try:
+        return quote(Path(os.path.relpath(file, folder)).as_posix())
+    except ValueError:  # on another drive
+        return file.absolute().as_uri()

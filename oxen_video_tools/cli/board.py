@@ -168,7 +168,7 @@ def shown(video: Video) -> dict[str, Any]:
 
 
 def board_app(settings: Settings, token: str, *, clock: Clock | None = None) -> Starlette:
-    """The page as an ASGI app. token: what the link holds. Needs the `mcp` extra, for its door and its web server."""
+    """The page as an ASGI app. token: what the link holds. Needs the `mcp` extra."""
     from sse_starlette import EventSourceResponse
     from starlette.applications import Starlette
     from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response

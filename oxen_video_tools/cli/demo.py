@@ -51,7 +51,7 @@ async def demo(json: Json = False) -> None:
 
 
 async def _whole_way() -> dict[str, Any]:
-    """The four steps, told as they are gone; what came of it."""
+    """The four steps, reported as they happen; returns the result."""
     from ..sandbox import Sandbox
 
     folder = Path(tempfile.mkdtemp(prefix="oxen-video-demo-"))

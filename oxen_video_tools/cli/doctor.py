@@ -23,7 +23,7 @@ import anyio
 import typer
 from rich.markup import escape
 
-from ..errors import NeedsApproval, NotFound, OxenError
+from ..errors import NeedsApproval, NotFound, OxenError, Unusable
 from ..hub import HubClient
 from ..mcp import conflict
 from ..redaction import HIDDEN, redact, unsigned
@@ -261,7 +261,7 @@ async def doctor(
         "key": _key(settings),
         "hub": "sandbox" if settings.sandbox else settings.base_url,
         "default model": settings.model or "chosen by need",
-        "videos go to": _folder(settings.videos_folder),
+        "videos go to": _folder(settings),
         "limits": _limits(settings),
         "models": await _models(settings),
     }
@@ -304,7 +304,11 @@ def _key(settings: Settings) -> str:
     return "OXEN_API_KEY is set" if os.environ.get("OXEN_API_KEY") else "from the oxen command line's file"
 
 
-def _folder(folder: Path) -> str:
+def _folder(settings: Settings) -> str:
+    try:
+        folder = settings.videos_folder
+    except Unusable as error:
+        return f"nowhere: {error.message} {error.fix or ''}"
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     return f"{folder}" + ("" if os.access(nearest, os.W_OK) else "  (not writable)")
 

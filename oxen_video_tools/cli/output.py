@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..redaction import visible
+from ..studio.display import dollars as dollars
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -147,14 +148,6 @@ def iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def dollars(amount: Decimal | float | None) -> str:
-    """US dollars, with as many digits as they need."""
-    if amount is None:
-        return "unknown"
-    amount = Decimal(str(amount))
-    return f"${amount:.2f}" if amount >= Decimal("0.01") or amount == 0 else f"${amount:.4f}"
-
-
 def cost(video: results.Video) -> str:
     """What a video cost, and whether that is an estimate."""
     return dollars(video.cost) + (" (estimate)" if video.cost_is == "estimate" else "")
@@ -216,6 +209,9 @@ def show_plan(plan: Plan) -> None:
     if plan.choice:
         say(f"[yellow]note[/] {escape(plan.choice)}")
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
+    for picture in plan.pictures:
+        amount = "paid already" if picture.already else dollars(picture.price_usd)
+        say(f"{picture.kind} {escape(picture.name)}: {escape(picture.model)}  {amount}")
     for number, job in enumerate(plan.jobs, 1):
         clip = plan.clips[number - 1] if number <= len(plan.clips) else None
         there = "" if clip is None else " paid already" if clip.already else " stopped" if clip.stopped else ""
@@ -240,11 +236,24 @@ def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
         line(preview)
 
 
-def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool = False) -> None:
+def show_inspections(
+    found: Sequence[Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
+) -> None:
     """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
     if as_json_too:
-        as_json(plain(seen) | {"sheet": plain(sheet)})
+        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found]
+        as_json((told[0] if len(told) == 1 else {"videos": told}) | {"sheet": plain(sheet)})
         return
+    for place, seen in enumerate(found, 1):
+        if len(found) > 1:
+            say(f"[bold]{place}[/]")
+        _show_inspection(seen)
+    show_picture(jpeg)
+    if sheet is not None:
+        line(sheet)
+
+
+def _show_inspection(seen: Any) -> None:
     sound = seen.audio_codec or "no sound"
     say(f"[bold]length[/]  {seconds(seen.duration)}")
     rate = f"{seen.fps:g} frames a second, " if seen.fps else ""
@@ -259,9 +268,6 @@ def show_inspection(seen: Any, *, sheet: Path | None = None, as_json_too: bool =
             say(f"[bold]{name}[/]  {seconds(begin)} to {seconds(end)}")
     for warning in seen.warnings:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
-    show_picture(seen.sheet)
-    if sheet is not None:
-        line(sheet)
 
 
 def seconds(value: float | None) -> str:
@@ -318,6 +324,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "film": plan.film,
         "jobs": jobs,
         "clips": clips,
+        "pictures": [plain(picture) for picture in plan.pictures],
         "price_usd": plan.price_usd,
         "total_usd": plan.price.usd,
         "price": (plan.due or plan.price).text,

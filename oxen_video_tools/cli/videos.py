@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InputUnreadable, OxenError
@@ -176,7 +175,7 @@ async def cancel(
 
 @command()
 async def inspect(
-    video: Annotated[str, typer.Argument(help="A file, an id or an https URL.")],
+    videos: Annotated[list[str], typer.Argument(help="Files, ids or https URLs; several are compared.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the contact sheet as this JPEG.")] = None,
     open_: Open = False,
     json: Json = False,
@@ -184,9 +183,14 @@ async def inspect(
 ) -> None:
     """Look at a video: length, size, cuts, black or frozen stretches, loudness, and a contact sheet."""
     async with AsyncStudio.open(sandbox=sandbox) as studio:
-        seen = await studio.inspect(video)
-    sheet = _sheet(seen.sheet, output, wanted=open_)
-    cli_output.show_inspection(seen, sheet=sheet, as_json_too=json)
+        if len(videos) == 1:
+            seen = await studio.inspect(videos[0])
+            found, jpeg = [seen], seen.sheet
+        else:
+            compared = await studio.compare(videos)
+            found, jpeg = list(compared.videos), compared.sheet
+    sheet = _sheet(jpeg, output, wanted=open_)
+    cli_output.show_inspections(found, jpeg, sheet=sheet, as_json_too=json)
     if open_ and sheet:
         typer.launch(str(sheet))
 
@@ -196,13 +200,18 @@ async def save(
     videos: Annotated[list[str], typer.Argument(help="Ids, files or https URLs, in the order they are joined.")],
     output: Out = None,
     transition: Annotated[str | None, typer.Option(help="cut or fade, between clips.")] = None,
-    music: Annotated[Path | None, typer.Option(help="A sound file, laid under all of it.")] = None,
+    fade_seconds: Annotated[float | None, typer.Option(help="Length of a fade; 0.5 if left out.")] = None,
+    music: Annotated[str | None, typer.Option(help="A sound file or a video, laid under all of it.")] = None,
+    sound: Annotated[str | None, typer.Option(help="Of the clips: keep or mute.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="An SRT or WebVTT file, as a track.")] = None,
+    burn: Annotated[bool, typer.Option("--burn", help="Draw the captions into the picture.")] = False,
     trim: Annotated[tuple[float, float] | None, typer.Option(help="From and to: seconds of the whole.")] = None,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """One or more clips to one verified file."""
-    how: dict[str, Any] = {"transition": transition, "music": music, "trim": trim}
+    how: dict[str, Any] = {"transition": transition, "fade_seconds": fade_seconds, "music": music, "sound": sound}
+    how |= {"captions": captions, "burn": burn, "trim": trim}
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with cli_output.bars(quiet=json) as report:
             saved = await studio.save(videos, filename=_place(output), **how, on_progress=report)
@@ -308,10 +317,9 @@ async def models(
         for model in found:
             output.line(f"{model.id}\t{_rest(describe_line(model))}")
     else:
-        table = Table(Column("id", overflow="fold"), "limits and price")
         for model in found:
-            table.add_row(model.id, escape(_rest(describe_line(model))))
-        output.out.print(table)
+            output.say(f"[bold]{escape(model.id)}[/]")
+            output.say(f"  {escape(_rest(describe_line(model)))}")
 
 
 def _rest(line: str) -> str:

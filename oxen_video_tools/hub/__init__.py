@@ -1,4 +1,4 @@
-"""Oxen's HTTP API and nothing else: it knows no money and no agents, and touches only the paths it is handed.
+"""Oxen's HTTP API and nothing else: it knows nothing of budgets and agents, and touches only the paths it is given.
 
 The names below load what they need when they are first used, so that `hub.records` stays light.
 """

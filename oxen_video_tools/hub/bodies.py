@@ -1,8 +1,8 @@
-"""The body of an answer, bounded as its bytes arrive.
+"""Response bodies, limited while their bytes arrive.
 
-httpx unpacks every `Content-Encoding` that a server names, however many, before anybody can count: 263 bytes of
-`gzip, gzip, gzip` become a gigabyte. So the raw bytes are taken here. Results are read as they are; an answer of the
-API may be packed once, in gzip or deflate, and is unpacked piece by piece up to its limit.
+httpx decodes every `Content-Encoding` that a server names before the size can be checked: 263 bytes of `gzip, gzip,
+gzip` become a gigabyte. So the raw bytes are read here. Results are not decoded at all; an answer of the API may be
+compressed once, with gzip or deflate, and is decompressed piece by piece up to its limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate
 
 
 def encodings(response: httpx.Response) -> list[str]:
-    """What the body is packed in, the outermost last; empty where it is sent as it is."""
+    """How the body is encoded, the outermost encoding last; empty if it is not."""
     named = response.headers.get("content-encoding", "").lower().split(",")
     return [one for one in map(str.strip, named) if one not in ("", "identity")]
 
@@ -69,7 +69,7 @@ def _unpacking(response: httpx.Response) -> _Inflation | None:
 
 
 class _Inflation:
-    """One layer of gzip or deflate. done: its end has come, or nothing of it."""
+    """One layer of gzip or deflate. done: it has ended, or not begun."""
 
     def __init__(self, name: str) -> None:
         self._inflate = zlib.decompressobj(_WINDOWS[name])

@@ -1,6 +1,6 @@
-"""HubClient: one method per endpoint of Oxen's hub. Bodies and filters are the hub's own words.
+"""HubClient: one method per endpoint of Oxen's hub. Bodies and filters are those of Oxen's API.
 
-Every failure is an OxenError. Each call ends within `deadline` seconds, its repetitions included.
+Every failure is an OxenError. Each call ends within `deadline` seconds, retries included.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin
 
 from ..clock import Clock, SystemClock
 from ..errors import HubUnavailable, InvalidRequest, ModelNotFound, NotFound
+from ..redaction import visible
 from ..settings import HUB, Settings
 from . import records
 from .records import Answer, Completion, Generation, HistoryPage, Listing, VideoModel, media_models
@@ -36,7 +37,7 @@ class HubClient:
     """Oxen's hub.
 
     api_key: bearer; goes over https or to a loopback hub only. Without it only the model list answers.
-    deadline: seconds that bound each call, repetitions included; `generate` and `download` have their own.
+    deadline: seconds for each call, retries included; `generate` and `download` have their own.
     uploaded: asset paths by content hash, so that the same file is not sent twice; hand in a mapping to keep it.
     """
 
@@ -95,8 +96,8 @@ class HubClient:
     ) -> Answer:
         """Make a video and wait for it. Paid: sent once. timeout: seconds for the whole call.
 
-        before_send: awaited right before the first byte of each try. Raises a refusal's own kind (nothing spent), or
-        SubmissionUnclear when nobody knows.
+        before_send: awaited right before the first byte of each try. Raises the refusal's own error (nothing spent), or
+        SubmissionUnclear if it is unknown whether the hub accepted the request.
         """
 
         return await self._make("videos/generate", body, "generate a video", timeout, before_send)
@@ -148,13 +149,19 @@ class HubClient:
         )
 
     async def get(self, generation_id: str, *, deadline: float | None = None) -> Generation:
-        """One job, whoever started it. Raises NotFound."""
-        payload = await self.transport.read(
-            "GET",
-            f"{API}/queue/{_segment(generation_id, NotFound)}",
-            what=f"read generation {generation_id}",
-            deadline=deadline,
-        )
+        """One job, whoever started it. Raises NotFound, which says the id."""
+        try:
+            payload = await self.transport.read(
+                "GET",
+                f"{API}/queue/{_segment(generation_id, NotFound)}",
+                what=f"read generation {generation_id}",
+                deadline=deadline,
+            )
+        except NotFound as error:
+            if generation_id in error.message:
+                raise
+            told = f"No generation has the id {visible(generation_id[:60], lines=False)}."
+            raise NotFound(told, status_code=error.status_code, generation_id=error.generation_id) from error.__cause__
         found = self._generations(payload)
         if not found:
             raise HubUnavailable(f"The hub answered no record of generation {generation_id}.", retry=False)
@@ -189,7 +196,7 @@ class HubClient:
         return found
 
     async def cancel(self, generation_id: str) -> Generation:
-        """Stop a job that is still active; a finished one stays as it is. Answers the job as it then stands."""
+        """Stop a job that is still active; a finished one stays as it is. Returns the job as it is afterwards."""
         path = f"{API}/queue/{_segment(generation_id, NotFound)}"
         try:
             await self.transport.read("DELETE", path, what=f"cancel generation {generation_id}")
@@ -201,8 +208,8 @@ class HubClient:
         return await self.get(generation_id)
 
     async def history(self, page: int = 1, page_size: int = 50, *, namespace: str | None = None) -> HistoryPage:
-        """What was made in a namespace (your own unless named), with its real cost in US dollars: the only place that
-        tells it. Pages count from 1.
+        """What was made in a namespace (your own unless named), with its real cost in US dollars, which no
+        other call returns. Pages are counted from 1.
         """
         params: dict[str, Any] = {"page": page, "page_size": page_size}
         if namespace is not None:
@@ -233,7 +240,7 @@ class HubClient:
     ) -> AsyncGenerator[Completion, None]:
         """Completions as they happen, for as long as it is iterated; reconnects by itself.
 
-        A hint, not the truth: what happens while nobody is connected is lost. on_open: called at each (re)connection,
+        Only a hint: what happens while this is not connected is lost. on_open: called at each (re)connection,
         when it is time to look at the queue.  on_break: called when one ends or can't be had. Raises Unauthenticated on
         401 and 403.
         """
@@ -246,7 +253,7 @@ class HubClient:
     async def models(self, *, deployment_status: str | None = None) -> VideoModels:
         """Every model that makes videos or pictures. Needs no key.
 
-        deployment_status: "live" refreshes the state of models of one's own.
+        deployment_status: "live" refreshes the state of your own models.
         """
         params = {"deployment_status": deployment_status} if deployment_status else None
         payload = await self.transport.read(
@@ -271,7 +278,7 @@ class HubClient:
         return VideoModel.parse(payload)
 
     async def activate(self, model_id: str) -> Mapping[str, Any]:
-        """Start a model of one's own (it is billed while it runs). Answers what the hub says."""
+        """Start a model of your own (billed while it runs). Returns the hub's answer."""
         return await self._switch(model_id, "activate")
 
     async def deactivate(self, model_id: str) -> Mapping[str, Any]:
@@ -309,7 +316,7 @@ class HubClient:
 
         Private by default: the link is presigned and good for about an hour; the same content is sent only once.
         repo: "namespace/name" puts it into that versioned repository instead; others read it only where it is public.
-        deadline: seconds for the sending. Raises InputUnreadable for what is no media or too large.
+        deadline: seconds for the upload. Raises InputUnreadable for what is no media or too large.
         """
         file = path if isinstance(path, LocalFile) else Path(path)
         if repo is not None:
@@ -319,9 +326,9 @@ class HubClient:
         return await self._workbench.link(file, directory=directory, deadline=deadline)
 
     async def upload_private(self, file: LocalFile, *, directory: str = "films", deadline: float = 300.0) -> str:
-        """Put a file into the account's private playground, whole. Answers its place, for `private_link`.
+        """Put a whole file into the account's private playground. Returns its place, for `private_link`.
 
-        Raises what the hub refuses with.
+        Raises the hub's refusal.
         """
         return await self._workbench.send(file, directory=directory, deadline=deadline)
 
@@ -341,7 +348,7 @@ class HubClient:
     ) -> str:
         """Several files (name, content, media type) into a directory of the repository "namespace/name", as one commit.
 
-        Answers the address of the directory. A repository that is not there is made, private.
+        Returns the address of the directory. A missing repository is created, private.
         """
         how: dict[str, Any] = {"branch": branch, "message": message, "deadline": deadline}
         return await commit(self.transport, repo=repo, directory=directory, files=files, **how)
@@ -358,7 +365,7 @@ class HubClient:
         """A result → the file `path`, whole or not at all.
 
         max_bytes: larger results are refused.  deadline: seconds for the whole download, resumptions included.
-        on_bytes: told the bytes so far and, where known, in all. Raises NotFound for a link that has expired (read the
+        on_bytes: called with the bytes so far and, if known, in all. Raises NotFound for an expired link (read the
         generation again for a new one), InputNotAllowed for one that leads into this machine's network.
         """
         from .downloads import download
@@ -390,7 +397,7 @@ class HubClient:
 
 
 def _segment(name: str, missing: type[NotFound] | type[ModelNotFound]) -> str:
-    """One path segment; ids hold dots and whatever a caller makes up."""
+    """One path segment, quoted: an id may contain dots and any other character."""
     if not name.strip() or name in (".", ".."):
         raise missing(f"There is no {name!r}.")
     return quote(name, safe="")

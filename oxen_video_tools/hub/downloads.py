@@ -1,8 +1,8 @@
-"""A result → a file, whole or not at all.
+"""Download a result into a file, completely or not at all.
 
-The link is tried without the key, for it is presigned. Only the hub itself, over https or on this machine, is asked
-once more with the key, and never after a redirect. Each hop's address is looked up, checked and then connected to:
-a name that changes its mind between the check and the connection gains nothing.
+The link is tried without the key, because it is presigned. Only the hub itself, over https or on this machine, is then
+asked with the key, and never after a redirect. Each hop's address is resolved and checked, and the connection is
+pinned to the checked address, which prevents DNS rebinding.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OnBytes = Callable[[int, "int | None"], None]
 MOST_HOPS = 5
 PEEKED = 4096  # bytes that a look at a link asks for
 LOOK = 5.0  # seconds that it may take
-SILENCE = 30.0  # seconds without a byte after which the connection is given up and the rest asked for
+SILENCE = 30.0  # seconds without a byte after which the rest is requested on a new connection
 # Where the hub keeps results and uploads: a file of a repository, or what is named as media. No other route of its API
 # is asked with the key because a record or an agent named it.
 _RESULT = re.compile(r"/api/repos/[^/]+/[^/]+/files?/.+|/.+\.(?:mp4|m4v|mov|webm|avi|png|jpe?g|webp|gif|wav|mp3)", re.I)
@@ -91,7 +91,7 @@ def _disk(path: Path) -> Iterator[None]:
 class Peeked:
     """How a URL answered when it was asked for its first bytes.
 
-    status: of HTTP; None where no answer came.  unknown: nobody knows its host.  why: what kept it from answering.
+    status: the HTTP status; None if there was no answer.  unknown: its host does not exist.  why: the reason then.
     """
 
     status: int | None
@@ -101,7 +101,7 @@ class Peeked:
 
 
 async def peek(transport: Transport, url: str, *, seconds: float = LOOK) -> Peeked:
-    """What stands first behind a URL: a GET of `PEEKED` bytes, redirects followed, without the key.
+    """The first bytes behind a URL: a GET of `PEEKED` bytes, redirects followed, without the key.
 
     Raises InputNotAllowed for one that leads into this machine's network.
     """
@@ -129,8 +129,11 @@ async def peek(transport: Transport, url: str, *, seconds: float = LOOK) -> Peek
 
 @dataclass
 class _Arrival:
-    """One file on its way. size: bytes in all, once known.  mark: what tells this version of the file from another.
-    peeks: only its beginning is wanted, and never with the key.
+    """A download in progress.
+
+    size: bytes in all, once known.
+    mark: identifies this version of the file (ETag or date).
+    peeks: only the beginning is wanted, and never with the key.
     """
 
     transport: Transport
@@ -146,7 +149,7 @@ class _Arrival:
     peeks: bool = False
 
     async def go_on(self) -> None:
-        """Fetch what is still missing. Raises HubUnavailable with `retry` where going on again may help."""
+        """Fetch what is missing. Raises HubUnavailable, with `retry` if another try may help."""
         left = self.until - self.transport.clock.monotonic()
         if left <= 0:
             raise HubUnavailable("The time for the download ran out.", retry=False)
@@ -182,7 +185,7 @@ class _Arrival:
                 await response.aclose()
 
     def _is_result(self, url: str) -> bool:
-        """Whether the key may be shown for it: a file of the hub, and none of its other routes."""
+        """Whether the key may be sent there: to files of the hub, and to no other route."""
         path = urlsplit(url).path
         return (
             bool(self.transport.api_key)
@@ -195,13 +198,13 @@ class _Arrival:
         place = await check_url(url, base_url=self.transport.base_url, resolve=self.transport.resolve)
         is_hub = place.origin == (await check_url(self.transport.base_url, base_url=self.transport.base_url)).origin
         if not place.addresses and not is_hub:
-            if self._proxied(place):  # what only the proxy knows may be a name of its own network
+            if self._proxied(place):  # a name that only the proxy can resolve may belong to its private network
                 raise InputNotAllowed(f"The name {place.host} has no address here.", fix="Give a public https URL.")
             raise HubUnavailable(f"The name {place.host} has no address.")
         return place
 
     def _proxied(self, place: PinnedAddress) -> bool:
-        """Whether a proxy of the environment connects in our place; then it also looks the name up."""
+        """Whether a proxy from the environment is used for this URL; the proxy then also resolves the name."""
         proxies = {} if self.transport.on_this_machine else getproxies()
         return bool(proxies.get(place.origin[0]) or proxies.get("all")) and not proxy_bypass(place.host)
 
@@ -226,7 +229,7 @@ class _Arrival:
     async def _send(
         self, place: PinnedAddress, address: str | None, headers: dict[str, str], auth: Bearer | None
     ) -> httpx.Response:
-        """To exactly this address; certificate and Host stay those of the name."""
+        """Send to exactly this address; certificate check and Host header still use the name."""
         url = httpx.URL(place.url)
         extensions: dict[str, object] = {"timeout": httpx.Timeout(SILENCE, connect=CONNECT).as_dict()}
         if address is not None:

@@ -1,6 +1,6 @@
-"""What a refusal of the hub means: a status and a body of any shape → one error with the hub's own words.
+"""Map an error answer of the hub, a status and a body of any shape, to one OxenError with the hub's message.
 
-Which answers to a paid request are refusals (nothing spent) and which leave it open is decided in `after_paying`.
+`after_paying` decides which answers to a paid request are refusals (nothing spent) and which leave that open.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Reply:
 
 
 def error_message(payload: Any, content: bytes = b"") -> str | None:
-    """The best words for a person in an error body, None where it has none. A page is never repeated."""
+    """The best message for a person in an error body; None if there is none. HTML pages are never quoted."""
     answer = records.mapping(payload)
     error = answer.get("error", answer.get("errors"))
     inner = records.mapping(error)
@@ -100,14 +100,14 @@ def _words(said: Any) -> str | None:
 
 
 def error_type(payload: Any) -> str:
-    """The error's type word; where there is none, the status message."""
+    """The error's `type`; if there is none, the status message."""
     answer = records.mapping(payload)
     inner = records.mapping(answer.get("error"))
     return records.text(inner.get("type")) or records.text(answer.get("status_message")) or ""
 
 
 def carries_error(payload: Any) -> bool:
-    """Whether an answer, whatever its status, speaks of an error. A record's own `error` is the job's."""
+    """Whether an answer, whatever its status, contains an error. The `error` in a job's own record does not count."""
     answer = records.mapping(payload)
     if records.text((records.mapping(answer.get("generation")) or answer).get("generation_id")):
         return False
@@ -115,7 +115,7 @@ def carries_error(payload: Any) -> bool:
 
 
 def known(payload: Any, content: bytes = b"") -> type[OxenError] | None:
-    """Which refusal the body names, whatever the status; None where it names none that is known."""
+    """The refusal that the body names, whatever the status; None if it names no known one."""
     kind = error_type(payload)
     words = error_message(payload, content) or ""
     by_type: dict[str, type[OxenError]] = {
@@ -142,7 +142,7 @@ def known(payload: Any, content: bytes = b"") -> type[OxenError] | None:
 
 
 def to_error(reply: Reply, what: str, *, now: float = 0.0, secret: str | None = None) -> OxenError:
-    """The error for an answer that is none. what: the call, in a person's words.  now: Unix seconds."""
+    """The error for an unsuccessful answer. what: the call, in words for a person.  now: Unix seconds."""
     payload = reply.json()
     words = error_message(payload, reply.content)
     message = redact(words, secret) if words else f"The hub answered {reply.status} to {what}."
@@ -193,9 +193,9 @@ def after_paying(
 ) -> OxenError:
     """The error for an answer to a paid request that brought no result.
 
-    A refusal has its own kind and nothing was spent: a 4xx other than 408 and 425, a 301, 307 or 308, which say that
-    the request was not carried out here, and a 2xx with a non-empty `error` that names nothing which was made. All else
-    is SubmissionUnclear: a 2xx is no refusal by its words alone.
+    A refusal keeps its own kind, and nothing was spent. Refusals are: a 4xx other than 408 and 425; a 301, 307 or 308,
+    which say that the request was not carried out here; a 2xx with a non-empty `error` and without any id. Everything
+    else is SubmissionUnclear: the words of a 2xx alone do not make it a refusal.
     """
     payload = reply.json()
     error = to_error(reply, what, now=now, secret=secret)
@@ -230,7 +230,7 @@ _RESULTS = ("generation_id", "generation_ids", "id", "video_url", "result_url", 
 
 
 def _names_a_result(payload: Any) -> bool:
-    """Whether an answer names a generation or its result, anywhere in it."""
+    """Whether an answer contains the id or the result of a generation, anywhere."""
     left = [payload]
     while left:
         one = left.pop()
@@ -244,7 +244,7 @@ def _names_a_result(payload: Any) -> bool:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, out of `Retry-After` in seconds or as an HTTP date. now: Unix seconds."""
+    """Seconds to wait, from `Retry-After` in seconds or as an HTTP date. now: Unix seconds."""
     told = headers.get("retry-after", "").strip()
     if not told:
         return None
@@ -270,7 +270,7 @@ def http_date(text: str) -> float | None:
 
 
 def of_model(error: OxenError) -> OxenError:
-    """What a paid request names and may not exist is its model, unless the hub says otherwise."""
+    """A 404 for a paid request means its model, unless the hub says otherwise."""
     if type(error) is not NotFound or re.search("namespace|repo", error.message, re.I):
         return error
     return ModelNotFound(error.message, status_code=error.status_code)

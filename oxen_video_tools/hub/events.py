@@ -1,7 +1,7 @@
-"""The hub's completion events, for as long as somebody listens.
+"""The stream of the hub's completion events (server-sent events).
 
-The hub buffers nothing (Oxen docs, events), so an event is a hint and its absence means nothing. A connection that
-breaks, or stays silent though the hub sends a keep-alive every 15 s, is opened anew.
+The hub buffers nothing (Oxen docs, events), so an event is only a hint and its absence means nothing. A connection that
+breaks, or is silent although the hub sends a keep-alive every 15 s, is opened again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OnOpen = Callable[[], None]
 async def completions(
     transport: Transport, *, on_open: OnOpen | None = None, on_break: OnOpen | None = None
 ) -> AsyncGenerator[Completion, None]:
-    """Completions, reconnecting with back-off. Raises what the hub refuses with, such as Unauthenticated."""
+    """Completions; reconnects with back-off. Raises the hub's refusal, such as Unauthenticated."""
     failures = 0
     while True:
         asked = 0.0
@@ -55,7 +55,7 @@ async def completions(
             asked = error.retry_after or 0.0
         if on_break is not None:
             on_break()
-        if transport.clock.monotonic() - began > LONGEST:  # it held for a while: this is no hub that is down
+        if transport.clock.monotonic() - began > LONGEST:  # the connection lasted a while, so the hub is not down
             failures = 0
         pause = jitter(back_off(failures + 1, shortest=SHORTEST, longest=LONGEST))
         failures += 1
@@ -94,7 +94,7 @@ async def _connected(transport: Transport, on_open: OnOpen | None) -> AsyncGener
 
 
 class _Bounded:
-    """What httpx-sse needs of a response: as UTF-8, without a byte order mark, and no event without end."""
+    """What httpx-sse needs of a response: decoded as UTF-8 without a byte order mark, with events of limited size."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -119,7 +119,7 @@ class _Bounded:
 
 
 def completion(event: ServerSentEvent, *, base_url: str = "") -> Completion | None:
-    """The completion that an event tells of; None for keep-alives, other events and what can't be read."""
+    """The completion in an event; None for keep-alives, other events and unreadable ones."""
     told = records.parse_json(event.data)
     record = records.mapping(None if told is ... else told)
     names = (event.event, record.get("event"), record.get("type"))

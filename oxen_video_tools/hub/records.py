@@ -1,7 +1,7 @@
-"""What the hub answers, as clean values: one form for every form that has been seen on the wire.
+"""The hub's answers as typed values, whatever form they had on the wire.
 
-Nothing here imports httpx or pydantic. Times are Unix seconds, money is US dollars as `Decimal`. Fields that nobody
-knows stay in `raw` and, for a generation, in `parameters`. Links carry signatures, so no repr shows them.
+Nothing here imports httpx or pydantic. Times are Unix seconds, money is US dollars as `Decimal`. Unknown fields stay in
+`raw` and, for a generation, in `parameters`. Links contain signatures, so no repr shows them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ __all__ = [
 ]
 
 
-# JSON of unknown shape → plain values. None of these functions raises: what can't be read is None.
+# JSON of unknown shape → plain values. None of these functions raises: unreadable values become None.
 
 LONGEST_ID = 500  # characters
 MOST_VALUES = 500_000  # in one JSON text; a list of 8 MiB holds about half as many
-LARGEST = Decimal(10) ** 9  # US dollars: what is more is no price and no bill
+LARGEST = Decimal(10) ** 9  # US dollars: a larger amount is neither a price nor a bill
 DEEPEST = 100  # objects and lists inside one another; no schema of a model has 20
 LARGEST_COUNT = 2**63  # what databases take
 _MILLISECONDS_FROM = 1e11  # as Unix seconds that is the year 5138, as milliseconds 1973
@@ -53,7 +53,7 @@ def unreadable(content: bytes | str) -> bool:
 
 
 def parse_json(content: bytes | str) -> Any:
-    """The JSON value; Ellipsis (which no JSON is) where there is none, or one too deep or of too many values."""
+    """The JSON value; Ellipsis, which JSON can't contain, if it is invalid, too deep or has too many values."""
     if _values_in(content) > MOST_VALUES:
         return ...
     try:
@@ -73,7 +73,7 @@ def _no_number(_name: str) -> None:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether it is nested deeper than `DEEPEST`: what walks through it later must not run out of stack."""
+    """Whether it is nested deeper than `DEEPEST`: code that walks it later must not overflow the stack."""
     level = [value]
     for _ in range(DEEPEST):
         level = [
@@ -105,13 +105,13 @@ def text(value: Any) -> str | None:
 
 
 def identifier(value: Any) -> str | None:
-    """A text by which the hub knows something again. One that acts on a terminal is none, nor is an endless one."""
+    """An id of the hub's. Texts with terminal control characters, and very long ones, are not accepted."""
     found = text(value)
     return found if found is not None and len(found) <= LONGEST_ID and is_plain(found) else None
 
 
 def words(value: Any) -> str | None:
-    """A text that is only shown: nothing in it acts on whoever reads it."""
+    """A text that is only shown: its control characters are made visible."""
     found = text(value)
     return None if found is None else visible(found)
 
@@ -140,7 +140,7 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def money(value: Any) -> Decimal | None:
-    """US dollars, exactly: `0.07`, `"0.07"` and `"$0.07"` are the same; None for more than anybody pays."""
+    """US dollars, exactly: `0.07`, `"0.07"` and `"$0.07"` are the same; None for an impossibly large amount."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -151,7 +151,7 @@ def money(value: Any) -> Decimal | None:
 
 
 def moneys(value: Any) -> Mapping[str, Decimal]:
-    """A table of prices; its keys in lower case, for the hub writes `720p` and `720P`."""
+    """A table of prices; its keys in lower case, because the hub writes both `720p` and `720P`."""
     priced = ((key.lower(), money(price)) for key, price in mapping(value).items())
     return {key: price for key, price in priced if price is not None}
 
@@ -165,7 +165,7 @@ def integer(value: Any) -> int | None:
 
 
 def unix(value: Any) -> float | None:
-    """Unix seconds out of seconds, milliseconds, either as text, or an ISO 8601 time (UTC where it names no zone)."""
+    """Unix seconds from seconds or milliseconds, as number or text, or from an ISO 8601 time (UTC without a zone)."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -192,7 +192,7 @@ def name_in(value: Any) -> str | None:
 
 
 def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
-    """Where the result lies, wherever the answer says it; a relative link is made whole."""
+    """The result's link, wherever the answer has it; a relative link is made absolute."""
     result = record.get("result")
     clips = mappings(record.get("videos")) or mappings(record.get("images"))
     found = (
@@ -273,14 +273,14 @@ class VideoModel:
 
     @property
     def makes_video(self) -> bool:
-        """Whether it can be asked for a video. The endpoint decides where the capabilities are not told."""
+        """Whether it makes videos. The endpoint decides if the capabilities are unknown."""
         if self.outputs:
             return "video" in self.outputs
         return self._ends("videos/generate")
 
     @property
     def makes_image(self) -> bool:
-        """Whether it can be asked for a picture. The endpoint decides where the capabilities are not told."""
+        """Whether it makes pictures. The endpoint decides if the capabilities are unknown."""
         if self.outputs:
             return "image" in self.outputs
         return self._ends("images/generate") or self._ends("images/edit")
@@ -437,7 +437,7 @@ _OWN = frozenset(
 class Generation:
     """One job as the hub shows it.
 
-    status: a word that the hub may invent later counts as "processing"; `raw["status"]` has the word itself.
+    status: an unknown status counts as "processing"; `raw["status"]` has the hub's own word.
     url: the whole link, signature and all.  error_message: the hub's words, redacted.
     namespace: where it is kept and who pays.  cost: US dollars, known from the history only.
     parameters: every parameter that the record echoes, `prompt` among them.
@@ -497,7 +497,7 @@ class Generation:
         )
 
     def of_request(self, body: Mapping[str, Any]) -> Generation:
-        """An enqueue answer names only id and status: the rest is what was sent."""
+        """The record of a job just sent: an enqueue answer has only id and status, the rest comes from the request."""
         sent = {key: value for key, value in body.items() if key not in _OWN}
         return replace(
             self,
@@ -509,7 +509,7 @@ class Generation:
 
 
 def status(word: Any) -> Status:
-    """The hub's status word; one that nobody knows is an active job."""
+    """The hub's status; an unknown one counts as active."""
     return _STATUS.get(word.strip().lower(), "processing") if isinstance(word, str) else "processing"
 
 
@@ -534,7 +534,7 @@ class HistoryPage:
 
     @property
     def is_last(self) -> bool:
-        """Whether the history ends here. A hub that does not say so ends it with a page that is not full."""
+        """Whether this is the last page. If the hub does not say so, a page that is not full is the last."""
         more = len(self.generations) >= self.page_size if self.has_more is None else self.has_more
         return not more or not self.generations
 
@@ -563,18 +563,18 @@ class HistoryPage:
 
 
 class Listing(list[Generation]):
-    """Jobs of the queue. told: how many the hub says there are, where it says so."""
+    """Jobs of the queue. told: how many the hub says there are, if it does."""
 
     told: int | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether as many records came as the hub counted: a list that was cut short proves no absence."""
+        """Whether all records came that the hub counted: a truncated list can't prove that a job is absent."""
         return self.told is None or len(self) >= self.told
 
 
 def listing(raw: Any, *, base_url: str = "") -> Listing:
-    """The queue's list. Raises HubUnavailable for what is no list: nothing may be concluded from it."""
+    """The queue's list. Raises HubUnavailable for anything else, from which nothing may be concluded."""
     answer = mapping(raw)
     if not any(isinstance(one, list) for one in (raw, answer.get("generations"), answer.get("data"))):
         raise HubUnavailable("The hub answered no list of generations.", retry=False)
@@ -602,7 +602,7 @@ def generations(raw: Any, *, base_url: str = "") -> tuple[Generation, ...]:
 
 @dataclass(frozen=True)
 class Completion:
-    """An event of the stream: this generation ended. A hint only; the record is the truth."""
+    """An event of the stream: this generation ended. Only a hint; the record is authoritative."""
 
     generation_id: str
     status: Status

@@ -1,7 +1,7 @@
-"""One call to the hub: key, time limits, what may be repeated, what an answer means.
+"""One HTTP call to the hub: key, time limits, retries, and what an answer means.
 
-GET and DELETE are repeated with back-off inside a total deadline. A paid POST is sent once: again only where the
-connection never opened or on a 429. Redirects of API calls are never followed, for they would carry the key.
+GET and DELETE are retried with back-off within a total deadline. A paid POST is sent once; it is only sent again if the
+connection never opened, or after a 429. Redirects of API calls are never followed, because they would leak the key.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from . import bodies
 from .error_mapping import Reply, after_paying, carries_error, http_date, of_model, to_error
 from .url_guard import Resolve, resolve
 
-# One request, one answer or none: and if none, whether the request may have arrived.
+# One request and its answer; if there is no answer, whether the request may have arrived.
 
 BeforeSend = Callable[[], Awaitable[None]]
 LARGEST_PAGE = 2**18  # bytes of an answer with an error that are read
@@ -60,9 +60,11 @@ _NEVER_OPENED = (
 
 @dataclass
 class Try:
-    """One sending of a request. begun: its first byte may have left.  stopped: what `before_send` raised.
+    """One attempt to send a request.
 
-    traced: httpcore itself says when the first byte leaves; any other transport is taken to send at once.
+    begun: its first byte may have left.
+    stopped: what `before_send` raised.
+    traced: httpcore reports when the first byte leaves; any other transport is assumed to send at once.
     """
 
     before_send: BeforeSend | None = None
@@ -71,7 +73,7 @@ class Try:
     stopped: BaseException | None = None
 
     async def trace(self, event: str, details: Mapping[str, Any]) -> None:
-        """httpcore's own account of what it does. A proxy's CONNECT comes before the request and is none of it."""
+        """httpcore's trace hook. A proxy's CONNECT comes before the request and does not count."""
         if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
             await self.begin()
 
@@ -90,7 +92,7 @@ class Try:
 
 @dataclass
 class NoAnswerError(Exception):
-    """No whole answer came. begun: whether the request may have arrived."""
+    """There was no complete answer. begun: whether the request may have arrived."""
 
     why: str
     begun: bool
@@ -143,7 +145,7 @@ async def _whole(
 
 
 async def error_page(response: httpx.Response) -> bytes:
-    """The beginning of an answer whose status says enough; nothing where it is packed in a way that is not read."""
+    """The beginning of an error's body; empty if its encoding is not supported."""
     try:
         return await bodies.whole(response, largest=LARGEST_PAGE, cut=True)
     except httpx.DecodingError:
@@ -153,9 +155,9 @@ async def error_page(response: httpx.Response) -> bytes:
 # Several small connection pools instead of a large one.
 #
 # httpx looks at all connections of a pool twice for each request, and for each idle one at all of them once more:
-# with a hundred connections that takes ten times as long as the request itself.
+# with a hundred connections, that takes ten times as long as the request itself.
 
-SMALL = 4  # requests at once through one pool, while there is room in another
+SMALL = 4  # concurrent requests in one pool, as long as another has room
 MOST = 16  # pools
 
 
@@ -168,9 +170,9 @@ class Pool:
 
 
 class Pools:
-    """Hands out the client with room.
+    """Picks a client that has room.
 
-    kept: seconds that a connection may be idle before it is used again; None: no connection is used twice.
+    kept: seconds that a connection may have been idle and still be reused; None: connections are never reused.
     """
 
     def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncClient], *, kept: float | None) -> None:
@@ -188,7 +190,7 @@ class Pools:
             pool.busy -= 1
 
     def _with_room(self) -> Pool:
-        for pool in self._pools:  # the first first: its connections are the warmest
+        for pool in self._pools:  # the first one first: its connections were used most recently
             if pool.busy < SMALL:
                 return pool
         if len(self._pools) >= MOST:
@@ -204,7 +206,7 @@ class Pools:
             await self._pools.pop().client.aclose()
 
 
-# httpx writes every URL, query and all, to its log at INFO, and httpcore every header at DEBUG. Not ours.
+# httpx logs every URL with its query at INFO, and httpcore every header at DEBUG: both would show secrets.
 
 _ours: ContextVar[str | None] = ContextVar("oxen_video_tools_request", default=None)
 _LOGGERS = (
@@ -218,7 +220,7 @@ _LOGGERS = (
 
 
 class _Redacting(logging.Filter):
-    """Rewrites the records of our own requests; another library's use of httpx keeps its logs as they are."""
+    """Redacts the log records of our own requests; other users of httpx keep their logs as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         secret = _ours.get()
@@ -235,7 +237,7 @@ _loggers = [logging.getLogger(name) for name in _LOGGERS]
 
 @contextmanager
 def redacted_logging(key: str | None) -> Iterator[None]:
-    """What is logged about requests made inside holds no key and no URL's query."""
+    """Within this context, log records about requests contain no key and no query of a URL."""
     for logger in _loggers:
         if _redacting not in logger.filters:  # somebody may have taken it away
             logger.addFilter(_redacting)
@@ -248,7 +250,9 @@ def redacted_logging(key: str | None) -> Iterator[None]:
 
 T = TypeVar("T")
 LARGE = 2**20  # bytes
-AT_ONCE = 40  # unpaid calls under way; the rest wait here, for httpx's pools take the longer the more wait in them
+AT_ONCE = (
+    40  # concurrent unpaid calls; the rest wait here, because httpx's pools get slower the more requests wait in them
+)
 LARGEST_ANSWER = 8 * 2**20  # bytes of JSON, unpacked
 LARGEST_INLINE = 768 * 2**20  # bytes of an answer that holds whole videos
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -256,13 +260,13 @@ log = logging.getLogger(__name__)
 
 
 def default_user_agent() -> str:
-    """The hub takes a User-Agent with the word "oxen" in it for its own command line and may refuse it (426)."""
+    """The User-Agent. It must not contain "oxen": the hub would take it for an outdated `oxen` command line (426)."""
     return f"video-tools python-httpx/{httpx.__version__}"
 
 
 @lru_cache(maxsize=1)
 def _certificates() -> ssl.SSLContext:
-    """Reading the certificates takes as long as many requests do: once for all clients."""
+    """The certificates, read once for all clients: reading them takes as long as many requests."""
     return httpx.create_ssl_context()
 
 
@@ -294,11 +298,11 @@ def _unusable_environment(error: Exception) -> Unusable | None:
 
 
 class NeverOpened(HubUnavailable):
-    """The connection never opened: nothing arrived, so the call may be made again whatever it costs."""
+    """The connection never opened: nothing arrived, so even a paid call may be repeated."""
 
 
 class Bearer(httpx.Auth):
-    """The key on its way into a request's header, and nowhere else: a traceback that shows locals doesn't show it.
+    """Puts the key into a request's header and keeps it nowhere else, so that a traceback with locals doesn't show it.
 
     Raises Unauthenticated where the hub of these settings may not have it.
     """
@@ -316,7 +320,7 @@ class Bearer(httpx.Auth):
 
 @dataclass
 class Transport:
-    """The hub's HTTP. deadline: seconds for a call with all its repetitions, unless the call says otherwise."""
+    """The hub's HTTP. deadline: seconds for a call with all its retries, unless the call says otherwise."""
 
     api_key: str | None = field(default=None, repr=False)
     base_url: str = HUB
@@ -351,25 +355,25 @@ class Transport:
 
     @property
     def paying(self) -> Pools:
-        """For paid requests: each on a connection of its own.
+        """For paid requests: each on its own connection.
 
-        A kept one that the hub is just closing would read as a lost answer.
+        A kept connection that the hub is just closing would look like a lost answer.
         """
         return self._pools.setdefault("paying", Pools(self.client, kept=None))
 
     @property
     def fresh(self) -> httpx.AsyncClient:
-        """For the events, and for downloads from the very address that was looked at: no connection is used twice."""
+        """For events, and for downloads pinned to a checked address: connections are never reused."""
         if self._fresh is None:
             self._fresh = self.client(httpx.Limits(max_connections=200, max_keepalive_connections=0))
         return self._fresh
 
     def hub_time(self, *, latest: bool = False) -> float | None:
-        """What time it is at the hub: its last `Date` and the seconds since. None before its first answer.
+        """The hub's time in Unix seconds: its last `Date` plus the seconds since. None before its first answer.
 
-        Unix seconds of the hub's own clock: how this machine's is set, or moved, plays no part. A `Date` is the whole
-        second before, so this is the earliest that it can be. latest: where the first `Date` and all the seconds since
-        say more, that: the hub's clock was put back, or its machines disagree.
+        This machine's clock plays no part. `Date` is rounded down to a whole second, so this is the earliest time
+        possible. latest: use the first `Date` plus the seconds since if that is later, because the hub's clock was set
+        back or its machines disagree.
         """
         told = self._told[:1] + self._told[-1:] if latest else self._told[-1:]
         now = self.clock.monotonic()
@@ -406,7 +410,7 @@ class Transport:
         self._places = asyncio.Semaphore(AT_ONCE)  # the next loop's
 
     def authorization(self, *, needed: bool = True) -> Bearer:
-        """The key. Raises Unauthenticated where a key is needed and there is none, or it may not go there."""
+        """The key. Raises Unauthenticated if a key is needed and missing, or may not be sent there."""
         if not self.api_key and (self.on_this_machine or not needed):
             return Bearer(None)
         if self.api_key and not _KEY.fullmatch(self.api_key):
@@ -432,13 +436,13 @@ class Transport:
         needs_key: bool = True,
         deadline: float | None = None,
     ) -> Any:
-        """The JSON that a GET or DELETE answers; repeated while that may help. what: the call in a person's words."""
+        """The JSON answer of a GET or DELETE, retried while that may help. what: the call, in words for a person."""
         return await self._unpaid(
             method, path, what=what, params=params, needs_key=needs_key, deadline=deadline, again=_heals
         )
 
     async def write(self, method: str, path: str, *, what: str, deadline: float | None = None, **content: Any) -> Any:
-        """The JSON that an unpaid POST or PUT answers; sent again only where it can't have arrived. content: httpx's
+        """The JSON answer of an unpaid POST or PUT; retried only if it can't have arrived. content: httpx's
         `json`, `data` and `files`.
         """
         return await self._unpaid(
@@ -478,7 +482,7 @@ class Transport:
 
     @asynccontextmanager
     async def _place(self, until: float) -> AsyncIterator[None]:
-        """One of the calls that may be under way. Raises NoAnswerError where none becomes free in time."""
+        """A slot for one concurrent call. Raises NoAnswerError if none becomes free in time."""
         with anyio.move_on_after(max(0.0, until - self.clock.monotonic())) as waiting:
             await self._places.acquire()
         if waiting.cancelled_caught:
@@ -503,8 +507,10 @@ class Transport:
         understand: Callable[[Any], T | None],
         largest: int = LARGEST_ANSWER,
     ) -> T:
-        """What was paid for. Raises a refusal's own kind where nothing was spent, else SubmissionUnclear with `body`
-        as what was sent. understand: takes it out of the answer's JSON; None where it is not there.
+        """Send a paid request and return what was bought.
+
+        Raises the refusal's own error if nothing was spent, else SubmissionUnclear with `body` as what was sent.
+        understand: reads the result from the answer's JSON; None if it is not there.
         """
         try:
             content = json.dumps(dict(body), ensure_ascii=False, allow_nan=False).encode()
@@ -556,13 +562,13 @@ async def _parsed(reply: Reply) -> Any:
 
 
 async def _taken_from(reply: Reply, understand: Callable[[Any], T | None]) -> T | None:
-    """What was bought, if it is there. Whole videos in JSON are read in a thread: nobody else has to wait."""
+    """What was bought, if the answer has it. Whole videos in JSON are parsed in a thread: nothing else waits."""
 
     def read() -> T | None:
         payload = reply.json() if reply.is_success else ...
         try:
             return None if payload is ... else understand(payload)
-        except Exception:  # it may be paid: an answer that can't be read must not look like one that never came
+        except Exception:  # it may be paid: an unreadable answer must not look like a missing one
             log.exception("An answer to a paid request could not be read")
             return None
 
@@ -574,5 +580,5 @@ def _heals(error: OxenError) -> bool:
 
 
 def _never_arrived(error: OxenError) -> bool:
-    """Only where nothing can have been taken: after a 2xx, whatever its words, nothing is sent again."""
+    """Whether nothing can have been accepted: after a 2xx, whatever its words, nothing is sent again."""
     return isinstance(error, NeverOpened) or (isinstance(error, RateLimited) and error.status_code == 429)

@@ -1,4 +1,4 @@
-"""A local file → a URL that the hub's models can read.
+"""Upload a local file and return a URL that the hub's models can read.
 
 Two ways: the private workbench of the user's own `playground` repository (a presigned link, good for about an hour),
 and a versioned repository, whose files others can read only where it is public.
@@ -27,7 +27,11 @@ from .transport import Transport
 
 PLAYGROUND = "playground"
 MB = 1_000_000
-LARGEST: dict[Kind, int] = {"image": 30 * MB, "video": 50 * MB, "audio": 15 * MB}  # bytes; what other clients apply
+LARGEST: dict[Kind, int] = {
+    "image": 30 * MB,
+    "video": 50 * MB,
+    "audio": 15 * MB,
+}  # bytes; the limits of other Oxen clients
 MOST_REMEMBERED = 2_000
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -44,7 +48,7 @@ class LocalFile:
 
 
 def read_local_file(path: Path) -> LocalFile:
-    """Raises InputUnreadable for what is no regular file, too large, or neither image, video nor sound."""
+    """Read a file. Raises InputUnreadable if it is no regular file, too large, or neither image, video nor sound."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
@@ -71,14 +75,14 @@ def local_file(path: str, content: bytes) -> LocalFile:
 
 @dataclass(frozen=True)
 class Account:
-    """Who the key belongs to. username: also the account's namespace.  email: signs commits."""
+    """The account of the key. username: also its namespace.  email: the author of commits."""
 
     username: str
     email: str
 
     @classmethod
     def parse(cls, payload: object) -> Account:
-        """An answer of `users/me`. Raises HubUnavailable where it names nobody."""
+        """Read the answer of `users/me`. Raises HubUnavailable if it names no account."""
         answer = records.mapping(payload)
         user = records.mapping(answer.get("user")) or answer
         name = records.identifier(user.get("username"))
@@ -97,7 +101,7 @@ class Workbench:
     _busy: WeakValueDictionary[str, anyio.Lock] = field(default_factory=WeakValueDictionary, init=False, repr=False)
 
     async def link(self, path: Path | LocalFile, *, directory: str, deadline: float) -> str:
-        """A presigned link to `path`, private to the user. The same content is sent once, however many ask for it."""
+        """A presigned link to `path`, private to the user. The same content is uploaded once."""
         file = path if isinstance(path, LocalFile) else await anyio.to_thread.run_sync(read_local_file, path)
         namespace = await self._namespace()
         key = f"{self.transport.base_url}|{namespace}|{file.sha256}"
@@ -115,13 +119,13 @@ class Workbench:
             return await _presigned(self.transport, namespace, asset)
 
     async def send(self, file: LocalFile, *, directory: str, deadline: float) -> str:
-        """Put a file there, whole. Answers its place, of which `renew` makes a link at any time."""
+        """Put a whole file there. Returns its place, from which `renew` makes a link at any time."""
         namespace = await self._namespace()
         await _ensure_playground(self.transport, namespace)
         return await _send(self.transport, namespace, file, directory, deadline)
 
     async def renew(self, place: str) -> str:
-        """A fresh presigned link to what lies at `place`. Raises NotFound where it was tidied away."""
+        """A fresh presigned link to what lies at `place`. Raises NotFound if it was deleted."""
         return await _presigned(self.transport, await self._namespace(), place)
 
     async def _namespace(self) -> str:
@@ -222,7 +226,7 @@ async def commit(
     """Several files into one directory of the versioned repository `namespace/name`, as one commit; made (private) if
     it is not there. files: name, content, media type.
 
-    Answers the address of the directory. Source: Oxen's server, `PUT …/file/{branch}/{directory}` with `files[]`.
+    Returns the address of the directory. Source: Oxen's server, `PUT …/file/{branch}/{directory}` with `files[]`.
     """
     author = await account(transport)
     await _make(transport, "/api/repos", dict(zip(("namespace", "name"), _repository(repo), strict=True)))

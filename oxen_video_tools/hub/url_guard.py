@@ -1,4 +1,4 @@
-"""Which addresses may be fetched: a URL that a model or a record gives must not reach into this machine's network."""
+"""SSRF guard: a URL from a model or a record must not lead into this machine's network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LONGEST_LOOKUP = 5.0  # seconds
 _PORTS = {"http": 80, "https": 443}
 _UNCLEAN = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _HOME_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "intranet")
-_NO_NAMES = frozenset({"invalid", "test", "example"})  # RFC 2606: nobody has a host there
+_NO_NAMES = frozenset({"invalid", "test", "example"})  # RFC 2606: these names never exist
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: where it leads is the local network's to say
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: the local network decides where it leads
 
 
 @dataclass(frozen=True)
 class PinnedAddress:
-    """A URL that may be fetched. addresses: those that its name stood for when it was checked; connect to no other."""
+    """A URL that may be fetched. addresses: what its name resolved to when it was checked; connect to no other."""
 
     url: str
     host: str
@@ -61,7 +61,7 @@ def trusted_with_key(url: str, base_url: str) -> bool:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order; none where it has none, or none is told within 5 s."""
+    """The addresses of a name, in the system's order; empty if it has none, or if resolving takes over 5 s."""
     found: list[Any] = []
     with anyio.move_on_after(LONGEST_LOOKUP), contextlib.suppress(OSError, UnicodeError):
         found = list(await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM))
@@ -74,9 +74,9 @@ def is_reserved(url: str) -> bool:
 
 
 async def is_unknown(host: str) -> bool:
-    """Whether nobody knows this name, for certain: one that can't exist, or of which a name server says so.
+    """Whether this name certainly does not exist: it can't exist, or a name server says so.
 
-    A machine that has no name server is told the same of every name; whoever asks has to know that it has one.
+    Without a name server every name looks unknown; the caller has to know that there is one.
     """
     if host.rsplit(".", 1)[-1].lower() in _NO_NAMES:
         return True
@@ -91,9 +91,10 @@ async def is_unknown(host: str) -> bool:
 
 
 async def check_url(url: str, *, base_url: str, resolve: Resolve = resolve) -> PinnedAddress:
-    """The place behind `url`. Raises InputNotAllowed where it is no http(s) URL, or leads to this machine's own
-    network: loopback, private, link-local, multicast or reserved addresses, under whatever spelling. The hub itself
-    may be there.
+    """Resolve `url` and check its addresses.
+
+    Raises InputNotAllowed if it is no http(s) URL, or leads into this machine's network: loopback, private,
+    link-local, multicast or reserved addresses, in any spelling. The hub itself may be there.
     """
     if _UNCLEAN.search(url):
         raise _not_allowed(url, "it holds a blank, a backslash or a control character")

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         """Finds models by words and needs, with limits and prices."""
 
     class InspectVideo(VideoTool):
-        """Shows what a video looks like: length, size, sound, and a contact sheet."""
+        """Shows what videos look like: length, size, sound, cuts, and a contact sheet."""
 
     class SaveVideo(VideoTool):
         """Saves one or more videos as one verified file."""

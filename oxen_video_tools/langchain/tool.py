@@ -303,7 +303,7 @@ class VideoTool(BaseTool):
         look = TABLE["inspect_video"]
         try:
             seen = await look.run(
-                studio, look.arguments.model_validate({"video": reply.structured["generation_id"]}), Call(0, 0)
+                studio, look.arguments.model_validate({"videos": [reply.structured["generation_id"]]}), Call(0, 0)
             )
         except OxenError:  # the video is there all the same, and it is paid
             return reply

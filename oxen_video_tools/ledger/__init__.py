@@ -1,6 +1,6 @@
-"""What was asked, submitted, paid and delivered; it survives anything. SQLite for one machine, PostgreSQL for many.
+"""A durable record of what was asked, sent, paid and delivered. SQLite for one machine, PostgreSQL for many.
 
-The hub is the truth about a job; the ledger is the truth about intent and money. `Ledger` is all that the other
+The hub is authoritative for jobs, the ledger for intent and money. `Ledger` is all that the other
 packages use. Its transactions are written once for both databases, in `jobs`, `outcomes`, `films` and `accounts`;
 what runs them is in `sqlite` and `postgres`.
 """
@@ -31,7 +31,7 @@ class Engine(Protocol):
     """What runs transactions."""
 
     async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
-        """What the steps return, once they are committed. haste: see `transactions.Durability`."""
+        """Run a transaction and return its result once it is committed. haste: see `transactions.Durability`."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -41,7 +41,7 @@ _DURABILITIES: dict[Callable[..., Any], Durability] = {}
 
 
 def durability_of(steps: Callable[..., Any]) -> Durability:
-    """How soon a transaction is on the disk; "now" unless its method says otherwise."""
+    """How soon a transaction is on the disk; "now" unless its method declares otherwise."""
     return _DURABILITIES.get(steps, "now")
 
 
@@ -59,7 +59,7 @@ def transaction(
 
 
 class Ledger:
-    """One ledger, opened at its first use. Every method below the first ones is one transaction, whole or not at all.
+    """One ledger, opened at its first use. Each method, except for the first few, is one transaction.
 
     owner: names this process in leases.  Raises InvalidRequest for a place that can't be written or read.
     """
@@ -78,13 +78,13 @@ class Ledger:
         return cls(_engine(place, clock), lease=lease)
 
     def booking_owner(self) -> str:
-        """Owns one booking and no other: whoever holds it can mark it, send it and take all of that back, while every
-        other call of this process is a stranger to it.
+        """A name that owns one reservation only: a call that has it can mark, send and undo that reservation, and no
+        other call of this process can.
         """
         return f"{self.owner}/{uuid4().hex[:8]}"
 
     async def run(self, steps: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One transaction of any statements; the methods below are those that the package needs."""
+        """Run any statements as one transaction; the methods below are the ones that the package needs."""
         return await self._engine.run(lambda: steps(*args, **kwargs), durability_of(steps))
 
     async def close(self) -> None:
@@ -95,7 +95,7 @@ class Ledger:
     # the disk, and what `reserve` wrote with it.
     reserve = transaction(jobs.reserve, "soon")
     mark_sending = transaction(jobs.mark_sending)
-    renew = transaction(jobs.renew, "soon")  # a machine without power renews nothing
+    renew = transaction(jobs.renew, "soon")  # a lease need not survive a power failure
     unsent = transaction(jobs.unsent)
     unbooked = transaction(jobs.unbooked)
     record_submission = transaction(jobs.record_submission)
@@ -103,7 +103,7 @@ class Ledger:
     abandon = transaction(outcomes.abandon)
     note = transaction(jobs.note)
 
-    # A job whose answer was lost: looked for, found, sent again or written off.
+    # A job whose answer was lost: searched for, found, sent again or written off.
     unclear = transaction(jobs.unclear)
     idless = transaction(jobs.idless)
     sought = transaction(jobs.sought)
@@ -124,7 +124,7 @@ class Ledger:
     in_state = transaction(transactions.in_state)
     claim_unfinished = transaction(outcomes.claim_unfinished)
 
-    # What became of them: status, cost, file. The hub says the first two again, should the power fail.
+    # Outcomes: status, cost, file. After a power failure the hub can be asked again for the first two.
     record_status = transaction(outcomes.record_status, "soon")
     record_cost = transaction(outcomes.record_cost, "soon")
     unsettled = transaction(outcomes.unsettled)
@@ -172,7 +172,7 @@ class Ledger:
     # What was put at the hub, and the links that a server of ours gives.
     kept_place = transaction(accounts.kept_place, "read")
     kept_places = transaction(accounts.kept_places, "read")
-    keep_place = transaction(accounts.keep_place, "soon")  # a place that is forgotten is uploaded to again
+    keep_place = transaction(accounts.keep_place, "soon")  # if this is lost, the file is uploaded again
     sealed_key = transaction(accounts.sealed_key, "read")
     keep_sealed_key = transaction(accounts.keep_sealed_key)
     link_epochs = transaction(accounts.link_epochs, "read")
@@ -196,7 +196,7 @@ def _engine(place: str | None, clock: Clock | None) -> Engine:
 
 
 def sqlite_path(place: str | None) -> Path | None:
-    """The file of a SQLite ledger; None for one in memory. Raises InvalidRequest for what is no ledger's place."""
+    """The file of a SQLite ledger; None for one in memory. Raises InvalidRequest for anything else."""
     if place is None:
         return data_folder() / "ledger.db"
     if place.rstrip("/") in ("memory:", "sqlite::memory:", "sqlite:///:memory:"):
@@ -213,7 +213,7 @@ def sqlite_path(place: str | None) -> Path | None:
 
 
 def data_folder() -> Path:
-    """Where the ledger and the sandbox's state lie on this platform. Raises InvalidRequest without a home folder."""
+    """The folder of the ledger and of the sandbox's state on this platform. Raises InvalidRequest without a home."""
     from platformdirs import user_data_path
 
     return at_home(lambda: user_data_path("oxen-video", appauthor=False), "OXEN_VIDEO_LEDGER (memory: keeps nothing)")

@@ -1,4 +1,4 @@
-"""Whose jobs these are: which account a key belongs to, and how one account's rows become another's."""
+"""Accounts: which account a key belongs to, how two are joined, and what an account keeps (cast, files, links)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def identity(origin: str, key_hash: str) -> Steps[str | None]:
 
 
 def remember_identity(origin: str, key_hash: str, scope: str, stand_in: str = "") -> Steps[str]:
-    """The first scope written wins, whoever wrote it; only a key's own hash, its `stand_in`, gives way."""
+    """The first scope that was written stays; only a key's own hash, its `stand_in`, is replaced."""
     yield (
         """insert into identities (origin, key_hash, scope) values (?, ?, ?)
             on conflict (origin, key_hash) do update set scope = excluded.scope where identities.scope = ?""",
@@ -28,10 +28,10 @@ def remember_identity(origin: str, key_hash: str, scope: str, stand_in: str = ""
 
 
 def join_scopes(old: str, new: str) -> Steps[None]:
-    """Everything of `old` becomes the account `new`'s: its jobs are found again, its spending counts for the budget.
+    """Move everything of `old` to the account `new`: its jobs are found again, its spending counts for the budget.
 
-    Where both hold the same take of the same request, the account's own job keeps it. A generation that both know
-    stays with whichever of them paid for it.
+    If both have the same take of the same request, the account's own job stays current. A generation that both know
+    stays with the job that paid for it.
     """
     if old == new or not (yield "select scope from accounts where scope = ?", (old,)):
         return  # whatever was paid or booked under a scope has locked it once
@@ -69,7 +69,7 @@ _COLUMNS = "name, look, images, real_face, created"
 
 @dataclass(frozen=True)
 class KeptMember:
-    """One member as it was kept. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
+    """One kept member. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
 
     name: str
     look: str | None
@@ -97,7 +97,7 @@ def kept_members(scope: str) -> Steps[list[KeptMember]]:
 
 
 def members_named(scope: str, names: Sequence[str]) -> Steps[dict[str, KeptMember]]:
-    """Those of these names that there are, by the name in small letters."""
+    """The members of these names that exist, by the name in lower case."""
     found: dict[str, KeptMember] = {}
     for name in names:
         rows = yield f"select {_COLUMNS} from cast_members where scope = ? and key = ?", (scope, name.casefold())

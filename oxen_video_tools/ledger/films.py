@@ -24,13 +24,16 @@ PartState = Literal["open", "sending", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class FilmRow:
-    """A film as it is written down. Times are Unix seconds, money is micro-dollars.
+    """A film's row. Times are Unix seconds, money is micro-dollars.
 
     request, take: of the call that asked for it (see `identity`).  way: how its clips are joined.
     jobs: its clips as JSON text, in the form of `films.record`; each has its `ref`.
     agreed: what it may cost without asking a person again.
-    owner: who makes it, until `lease`.  note: why it stopped, or could not be joined.
-    file: the joined film.  size: bytes.  duration: seconds.
+    owner: the process that makes it, until `lease`.
+    note: why it stopped, or could not be joined.
+    file: the joined film.
+    size: bytes.
+    duration: seconds.
     """
 
     film: str
@@ -94,7 +97,7 @@ class Part:
         return self.job.state if self.job.state in ("sending", "running") else "failed"
 
     def is_taken(self, now: float) -> bool:
-        """Whether it is paid for, or somebody is at work on paying for it."""
+        """Whether it is paid for, or is being paid for."""
         if self.state in ("sending", "running", "done"):
             return True
         return self.job is not None and self.job.state == "planned" and self.job.is_live(now)
@@ -211,7 +214,7 @@ def _clips_of(jobs: Sequence[str]) -> Steps[dict[str, list[GenerationRow]]]:
 
 
 def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]:
-    """What the same call made before: the newest film, or the last try at a single job."""
+    """What the same call made before: the newest film, or the last attempt at a single job."""
     rows = yield (
         f"select {FILM_COLUMNS} from films where scope = ? and request = ? and take = ? order by created desc limit 1",
         (scope, call, take),
@@ -252,9 +255,9 @@ def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
 def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
     """The last films that were written before clips had keys of their own, newest first."""
     rows = yield (
-        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like '%"ref"%'
+        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like ?
             order by created desc, film limit ?""",
-        (scope, most),
+        (scope, '%"ref"%', most),
     )
     found = []
     for row in rows:
@@ -268,7 +271,7 @@ def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
 def begin_film(
     film: FilmRow, intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Write a film down and reserve what this call pays for: all of it, or nothing. False: it was there already.
+    """Record a film and reserve what this call pays for: all of it, or nothing. False: it exists already.
 
     Raises Paused, OverBudget.
     """
@@ -290,8 +293,8 @@ def begin_film(
 def resume_film(
     film: FilmRow, intents: Sequence[Intent], agreed: int, owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Go on with a film that nobody makes: `intents` are reserved together. False: somebody is at work on it, or has
-    been since it was reckoned up, so that this would go beyond what was agreed to.
+    """Resume a film that no process makes: `intents` are reserved together. False: a process is making it, or has been
+    since the price was worked out, so that this would exceed the agreed sum.
 
     Raises Paused, OverBudget.
     """
@@ -317,9 +320,9 @@ def resume_film(
 
 
 def hold_film(film: str, owner: str, now: float, lease: float) -> Steps[bool]:
-    """Keep it, and what is reserved for it, a while longer. False: it is not the owner's any more, or was cancelled.
+    """Extend the lease of a film and its reservations. False: the owner lost it, or it was cancelled.
 
-    A reservation that ran out is not taken back: somebody may have spent the money. It has to be booked again.
+    An expired reservation is not renewed, because its money may have been spent meanwhile: it has to be made again.
     """
     if not (yield from _is_owned(film, owner)):
         return False
@@ -339,8 +342,8 @@ def _is_owned(film: str, owner: str) -> Steps[bool]:
 def fill_part(
     job: Job, owner: str, body: dict[str, Any], now: float, lease: float, sender: str | None = None
 ) -> Steps[Job | None]:
-    """The body as it is sent, in the place of the one that was planned. None: it is not the owner's to send, or what
-    was reserved for it has run out. sender: who owns this one booking from here on.
+    """Store the body as it is sent, in place of the planned one. None: the owner may not send it, or its reservation
+    expired. sender: the owner of this one reservation from here on.
     """
     if not (yield from _is_owned(str(job.film), owner)):
         return None
@@ -358,7 +361,7 @@ def fill_part(
 
 
 def rebook_film(intent: Intent, owner: str, now: float, lease: float, budget: int | None) -> Steps[Booking | None]:
-    """Book a clip again that was given up before its first byte. None: the film is not the owner's any more."""
+    """Reserve a clip again that was given up before its first byte. None: the owner lost the film."""
     yield from lock_account(intent.scope)
     if not (yield from _is_owned(str(intent.film), owner)):
         return None
@@ -367,7 +370,7 @@ def rebook_film(intent: Intent, owner: str, now: float, lease: float, budget: in
 
 
 def release_film(film: str, scope: str, owner: str, now: float, note: str | None) -> Steps[None]:
-    """Nobody makes it any more, and what was reserved for clips that were never sent is free. note: why it stopped."""
+    """Give the film up and release the reservations of clips that were not sent. note: why it stopped."""
     yield from lock_account(scope)
     if not (yield "select film from films where film = ? and owner = ? {locked}", (film, owner)):
         return
@@ -400,7 +403,7 @@ def cancel_film(film: str, scope: str, now: float) -> Steps[bool]:
 
 @dataclass(frozen=True)
 class FilmDelivery:
-    """How a film was delivered. note: why its shots were not joined, where they were not."""
+    """How a film was delivered. note: why its shots were not joined, if they were not."""
 
     file: str | None = None
     sha256: str | None = None
@@ -410,9 +413,9 @@ class FilmDelivery:
 
 
 def record_delivery(film: str, cut: FilmDelivery, owner: str, now: float) -> Steps[bool]:
-    """Delivered: joined to one file, or, where that can't be, shot by shot.
+    """Record a delivery: joined to one file or, if that is impossible, shot by shot.
 
-    False: it was cancelled, or somebody else is making it, who still needs its shots.
+    False: it was cancelled, or another process is making it and still needs its shots.
     """
     rows = yield (
         "select film from films where film = ? and state <> 'cancelled' and (owner is null or owner = ? or lease <= ?)"
@@ -433,8 +436,8 @@ def record_delivery(film: str, cut: FilmDelivery, owner: str, now: float) -> Ste
 
 
 def ask_once(question: str, cost: int, now: float) -> Steps[tuple[int, bool]]:
-    """What a person was asked to agree to under this id the first time, in micro-dollars; and whether that was before
-    now.
+    """What a person was first asked to agree to under this id, in micro-dollars; and whether that was in an earlier
+    call.
     """
     before = yield "select cost from questions where question = ?", (question,)
     if before:

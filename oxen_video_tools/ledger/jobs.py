@@ -1,4 +1,4 @@
-"""From an intent to the hub's answer: what is written before, right before and right after the paid POST."""
+"""Jobs: what is written before, right before and right after the paid POST, and what becomes of lost answers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_t
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
 FIRST = "sent again as {}"  # the note of a first sending
-# What the hub billed for a job, once it has billed every clip. A video that was paid and whose id nobody told counts
-# with its share of what was reserved.
+# What the hub billed for a job, once it has billed every generation. A paid video without a known id counts with its
+# share of the reservation.
 BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
     + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
     from clips where clips.job = jobs.job)"""
-# What turns out to be paid holds its take again, whatever was believed meanwhile, unless somebody has it by now.
+# A job that proves to be paid becomes the current job of its take again, unless another job has taken the slot.
 HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
     and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
@@ -41,10 +41,10 @@ HELD = """holds = case when exists (select 1 from jobs as rival where rival.scop
 def reserve(
     intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
 ) -> Steps[list[Booking]]:
-    """Look up and, where there is none, write down: one transaction under the unique index.
+    """Find existing jobs for these intents, and insert the missing ones: one transaction under the unique index.
 
-    A planned job whose owner is gone was never sent: it is taken over, with today's body and price. Either all new
-    intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    A planned job whose owner is gone was never sent: it is taken over, with the current body and price. Either all
+    new intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
     """
     yield from lock_account(intents[0].scope)
     bookings: list[Booking | None] = []
@@ -54,7 +54,7 @@ def reserve(
             found = yield from job_for_take(intent.scope, intent.request, intent.take, intent.part)
         if found is not None and found.state == "planned" and not found.is_live(now):
             gone = yield from drop(found.job, now, "its owner went away before sending it")
-            found = None if gone else (yield from job_named(found.job))  # it has just been sent after all
+            found = None if gone else (yield from job_named(found.job))  # it was sent in the meantime
         bookings.append(None if found is None else Booking(found, mine=False))
     new = [intent for intent, booking in zip(intents, bookings, strict=True) if booking is None]
     if new:
@@ -66,13 +66,13 @@ def reserve(
 
 
 def lock_account(scope: str) -> Steps[None]:
-    """One reservation at a time for an account: sums and limits are read and written as one."""
+    """Allow one reservation at a time for an account, so that sums and limits are read and written together."""
     yield "insert into accounts (scope) values (?) on conflict do nothing", (scope,)
     yield "select scope from accounts where scope = ? {locked}", (scope,)
 
 
 def lock_account_of(job: str) -> Steps[str]:
-    """The scope of a job, locked: who owns which generation is decided by one at a time."""
+    """The scope of a job, locked: one process at a time decides which job owns which generation."""
     rows = yield "select scope from jobs where job = ?", (job,)
     if not rows:
         raise InvalidRequest(f"The ledger has no job {job}.", fix="`oxen-video recover` lists what is unclear.")
@@ -126,8 +126,9 @@ def _insert(intent: Intent, owner: str, now: float, lease: float) -> Steps[Job]:
 
 
 def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float | None = None) -> Steps[bool]:
-    """Right before the first byte of each try: the last moment at which nothing is spent. False: it is not the
-    caller's to send. owner: the booking's. Raises Paused.
+    """Mark a job right before the first byte of each attempt, the last moment at which nothing is spent.
+
+    False: the caller may not send it. owner: of the reservation. Raises Paused.
     """
     if (yield from is_paused()):
         raise Paused("All spending is paused; nothing was sent.")
@@ -147,7 +148,7 @@ def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float 
 
 
 def _remember_the_first(job: str, now: float) -> Steps[None]:
-    """The sending that a person took for lost, as a job of its own: it is looked for and counted beside the second."""
+    """Keep the request that a person took for lost as a job of its own: it is searched for and counted as well."""
     words = FIRST.format(job)
     if (yield "select job from jobs where note = ?", (words,)):
         return
@@ -161,7 +162,7 @@ def _remember_the_first(job: str, now: float) -> Steps[None]:
 
 
 def _forget_the_second(job: str, now: float) -> Steps[None]:
-    """Only the first sending may have arrived: the job is that one again."""
+    """Only the first request may have arrived: the job stands for that one again."""
     rows = yield "select job, sent, hub_sent from jobs where note = ?", (FIRST.format(job),)
     for first, sent, hub_sent in rows:
         yield "update jobs set sent = ?, hub_sent = ? where job = ?", (sent, hub_sent, job)
@@ -169,7 +170,7 @@ def _forget_the_second(job: str, now: float) -> Steps[None]:
 
 
 def renew(job: str, owner: str, now: float, lease: float) -> Steps[None]:
-    """The owner is still at it. A lease that ran out is not taken back."""
+    """Extend the owner's lease. An expired lease is not renewed."""
     yield (
         "update jobs set lease = ? where job = ? and owner = ? and lease > ? and state in ('planned', 'sending')",
         (now + lease, job, owner, now),
@@ -182,9 +183,9 @@ def _has_clips(job: str) -> Steps[bool]:
 
 
 def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[bool]:
-    """The hub refused it, or it was given up before the first byte: nothing is spent and its take is free.
+    """The hub refused it, or it was given up before the first byte: nothing is spent, and the take is free.
 
-    Where it was sent a second time, that says nothing about the first: it is unclear as before.
+    If this was the second request, that says nothing about the first: the job is unclear as before.
     """
     assert state in UNPAID
     rows = yield (
@@ -202,15 +203,15 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
 
 
 def unbooked(owner: str, now: float) -> Steps[None]:
-    """Take back what was booked under this owner and never marked: the word of its commit was lost."""
+    """Undo a reservation of this owner that was never marked, after the confirmation of its commit was lost."""
     rows = yield "select job from jobs where owner = ? and state = 'planned'", (owner,)
     for (job,) in rows:
         yield from drop(job, now, "nobody learned that it was booked")
 
 
 def drop(job: str, now: float, note: str) -> Steps[bool]:
-    """Free a job that was never sent. False: it is being sent, or was; where transactions run side by side its owner
-    may have marked it since it was looked up.
+    """Release a job that was never sent. False: it is being sent, or was; its owner may have marked it since it was
+    looked up.
     """
     rows = yield "select job from jobs where job = ? and state = 'planned' {locked}", (job,)
     if rows:
@@ -228,7 +229,7 @@ def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:
 
 
 def unclear(job: str, owner: str, note: str) -> Steps[None]:
-    """Nobody knows whether it arrived: anybody may look for it now, nobody may send it again."""
+    """It is unknown whether the request arrived: it may be searched for, but not sent again."""
     yield (
         "update jobs set owner = null, lease = 0, note = ? where job = ? and owner = ? and state = 'sending'",
         (note, job, owner),
@@ -236,7 +237,7 @@ def unclear(job: str, owner: str, note: str) -> Steps[None]:
 
 
 def record_submission(job: str, found: Sequence[GenerationRow], now: float) -> Steps[Job]:
-    """The hub's answer to the POST: the truth about its ids, whatever was believed before. The job, with its ids."""
+    """Record the hub's answer to the POST, which is authoritative for its ids. Returns the job with its ids."""
     scope = yield from lock_account_of(job)
     yield "select job from jobs where job = ? {locked}", (job,)
     ids = [clip.generation_id for clip in found]
@@ -262,8 +263,8 @@ def record_submission(job: str, found: Sequence[GenerationRow], now: float) -> S
 
 
 def _unassign(job: str) -> Steps[None]:
-    """Its clips were another's: what was adopted for it is taken back, and it is unclear again. It holds its take
-    again, unless somebody has it by now.
+    """Its generations turned out to belong to another job: detach them and mark this job unclear. It is the current
+    job of its take again, unless another job has taken the slot.
     """
     if (yield from _has_clips(job)):
         return
@@ -283,8 +284,8 @@ def _attach(scope: str, job: str, position: int, clip: GenerationRow) -> Steps[N
 
 
 def finish_if_all_done(job: str, now: float) -> Steps[bool]:
-    """A job has ended when all of its clips have. One good clip makes it a success: its take stays taken."""
-    yield "select job from jobs where job = ? {locked}", (job,)  # two clips may end in two processes at once
+    """End a job when all of its generations have ended. One success makes it a success, and keeps its take."""
+    yield "select job from jobs where job = ? {locked}", (job,)  # two generations may end in two processes at once
     rows = yield "select status from clips where job = ?", (job,)
     states = {row[0] for row in rows}
     if not states or not states <= {"succeeded", "failed", "cancelled"}:
@@ -295,7 +296,7 @@ def finish_if_all_done(job: str, now: float) -> Steps[bool]:
     return True
 
 
-# Jobs in the ledger whose ids nobody told: given what was found for them, sent again or written off by a person.
+# Jobs without known ids: matched generations are adopted, or a person sends them again or writes them off.
 
 
 def adopt(
@@ -306,8 +307,9 @@ def adopt(
 ) -> Steps[bool]:
     """Give unclear and nameless jobs the generations that were found for them; all or none.
 
-    considered: the jobs that were counted when the finds were made.  rivals: whether a job that came up since might
-    claim one of them too; then the counting has to be done again. False: nothing was written.
+    considered: the jobs that were compared when the matches were made.
+    rivals: whether a newer job might match one of them, too; then the comparison has to be repeated.
+    False: nothing was written.
     """
     jobs = []
     scope = yield from lock_account_of(next(iter(finds)))
@@ -348,8 +350,8 @@ def idless(scope: str, now: float) -> Steps[list[Job]]:
 
 
 def sought(scope: str, now: float) -> Steps[list[Job]]:
-    """Jobs of the last 24 h that may have made more videos than the ledger knows: given up or sent again by a person,
-    or answered with fewer ids than videos. They are looked for, although nobody waits for them.
+    """Jobs of the last 24 h that may have made more videos than the ledger knows: written off or sent again by a
+    person, or answered with fewer ids than videos. They are searched for, although no caller waits for them.
     """
     rows = yield (
         f"""select {JOB_COLUMNS} from jobs where scope = ? and sent > ?
@@ -366,7 +368,7 @@ def sought(scope: str, now: float) -> Steps[list[Job]]:
 
 
 def add_found(job: str, found: Sequence[GenerationRow], now: float) -> Steps[bool]:
-    """More generations of a job that is `sought`. False: somebody else has one of them by now."""
+    """Add generations to a job that is `sought`. False: another job has one of them by now."""
     scope = yield from lock_account_of(job)
     taken = yield from clips(scope, [clip.generation_id for clip in found])
     if any(clip.job is not None for clip in taken.values()):
@@ -399,8 +401,8 @@ def adopt_by_hand(job: str, found: Sequence[GenerationRow], now: float) -> Steps
 
 
 def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -> Steps[Job]:
-    """A person decided to send an unclear job again: its reservation is checked anew. It is no `planned` one, for it
-    may have been sent: whoever finds it after a crash finds it unclear.
+    """A person decided to send an unclear job again: its reservation is checked again. It does not become `planned`,
+    because it may have been sent: after a crash it is unclear.
     """
     found = yield from _unclear_one(job, now)
     yield "update jobs set state = 'planned', lease = 0, owner = null where job = ?", (job,)
@@ -415,9 +417,9 @@ def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -
 
 
 def write_off(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]:
-    """A person gave it up. What it may have cost still counts for its 24 h: nobody said that it cost nothing.
+    """A person wrote it off. What it may have cost still counts for its 24 h.
 
-    forgotten: it has ids, and the hub does not know them any more.
+    forgotten: it has ids, but the hub no longer knows them.
     """
     found = yield from _unclear_one(job, now, forgotten=forgotten)
     yield from end(job, "written off", now, "written off by hand")
@@ -436,8 +438,8 @@ def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]
 
 
 def note(job: str, words: str, now: float) -> Steps[None]:
-    """Why it could not be found, for whoever asks next. Whoever was sending it again and lost its lease has no say
-    in it any more: a refusal of the second sending says nothing of the first.
+    """Record why it could not be found. Also clears the owner of a resend whose lease expired: a refusal of the second
+    request does not tell whether the first one arrived.
     """
     yield (
         """update jobs set owner = case when note = ? then null else owner end, note = ?

@@ -1,4 +1,4 @@
-"""A job on its way to its end, and after it: status, real cost, file; and what everything came to."""
+"""Outcomes of jobs: status, real cost, file; and sums of what was spent."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .transactions import Steps, clips, job_named
 
 
 def record_status(scope: str, seen: Sequence[GenerationRow], now: float) -> Steps[list[str]]:
-    """What the hub says of generations. Those that the ledger does not know are adopted: they belong to nobody's
-    intent and to no budget. Answers the jobs that ended by it.
+    """Record the hub's status of generations. Unknown ones are added: they belong to no intent and to no budget.
+    Returns the jobs that ended by it.
     """
     known = yield from clips(scope, [clip.generation_id for clip in seen])
     changed: set[str] = set()
@@ -69,7 +69,7 @@ def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Generati
 
 
 def payers(scope: str, since: float) -> Steps[dict[str, str]]:
-    """The namespaces of those of them that are kept and billed in another than the account's own."""
+    """The namespaces, other than the account's own, in which some of them are kept and billed."""
     rows = yield (
         """select clips.generation_id, jobs.namespace from jobs join clips on clips.job = jobs.job
             where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
@@ -100,7 +100,7 @@ def undelivered(scope: str, since: float, most: int = 200) -> Steps[list[str]]:
 
 
 def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
-    """Seconds that this model took in the middle of its last results."""
+    """The median of the seconds that this model took for its last results."""
     rows = yield (
         """select ended - created from clips where scope = ? and model = ? and status = 'succeeded'
             and ended > created order by ended desc limit ?""",
@@ -111,7 +111,7 @@ def typical(scope: str, model: str, most: int = 50) -> Steps[float | None]:
 
 
 def claim_unfinished(scope: str, now: float, most: int = 50) -> Steps[list[Job]]:
-    """Unfinished jobs that nobody has walked since `now`; several walkers never get the same one."""
+    """Claim unfinished jobs that were not claimed since `now`; concurrent callers never get the same one."""
     rows = yield (
         """select job from jobs where scope = ? and state in ('planned', 'sending', 'running') and walked < ?
             and (state = 'running' or lease <= ?) order by walked, job limit ? {skipping}""",
@@ -145,7 +145,7 @@ def set_paused(paused: bool, now: float) -> Steps[None]:
 class DaySum(NamedTuple):
     """What one model's jobs of one day came to.
 
-    day: whole days since 1970 (UTC).  cost: micro-dollars, real or reserved.  unpriced: jobs whose price nobody knows.
+    day: whole days since 1970 (UTC).  cost: micro-dollars, real or reserved.  unpriced: jobs of unknown price.
     """
 
     day: int
@@ -156,8 +156,8 @@ class DaySum(NamedTuple):
 
 
 def spent(scope: str) -> Steps[list[DaySum]]:
-    """Everything that may have cost something, by day and model. What has ended is summed up by the database already
-    (see `schema`); only what is under way is read job by job.
+    """Everything that may have cost something, by day and model. The database keeps the sums of what has ended (see
+    `schema`); only running jobs are read one by one.
     """
     sums = yield (
         "select day, model, jobs, cost, unpriced from spending where scope = ? and jobs > 0 order by day, model",
@@ -193,8 +193,8 @@ class Ending(NamedTuple):
 
 
 def endings(scope: str, since: float, most: int) -> Steps[list[Ending]]:
-    """What has ended after `since` (Unix seconds), the oldest first. Shots of a film only where they failed: the film's
-    own end speaks for the others.
+    """What has ended after `since` (Unix seconds), the oldest first. Of a film's shots only failed ones: the film's own
+    end covers the others.
     """
     rows = yield (
         """select clips.generation_id, clips.status, clips.model, clips.ended, jobs.film

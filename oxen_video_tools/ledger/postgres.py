@@ -22,20 +22,23 @@ from .transactions import Durability, Steps
 
 T = TypeVar("T")
 CONNECTIONS = 4
-TRIES = 5  # of a transaction that the database itself gave up: a deadlock, a lost connection before its commit
+TRIES = 5  # the database itself aborted the transaction: a deadlock, or a connection lost before its commit
 SET_UNLESS_GIVEN = "select set_config(%s, %s, false) where current_setting(%s) in ('0', '0ms')"
-SCHEMA_LOCK = 0x6F78656E  # "oxen": one process at a time brings the tables forward
+SCHEMA_LOCK = 0x6F78656E  # "oxen": one process at a time migrates the tables
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long what may take, in seconds, so that a host that vanished, or a process that was stopped, stops nobody
-    else for longer. The server's own limits hold unless the URL's `options` set others.
+    """Time limits in seconds, so that a vanished host or a stopped process does not hold up others for longer.
 
-    connect: opening a connection.  alive: the answer of one that was idle.  idle: that the server waits for the next
-    statement of a transaction, before it gives the transaction up and frees its locks.  lock: for another's lock; more
-    than `idle`, so that a stopped owner's lock is waited for.  statement: one statement.  whole: a transaction, with
-    the waiting for a connection.
+    The limits that the server enforces can be changed by the URL's `options`.
+
+    connect: opening a connection.
+    alive: the answer of a connection that was idle.
+    idle: between two statements of a transaction; then the server aborts it and frees its locks.
+    lock: waiting for a lock; longer than `idle`, so that a stopped owner's lock becomes free in time.
+    statement: one statement.
+    whole: a transaction, including the wait for a connection.
     """
 
     connect: float = 5.0
@@ -56,7 +59,7 @@ class Limits:
         }
 
 
-# A host that does not answer any more is found out by TCP itself, too: within about ten seconds.
+# TCP itself also detects a host that no longer answers, within about ten seconds.
 TCP = {
     "keepalives": 1,
     "keepalives_idle": 4,
@@ -68,9 +71,11 @@ TCP = {
 
 @dataclass
 class _Transaction:
-    """One try at one. committing: its statements are through; from here on nobody knows, should the answer be lost.
+    """One attempt at a transaction.
 
-    lost: the connection was.  cut: by us, for its time was up.
+    committing: its statements have run; if the answer is lost now, the outcome is unknown.
+    lost: the connection was lost.
+    cut: we closed it, because its time was up.
     """
 
     committing: bool = False
@@ -79,9 +84,9 @@ class _Transaction:
 
 
 class PostgresLedger:
-    """Runs steps in the database of a `postgresql://` URL.
+    """Runs transactions in the database of a `postgresql://` URL.
 
-    clock: is set by the database's time with every transaction, where it is one that can be set.
+    clock: set to the database's time with every transaction, if it is a `DatabaseClock`.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
@@ -102,7 +107,7 @@ class PostgresLedger:
         self._prepared = False
 
     async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:  # noqa: ARG002 — each is safe at once
-        """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
+        """Run a transaction; its result once it is committed. A caller that gives up does not interrupt it."""
         return await asyncio.shield(asyncio.ensure_future(self._run(make)))
 
     async def close(self) -> None:
@@ -126,8 +131,8 @@ class PostgresLedger:
         return await self._attempt(make, now() + self._limits.whole)
 
     async def _attempt(self, make: Callable[[], Steps[T]], until: float) -> T:
-        """Tried again where the database certainly did nothing: it gave the transaction up, or the connection was lost
-        before the commit. until: `loop.time()` that bounds all of it.
+        """Retry if the database certainly did nothing: it aborted the transaction, or the connection was lost before
+        the commit. until: the `loop.time()` by which all of it has to end.
         """
         for left in reversed(range(TRIES)):
             one = _Transaction()
@@ -181,7 +186,7 @@ class PostgresLedger:
             if await self._is_alive(connection):
                 return connection
             await connection.close()
-            await self.close()  # what cut this one off has most likely cut off the others
+            await self.close()  # the other connections are most likely lost, too
         left = until - asyncio.get_running_loop().time()
         given = self._psycopg.conninfo.conninfo_to_dict(self._url)
         more: dict[str, Any] = {name: value for name, value in TCP.items() if name not in given}
@@ -189,12 +194,12 @@ class PostgresLedger:
             connection = await self._psycopg.AsyncConnection.connect(self._url, autocommit=True, **more)
         if not await self._is_alive(connection, fresh=True):
             await connection.close()
-            raise TimeoutError  # it was opened, and answers nothing
+            raise TimeoutError  # it was opened, but does not answer
         return connection
 
     async def _is_alive(self, connection: Any, *, fresh: bool = False) -> bool:
-        """A connection that the server closed meanwhile is found out before a transaction rests on it. Its answer is
-        the database's time.
+        """Detect a connection that the server has closed, before a transaction uses it. Its answer is the database's
+        time.
         """
         loop = asyncio.get_running_loop()
         asked = loop.time()
@@ -222,15 +227,15 @@ class PostgresLedger:
 
 
 def _passwords(url: str) -> tuple[str, ...]:
-    """The password of a URL, and the pieces of it that a parser repeats where it was not percent-encoded."""
+    """The password of a URL, and the parts of it that a parser's error may repeat if it was not percent-encoded."""
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     return (password, unquote(password), *re.split(r"[@/?#:%\s]+", password))
 
 
 @contextmanager
 def _bounded(connection: Any, seconds: float, one: _Transaction) -> Iterator[None]:
-    """Within these seconds. Then the socket is shut, which ends whatever waits for it: a host that vanished answers
-    nothing, not even a request to cancel.
+    """Wait at most these seconds, then close the socket, which ends every wait for it: a vanished host does not even
+    answer a request to cancel.
     """
 
     def cut() -> None:
@@ -262,7 +267,7 @@ async def _driven(connection: Any, steps: Steps[T]) -> T:
 
 
 def _migrate(most: float) -> Steps[None]:
-    """One process at a time. most: seconds; the others wait for whoever brings a long history forward."""
+    """Migrate, one process at a time. most: seconds that the others wait while a long history is migrated."""
     for name in ("statement_timeout", "lock_timeout"):
         yield "select set_config(?, ?, true)", (name, f"{most * 1000:.0f}ms")
     yield "select pg_advisory_xact_lock(?)", (SCHEMA_LOCK,)

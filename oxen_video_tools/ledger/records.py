@@ -1,4 +1,4 @@
-"""What stands in the ledger: intents, the jobs they become, and the clips that the hub makes of a job."""
+"""The ledger's records: intents, the jobs that they become, and the generations of a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InvalidRequest
 
 State = Literal[
     "planned",  # written down, never sent
-    "sending",  # the POST may have left; without an id nobody knows whether it arrived
+    "sending",  # the POST may have left; without an id it is unknown whether it arrived
     "running",  # the hub has it
     "succeeded",
     "failed",
@@ -21,7 +21,7 @@ State = Literal[
     "dropped",  # given up before the first byte: nothing was spent
     "written off",  # a person gave up looking for it
 ]
-LOCAL = "sync-"  # ids that the blocking route's results get where the hub tells none
+LOCAL = "sync-"  # prefix of ids that results of the blocking route get, because the hub returns none
 UNPAID = ("refused", "dropped")
 FREED = ("failed", "cancelled", "refused", "dropped", "written off")  # these give their take free
 FINAL = ("succeeded", *FREED)
@@ -29,9 +29,11 @@ FINAL = ("succeeded", *FREED)
 
 @dataclass(frozen=True)
 class ClipRef:
-    """Names a clip: one paid job, whichever film it stands in.
+    """Identifies a clip: one paid job, in whichever film it is used.
 
-    request: its content key.  take: None is a new one each time.  part: which of equal clips of one call, from 0.
+    request: its content key.
+    take: None is a new one each time.
+    part: the number among equal clips of one call, from 0.
     """
 
     request: str
@@ -43,8 +45,10 @@ class ClipRef:
 class Intent:
     """A job before it exists.
 
-    scope: hub and account.  request, take, part: see `ClipRef`.  call: key of what was asked (see `identity`), for a
-    job that is no part of a film.  expects: how many generations the POST makes.
+    scope: hub and account.
+    request, take, part: see `ClipRef`.
+    call: the key of the call (see `studio.identifiers`), for a job that is no part of a film.
+    expects: how many generations the POST makes.
     estimate, reserved: micro-dollars.
     """
 
@@ -75,9 +79,12 @@ class Intent:
 
 @dataclass(frozen=True)
 class Job:
-    """One paid POST. Times are Unix seconds of the ledger's clock; sent: right before the first byte; lease: until when
-    the owner may act on it. hub_sent: what time it was then at the hub, at the earliest, for records of the hub are
-    told by its own time. cost: micro-dollars, once the hub has billed every clip.
+    """One paid POST. Times are Unix seconds of the ledger's clock.
+
+    sent: right before the first byte.
+    lease: until when the owner may act on it.
+    hub_sent: the hub's time at that moment, at the earliest, because the hub's records have its own time.
+    cost: micro-dollars, once the hub has billed every generation.
     """
 
     job: str
@@ -122,7 +129,7 @@ class Job:
 
     @property
     def is_nameless(self) -> bool:
-        """Made by the blocking route, which tells no id: it has one of the ledger's own until the hub's is found."""
+        """Whether the blocking route made it, which returns no id: it has a local id until the hub's is found."""
         return any(one.startswith(LOCAL) for one in self.generation_ids)
 
     @property
@@ -188,7 +195,7 @@ INSERT_CLIP = f"insert into clips ({CLIP_COLUMNS}) values ({', '.join('?' * len(
 
 @dataclass(frozen=True)
 class Booking:
-    """What `reserve` found or wrote. mine: the caller holds the lease and may send."""
+    """What `reserve` found or inserted. mine: the caller holds the lease and may send."""
 
     job: Job
     mine: bool
@@ -207,9 +214,9 @@ LARGEST = Decimal(10) ** 9  # US dollars
 
 
 def micros(dollars: Decimal) -> int:
-    """US dollars → micro-dollars, rounded up: a reservation never falls short of what it covers.
+    """US dollars → micro-dollars, rounded up, so that a reservation covers its price.
 
-    Raises InvalidRequest for more than anybody pays, which no database could add up.
+    Raises InvalidRequest for impossibly large amounts, which no database could add up.
     """
     if not dollars < LARGEST:
         raise InvalidRequest(f"${dollars:.3g} is no amount: at most $1,000,000,000 is.", fix="Name a smaller sum.")
@@ -222,6 +229,6 @@ def dollars(micro: int) -> Decimal:
 
 
 def said(amount: Decimal) -> str:
-    """As a person reads it: whole cents, more digits only where they matter, never rounded down to nothing."""
+    """For people: whole cents, more digits only if they matter, and never rounded down to 0."""
     cents = amount.quantize(Decimal("0.01"), ROUND_CEILING)
     return f"${cents:.2f}" if amount == cents or amount >= 1 else f"${amount.normalize():f}"

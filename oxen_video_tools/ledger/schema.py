@@ -1,6 +1,6 @@
-"""The tables, as numbered steps. A ledger of an earlier version is brought forward when it is opened; never back.
+"""The tables, as numbered migrations. A ledger of an earlier version is migrated when it is opened; never back.
 
-Before that it is copied aside: a SQLite file beside itself (`ledger.form-3.db`), in PostgreSQL its tables
+Before that it is copied: a SQLite file beside itself (`ledger.form-3.db`), in PostgreSQL its tables
 (`jobs_form_3`).
 """
 
@@ -24,7 +24,7 @@ class OnlyIn(str):
         return made
 
 
-# `spending` is what the finished jobs of an account came to, by day (whole days since 1970, UTC) and model: kept by the
+# `spending` has the sums of an account's finished jobs by day (whole days since 1970, UTC) and model: kept by the
 # database itself with every change of a job, so that no sum has to read what can't change any more, and no writer can
 # forget it. Jobs under way are not in it.
 _FINISHED = "{0}.sent is not null and {0}.state in ('succeeded', 'failed', 'cancelled', 'written off')"
@@ -170,25 +170,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create index jobs_by_film on jobs (film)",
     ),
     (
-        # What time it was at the hub when a job was sent. Of jobs that were sent before this it is not known.
+        # The hub's time when a job was sent; unknown for jobs that were sent before this migration.
         "alter table jobs add column hub_sent double precision",
     ),
     (
         *_SPENDING,
         "drop index jobs_by_time",
-        "create index jobs_by_time on jobs (scope, sent, state, cost, reserved)",  # the budget's window is read from it
+        "create index jobs_by_time on jobs (scope, sent, state, cost, reserved)",  # for the budget's 24 h
         "create index jobs_unbilled on jobs (scope, sent) where cost is null",
         "create index clips_nameless on clips (scope) where substr(generation_id, 1, 5) = 'sync-'",
         "create index clips_by_model on clips (scope, model, ended) where status = 'succeeded'",
     ),
     (
         # Jobs are found by what they show (`request`, the content key of a clip) and by what was asked (`call`).
-        # Of jobs written before, `request` is what was asked; whoever finds one compares its body.
+        # In jobs written before, `request` is what was asked; a match also compares the body.
         "alter table jobs add column call text",
         "update jobs set call = request where film is null",
         "create index jobs_by_call on jobs (scope, call, take)",
         "create index films_by_request on films (scope, request, take)",
-        # What a person was asked to agree to, by the question's id: an answer that is played again covers no more.
+        # What a person was asked to agree to, by the question's id: a replayed answer covers no more.
         "create table questions (question text primary key, cost bigint not null, asked double precision not null)",
     ),
     (
@@ -204,8 +204,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             primary key (scope, key))""",
     ),
     (
-        # What has ended since a moment is asked for again and again.
-        "create index clips_by_end on clips (scope, ended)",
+        # For `endings`, which clients poll.
+        "create index clips_by_end on clips (scope, ended) where ended is not null",
         "create index films_by_end on films (scope, ended)",
     ),
     (
@@ -218,11 +218,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 VERSION = len(MIGRATIONS)
-TABLES = ("jobs", "clips", "films", "accounts", "identities", "switches", "link_keys")  # of ledgers of before
+#: Every table there is, in the order in which they are copied aside before a migration.
+TABLES = (
+    "jobs",
+    "clips",
+    "films",
+    "accounts",
+    "identities",
+    "switches",
+    "link_keys",
+    "spending",
+    "questions",
+    "cast_members",
+    "uploads",
+)
 
 
 def refuse_newer(version: int, place: str) -> None:
-    """Raises Internal for a ledger whose form a later version of this package has made."""
+    """Raises Internal for a ledger that a later version of this package has migrated."""
     if version > VERSION:
         raise Internal(
             f"The ledger in {place} was written by a newer oxen-video-tools: it has form {version}, and this version "
@@ -233,7 +246,7 @@ def refuse_newer(version: int, place: str) -> None:
 
 
 def migrations(database: Database) -> tuple[tuple[str, ...], ...]:
-    """The steps, as this database understands them."""
+    """The migrations in this database's dialect."""
     return tuple(
         tuple(one for one in step if not isinstance(one, OnlyIn) or one.database == database) for step in MIGRATIONS
     )

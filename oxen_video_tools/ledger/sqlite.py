@@ -1,6 +1,6 @@
-"""The ledger in a SQLite file: one connection on one thread of its own, so that no commit holds up the event loop.
+"""The ledger in a SQLite file: one connection on its own thread, so that no commit blocks the event loop.
 
-Transactions that wait for the thread at the same moment are committed together: a hundred callers cost one writing to
+Transactions that wait for the thread at the same moment are committed together: a hundred callers cost one write to
 the disk, not a hundred. Each is all or nothing by itself, and none is answered before the commit.
 """
 
@@ -31,7 +31,7 @@ BUSY = 30.0  # seconds to wait for another process's transaction
 
 @dataclass(eq=False)
 class Call:
-    """One transaction that somebody waits for; result or error, once it has been carried out."""
+    """One transaction that a caller waits for; then its result or error."""
 
     make: Callable[[], Steps[Any]]
     haste: Durability
@@ -58,7 +58,7 @@ def _begin(connection: sqlite3.Connection, calls: Sequence[Call]) -> None:
 
 
 def _begin_reading(connection: sqlite3.Connection) -> None:
-    """Waits for no writer of another process; only, after a crash, for who brings the file in order."""
+    """Begin a read. It waits for no writer of another process, except for a recovery after a crash."""
     connection.execute("begin")
     try:
         connection.execute("pragma user_version").fetchone()
@@ -68,7 +68,7 @@ def _begin_reading(connection: sqlite3.Connection) -> None:
 
 
 def commit_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> bool:
-    """In one commit. False where the database itself failed: then nothing of it was done."""
+    """Run these in one commit. False if the database itself failed: then nothing was done."""
     try:
         _begin(connection, calls)
         for call in calls:
@@ -109,7 +109,7 @@ def tell(calls: Sequence[Call]) -> None:
     """One waking for each loop."""
     for loop in {call.loop for call in calls}:
         theirs = [call for call in calls if call.loop is loop]
-        with suppress(RuntimeError):  # the loop is gone, and nobody listens
+        with suppress(RuntimeError):  # the event loop is closed: no one waits for the result
             loop.call_soon_threadsafe(_tell_all, theirs)
 
 
@@ -142,7 +142,7 @@ def unwritable(place: str, why: str) -> InvalidRequest:
 
 
 def describe_error(error: BaseException, path: Path | str) -> BaseException:
-    """What SQLite and its driver say, for a person; any other error as it is."""
+    """An error of SQLite or its driver, in words for a person; any other error as it is."""
     if isinstance(error, OverflowError):
         return Internal("A number is too large for the ledger.", charged="no")
     if not isinstance(error, sqlite3.Error):
@@ -158,8 +158,8 @@ def describe_error(error: BaseException, path: Path | str) -> BaseException:
 
 
 def wait_for_lock(begin: Callable[[], T]) -> T:
-    """SQLite's own time-out does not cover every lock: not that of a change of mode, nor all of a recovery after a
-    process was killed. Nothing has been done when it says busy here, so it is asked again.
+    """Retry while SQLite says "busy". Its own time-out does not cover every lock: not a change of journal mode, nor all
+    of a recovery after a process was killed. Nothing has been done when it says busy here.
     """
     until = time.monotonic() + BUSY
     while True:
@@ -178,13 +178,11 @@ TOGETHER = 64  # transactions in one commit, at most: other processes wait for t
 
 
 class SqliteLedger:
-    """Runs steps in a SQLite file, or in memory where `path` is MEMORY."""
+    """Runs transactions in a SQLite file, or in memory if `path` is MEMORY."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
-        self._thread = DaemonExecutor(
-            1, "oxen-video-ledger"
-        )  # a paid answer is written down even while the program ends
+        self._thread = DaemonExecutor(1, "oxen-video-ledger")  # a paid answer is recorded even while the program exits
         self._connection: sqlite3.Connection | None = None
         self._used = Lock()
         self._calls: list[Call] = []
@@ -192,7 +190,7 @@ class SqliteLedger:
         _ledgers.add(self)
 
     async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
-        """What the steps return, once they are committed. A caller that gives up does not stop them half-way."""
+        """Run a transaction; its result once it is committed. A caller that gives up does not interrupt it."""
         loop = asyncio.get_running_loop()
         call = Call(make, haste, loop, loop.create_future())
         with self._queue:
@@ -239,7 +237,7 @@ class SqliteLedger:
                 call.error = describe_error(error, self.path)
 
     def before_fork(self) -> None:
-        """A child that inherits an open file believes in locks that it does not hold, and loses what it writes."""
+        """Close the file: a forked child that inherits it would believe that it holds locks, and lose its writes."""
         self._used.acquire()
         self._queue.acquire()
         if self.path != MEMORY:
@@ -316,9 +314,9 @@ def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
 
 
 def _copy_aside(path: Path, version: int) -> None:
-    """The file as it is, beside it, before it is brought forward. The caller's transaction keeps others from writing.
+    """Copy the file before it is migrated. The caller's transaction keeps others from writing.
 
-    Raises InvalidRequest where there is no room for it.
+    Raises InvalidRequest if the disk is full.
     """
     aside = path.with_name(f"{path.stem}.form-{version}{path.suffix}")
     part = aside.with_name(f".{aside.name}.part")
@@ -335,7 +333,7 @@ def _copy_aside(path: Path, version: int) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Readers and a writer side by side. Several processes that open a new file at once may find it locked: the busy
-    time-out does not cover this change, and whoever wins makes it for all."""
+    """Switch to write-ahead logging: readers and a writer side by side. If several processes open a new file at once,
+    it may be locked: the busy time-out does not cover this change, and the first one makes it for all."""
     with suppress(sqlite3.OperationalError):
         connection.execute("pragma journal_mode = wal").fetchone()

@@ -1,4 +1,4 @@
-"""The ledger's transactions, written once for every database; this file has what they share, and the plain readings.
+"""The ledger's transactions, written once for both databases; this file has what they share, and simple queries.
 
 Each is a generator that yields statements and is sent their rows: what runs them (a thread for SQLite, psycopg for
 PostgreSQL) opens the transaction before the first statement and commits it when the generator returns. An exception
@@ -104,7 +104,7 @@ def is_paused() -> Steps[bool]:
 
 
 def claim_interval(name: str, now: float, rest: float) -> Steps[bool]:
-    """Whether it is the caller's turn at something that is done once in `rest` seconds by all processes together."""
+    """Whether the caller should do something now that all processes together do once in `rest` seconds."""
     yield "insert into switches (name, since) values (?, ?) on conflict do nothing", (name, now - rest - 1)
     rows = yield "select name from switches where name = ? and since < ? {locked}", (name, now - rest)
     yield "update switches set since = ? where name = ? and since < ?", (now, name, now - rest)

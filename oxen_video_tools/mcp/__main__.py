@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Serve until the client leaves, or until told to stop."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     asked = _parsed(arguments) if arguments else None
-    gc.disable()  # nothing of what is loaded now ever becomes garbage, and collecting it costs a tenth of the start
+    gc.disable()  # nothing that is loaded now ever becomes garbage; collecting would take a tenth of the start
     try:
         run = _made(asked)
     except ModuleNotFoundError as error:

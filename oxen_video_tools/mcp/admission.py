@@ -1,7 +1,7 @@
-"""Who is let in before any work is done: callers whose key the hub has proven, and not too many of anybody's requests.
+"""Admission, before any work is done: a caller's key must be proven at the hub, and its requests are limited.
 
-Each proof is one small call to the hub, remembered for a while. Callers that are not proven yet are counted by their
-address, so that a flood of invented keys costs the server and the hub next to nothing and proven callers nothing.
+A proof is one small call to the hub, remembered for a while. Unproven callers are counted by their address, so that a
+flood of invented keys costs the server and the hub very little, and proven callers nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PROVEN = 600.0  # seconds that a proof holds
 REFUSED = 60.0  # seconds that a refusal holds
 MOST = 10_000  # proofs, and as many refusals, that are remembered
-AT_ONCE = 16  # proofs that are asked for at once
+AT_ONCE = 16  # concurrent proofs
 PATIENCE = 5.0  # seconds for one proof
 
 
@@ -45,16 +45,18 @@ class Proofs:
         self._clock = clock
         self._at_once = at_once
         self._proven: OrderedDict[bytes, float] = OrderedDict()  # digest of the key → until
-        self._refused: OrderedDict[bytes, float] = OrderedDict()  # apart: refusals must not push proofs out
+        self._refused: OrderedDict[bytes, float] = OrderedDict()  # separate, so that refusals do not evict proofs
         self._asking: dict[bytes, asyncio.Task[None]] = {}
 
     def known(self, caller: Caller) -> bool:
-        """Whether the caller needs no proof now: it pays with this process's key, or its own was proven lately."""
+        """Whether the caller needs no proof: it pays with this process's key, or its own was proven recently."""
         return caller.key is None or self._proven.get(digest(caller.key), 0) > self._clock.monotonic()
 
     async def check(self, caller: Caller) -> None:
-        """Returns for a caller that is proven. Raises Unauthenticated for a key that the hub refuses, RateLimited when
-        too many are asked about, and HubUnavailable while the hub can't say. One question serves all who wait for it.
+        """Return if the caller is proven.
+
+        Raises Unauthenticated for a key that the hub refuses, RateLimited for too many concurrent proofs, and
+        HubUnavailable if the hub can't answer. Calls with the same key share one proof.
         """
         if caller.key is None or self.known(caller):
             return
@@ -88,13 +90,13 @@ class Proofs:
         _remember(self._proven, key, self._clock.monotonic() + PROVEN)
 
     def forget(self, caller: Caller) -> None:
-        """The hub has refused this key meanwhile: it is to be proven anew."""
+        """The hub refused this key: it has to be proven again."""
         if caller.key is not None:
             self._proven.pop(digest(caller.key), None)
 
 
 def digest(key: str) -> bytes:
-    """What is kept of a key or token: enough to know it again, nothing to use it."""
+    """A digest of a key or token: it can be recognised, but not used."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -151,7 +153,7 @@ class AtOnce:
 
 
 def address_of(scope: Scope, headers: Mapping[str, str], proxies: Sequence[Network] = ()) -> str:
-    """Where a request comes from, for limits alone; it proves nothing. IPv6 counts by its network of 64 bits.
+    """The address that a request comes from, only for limits: it proves nothing. IPv6 counts by its /64 network.
 
     proxies: those whose `X-Forwarded-For` is believed, from the last entry on.
     """
@@ -216,7 +218,7 @@ def in_time(receive: Receive, clock: Clock, seconds: float) -> Receive:
     return bounded
 
 
-# Limits on connections: headers have to arrive in time, and nobody may hold more than a share of the connections.
+# Limits on connections: headers have to arrive in time, and each address may hold only a share of the connections.
 
 
 def bounded_protocol(
@@ -259,7 +261,7 @@ def bounded_protocol(
             super().connection_lost(exc)
 
         def _watch(self) -> None:
-            """While headers are awaited an alarm runs, which more bytes of them don't put off."""
+            """A timer runs while headers are awaited; more bytes of them do not restart it."""
             if self.conn.their_state is not h11.IDLE:
                 self._unwatch()
             elif self._alarm is None:

@@ -1,7 +1,8 @@
-"""A person agrees before money is spent, or the call ends with the price and nothing was sent.
+"""A person approves before money is spent; otherwise the call ends with the price, and nothing was sent.
 
-One question serves every protocol: a request of the server's in the old one, a round trip in the new one. Whether
-the client can ask is looked up first, for a question that nobody can answer would be an error the model never sees.
+One question serves every protocol version: a request by the server in the old one, a round trip in the new one. The
+client's ability to ask is checked first, because a question that can't be answered would be an error that the model
+never sees.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from ..studio.stills import PreparedStills
     from ..tools import ToolSpec
 
-CARRIERS = frozenset(INPUT_REQUIRED_METHODS)  # requests that may bring a sealed question back
+CARRIERS = frozenset(INPUT_REQUIRED_METHODS)  # requests that may carry a sealed question back
 _opened: ContextVar[bytes | None] = ContextVar("oxen_video_tools_question", default=None)
-QUESTION_LASTS = 600.0  # seconds in which an answer is taken
+QUESTION_LASTS = 600.0  # seconds for which an answer is accepted
 
 
 class Approval(BaseModel):
@@ -44,7 +45,7 @@ class Approval(BaseModel):
 
 
 class NotAsked(Approval):
-    """There was nothing to agree to, or a number stands for it; whoever spends checks that this is still so."""
+    """No approval was needed when asked, or `max_cost_usd` stands for it; `generate` checks again before it spends."""
 
     approve: bool = True
 
@@ -86,9 +87,9 @@ def can_ask(ctx: Context[Any]) -> bool:
 
 
 def agreed_sum(answer: Any, prepared: Prepared | PreparedStills | None) -> Decimal | None:
-    """US dollars that a person has agreed to: what the question said. None where nobody was asked. Raises Declined.
+    """US dollars that a person has agreed to: the sum in the question. None if nobody was asked. Raises Declined.
 
-    The question that was answered is the one of `prepared`, word for word, or the client would be asked anew.
+    The answered question is the one of `prepared`, word for word; otherwise the client would be asked again.
     """
     if not (isinstance(answer, AcceptedElicitation) and answer.data.approve):
         raise Declined("The user did not approve the cost. Nothing was submitted.")
@@ -100,10 +101,9 @@ def agreed_sum(answer: Any, prepared: Prepared | PreparedStills | None) -> Decim
 class SingleUse(AESGCMRequestStateCodec):
     """Each sealed question is answered once in this process: one approval, one job.
 
-    It is used up by `use`, after the SDK has held its claims (method, arguments, age, caller) against the request:
-    whoever shows somebody else's question, or sends it with other arguments, doesn't spoil it for its owner.
-    Another process that shares the keys would take it again; there the ledger's unique key answers with the job that
-    exists.
+    `use` consumes it, after the SDK has checked its claims (method, arguments, age, caller) against the request: a
+    caller who presents another's question, or sends it with other arguments, does not consume it. Another process that
+    shares the keys would accept it again; there the ledger's unique key returns the existing job.
     """
 
     def __init__(self, keys: Sequence[bytes | str], *, now: Callable[[], float] = time.monotonic) -> None:
@@ -120,7 +120,7 @@ class SingleUse(AESGCMRequestStateCodec):
         return payload
 
     def use(self) -> None:
-        """The question that this request opened is answered. Raises InvalidRequestState where it was before."""
+        """Mark this request's question as answered. Raises InvalidRequestState if it was answered before."""
         digest, used = _opened.get(), self._current()
         if digest is None or digest in used:
             raise InvalidRequestState("used before")

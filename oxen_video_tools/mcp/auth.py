@@ -1,9 +1,9 @@
-"""The door of the HTTP server: who calls, with which key, and how often.
+"""Authentication and rate limits of the HTTP server.
 
-A caller brings an Oxen key (`Authorization: Bearer …` or `X-Oxen-Api-Key: …`) and acts with that key alone, or the
+A caller sends an Oxen key (`Authorization: Bearer …` or `X-Oxen-Api-Key: …`) and acts with that key alone, or the
 server's own token (`Authorization: Bearer oxv_…`) and acts as its owner, on the process's key and files. Callers with
-neither are turned away with 401, unless the operator lends everybody the key with OXEN_VIDEO_MCP_OWN_KEY=1. Where a
-request seems to come from proves nothing and is not looked at.
+neither get a 401, unless the operator lends the key to all callers with OXEN_VIDEO_MCP_OWN_KEY=1. The address that a
+request seems to come from proves nothing and is not considered.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ MOST_CALLERS = 10_000  # whose pace is remembered
 
 
 class AuthMiddleware:
-    """An ASGI app before the MCP endpoint.
+    """ASGI middleware in front of the MCP endpoint.
 
-    The cheapest checks come first, and what they refuse is counted nowhere that a caller could feel: the headers that
-    browsers are held to; then the credential; then, by address, callers that are not proven yet; then the caller's own
-    limits. allowed: hosts and web pages.  owners: of each session that is open.
-    provider: who else may say who a caller is; its tokens are then needed in place of keys.
+    The cheapest checks come first, and what they refuse does not count against a caller's limits: the headers that
+    browsers must send; then the credential; then, by address, unproven callers; then the caller's own limits.
+
+    allowed: hosts and web pages.
+    owners: the caller of each open session.
+    provider: an identity provider, whose tokens are then needed in place of keys.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class AuthMiddleware:
             await refusal(error, challenge)(scope, receive, send)
 
     async def _admitted(self, scope: Scope, headers: Headers) -> tuple[Caller, str]:
-        """The caller, proven and within its pace, and the bucket that its requests are counted in."""
+        """The caller, proven and within its rate, and the bucket in which its requests are counted."""
         address = address_of(scope, headers, self._options.proxies)
         caller = await self._named(headers, address)
         if not self._service.proofs.known(caller):
@@ -171,7 +173,7 @@ def refusal(error: OxenError, challenge: str | None = None) -> Callable[[Scope, 
 
 
 class RateLimiter:
-    """How often each caller calls: a bucket of `a_minute` calls that fills evenly."""
+    """A token bucket for each caller: `a_minute` calls, refilled evenly."""
 
     def __init__(self, a_minute: float, clock: Clock) -> None:
         self._size = a_minute
@@ -179,7 +181,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller → calls left, at
 
     def count(self, caller: str) -> None:
-        """Raises RateLimited, with the seconds to wait, for a call too many."""
+        """Count a call. Raises RateLimited, with the seconds to wait, for one too many."""
         now = self._clock.monotonic()
         left, at = self._buckets.pop(caller, (self._size, now))
         left = min(self._size, left + (now - at) * self._size / 60)
@@ -198,7 +200,7 @@ class RateLimiter:
 # Api-Key`.
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-VERIFIED = 300.0  # seconds that a token is believed without another look; one that was revoked lives no longer
+VERIFIED = 300.0  # seconds that a verified token is trusted; a revoked one works no longer than that
 KEYS = 600.0  # seconds that the issuer's keys are used without being read again
 AGAIN = 60.0  # seconds at least between two readings of its keys
 PAUSE = 5.0  # seconds before an issuer that could not be reached is asked again
@@ -328,7 +330,7 @@ class IdentityProvider:
         allowed = claims.get("scope", claims.get("scp", ""))
         scopes = allowed.split() if isinstance(allowed, str) else [str(one) for one in allowed or ()]
         return AccessToken(
-            token=hashlib.sha256(token.encode()).hexdigest(),  # nobody further in needs the token itself
+            token=hashlib.sha256(token.encode()).hexdigest(),  # nothing behind this needs the token itself
             client_id=str(claims.get("client_id") or claims.get("azp") or "unknown"),
             scopes=scopes,
             expires_at=int(expires),

@@ -1,9 +1,9 @@
-"""Who calls, and which studio is theirs.
+"""Who calls, and the studio of each caller.
 
-Over stdio there is one caller: the person who started the server, with the key of its process. Over HTTP every
-caller brings an Oxen key; what one key asked for is seen, waited for, cancelled and paid by that key alone, because
-each has a studio of its own. A request without a key never falls back to the process's key: either it proves with the
-server's token that it comes from the owner (`LOCAL`), or the operator lends the key to everybody (`GUEST`).
+Over stdio there is one caller: the person who started the server, with the key of its process. Over HTTP every caller
+sends an Oxen key, and has a studio of its own: jobs are seen, waited for, cancelled and paid with that key only. A
+request without a key never falls back to the process's key: either the server's token proves that it comes from the
+owner (`LOCAL`), or the operator lends the key to all callers (`GUEST`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 SCOPE = "oxen_video_tools.caller"  # where `http.py` leaves the caller in a request's ASGI scope
-LONGEST_KEY = 4096  # bytes; nobody's key is longer
-USER = "user-"  # how names of those begin whom an identity provider knows
+LONGEST_KEY = 4096  # bytes; no key is longer
+USER = "user-"  # prefix of the names of users of an identity provider
 PREFIX = "oxv_"  # of the server's own token; no key of the hub's begins like that
 HOW = (
     "Send your own Oxen API key as `Authorization: Bearer <key>` or `X-Oxen-Api-Key: <key>`. On the machine of the "
@@ -42,11 +42,12 @@ HOW = (
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as far as it was proven.
+    """A caller, as far as proven.
 
-    key: the caller's Oxen key, which pays; None: the key of this process does.
+    key: the caller's Oxen key, which pays; None: the key of this process pays.
     local: may name paths of this machine. Only stdio and the server's own token prove that.
-    user: a digest of who an identity provider says it is.  label: the same in its words, for the audit log.
+    user: a digest of the user's identity at an identity provider.
+    label: that identity in words, for the audit log.
     """
 
     key: str | None = field(default=None, repr=False)
@@ -63,11 +64,11 @@ class Caller:
 
 
 LOCAL = Caller(local=True)  # whoever runs this process
-GUEST = Caller()  # somebody without a credential, where OXEN_VIDEO_MCP_OWN_KEY=1 lends the key of this process
+GUEST = Caller()  # a caller without a credential, if OXEN_VIDEO_MCP_OWN_KEY=1 lends the key of this process
 
 
 def reach(caller: Caller) -> Literal["roots", "nowhere"]:
-    """Where this caller's local inputs may lie: a file of this machine is nothing to somebody on another one."""
+    """Where this caller's local inputs may lie: a caller on another machine may not name files of this one."""
     return "roots" if caller.local else "nowhere"
 
 
@@ -75,7 +76,7 @@ OpenStudio = Callable[[Caller], AbstractAsyncContextManager["AsyncStudio"]]
 
 
 def caller_in(headers: Mapping[str, str], token: str | None = None, *, provided: bool = False) -> Caller | None:
-    """Who a request proves to come from; None for one without any credential.
+    """The caller that a request proves to come from; None without any credential.
 
     The bearer is the server's own `token` (told by its prefix) or an Oxen key; `X-Oxen-Api-Key` is a key, and wins.
     provided: any other bearer is an identity provider's, which is looked at elsewhere, and is no key.
@@ -121,7 +122,7 @@ def caller_of(request: Any) -> Caller:
     caller = request.scope.get(SCOPE)
     if isinstance(caller, Caller):
         return caller
-    caller = caller_in(request.headers)  # served without the gate: nobody has the server's token
+    caller = caller_in(request.headers)  # served without the middleware: there is no server token
     if caller is None:
         raise nobody()
     return caller
@@ -143,10 +144,10 @@ class _Entry:
 
 
 class CallerStudios:
-    """The studio of each caller: opened for the first call that needs it, closed when others need the place.
+    """The studio of each caller: opened for its first call, closed when others need the place.
 
-    most: how many may be open at once. Raises RateLimited when all of them are at work.
-    prove: asked before anything is done for a caller; raises Unauthenticated for a key that is nobody's.
+    most: how many may be open at once. Raises RateLimited when all of them are in use.
+    prove: called before anything is done for a caller; raises Unauthenticated for an unknown key.
     """
 
     def __init__(self, open_studio: OpenStudio, *, most: int = 256) -> None:
@@ -189,7 +190,7 @@ class CallerStudios:
         raise RateLimited("This server is serving as many callers as it can.", retry_after=30.0)
 
     async def close(self) -> None:
-        """Close every studio; paid requests that are on their way are waited for."""
+        """Close every studio, after waiting for paid requests that are being sent."""
         while self._rooms:
             _, room = self._rooms.popitem()
             await room.door.__aexit__(None, None, None)
@@ -246,7 +247,7 @@ class StudioFactory:
 
 
 def as_seen_from_afar(settings: Settings, caller: Caller) -> Settings:
-    """The settings for a caller over the network: no file of this machine, a folder of its own."""
+    """The settings for a caller over the network: no files of this machine, and a folder of its own."""
     return replace(settings, input_roots=(), output_dir=settings.videos_folder / "callers" / caller.name)
 
 

@@ -1,4 +1,4 @@
-"""The blocks that add this server to an assistant: paths absolute, for assistants start servers from anywhere.
+"""The blocks that add this server to an assistant. Paths are absolute, because assistants start servers from anywhere.
 
 `oxen-video-mcp --config claude-desktop | claude-code | cursor | vscode` prints the one for this machine; with `--http`
 the one that connects to a server that runs.
@@ -87,7 +87,7 @@ def _claude_code(launch: Launch, platform: str) -> Block:
         line = " ".join(f'"{word}"' if set(word) & set(" []<>") else word for word in words)
     elif launch.sandbox:
         line = shlex.join(words)
-    else:  # the key is read without being shown, and no history holds it
+    else:  # the key is read without being shown, and stays out of the history
         asked = '--env="OXEN_API_KEY=$OXEN_API_KEY"'
         line = f"read -rs OXEN_API_KEY && claude mcp add {NAME} {asked} -- {shlex.join(words[words.index('--') + 1 :])}"
     return Block(
@@ -156,7 +156,7 @@ def print_http_block(client: str, host: str, port: int, token: str | None) -> No
     named = f"[{host}]" if ":" in host else host
     try:
         sent = token or kept_token()
-        if client == "claude-code" and sys.platform != "win32":  # a shell keeps what is typed into it
+        if client == "claude-code" and sys.platform != "win32":  # a shell keeps a history of what is typed
             sent = "$OXEN_VIDEO_MCP_TOKEN" if token else f"$(cat {shlex.quote(str(token_file()))})"
         made = http_block(client, f"http://{named}:{port}", sent)
     except InvalidRequest as error:

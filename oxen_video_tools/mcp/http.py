@@ -1,4 +1,4 @@
-"""The server over HTTP: each caller with a key of its own, limits on everything, health, and an end without losses."""
+"""The server over HTTP: a key for each caller, limits, health checks, and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PAGES_HEADERS = {
 
 
 class WithToken:
-    """Lets a browser through to `app` that brings the token, or the cookie that it was exchanged for."""
+    """Lets a browser through to `app` if it sends the token, or the cookie that the token was exchanged for."""
 
     def __init__(self, app: ASGIApp, token: str, allowed: TransportSecuritySettings) -> None:
         self._app = app
@@ -186,10 +186,10 @@ class CardPage:
         return Response(self._body, media_type=MEDIA_TYPE, headers=headers)
 
 
-# An end without losses: when the process is told to stop, waits answer at once with their id, then the server
+# Graceful shutdown: when the process is told to stop, waiting calls return their id at once, then the server
 # closes.
 #
-# The web server's own handling of the signals goes on as it was; ours only hears them first.
+# The web server's own signal handlers are called afterwards.
 
 
 @contextmanager
@@ -301,7 +301,7 @@ def http_app(
 
 
 def guarded(options: ServerSettings) -> TransportSecuritySettings:
-    """Which names this server answers to and which pages may call it. Always said: the SDK's default depends."""
+    """The hosts that this server answers to and the pages that may call it. Always set: the SDK's default varies."""
     names = [*LOOPBACK_HOSTS, *options.hosts]
     if options.public_url:
         names.append(options.public_url.partition("://")[2].partition("/")[0])
@@ -352,7 +352,7 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
                     announce("MCP over HTTP", address=f"{address}/mcp")
                     if options.token and sys.stderr.isatty():
                         print_how_to_connect(address, options.token)
-                    elif options.token:  # what is kept as a log holds no token
+                    elif options.token:  # a log must not contain the token
                         announce(f"oxen-video mcp --http --port {bound} --config claude-code prints how to connect")
 
     Announced(guarded_config(app, options, host=host, port=port)).run()
@@ -361,7 +361,7 @@ def serve(settings: Settings, options: ServerSettings, *, host: str, port: int) 
 def guarded_config(
     app: Starlette, options: ServerSettings, *, host: str, port: int, header_seconds: float = HEADERS
 ) -> uvicorn.Config:
-    """How uvicorn serves the app: limits on connections and on slow requests, and nothing of a proxy's believed."""
+    """uvicorn's configuration: limits on connections and slow requests; headers of proxies are not trusted."""
     import uvicorn
 
     from .admission import bounded_protocol

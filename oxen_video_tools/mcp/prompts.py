@@ -59,7 +59,7 @@ preview. Correct what it calls a problem.
 REVIEW = """Review the video {generation_id} before anybody shows it.{brief}
 
 1. Call get_video with generation_ids=["{generation_id}"]; if it is not finished, wait for it.
-2. Call inspect_video with video="{generation_id}" and look at the contact sheet, shot by shot: is what was \
+2. Call inspect_video with videos=["{generation_id}"] and look at the contact sheet, shot by shot: is what was \
 asked for there, does it stay the same from shot to shot (people, clothing, place, light), are hands, faces \
 and objects whole, do black or frozen stretches or a cut in a wrong place stand in the answer?
 3. Give each shot a verdict: keep, or retake with what to change and why. Be strict about faults that a viewer \

@@ -1,4 +1,4 @@
-"""What can be read besides calling tools: `oxen://models/{id}`, `oxen://generations/{id}`, `oxen://spend`."""
+"""The resources: `oxen://models/{id}`, `oxen://generations/{id}`, `oxen://spend`; and updates of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GENERATION = "oxen://generations/"
 
 @asynccontextmanager
 async def _readable() -> AsyncIterator[None]:
-    """Foreseen failures in their own words; a thing that does not exist is "not found" in the protocol's."""
+    """Expected failures keep their words; a missing resource is the protocol's "not found"."""
     try:
         with only_oxen_errors():
             yield
@@ -139,7 +139,7 @@ class Updates:
         await self.bus.publish(ResourceUpdated(uri=uri))
 
     async def _may_read(self, uri: str, ctx: Request) -> bool:
-        """Whether it is a thing of the caller's own; what belongs to others is not heard of."""
+        """Whether it belongs to the caller; others' videos can't be watched."""
         if not uri.startswith(GENERATION):
             return True
         try:

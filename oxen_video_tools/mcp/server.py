@@ -1,4 +1,4 @@
-"""The server: every row of the table as a tool, with the player, tasks, prompts and resources around them."""
+"""The MCP server: all tools of `tools.TABLE`, with the player, tasks, prompts and resources."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def build_server(
 ) -> MCPServer[Service]:
     """An `MCPServer` with the tools of the table.
 
-    open_studio: opens the studio of whoever runs the process; by default with `settings`, or from the environment.
+    open_studio: opens the studio of the process's owner; by default with `settings`, or from the environment.
     Callers over HTTP each have a studio of their own, on their own key.
     tasks: the Tasks extension, where other slow tools stand beside `generate_video`.
     server: what else `MCPServer` takes.

@@ -1,4 +1,4 @@
-"""What one running server holds, whoever calls: settings, studios, the clock, and whether it is closing."""
+"""The state of one running server: settings, studios of callers, the clock, and whether it is closing."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from .share_links import ShareLinks
 
 
-# What callers from afar keep on this machine: each in a folder of its own, within a quota, and not for ever.
+# Saved files of callers over the network: each caller has a folder with a quota, and files expire.
 
-FRESH = 3600.0  # seconds in which a file is never removed: somebody may be writing or fetching it
+FRESH = 3600.0  # seconds for which a new file is never removed: it may still be written or fetched
 ROUND = 3600.0  # seconds between two rounds through all folders
 
 
@@ -48,7 +48,7 @@ class Folders:
 
     @asynccontextmanager
     async def room_for(self, caller: Caller, *, writes: bool) -> AsyncIterator[None]:
-        """While the block runs the caller may save files. Raises RateLimited where fresh files use up its quota."""
+        """Within this context the caller may save files. Raises RateLimited if new files use up its quota."""
         if caller.local or not writes:
             yield
             return
@@ -65,7 +65,7 @@ class Folders:
             await asyncio.to_thread(self.tidy, folder)
 
     def tidy(self, folder: Path) -> int:
-        """Removes what is too old, and the oldest beyond the quota. The bytes that are left."""
+        """Remove files that are too old, and the oldest beyond the quota. Returns the bytes that are left."""
         now = self._clock.time()
         files = sorted(_files_in(folder), key=lambda file: file[1])
         left = sum(size for _, _, size in files)
@@ -80,7 +80,7 @@ class Folders:
         return left
 
     async def sweep(self) -> None:
-        """Tidies every caller's folder, round after round, for those too who never come back."""
+        """Tidy every caller's folder periodically, also of callers who never come back."""
         everybody = self._settings.videos_folder / "callers"
         while True:
             for folder in await asyncio.to_thread(_folders_in, everybody):
@@ -115,8 +115,12 @@ _asking: ContextVar[Caller | None] = ContextVar("asking", default=None)
 
 @dataclass
 class Service:
-    """closing: set when the process was told to stop; waits then end with the id.  links: where answers carry links
-    of this server's own.  proofs: whose keys the hub has proven.  folders: what callers keep on this machine.
+    """What all calls share.
+
+    closing: set when the process was told to stop; waiting calls then return the id.
+    links: makes this server's own links, if answers carry them.
+    proofs: the keys that the hub has proven.
+    folders: saved files of callers over the network.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""What is set for the server alone: OXEN_VIDEO_MCP_* variables. Keys, budgets and folders are `Settings`."""
+"""Settings of the MCP server: OXEN_VIDEO_MCP_* variables. Keys, budgets and folders are in `Settings`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Everything that can be set for the server.
+    """Everything that can be configured for the server.
 
     hosts: names under which it is reached over HTTP; any other `Host` header is refused. Loopback always is allowed.
     origins: web pages that may call it, such as `https://app.example.com`; pages of this machine always may.

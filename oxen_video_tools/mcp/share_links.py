@@ -1,4 +1,4 @@
-"""Links that last: `/v/{id}?k=…` plays tomorrow what an agent wrote into a document today.
+"""Lasting links: `/v/{id}?k=…` still plays when the hub's own link has expired.
 
 `k` names the caller by a digest and proves, by the server's secret, that this server made the link; it holds no key.
 The caller's key stays in the ledger, sealed under the same secret, so that any process of the service can ask the hub
@@ -67,7 +67,7 @@ class ShareLinks:
         self._kept: set[str] = set()
 
     async def lasting(self, answer: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        """The answer with links that last in the place of those that expire soon."""
+        """The answer with lasting links in place of those that expire soon."""
         if self.address is None:
             return answer
         day, epochs = self._today(), await self._opened().link_epochs(caller.name)
@@ -175,7 +175,7 @@ PAGE = "<!doctype html><meta charset=utf-8><title>Video</title><p>{}</p>"
 
 
 class Revoking:
-    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Behind the gate."""
+    """`DELETE /v/{id}` ends a caller's links to one video, `DELETE /v` all of them. Needs a credential."""
 
     def __init__(self, links: ShareLinks) -> None:
         self._links = links

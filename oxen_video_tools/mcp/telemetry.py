@@ -1,6 +1,6 @@
-"""What operators see of each tool call: attributes on the SDK's OpenTelemetry span, and one line in the log.
+"""What operators see of each tool call: attributes of the SDK's OpenTelemetry span, and one line in the log.
 
-Both carry ids, money and outcome; neither carries a key, a prompt or a link.
+Both contain ids, cost and outcome, and neither a key, a prompt or a link.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
 
 
 def log_to_stderr(options: ServerSettings, usual: str = "WARNING") -> None:
-    """Set up the process's logging; whoever embeds the server keeps their own. usual: the level where none is set."""
+    """Set up the process's logging; an application that embeds the server keeps its own. usual: the default level."""
     level = options.log_level or usual
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if options.log == "json" else Line())
@@ -133,7 +133,7 @@ def caller_name(ctx: Request) -> str:
 
 
 def described(result: HandlerResult) -> tuple[str, dict[str, Any]]:
-    """How a call ended, and the facts of its answer that may be seen."""
+    """How a call ended, and the facts of its answer that may be logged."""
     wire = result.model_dump(by_alias=True, mode="json") if isinstance(result, CallToolResult) else result
     if not isinstance(wire, dict):
         return "asked", {}
@@ -161,7 +161,7 @@ def _known(facts: dict[str, Any]) -> dict[str, Any]:
 
 # A line for each call that may spend, before and after it: who, what, how much. No prompts, links or secrets.
 #
-# The file is only ever added to. A call whose first line can't be written is refused: nothing is spent unseen.
+# The file is append-only. A call whose first line can't be written is refused: nothing is spent without a record.
 
 SPEND = frozenset(name for name, row in TABLE.items() if row.prepares is not None)
 

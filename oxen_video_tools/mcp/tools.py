@@ -1,4 +1,4 @@
-"""A row of the table of tools as a tool of `MCPServer`."""
+"""The tools of `tools.TABLE` as tools of `MCPServer`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 
-# What a client is handed: the answer as text and pictures, which the model reads, and as structured content.
+# The result for a client: the answer as text and pictures, which the model reads, and as structured content.
 
 log = logging.getLogger(__name__)
 AFAR = (
@@ -72,7 +72,7 @@ def _compact(structured: dict[str, Any]) -> str:
 
 
 def to_failed_result(error: OxenError) -> CallToolResult:
-    """A failure in the words that every window uses."""
+    """A failure in the same words as in LangChain and on the command line."""
     return CallToolResult(content=[TextContent(text=error.words)], is_error=True)
 
 
@@ -138,7 +138,7 @@ as_task: ContextVar[bool] = ContextVar("as_task", default=False)
 
 
 class VideoTool(Tool):
-    """A tool whose whole input is one argument model, and whose foreseen failures read the same in every window."""
+    """A tool whose whole input is one argument model, and whose expected failures read the same as in LangChain."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         token = approval.prepared_call.set([None])
@@ -156,7 +156,7 @@ class VideoTool(Tool):
 
 
 def project_tools(row: Row) -> Tool:
-    """The tool for one row. The SDK reads Context, Resolve and the answer model off the annotations of the function."""
+    """One tool. The SDK reads Context, Resolve and the answer model from the function's annotations."""
     tool = VideoTool.from_function(
         _paid(row) if row.prepares else _free(row),
         name=row.name,
@@ -223,15 +223,15 @@ async def _answered(
 
 
 def limits(studio: AsyncStudio) -> tuple[float, float]:
-    """Seconds to wait when nothing was said, and at most. OXEN_VIDEO_WAIT is for those who know their client."""
+    """Seconds to wait by default, and at most. OXEN_VIDEO_WAIT overrides this for clients known to wait longer."""
     wait = studio.settings.wait
     return (WAIT, LONGEST) if wait is None else (wait, max(wait, LONGEST))
 
 
 async def _unless_closing(service: Service, row: Row, studio: AsyncStudio, request: Any, call: Call) -> Reply:
-    """The row's answer. When the server is told to stop meanwhile, the wait ends at once and the answer has the id.
+    """The tool's answer. If the server is told to stop meanwhile, the wait ends at once and the answer has the id.
 
-    The same request asked again without a wait finds its job in the ledger: nothing is paid twice.
+    The same request, repeated without a wait, then finds its job in the ledger: nothing is paid twice.
     """
     if "wait_seconds" not in row.arguments.model_fields:
         return await row.run(studio, request, call)

@@ -1,27 +1,32 @@
-"""Decoding and joining strangers' files in a process of their own: what goes wild takes nobody with it.
+"""Decoding, joining and drawing in a process of their own: what goes wild takes nobody with it, and memory comes back.
 
 The process gets no key and no settings, some of the processors, so much memory and so much time, and writes one file
-at most. It ends with whoever started it. It answers in JSON, a line each, which can hold nothing but values: a broken
-decoder must not reach the parent through its answer.
+at most. It ends with whoever started it. Questions and answers are JSON, a line each, which can hold nothing but
+values: a broken decoder must not reach the parent through its answer.
+
+A process that opened a stranger's file ends with its answer. One that only drew words stays for the next drawing, since
+loading the libraries takes longer than a short film; it ends by itself when nothing was asked of it for a while.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
+import queue
 import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import anyio
+from anyio import CapacityLimiter, to_thread
 
 from .. import errors
 from .probe import require_media_extra
@@ -35,8 +40,12 @@ SECONDS = 60.0  # for looking at one file
 CUTTING = 180.0  # seconds for joining
 MOST_ANSWER = 64 << 20  # bytes
 MOST_PROCESSORS = 4  # each decoding thread wants address space of its own
+DRAWINGS = 20  # that one process answers before another takes its place
+IDLE_SECONDS = 15.0  # after which a process that waits for a drawing ends
+MOST_IDLE = 2
 
 _KEPT: tuple[str, ...] = ("PATH", "PYTHONHOME", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV")
+_KEPT += ("HOME", "USERPROFILE", "WINDIR")  # where fonts may lie
 _KEPT += ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")  # where FFmpeg's libraries may lie
 _ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONIOENCODING": "utf-8"}
 _KINDS = (errors.InputUnreadable, errors.NotInstalled, errors.InvalidRequest)
@@ -51,24 +60,29 @@ def run_in_child(work: Literal["measure"], path: Path | str, **limits: Any) -> M
 def run_in_child(work: Literal["inspect"], path: Path | str, **limits: Any) -> Inspection: ...
 @overload
 def run_in_child(work: Literal["contact_sheet", "last_frame"], path: Path | str, **limits: Any) -> bytes: ...
+@overload
+def run_in_child(work: Literal["draw"], path: Path | str, **limits: Any) -> None: ...
 
 
-def run_in_child(work: str, path: Path | str, *, seconds: float = SECONDS, memory: int = MEMORY, **options: Any) -> Any:
-    """`probe`, `measure`, `inspect`, `contact_sheet` or `last_frame` of `path`; the same answers, the same errors.
+def run_in_child(
+    work: str,
+    path: Path | str,
+    *,
+    seconds: float = SECONDS,
+    memory: int = MEMORY,
+    writes: int = 0,
+    on_progress: Told | None = None,
+    **options: Any,
+) -> Any:
+    """`probe`, `measure`, `inspect`, `contact_sheet`, `last_frame` or `draw`; the same answers, the same errors.
 
-    seconds: of CPU and of waiting.  memory: bytes of address space (not limited on Windows).  options: of the work.
+    seconds: of CPU and of waiting.  memory: bytes of address space (not limited on Windows).  writes: bytes that a file
+    may get.  on_progress: hears 0 to 1 in this thread; what it raises ends the process.  options: of the work.
     Raises also InputUnreadable where the process died over the file, TimedOut where it took too long.
     """
-    name = Path(path).name
-    asked = _question(work, {"path": str(path), **options}, seconds, memory)
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and module; the path is data on its input
-            command(), input=asked, capture_output=True, timeout=seconds, env=environment(), check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _late(name, seconds) from error
-    told = [_told(line) for line in done.stdout[:MOST_ANSWER].splitlines()[-1:]] if done.returncode == 0 else []
-    return _answer(work, name, told[0] if told else None)
+    options = {"path": str(path), **options}
+    call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
+    return _answer(work, Path(path).name, call.run(Path(path).name))
 
 
 async def run_child(
@@ -81,45 +95,142 @@ async def run_child(
     writes: int = 0,
     on_progress: Told | None = None,
 ) -> Any:
-    """The same on an event loop, for every kind of work; cancelling it ends the process at once.
+    """The same from an event loop, for every kind of work; cancelling it ends the process at once.
 
-    options: JSON values.  name: of the file, for a person.  writes: bytes that a file may get.
+    options: JSON values.  name: of the file, for a person.  on_progress: is called in another thread.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        limit=MOST_ANSWER,
-    )
+    call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
     try:
-        with anyio.fail_after(seconds):
-            assert process.stdin is not None
-            process.stdin.write(_question(work, options, seconds, memory, writes=writes, stays=True))
-            with suppress(ConnectionError):
-                await process.stdin.drain()
-            told = await _last(process, on_progress)
-    except TimeoutError:
-        raise _late(name, seconds) from None
+        told = await to_thread.run_sync(call.run, name, abandon_on_cancel=True, limiter=CapacityLimiter(1))
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        call.end()
     return _answer(work, name, told)
 
 
-async def _last(process: asyncio.subprocess.Process, on_progress: Told | None) -> dict[str, Any] | None:
-    assert process.stdout is not None
-    while True:
+class _Child:
+    """One process. Used by one thread at a time, but for `kill`. answered: questions so far."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter and module; what is asked is data
+            command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+        )
+        self.answered = 0
+
+    def ask(self, question: bytes, on_progress: Told | None) -> tuple[dict[str, Any] | None, bool]:
+        """Its answer, None where it died; and whether it began at all."""
+        assert self.process.stdin is not None
+        with suppress(OSError):  # it is gone
+            self.process.stdin.write(question)
+            self.process.stdin.flush()
+        told = self._next()
+        begun = told is not None
+        while told is not None and "progress" in told:
+            if on_progress is not None and isinstance(told["progress"], (int, float)):
+                on_progress(min(1.0, max(0.0, float(told["progress"]))))
+            told = self._next()
+        self.answered += 1
+        return told, begun
+
+    def _next(self) -> dict[str, Any] | None:
+        assert self.process.stdout is not None
         try:
-            told = _told(await process.stdout.readline())
-        except ValueError:  # a line without end
+            told = json.loads(self.process.stdout.readline(MOST_ANSWER))
+        except (ValueError, OSError):
             return None
-        if told is None or "progress" not in told:
-            return told
-        if on_progress is not None and isinstance(told["progress"], (int, float)):
-            on_progress(min(1.0, max(0.0, float(told["progress"]))))
+        return told if isinstance(told, dict) else None
+
+    def kill(self) -> None:
+        """It is gone when this returns."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+
+
+_idle: list[_Child] = []
+_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)
+
+
+class _Call:
+    """One question to a process, which is a new one for everything that opens a file."""
+
+    def __init__(
+        self,
+        work: str,
+        options: Mapping[str, Any],
+        *,
+        seconds: float,
+        memory: int,
+        writes: int,
+        on_progress: Told | None,
+    ) -> None:
+        self.stays = work == "draw" and not any(shot["image"] for shot in options["shots"])
+        asked = {"work": work, "options": dict(options), "seconds": seconds, "memory": memory}
+        asked |= {"writes": writes, "stays": self.stays}
+        self.question = json.dumps(asked).encode() + b"\n"
+        self.work, self.seconds, self.on_progress = work, seconds, on_progress
+        self.child: _Child | None = None
+        self.lock = threading.Lock()
+        self.over = self.late = False
+
+    def run(self, name: str) -> dict[str, Any] | None:
+        """What the process answered; None where it died. Raises TimedOut. name: of the file, for a person."""
+        timer = threading.Timer(self.seconds, self._end_late)
+        timer.daemon = True
+        timer.start()
+        told = None
+        try:
+            told, begun = self._ask(new=not self.stays)
+            if not begun and self.stays and not self.over:  # one that waited ended by itself just now
+                told, _ = self._ask(new=True)
+        finally:
+            timer.cancel()
+            self._give_back(told is not None)
+        if told is None and self.late:
+            doing = {"draw": "Drawing", "cut": "Joining"}.get(self.work, "Looking at")
+            raise errors.TimedOut(f"{doing} {name} took more than {self.seconds:g} s.", retry=False)
+        return told
+
+    def _ask(self, *, new: bool) -> tuple[dict[str, Any] | None, bool]:
+        self._give_back(False)
+        with self.lock:
+            if self.over:
+                return None, True
+            with _lock:
+                waiting = _idle.pop() if _idle and not new else None
+            self.child = child = waiting or _Child()
+        return child.ask(self.question, self.on_progress)
+
+    def _give_back(self, answered: bool) -> None:
+        with self.lock:
+            child, self.child = self.child, None
+            fit = answered and self.stays and not self.over
+        if child is None:
+            return
+        with _lock:
+            if fit and child.answered < DRAWINGS and len(_idle) < MOST_IDLE and child.process.poll() is None:
+                _idle.append(child)
+                return
+        child.close()
+
+    def _end_late(self) -> None:
+        self.late = True
+        self.end()
+
+    def end(self) -> None:
+        """Nobody wants the answer any more, or has it."""
+        with self.lock:
+            self.over = True
+            child = self.child
+        if child is not None:
+            child.kill()
 
 
 def command() -> list[str]:
@@ -139,28 +250,10 @@ def environment() -> dict[str, str]:
     return kept | _ALONE | ({"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
 
 
-def _question(
-    work: str, options: Mapping[str, Any], seconds: float, memory: int, *, writes: int = 0, stays: bool = False
-) -> bytes:
-    asked = {"work": work, "options": dict(options), "seconds": seconds, "memory": memory}
-    asked |= {"writes": writes, "stays": stays}
-    return json.dumps(asked).encode() + b"\n"
-
-
-def _late(name: str, seconds: float) -> errors.TimedOut:
-    return errors.TimedOut(f"Looking at {name} took more than {seconds:g} s.", retry=False)
-
-
-def _told(line: bytes) -> dict[str, Any] | None:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) else None
-
-
 def _answer(work: str, name: str, told: dict[str, Any] | None) -> Any:
     if told is None or ("error" not in told and "value" not in told):
+        if work == "draw":
+            raise errors.Internal("The preview's process ended before the preview was finished.", charged="no")
         raise errors.InputUnreadable(f"{name} can't be read: the decoder broke over it.")
     if "error" in told:
         kind = next((kind for kind in _KINDS if kind.kind == told["error"]), errors.InputUnreadable)
@@ -205,75 +298,62 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = {
 # -- in the child ------------------------------------------------------------------------------------------------------
 
 
+_WORK = {  # by name: what starts these processes must not load what they load
+    **{"probe": "probe:probe", "measure": "probe:measure", "inspect": "inspect:inspect", "cut": "join:join"},
+    **{"contact_sheet": "contact_sheet:contact_sheet", "last_frame": "contact_sheet:last_frame"},
+    "draw": "animatic.film:draw",
+}
+
+
 def main() -> None:
-    """Reads one question from the standard input and answers it on the standard output."""
-    asked = json.loads(sys.stdin.buffer.readline())
-    if asked["stays"]:
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    _limit(asked["seconds"], asked["memory"], asked["writes"])
-    try:
-        told = {"value": _plain(work(asked["work"], asked["options"]))}
-    except errors.OxenError as error:
-        told = error.answer()
-    except MemoryError:
-        told = {"error": "input_unreadable", "message": "It needs too much memory."}
-    _say(told)
+    """Answers the questions on the standard input: one, or several drawings."""
+    questions: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    stays = True
+    while stays:
+        try:
+            asked = json.loads(questions.get(timeout=IDLE_SECONDS))
+        except queue.Empty:
+            return
+        stays = asked["stays"]
+        _say({"progress": 0.0})
+        _limit(asked["seconds"], asked["memory"], asked["writes"], for_good=not stays)
+        try:
+            told = {"value": _plain(work(asked["work"], asked["options"]))}
+        except errors.OxenError as error:
+            told = error.answer()
+        except MemoryError:
+            told = {"error": "input_unreadable", "message": "It needs too much memory."}
+        _say(told)
 
 
-def _end_with_the_parent() -> None:
+def _listen(questions: queue.Queue[bytes]) -> None:
     """The parent keeps our input open for as long as it waits: where it dies, nobody wants the answer any more."""
+    rest = b""
     with suppress(OSError):
-        while os.read(0, 1):
-            pass
+        while part := os.read(0, 1 << 16):
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                questions.put(line)
     os._exit(1)
 
 
 def work(kind: str, options: dict[str, Any]) -> Any:
-    """Do it here and now, with nothing around it. Raises as the functions of this room do."""
+    """Do it here and now, with nothing around it. Raises what the functions of this package raise."""
     with require_media_extra():
-        return _done(kind, options)
+        module, _, function = _WORK[kind].partition(":")
+        do = getattr(import_module(f".{module}", __package__), function)
+        if kind in ("cut", "draw"):
+            do(**options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
+            return None
+        return do(Path(options.pop("path")), **options)
 
 
-def _done(kind: str, options: dict[str, Any]) -> Any:
-    if kind == "cut":
-        from .cut import cut
+def _limit(seconds: float, memory: int, writes: int, *, for_good: bool) -> None:
+    """What this process may use from here on. for_good: it can never have more.
 
-        return cut(**options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
-    if kind == "draw":
-        return _draw(**options)
-    path = options.pop("path")
-    if kind == "inspect":
-        from .inspect import inspect
-
-        return inspect(path, **options)
-    if kind == "measure":
-        from .probe import measure
-
-        return measure(Path(path))
-    if kind == "probe":
-        from .probe import probe
-
-        return probe(path, **options)
-    if kind == "contact_sheet":
-        from .contact_sheet import contact_sheet
-
-        return contact_sheet(path, **options)
-    from .contact_sheet import last_frame
-
-    return last_frame(path, **options)
-
-
-def _draw(shots: list[dict[str, Any]], path: str, **film: Any) -> None:
-    """An animatic, in bounds already."""
-    from .animatic import Segment
-    from .animatic.film import Film
-
-    drawn = tuple(Segment(**shot | {"image": Path(shot["image"]) if shot["image"] else None}) for shot in shots)
-    Film(drawn, **film).write(Path(path), lambda fraction: _say({"progress": round(fraction, 3)}))
-
-
-def _limit(seconds: float, memory: int, writes: int) -> None:
-    """What this process may use from here on. Windows has no such limits: there only the parent's patience counts."""
+    Windows has no such limits: there only the parent's patience counts.
+    """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, some_of(os.sched_getaffinity(0)))
     if sys.platform == "win32":
@@ -282,13 +362,13 @@ def _limit(seconds: float, memory: int, writes: int) -> None:
 
     for what, most in (
         (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, int(seconds) + 1),
+        (resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1),
         (resource.RLIMIT_FSIZE, writes),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(what, (most, most if for_good else hard))
 
 
 def some_of(processors: set[int], most: int = MOST_PROCESSORS) -> set[int]:

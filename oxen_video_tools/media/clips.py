@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -11,13 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 
-from ..files import content_type_of
+from ..files import LIMITS, Limits, content_type_of
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
-from .limits import LIMITS, Limits
 from .probe import Display, display_of
 
 
@@ -42,6 +43,11 @@ class ClipInfo:
     since: float = 0.0
     until: float | None = None
     hidden: bool = False
+
+    @property
+    def wanted(self) -> float:
+        """Seconds of it that are wanted."""
+        return (self.until if self.until is not None else self.seconds) - self.since
 
     @property
     def has_sound(self) -> bool:
@@ -121,10 +127,11 @@ def sound_copies(clips: Sequence[ClipInfo]) -> bool:
     return all(clip.audio_key == first and abs(clip.drift) <= slack for clip in clips)
 
 
-# A music bed under a film: repeated where it is too short, faded at both ends.
+# A music bed under a film: repeated where it is too short, faded at both ends; it gives way where the clips sound.
 
 FADE_IN, FADE_OUT = 0.3, 1.5  # seconds
-UNDER_SOUND, ALONE = 0.25, 0.8  # gain: the clips' own sound stays in front
+UNDER_SOUND, ALONE = 0.5, 0.8  # gain, before it gives way
+DUCKING = "threshold=0.02:ratio=8:attack=20:release=400"  # of FFmpeg's sidechaincompress; milliseconds
 
 
 class MusicBed:
@@ -134,6 +141,7 @@ class MusicBed:
         self.path, self.limits = path, limits
         self.length = round(seconds * RATE)
         self.gain = ALONE if alone else UNDER_SOUND
+        self._ducking = None if alone else Ducking()
         self._parts = self._endless()
         self._held: Samples = np.zeros((2, 0), np.float32)
 
@@ -146,7 +154,10 @@ class MusicBed:
         places = np.arange(at, at + count, dtype=np.float32)
         rise = np.clip(places / (FADE_IN * RATE), 0, 1)
         fall = np.clip((self.length - places) / (FADE_OUT * RATE), 0, 1)
-        mixed: Samples = np.clip(part + music * (self.gain * rise * fall), -1, 1).astype(np.float32)
+        music = (music * (self.gain * rise * fall)).astype(np.float32)
+        if self._ducking is not None:
+            music = self._ducking.under(music, part, at)
+        mixed: Samples = np.clip(part + music, -1, 1).astype(np.float32)
         return mixed
 
     def _endless(self) -> Iterator[Samples]:
@@ -161,6 +172,39 @@ class MusicBed:
                     yield part
             if not some:
                 raise unreadable_error(self.path, "its sound can't be decoded")
+
+
+class Ducking:
+    """Turns music down while the other sound is heard, by FFmpeg's side-chain compressor."""
+
+    def __init__(self) -> None:
+        graph = av.filter.Graph()
+        self._inputs = [
+            graph.add_abuffer(sample_rate=RATE, format="fltp", layout="stereo", time_base=Fraction(1, RATE))
+            for _ in range(2)
+        ]
+        steps = [graph.add("sidechaincompress", DUCKING), graph.add("aformat", "sample_fmts=fltp")]
+        self._sink = graph.add("abuffersink")
+        for number, source in enumerate(self._inputs):
+            source.link_to(steps[0], 0, number)
+        steps[0].link_to(steps[1])
+        steps[1].link_to(self._sink)
+        graph.configure()
+        self._graph = graph  # its filters live as long as it does
+
+    def under(self, music: Samples, sound: Samples, at: int) -> Samples:
+        """As many samples as came in."""
+        if not music.shape[1]:
+            return music
+        for source, samples in zip(self._inputs, (music, sound), strict=True):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
+            source.push(frame)
+        parts: list[Any] = []
+        with suppress(BlockingIOError):
+            while True:
+                parts.append(self._sink.pull())
+        return np.concatenate([part.to_ndarray() for part in parts], 1)
 
 
 # How loud a programme is, in LUFS (ITU-R BS.1770-4: K-weighting, 400 ms blocks, two gates).

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .limits import LIMITS, Limits
+from ..files import LIMITS, Limits
 from .probe import display_of, require_media_extra
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from .probe import Display
 
 
-MOST_FRAMES = 9
+LEAST_FRAMES, MOST_FRAMES = 6, 12
 LONGEST_SIDE = 1152  # pixels of the sheet
 LEAST_CELL = 48  # pixels
 
 
 def contact_sheet(path: Path | str, *, frames: int = 9, max_bytes: int = 100_000, limits: Limits = LIMITS) -> bytes:
-    """A JPEG of at most `max_bytes` with up to `frames` (1 to 9) pictures at even times, each stamped with its own.
+    """A JPEG of at most `max_bytes` with up to `frames` (1 to 12) pictures at even times, each with its time under it.
 
     Raises InputUnreadable, NotInstalled.
     """
@@ -47,7 +48,20 @@ def contact_sheet(path: Path | str, *, frames: int = 9, max_bytes: int = 100_000
                 found.append((at, rgb(frame, display, cell)))
     if not found:
         raise unreadable_error(path, "it holds no picture that can be decoded")
-    return sheet_of(found, max_bytes)
+    return sheet_of([(time_text(at), picture) for at, picture in found], max_bytes)
+
+
+def shot_times(begin: float, end: float, cuts: Sequence[float], most: int = MOST_FRAMES) -> list[float]:
+    """The middle of each shot, in seconds. Few shots are looked at more than once, of many some are left out."""
+    bounds = [begin, *(cut for cut in cuts if begin < cut < end), end]
+    shots = list(pairwise(bounds))
+    while len(shots) < min(LEAST_FRAMES, most):
+        place = max(range(len(shots)), key=lambda n: shots[n][1] - shots[n][0])
+        since, until = shots[place]
+        shots[place : place + 1] = [(since, (since + until) / 2), ((since + until) / 2, until)]
+    if len(shots) > most:
+        shots = [shots[round(n * (len(shots) - 1) / (most - 1))] for n in range(most)]
+    return [(since + until) / 2 for since, until in shots]
 
 
 def columns_for(width: int, height: int, count: int) -> int:
@@ -69,9 +83,27 @@ def cell_size(width: int, height: int, count: int) -> tuple[int, int]:
     return max(LEAST_CELL, round(width * scale)), max(LEAST_CELL, round(height * scale))
 
 
-def sheet_of(pictures: Sequence[tuple[float, Any]], max_bytes: int) -> bytes:
-    """The JPEG of pictures of one size, each with its time in seconds."""
-    sheet = _laid_out(pictures)
+def sheet_of(pictures: Sequence[tuple[str, Any]], max_bytes: int, columns: int | None = None) -> bytes:
+    """The JPEG of pictures of one size, each with its words under it, never over it."""
+    return _within(_laid_out(pictures, columns), max_bytes)
+
+
+def stacked(strips: Sequence[bytes], max_bytes: int = 100_000) -> bytes:
+    """Sheets below one another as one JPEG, all as wide as the widest."""
+    from PIL import Image
+
+    rows = [Image.open(BytesIO(strip)).convert("RGB") for strip in strips]
+    width = max(row.width for row in rows)
+    rows = [row.resize((width, max(1, round(row.height * width / row.width)))) for row in rows]
+    sheet = Image.new("RGB", (width, sum(row.height for row in rows) + _GAP * (len(rows) - 1)), (24, 24, 24))
+    top = 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height + _GAP
+    return _within(sheet, max_bytes)
+
+
+def _within(sheet: Image.Image, max_bytes: int) -> bytes:
     for scale in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12, 0.05):
         size = (max(16, round(sheet.width * scale)), max(16, round(sheet.height * scale)))
         smaller = sheet if scale == 1.0 else sheet.resize(size)
@@ -83,19 +115,23 @@ def sheet_of(pictures: Sequence[tuple[float, Any]], max_bytes: int) -> bytes:
     return out.getvalue()
 
 
-def _laid_out(pictures: Sequence[tuple[float, Any]]) -> Image.Image:
-    from PIL import Image
+def _laid_out(pictures: Sequence[tuple[str, Any]], columns: int | None) -> Image.Image:
+    from PIL import Image, ImageDraw
+
+    from .text import MONO, face
 
     height, width = pictures[0][1].shape[:2]
-    columns = columns_for(width, height, len(pictures))
-    gap = 2
+    columns = columns or columns_for(width, height, len(pictures))
+    gap, size = 2, max(10, min(18, height // 9))
+    band, font = size + 6, face(MONO, size)
     rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), (24, 24, 24))
-    for n, (seconds, picture) in enumerate(pictures):
-        at = (n % columns * (width + gap), n // columns * (height + gap))
-        image = Image.fromarray(picture)
-        _stamp(image, time_text(seconds))
-        sheet.paste(image, at)
+    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + band)), (24, 24, 24))
+    draw = ImageDraw.Draw(sheet)
+    for n, (words, picture) in enumerate(pictures):
+        left, top = n % columns * (width + gap), n // columns * (height + band)
+        sheet.paste(Image.fromarray(picture), (left, top))
+        if font.getlength(words) + 8 <= width:
+            draw.text((left + 4, top + height + band - 6), words, font=font, fill=(240, 240, 240), anchor="ls")
     return sheet
 
 
@@ -106,23 +142,6 @@ def time_text(seconds: float) -> str:
     if hours:
         return f"{hours}:{minutes:02d}:{rest:04.1f}"
     return f"{minutes}:{rest:04.1f}" if minutes else f"{rest:.1f} s"
-
-
-def _stamp(image: Image.Image, words: str) -> None:
-    """The time, light on dark, at the lower right: captions begin at the left."""
-    from PIL import ImageDraw
-
-    from .text import MONO, face
-
-    size = max(10, min(18, image.height // 9))
-    font = face(MONO, size)
-    wide = round(font.getlength(words))
-    if wide + 8 > image.width:
-        return
-    draw = ImageDraw.Draw(image)
-    top = image.height - size - 8
-    draw.rectangle((image.width - wide - 9, top, image.width, image.height), fill=(12, 12, 12))
-    draw.text((image.width - 5, image.height - 4 - size * 0.16), words, font=font, fill=(245, 245, 245), anchor="rs")
 
 
 # Several pictures as one small JPEG, numbered, that a language model and a person can look at.

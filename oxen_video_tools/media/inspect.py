@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import content_type_of
+from ..errors import InvalidRequest
+from ..files import LIMITS, Limits, content_type_of
 from . import mp4
-from .contact_sheet import MOST_FRAMES, cell_size, sheet_of
-from .limits import LIMITS, Limits
+from .contact_sheet import LONGEST_SIDE, MOST_FRAMES, cell_size, sheet_of, shot_times, time_text
 from .probe import Probe, probe, require_media_extra
 
 if TYPE_CHECKING:
-    from .stretches import StretchDetector
+    from .decode import StretchDetector
 
 
 MOST_WATCHED = 7200  # frames; of a longer video only the key frames are looked at
@@ -27,7 +28,7 @@ class Inspection:
 
     cuts: where one shot ends and the next begins.  black, frozen: stretches of black, of a picture that stands still.
     loudness: LUFS (ITU-R BS.1770), None for silence or no sound.  complete: every byte is there and every frame
-    decodes.  warnings: what is odd, in plain words.  sheet: a JPEG of at most 9 time-stamped frames.
+    decodes.  warnings: what is odd, in plain words.  sheet: a JPEG with a numbered frame from the middle of each shot.
     """
 
     duration: float
@@ -49,7 +50,7 @@ class Inspection:
 @dataclass
 class _Seen:
     watching: StretchDetector
-    pictures: list[tuple[float, Any]]
+    last: Any
     damaged: int
     missing: float
     end: float
@@ -57,10 +58,23 @@ class _Seen:
     bounded: bool
 
 
-def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMITS) -> Inspection:
+MOST_IN_ROW = 6
+
+
+def inspect(
+    path: Path | str,
+    *,
+    part: Sequence[float | None] | None = None,
+    row: int | None = None,
+    max_bytes: int = 100_000,
+    limits: Limits = LIMITS,
+) -> Inspection:
     """Watches and listens to a whole video, in bounds. max_bytes: of the sheet.
 
-    A damaged or cut file is told as such, as long as one picture decodes. Raises InputUnreadable, NotInstalled.
+    part: from and to, seconds: what is told and shown is what lies between.  row: a number for one of several videos
+    that are looked at together: the sheet is a single row.
+    A damaged or cut file is told as such, as long as one picture decodes. Raises InputUnreadable, InvalidRequest for
+    a part with nothing in it, NotInstalled.
     """
     path = Path(path)
     with require_media_extra():
@@ -69,12 +83,67 @@ def inspect(path: Path | str, *, max_bytes: int = 100_000, limits: Limits = LIMI
     if not facts.width or not facts.height:
         raise unreadable_error(path, "it holds no video")
     seen = _watched(path, facts, limits)
-    if not seen.pictures:
+    if seen.last is None:
         raise unreadable_error(path, "it holds no picture that can be decoded")
-    return _told(facts, seen, _structure(path), _loudness(path, limits) if facts.has_audio else None, max_bytes)
+    told = _told(facts, seen, _structure(path), _loudness(path, limits) if facts.has_audio else None)
+    since, until = 0.0, told.duration
+    if part is not None:
+        told = _between(told, part)
+        since = part[0] or 0.0
+        until = since + told.duration
+    times = shot_times(since, until, [since + cut for cut in told.cuts], MOST_IN_ROW if row else MOST_FRAMES)
+    return replace(told, sheet=_sheet(path, facts, seen, times, row, max_bytes, limits))
 
 
-def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float | None, most: int) -> Inspection:
+def _between(told: Inspection, part: Sequence[float | None]) -> Inspection:
+    since, until = part[0] or 0.0, min(told.duration, part[1] if part[1] is not None else told.duration)
+    if not 0 <= since < until:
+        raise InvalidRequest(f"Nothing lies between {since:g} s and {until:g} s of {told.duration:.1f} s.")
+
+    def clipped(stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+        inside = [(max(begin, since) - since, min(end, until) - since) for begin, end in stretches]
+        return tuple((round(begin, 2), round(end, 2)) for begin, end in inside if begin < end)
+
+    return replace(
+        told,
+        duration=round(until - since, 3),
+        cuts=tuple(round(cut - since, 2) for cut in told.cuts if since < cut < until),
+        black=clipped(told.black),
+        frozen=clipped(told.frozen),
+    )
+
+
+def _sheet(
+    path: Path, facts: Probe, seen: _Seen, times: Sequence[float], row: int | None, most: int, limits: Limits
+) -> bytes:
+    """A frame at each of these times, as far as the file can be decoded there; else its last one."""
+    from .container import open_container, video_of
+    from .decode import picture_at, rgb
+
+    count = len(times)
+    if row:
+        wide, high = facts.width or 1, facts.height or 1
+        scale = min(LONGEST_SIDE / (count * wide), 1.0)
+        cell = max(48, round(wide * scale)), max(48, round(high * scale))
+    else:
+        cell = cell_size(facts.width or 1, facts.height or 1, count)
+    found: list[tuple[str, Any]] = []
+    with open_container(path, limits) as container:
+        stream = video_of(container, limits)
+        shown = None
+        for number, at in enumerate(times, 1):
+            frame = picture_at(container, stream, at)
+            if frame is None or frame.pts == shown:
+                continue
+            shown = frame.pts
+            words = f"{row}: {time_text(at)}" if row else f"{number} · {time_text(at)}"
+            found.append((words, rgb(frame, facts.display, cell)))
+    if not found:
+        found = [("the last frame", rgb(seen.last, facts.display, cell))]
+    return sheet_of(found, most, len(found) if row else None)
+
+
+def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float | None) -> Inspection:
     return Inspection(
         duration=round(facts.duration or seen.end, 3),
         width=facts.width or 0,
@@ -89,18 +158,16 @@ def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float |
         loudness=loudness,
         complete=not (structure.problems or seen.damaged or seen.missing),
         warnings=tuple(_warnings(facts, seen, structure, loudness)),
-        sheet=sheet_of(seen.pictures, most),
     )
 
 
 def _watched(path: Path, facts: Probe, limits: Limits) -> _Seen:
     from .container import open_container, video_of
-    from .decode import Decoder, missing_seconds
-    from .stretches import StretchDetector
+    from .decode import Decoder, StretchDetector, missing_seconds
 
     step = 1 / facts.fps if facts.fps else 0.04
     only_keys = facts.duration / step > MOST_WATCHED
-    samples, watching = _Samples(facts), StretchDetector()
+    watching, shown = StretchDetector(), None
     with open_container(path, limits) as container:
         stream = video_of(container, limits)
         if only_keys:
@@ -111,38 +178,13 @@ def _watched(path: Path, facts: Probe, limits: Limits) -> _Seen:
             at = float(last.pts * last.time_base) - start if last.pts is not None else at + step
             if not only_keys:
                 watching.see(last, at)
-            samples.offer(last, at + step / 2)
+            shown = last
             bounded = decoding.shown >= MOST_WATCHED or at > limits.seconds
             if bounded:
                 break
         watching.end(at + step)
-        samples.close(last, at)
         missing = 0.0 if only_keys or bounded else missing_seconds(stream, last)
-    return _Seen(watching, samples.taken, decoding.damaged, missing, at + step, only_keys, bounded)
-
-
-class _Samples:
-    """Pictures for the sheet, taken at even times while the video goes by."""
-
-    def __init__(self, facts: Probe) -> None:
-        self.display = facts.display
-        self.cell = cell_size(facts.width or 1, facts.height or 1, MOST_FRAMES)
-        self.wanted = [facts.duration * (n + 0.5) / MOST_FRAMES for n in range(MOST_FRAMES)]
-        self.taken: list[tuple[float, Any]] = []
-
-    def offer(self, frame: Any, at: float) -> None:
-        if len(self.taken) < MOST_FRAMES and at >= self.wanted[len(self.taken)]:
-            self._take(frame, at)
-
-    def close(self, frame: Any, at: float) -> None:
-        """A video that is over before the first wanted time is shown by its last frame."""
-        if frame is not None and not self.taken:
-            self._take(frame, at)
-
-    def _take(self, frame: Any, at: float) -> None:
-        from .decode import rgb
-
-        self.taken.append((at, rgb(frame, self.display, self.cell)))
+    return _Seen(watching, shown, decoding.damaged, missing, at + step, only_keys, bounded)
 
 
 def _structure(path: Path) -> mp4.Structure:

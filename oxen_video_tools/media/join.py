@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
-from .limits import LIMITS, Limits
-from .output import mp4_output, write_output
+from ..files import LIMITS, Limits
+from .mp4 import mp4_output, write_output
 from .probe import require_media_extra
 
 if TYPE_CHECKING:
+    from .captions import Cue
     from .clips import ClipInfo, MusicBed
     from .transcode import Format
 
@@ -45,13 +46,20 @@ def join(
     transition: str | None = None,
     transition_seconds: float = FADE_SECONDS,
     music: Path | str | None = None,
+    mute: bool = False,
+    captions: Sequence[Cue] = (),
+    burn: bool = False,
+    parts: Sequence[Sequence[float | None] | None] = (),
     on_progress: OnProgress | None = None,
     limits: Limits = LIMITS,
 ) -> Joined:
     """Writes the clips in order to `out`, an MP4 (index first) that appears only when it is whole.
 
     transition: None or "cut", or "crossfade" (which encodes everything again and shortens the film by
-    `transition_seconds` each).  music: a sound or video file to lay under the film.
+    `transition_seconds` each).  music: a sound or video file to lay under the film; it gives way to the clips' own
+    sound.  mute: without the clips' own sound.
+    captions: what is read when, in seconds of the film: a track that players switch on, or drawn into it with `burn`.
+    parts: for each clip the seconds from and to which it is wanted, to the frame; None or nothing for all of it.
     on_progress: hears 0 to 1, rising; what it raises ends the joining.
     Sizes, rates and shapes may differ: the first clip's size counts, the highest rate, and others get dark bars.
     Raises InvalidRequest, InputUnreadable, NotInstalled.
@@ -62,12 +70,26 @@ def join(
     with require_media_extra():
         from .clips import clip_of
     clips = [clip_of(Path(path), limits) for path in paths]
-    seconds = sum(clip.seconds for clip in clips)
+    clips = [part_of(clip, part) for clip, part in zip(clips, [*parts, *[None] * len(clips)], strict=False)]
+    if mute:
+        clips = [replace(clip, audio_key=None) for clip in clips]
+    seconds = sum(clip.wanted for clip in clips)
     if seconds > limits.seconds:
         raise InvalidRequest(f"The film would be {seconds:.0f} s long; {limits.seconds:.0f} s is the limit.")
-    joining = _Joining(clips, seconds, Path(music) if music else None, on_progress or _untold, limits)
+    joining = _Joining(clips, seconds, Path(music) if music else None, on_progress or _untold, limits, captions, burn)
     with write_output(Path(out)) as unfinished:
         return Joined(Path(out), *joining.write(unfinished, fade))
+
+
+def part_of(clip: ClipInfo, part: Sequence[float | None] | None) -> ClipInfo:
+    """The clip between two times. Raises InvalidRequest where nothing lies between them."""
+    if part is None:
+        return clip
+    since, until = part[0] or 0.0, part[1]
+    if not 0 <= since < min(until if until is not None else clip.seconds, clip.seconds):
+        to = "its end" if until is None else f"{until:g} s"
+        raise InvalidRequest(f"Nothing lies between {since:g} s and {to} of a clip of {clip.seconds:.1f} s.")
+    return replace(clip, since=since, until=until if until is not None and until < clip.seconds else None)
 
 
 def _untold(fraction: float) -> None:
@@ -88,9 +110,17 @@ def _fading(transition: str | None, seconds: float) -> float:
 
 class _Joining:
     def __init__(
-        self, clips: list[ClipInfo], seconds: float, music: Path | None, on_progress: OnProgress, limits: Limits
+        self,
+        clips: list[ClipInfo],
+        seconds: float,
+        music: Path | None,
+        on_progress: OnProgress,
+        limits: Limits,
+        captions: Sequence[Cue] = (),
+        burn: bool = False,
     ) -> None:
         self.clips, self.seconds, self.music, self.limits = clips, seconds, music, limits
+        self.captions, self.burn = captions, burn
         self.on_progress = on_progress
         self.with_sound = music is not None or any(clip.has_sound for clip in clips)
 
@@ -99,6 +129,10 @@ class _Joining:
         from .clips import sound_copies, why_not_copied
 
         why = "cross-fades were asked for" if fade and len(self.clips) > 1 else why_not_copied(self.clips)
+        if any(clip.since or clip.until is not None for clip in self.clips):
+            why = "it was cut to the frame"
+        if self.captions and self.burn:
+            why = "captions are drawn into it"
         if why:
             return self._blended(path, fade), False, False, why
         copies = self.music is None and sound_copies(self.clips)
@@ -111,7 +145,7 @@ class _Joining:
         from .remux import Remuxer
 
         with mp4_output(path) as out:
-            splice = Remuxer(out, copy_sound, self.with_sound, self._bed(self.seconds))
+            splice = Remuxer(out, copy_sound, self.with_sound, self._bed(self.seconds), self._track)
             for clip, told in self._told():
                 splice.add(clip, told, self.limits)
             splice.close()
@@ -119,12 +153,14 @@ class _Joining:
         return splice.seconds
 
     def _blended(self, path: Path, fade: float) -> float:
+        from .captions import Burner
         from .transcode import Transcoder
 
         how = self._format(fade)
         length = self.seconds - float(how.fade / how.rate) * (len(self.clips) - 1)
         with mp4_output(path) as out:
-            blend = Transcoder(out, how, self.with_sound, self._bed(length))
+            burner = Burner(self.captions, how.width, how.height) if self.captions and self.burn else None
+            blend = Transcoder(out, how, self.with_sound, self._bed(length), self._track, burner)
             try:
                 for clip, told in self._told():
                     blend.add(clip, told, self.limits)
@@ -143,7 +179,11 @@ class _Joining:
                 self.on_progress(min(0.999, (before + seconds) / self.seconds))
 
             yield clip, told
-            done += clip.seconds
+            done += clip.wanted
+
+    @property
+    def _track(self) -> Sequence[Cue]:
+        return () if self.burn else self.captions
 
     def _bed(self, seconds: float) -> MusicBed | None:
         from .clips import MusicBed
@@ -159,7 +199,7 @@ class _Joining:
         first = self.clips[0]
         width, height = (max(2, side // 2 * 2) for side in (first.width, first.height))
         rate = min(max(clip.rate for clip in self.clips), Fraction(60))
-        shortest = min(clip.seconds for clip in self.clips) if fade else 0.0
+        shortest = min(clip.wanted for clip in self.clips) if fade else 0.0
         frames = round(min(fade, shortest / 3) * rate)
         return Format(width, height, rate, min(frames, MOST_HELD // (width * height * 3 // 2)))
 

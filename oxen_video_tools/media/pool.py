@@ -1,4 +1,4 @@
-"""Decoding and joining for many callers: in child processes, a few at once, everybody in turn.
+"""Decoding, joining and drawing for many callers: in child processes, a few at once, everybody in turn.
 
 A process ends with the call that wanted it, so whoever leaves takes their work along. Nobody keeps the last free place
 from others, nor fills the queue.
@@ -11,7 +11,6 @@ import os
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 WAITING = 8  # calls that one caller may have in the queue
 MARGIN = 64 << 20  # bytes that a film may have beyond a few times its clips
 GROWTH = 4  # a film that is encoded anew is at most so many times as large as its clips
-DRAWING = 180.0  # seconds for an animatic
-LARGEST_DRAWN = 256 << 20  # bytes of one
 LEAST, MOST = 2, 8  # processes at once
 
 
@@ -91,7 +88,7 @@ def turns() -> Turns:
 
 
 async def look(work: str, path: Path, *, caller: str = "", seconds: float = SECONDS, **options: Any) -> Any:
-    """`child.in_child` in turn with others; cancelling it ends the process. Raises as it does, and RateLimited."""
+    """`run_child` in turn with others; cancelling it ends the process. Raises as it does, and RateLimited."""
     async with turns().turn(caller):
         asked = {"path": str(path), **options}
         return await run_child(work, asked, name=path.name, seconds=seconds)
@@ -106,9 +103,9 @@ async def cut_in_child(
     seconds: float = CUTTING,
     on_progress: Callable[[float], None],
 ) -> None:
-    """`cut.cut` in turn with others. how: its `transition`, `music` and `trim`, as JSON values."""
+    """`join.join` in turn with others. how: its other arguments, as JSON values."""
     size = sum(clip.stat().st_size for clip in clips)
-    asked = {"clips": [str(clip) for clip in clips], "out": str(out), **how}
+    asked = {"paths": [str(clip) for clip in clips], "out": str(out), **how}
     async with turns().turn(caller):
         await run_child(
             "cut",
@@ -130,23 +127,15 @@ async def draw_in_child(
     audio: bool = False,
     mark: str = "ANIMATIC PREVIEW",
     caller: str = "",
-    seconds: float = DRAWING,
     on_progress: Callable[[float], None] | None = None,
 ) -> Path:
     """`animatic.render` in turn with others; cancelling it ends the process. Raises as it does, and RateLimited."""
-    from .animatic import in_bounds
+    from .animatic import LARGEST, drawing
 
-    width, height = in_bounds(shots, size, fps)
-    asked = {
-        "shots": [asdict(shot) | {"image": str(shot.image) if shot.image else None} for shot in shots],
-        **{"path": str(path), "width": width, "height": height, "fps": fps},
-        **{"seed": seed, "audio": audio, "mark": mark},
-    }
+    options, patience = drawing(shots, path, size=size, fps=fps, seed=seed, audio=audio, mark=mark)
     try:
         async with turns().turn(caller):
-            await run_child(
-                "draw", asked, name=path.name, seconds=seconds, writes=LARGEST_DRAWN, on_progress=on_progress
-            )
+            await run_child("draw", options, name=path.name, seconds=patience, writes=LARGEST, on_progress=on_progress)
     finally:
         path.with_name(f".{path.name}.part").unlink(missing_ok=True)  # of a process that was ended
     return path

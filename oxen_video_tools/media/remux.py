@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
+from ..files import LIMITS, Limits
+from .captions import CaptionTrack, Cue
 from .clips import ClipInfo, MusicBed
 from .container import audio_of, open_container, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, ClipSound, SoundTrack
-from .limits import LIMITS, Limits
 
 Told = Callable[[float], None]
 
@@ -23,8 +26,16 @@ class Remuxer:
     at: seconds of film so far, exact. copy_sound: packets of sound are copied; otherwise, with_sound, encoded anew.
     """
 
-    def __init__(self, out: Any, copy_sound: bool, with_sound: bool, bed: MusicBed | None = None) -> None:
-        self.out, self.bed = out, bed
+    def __init__(
+        self,
+        out: Any,
+        copy_sound: bool,
+        with_sound: bool,
+        bed: MusicBed | None = None,
+        captions: Sequence[Cue] = (),
+    ) -> None:
+        self.out, self.bed, self._cues = out, bed, captions
+        self.captions: CaptionTrack | None = None
         self.copy_sound, self.with_sound = copy_sound, with_sound
         self.at = Fraction(0)
         self.video: Any = None
@@ -37,7 +48,8 @@ class Remuxer:
         with open_container(clip.path, limits, decoding=False) as container:
             video, audio = video_of(container, limits), audio_of(container)
             self._begin(video, audio)
-            sound = ClipSound(clip.path, limits, clip.since) if self.track is not None else None
+            heard = self.track is not None and clip.has_sound
+            sound = ClipSound(clip.path, limits, clip.since) if heard else None
             try:
                 end = self._copy(clip, container, audio if self.copy_sound else None, sound, told)
             finally:
@@ -54,6 +66,8 @@ class Remuxer:
     def close(self) -> None:
         if self.track is not None:
             self.track.close()
+        if self.captions is not None:
+            self.captions.close(self.seconds)
 
     def _begin(self, video: Any, audio: Any) -> None:
         """The streams of the film are made like those of the first clip."""
@@ -67,6 +81,8 @@ class Remuxer:
             self.audio = self.out.add_stream_from_template(audio)
         elif self.with_sound:
             self.track = SoundTrack(self.out)
+        if self._cues:
+            self.captions = CaptionTrack(self.out, self._cues)
 
     def _copy(self, clip: ClipInfo, container: Any, audio: Any, sound: ClipSound | None, told: Told) -> Fraction:
         """Returns how long the clip's picture is. A clip that begins later begins at a key frame."""
@@ -108,11 +124,11 @@ class Remuxer:
         self.out.mux(packet)
 
     def _sound_until(self, at: Fraction, sound: ClipSound | None, least: int) -> None:
-        if self.track is None or sound is None:
+        if self.track is None:
             return
         missing = round(at * RATE) - self.track.at
         if missing >= least:
-            part = sound.read(missing)
+            part = sound.read(missing) if sound is not None else np.zeros((2, missing), np.float32)
             self.track.write(self.bed.under(part, self.track.at) if self.bed is not None else part)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import av
 import numpy as np
 
+from ..files import LIMITS, Limits
+from .captions import Burner, CaptionTrack, Cue
 from .clips import ClipInfo, MusicBed
 from .container import open_container, unreadable_error, video_of
 from .decode import (
@@ -26,7 +28,6 @@ from .decode import (
     upright,
     yuv,
 )
-from .limits import LIMITS, Limits
 from .probe import AS_CODED, Display
 
 Told = Callable[[float], None]
@@ -49,10 +50,20 @@ class Format:
 class Transcoder:
     """Writes clips into an open MP4, one `add` each."""
 
-    def __init__(self, out: Any, how: Format, with_sound: bool, bed: MusicBed | None = None) -> None:
+    def __init__(
+        self,
+        out: Any,
+        how: Format,
+        with_sound: bool,
+        bed: MusicBed | None = None,
+        captions: Sequence[Cue] = (),
+        burner: Burner | None = None,
+    ) -> None:
         self.out, self.how, self.bed = out, how, bed
+        self.burner = burner
         self.video = h264_stream(out, how.width, how.height, how.rate)
         self.track = SoundTrack(out) if with_sound else None
+        self.captions = CaptionTrack(out, captions) if captions else None
         self.shown = 0
         self._tail: deque[Any] = deque()
         self._sound: ClipSound | None = None
@@ -85,6 +96,8 @@ class Transcoder:
         self.out.mux(self.video.encode())
         if self.track is not None:
             self.track.close()
+        if self.captions is not None:
+            self.captions.close(self.seconds)
         self.release()
 
     def release(self) -> None:
@@ -94,6 +107,8 @@ class Transcoder:
                 sound.close()
 
     def _emit(self, picture: Any) -> None:
+        if self.burner is not None:
+            self.burner.draw(_planes(picture), self.seconds)
         picture.pts, picture.time_base, picture.pict_type = self.shown, 1 / self.how.rate, 0
         self.shown += 1
         self.out.mux(self.video.encode(picture))
@@ -106,7 +121,8 @@ class Transcoder:
             return
         if self._leaving is not None:
             self._leaving.close()
-        self._leaving, self._sound = self._sound, ClipSound(clip.path, limits, clip.since)
+        sound = ClipSound(clip.path, limits, clip.since) if clip.has_sound else None
+        self._leaving, self._sound = self._sound, sound
         self._fade_at = self.track.at
         if not fading and self._leaving is not None:
             self._leaving.close()

@@ -1,7 +1,7 @@
 """Oxen's HTTP API on this machine: no key, no cost, and faults on request.
 
-Written from Oxen's documentation and from nothing of the client, so that it can be its judge: it reads the bundled
-model list as a file, checks the wire's JSON with `jsonschema-rs`, and renders its videos with `media`.
+Written from Oxen's documentation and without any code of the client, so that it can find the client's mistakes: it
+reads the bundled model list as a file, checks requests with `jsonschema-rs`, and renders its videos with `media`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ A fault is named, and written in one word for the command line:
 
 CALLS counts the calls at the fault's point since the fault was set, from 1: `2`, `1,3`, `1-3`, `4-`, `*` for every
 call, or a probability such as `25%`, drawn from the sandbox's seed. Left out: the first call only.
-POINT is where it strikes; each fault has its own by default, and `any` is every endpoint.
+POINT is the endpoint that it affects; each fault has a default, and `any` is every endpoint.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _STATUS = "[2-5][0-9][0-9](:(json|html|text))?"
 
 @dataclass(frozen=True)
 class Kind:
-    """point: where it strikes by default.  value: what stands for a missing VALUE.  words: what it does.
-
-    form: a regular expression of the VALUEs that there are.
+    """point: the endpoint that it affects by default.
+    value: the default VALUE.
+    words: what it does.
+    form: a regular expression of valid VALUEs.
     """
 
     point: str
@@ -106,7 +107,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """From its text form, where `drop-answer` is as good as `drop_answer`. Raises ValueError for what is none."""
+        """Read a fault's text form; `drop-answer` means `drop_answer`. Raises ValueError for anything else."""
         found = _FORM.fullmatch(text.strip())
         if not found:
             raise ValueError(f"{text!r} is no fault; write NAME[=VALUE][@CALLS][/POINT]")
@@ -136,7 +137,7 @@ _SPAN = re.compile(r"(\d+)(?:(-)(\d+)?)?")
 
 
 def _strikes(calls: str, count: int, chance: random.Random) -> bool:
-    """Whether a fault with these `calls` strikes at the `count`-th one."""
+    """Whether a fault with these `calls` affects the `count`-th one."""
     if calls == "*":
         return True
     if calls.endswith("%"):
@@ -193,7 +194,7 @@ class Faults:
     def add(
         self, fault: Fault | str, value: object = None, *, calls: int | str | None = None, point: str | None = None
     ) -> Fault:
-        """Set a fault; its calls are counted from now. Raises ValueError for what there is not."""
+        """Set a fault; its calls are counted from now. Raises ValueError for an unknown one."""
         if isinstance(fault, str):
             fault = Fault.parse(fault)
         fault = Fault(
@@ -216,13 +217,13 @@ class Faults:
             self._scripted = []
 
     def draw(self, point: str) -> Fired:
-        """Count one call at `point`; answers the faults that strike there."""
+        """Count one call at `point` and return the faults that affect it."""
         with self._lock:
             struck = [one for one in self._scripted if point in one.fault.points and one.strikes()]
         return Fired({one.fault.name: one.fault for one in struck})
 
     def told(self) -> list[dict[str, object]]:
-        """Each fault in force, how many calls it has seen and how often it struck."""
+        """Each active fault, how many calls it has seen and how many it affected."""
         with self._lock:
             return [
                 {

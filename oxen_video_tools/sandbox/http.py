@@ -1,4 +1,4 @@
-"""What every endpoint has in common: the key, bounded bodies, and the faults that strike the answer to a call."""
+"""What all endpoints share: authentication, bounded bodies, and faults that affect answers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def drop(request: Request) -> None:
 
 
 class Bounded:
-    """No request body is read beyond its limit, and dropped connections are nobody's error."""
+    """No request body is read beyond its limit, and dropped connections are not logged as errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -128,7 +128,7 @@ class Bounded:
 
 
 def endpoint(point: str, handler: Handler, *, key: bool = True) -> Callable[[Request], Awaitable[Response]]:
-    """`handler` as an endpoint: counted, authenticated, and struck by the faults of `point`."""
+    """`handler` as an endpoint: counted, authenticated, and affected by the faults of `point`."""
 
     async def answer(request: Request) -> Response:
         lot: SimulatedHub = request.app.state.backlot

@@ -1,7 +1,7 @@
-"""The sandbox behind its wire: accounts, jobs and what becomes of them as the clock goes on.
+"""The simulated hub behind the HTTP endpoints: accounts, and jobs that change with the clock.
 
-Nothing here waits. Every look at the backlot first lets happen what is due by the clock, in order, so that a test with
-a clock of its own sees the same course of events every time.
+Nothing here waits. Every access first carries out what is due by the clock, in order, so that a test with its own clock
+sees the same events every time.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Pace:
         return (slowness + 7 * seconds) / self.factor
 
 
-# Completion events: to whoever is connected, with no buffering (Oxen docs, async queue: Completion Events).
+# Completion events: to every connected client, without buffering (Oxen docs, async queue: Completion Events).
 
 Payload = Mapping[str, Any]
 _MOST_WAITING = 10_000  # events that one slow reader may leave unread before it is cut off
@@ -212,7 +212,7 @@ class SimulatedHub:
     # --- jobs
 
     async def fetch_inputs(self, model: Model, body: Mapping[str, Any]) -> None:
-        """Read what a request names at other hosts, where the sandbox does that. What is dead fails the job later."""
+        """Fetch a request's media from other hosts, if the sandbox is set to. A dead link fails the job later."""
         if self.options.fetch is None:
             return
         for url, _ in media(model, body):
@@ -292,7 +292,7 @@ class SimulatedHub:
     # --- time
 
     def advance(self) -> None:
-        """Let everything happen that is due by now, in order, and tell about it."""
+        """Carry out everything that is due by now, in order, and send its events."""
         now = self.now
         due = self.next_change()
         if due is None or due > now:

@@ -1,4 +1,4 @@
-"""The sandbox's model list: the bundled one, read as a file, and the models that only Oxen's pages know."""
+"""The sandbox's model list: the bundled one, read as a file, and models that only Oxen's pages mention."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CREDITS = 2  # that a picture takes there; nothing says so beforehand
 
 
 def pricing(model: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The `pricing` object of a model as the list shows it; None for the few whose price is not told."""
+    """The `pricing` object of a model in the list; None for the few without a price."""
     name = model["id"]
     output = model["capabilities"]["output"]
     if name in _UNTOLD:
@@ -159,7 +159,7 @@ class Shots:
 
 @dataclass(frozen=True)
 class Model:
-    """listed: the model object on the wire.  accepts: the schema that its parameters are held against; None: any."""
+    """listed: the model object on the wire.  accepts: the schema that its parameters are checked against; None: any."""
 
     listed: Mapping[str, Any]
     accepts: Mapping[str, Any] | None

@@ -1,4 +1,4 @@
-"""What a job's picture looks like: the shots, the size, the sound. Pure: a request in, a shot list out."""
+"""What a job's result looks like (shots, size, sound), and its rendering with `media`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputUnreadable, OxenError
 from ..media import animatic
 from ..media.container import audio_of, open_container, video_of
-from ..media.output import mp4_output, write_output
+from ..media.mp4 import mp4_output, write_output
 from .models import Model
 from .store import Files
 
@@ -45,7 +45,7 @@ _LEAST_SIDE, _MOST_SIDE = 64, 3840
 
 @dataclass(frozen=True)
 class Medium:
-    """What is known of a medium that a job works on. size: pixels.  seconds: 0 for a picture."""
+    """A medium that a job works on. size: pixels.  seconds: 0 for a picture."""
 
     size: tuple[int, int]
     seconds: float = 0.0
@@ -142,7 +142,7 @@ def _length_of_rework(
         start = float(words.get("retake_start_time") or words.get("start_time") or 0)
         end = start + float(words.get("retake_duration") or words.get("duration") or seconds)
         return seconds, (min(start, seconds), min(end, seconds))
-    if model.worked_on_freely or words.get("video_mode") == "reference":  # it is told a length of its own
+    if model.worked_on_freely or words.get("video_mode") == "reference":  # it has its own length parameter
         return length(words), None
     told = body.get("duration") if words.get("video_mode") != "edit" else None
     return (length(words) if told and length({"duration": told}) and told != "auto" else seconds), None
@@ -154,7 +154,7 @@ def _names_lines(word: object) -> bool:
 
 
 def filled(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
-    """A request with the model's own defaults where it says nothing."""
+    """A request with the model's own defaults for everything that it leaves out."""
     return {name: schema["default"] for name, schema in model.properties.items() if "default" in schema} | dict(body)
 
 
@@ -295,7 +295,7 @@ class Pictures:
         return self._files.folder / f"{hashlib.sha256(json.dumps(shown).encode()).hexdigest()}.{ending}"
 
     def _forget(self) -> None:
-        """The renderings that were asked for longest ago, when they have become too many."""
+        """Remove the renderings that were used longest ago, if there are too many."""
         while sum(self._sizes.values()) > _MOST_BYTES and len(self._sizes) > 1:
             oldest, _ = self._sizes.popitem(last=False)
             oldest.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ def build_app(
 ) -> Starlette:
     """The app. Its state opens with the server and closes with it.
 
-    base_url: what result URLs begin with.  on_open: is handed the backlot, in the server's event loop.
+    base_url: what result URLs begin with.  on_open: called with the simulated hub, in the server's event loop.
     """
 
     @asynccontextmanager
@@ -68,7 +68,7 @@ def build_app(
 
 
 async def _keep_going(lot: SimulatedHub) -> None:
-    """Let what is due happen without anybody asking, so that events are told in time."""
+    """Carry out what is due without waiting for a request, so that events are sent in time."""
     while True:
         lot.changed.clear()
         lot.advance()
@@ -163,7 +163,7 @@ def _dated(app: Any, clock: Clock) -> Any:
 
 
 class PromptServer(uvicorn.Server):
-    """uvicorn, but it leaves in milliseconds: a test suite starts hundreds of these."""
+    """uvicorn, but it stops within milliseconds: a test suite starts hundreds of these."""
 
     async def main_loop(self) -> None:
         self._leaving = asyncio.Event()
@@ -216,7 +216,7 @@ class Sandbox:
     is read is drawn. Without it links of other hosts are believed. A function stands for the reading itself.
     host: loopback, unless told otherwise: whoever reaches it may use it.  port: 0 takes a free one.
 
-    Also `async with`. Raises ValueError for options that can't be, OSError when the port is taken.
+    Also `async with`. Raises ValueError for invalid options, OSError if the port is taken.
     """
 
     def __init__(
@@ -323,13 +323,13 @@ class Sandbox:
         self._server = self._thread = self._lot = self._loop = None
 
     def ledger(self) -> dict[str, Any]:
-        """What was charged, as `GET /sandbox/ledger` says it; after the end, how it stood at the end."""
+        """What was charged, as `GET /sandbox/ledger` answers it; once stopped, the state at the end."""
         if self._lot is None:
             return self._last_ledger or {}
         return self._call(read_ledger)
 
     def _call(self, ask: Callable[[SimulatedHub], Answer]) -> Answer:
-        """Ask the backlot in its own event loop."""
+        """Call the simulated hub in its own event loop."""
         lot, loop = self._lot, self._loop
         if lot is None or loop is None:
             raise RuntimeError("The sandbox is not running.")

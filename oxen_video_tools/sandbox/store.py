@@ -225,7 +225,7 @@ def _condition(where: Mapping[str, object], statuses: tuple[str, ...]) -> tuple[
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 
-# Files of the sandbox: where they lie, the signed URLs that lead to them, and who may read them.
+# The sandbox's files: where they are kept, their signed URLs, and who may read them.
 #
 # A signed URL carries `oxen_expires` (Unix seconds) and `oxen_signature`, like the hub's; it is good until then.
 

@@ -1,7 +1,7 @@
-"""What a model's server says about a request when the job runs: the hub's own words, or nothing when it is fine.
+"""Check a request as a model's server does when the job runs: the hub's own sentences, or nothing if it is valid.
 
-Written from the documentation and held against the raw schemas with `jsonschema-rs`; it shares nothing with the checks
-that the client makes before it sends (Oxen docs, video generation: Errors; async queue: Validation).
+Written from the documentation, and checked against the raw schemas with `jsonschema-rs`. It shares no code with the
+checks that the client makes before it sends (Oxen docs, video generation: Errors; async queue: Validation).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def duration_words(value: object, better: object) -> str:
 
 # Rules between parameters, as Oxen's pages state them (`rules` in a schema).
 #
-# A rule whose condition is prose ("video editing/extension") can't be held against a request and never fires; so
+# A rule whose condition is prose ("video editing/extension") can't be checked against a request and never applies; so
 # do those that only say what is ignored.
 
 Rule = Mapping[str, Any]
@@ -154,7 +154,7 @@ _CHECKS = {
 
 
 def limit_problem(properties: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    """What is over a limit, in the hub's words. Sizes of media files are not looked at."""
+    """What exceeds a limit, in the hub's words. Sizes of media files are not checked."""
     for name, schema in properties.items():
         limits = schema.get("x-limits")
         if limits and body.get(name) is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
+import json
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,12 +14,23 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputNotAllowed, InvalidRequest, OxenError
+from ..clock import wait_until
+from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, OxenError, TimedOut
 from ..media.understanding import Direction, direct_all
 from ..request import DEFAULT_SECONDS, VideoRequest
 from .identifiers import request_key
-from .local_files import Files, allowed, cut, look, snapshot
-from .media_inputs import content_hash, is_film, is_generation, is_made, is_path, is_url, one_of
+from .local_files import Files, allowed, join_files, look, opened, snapshot
+from .media_inputs import (
+    MediaPart,
+    content_hash,
+    is_film,
+    is_generation,
+    is_made,
+    is_path,
+    is_url,
+    one_of,
+    split_part,
+)
 from .plan import Plan, PlannedJob
 from .result_files import (
     copy_verified,
@@ -30,56 +43,215 @@ from .result_files import (
     settled,
     slug,
 )
-from .results import Progress, Report, Saved
+from .results import Progress, Report, Saved, Video
 from .videos import length, prompt_of
 
 if TYPE_CHECKING:
     from ..media.animatic import Segment
+    from ..media.captions import Cue
     from ..media.inspect import Inspection
     from .prepare import Prepared
     from .session import Session
 
 
 FETCHED = 0.5  # how much of the work is done, for a person who watches, when every clip is here
+SAVE = "save-"  # how the ids of savings begin that went on when their caller's time was up
+KEPT_SAVES = 50
+LONGEST_CAPTIONS = 1 << 20  # bytes
+SOUNDS = ("keep", "mute")
+
+
+@dataclass
+class Saving:
+    """A saving that goes on. heard: who hears of it, the last one that asked."""
+
+    task: asyncio.Task[Saved]
+    fraction: float = 0.0
+    heard: Report | None = None
 
 
 async def save(
     session: Session,
     videos: str | Path | Sequence[str | Path],
     *,
-    filename: str | Path | None = None,
-    transition: str | None = None,
-    music: str | Path | None = None,
-    trim: tuple[float, float] | None = None,
+    wait_seconds: float | None = None,
     on_progress: Report | None = None,
     files: Files = "anywhere",
+    **how: Any,
 ) -> Saved:
-    """Each clip fetched, where it is not there yet; several are joined. Costs nothing at the hub."""
+    """Each clip fetched, where it is not there yet; several are joined. Costs nothing at the hub.
+
+    wait_seconds: then TimedOut with an id, by which `get` tells how it stands; the same call again goes on waiting.
+    how: `filename` and the fields of `JoinOptions`.
+    """
     named = one_of(videos)
-    place = place_of(session, filename)
-    _check_transition(transition)
-    if len(named) == 1 and music is None and trim is None:
-        return await _one(session, named[0], filename, files)
-    with ExitStack() as held:
-        bed = None if music is None else await _sound(session, music, files, held)
-        clips = []
-        for done, video in enumerate(named, 1):
-            clips.append(await _clip(session, video, files, held))
-            await _tell(on_progress, video, "saving", FETCHED * done / len(named))
-        return await _joined(session, clips, place, JoinOptions(transition, bed, trim), on_progress, files)
+    if wait_seconds is None:
+        return await _save(session, named, files, on_progress, **how)
+    asked = json.dumps([named, files, sorted((name, str(value)) for name, value in how.items())])
+    key = SAVE + hashlib.sha256(asked.encode()).hexdigest()[:16]
+    saving = session.saves.get(key)
+    if saving is None:
+        saving = session.saves[key] = Saving(session.errand(_save(session, named, files, _heard(session, key), **how)))
+        for old in [one for one, kept in session.saves.items() if kept.task.done()][:-KEPT_SAVES]:
+            del session.saves[old]
+    saving.heard = on_progress
+    if await wait_until(session.clock, session.clock.monotonic() + wait_seconds, saving.task):
+        session.saves.pop(key, None)
+        return saving.task.result()
+    saving.heard = None
+    raise TimedOut(
+        "The file is still being written.",
+        fix="Call save_video again with the same arguments: it goes on.",
+        charged="no",
+        generation_id=key,
+    )
+
+
+def _heard(session: Session, key: str) -> Report:
+    async def tell(progress: Progress) -> None:
+        saving = session.saves.get(key)
+        if saving is not None:
+            saving.fraction = progress.fraction
+            await _told(saving.heard, progress)
+
+    return tell
+
+
+async def get_saving(session: Session, key: str, wait_seconds: float) -> Video:
+    """How a saving stands. Raises what it failed with, and NotFound for one that this process does not know."""
+    saving = session.saves.get(key)
+    if saving is None:
+        raise NotFound(
+            f"No file is being written as {key}.", fix="Call save_video with its arguments: it costs nothing."
+        )
+    if not await wait_until(session.clock, session.clock.monotonic() + wait_seconds, saving.task):
+        return Video(status="processing", generation_id=key)
+    saved = saving.task.result()
+    return Video(status="succeeded", generation_id=key, file=saved.file, duration=saved.duration)
 
 
 @dataclass(frozen=True)
 class JoinOptions:
-    """How clips become one. music: a file that is laid under all of it.  trim: from, to, seconds of the whole."""
+    """How clips become one file.
+
+    transition: "cut" or "fade", of `fade_seconds` each.  music: a sound file or a video, laid under all of it; it is
+    repeated or faded out to the length, and gives way to the clips' own sound.  sound: of the clips, "keep" or "mute".
+    captions: SRT or WebVTT, its text or a file, as a track; with `burn` drawn into the picture.
+    trim: from, to, seconds of the whole.
+    """
 
     transition: str | None = None
-    music: Path | None = None
+    fade_seconds: float | None = None
+    music: str | Path | None = None
+    sound: str | None = None
+    captions: str | Path | None = None
+    burn: bool = False
     trim: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        _check_transition(self.transition)
+        if (self.sound or "keep") not in SOUNDS:
+            raise InvalidRequest(f"sound={self.sound!r} is not known.", fix='Use "keep" or "mute".')
+        if self.burn and not self.captions:
+            raise InvalidRequest("burn needs captions.", fix="Give captions: SRT or WebVTT, its text or a file.")
+
+    @property
+    def fades(self) -> bool:
+        """Whether the clips fade into one another."""
+        return (self.transition or "cut").strip().lower() not in ("cut", "none", "")
+
+    @property
+    def changes(self) -> bool:
+        """Whether a single clip does not stay as it is."""
+        return bool(self.music or self.captions or self.trim or self.sound == "mute")
+
+
+async def _save(
+    session: Session,
+    named: Sequence[str],
+    files: Files,
+    on_progress: Report | None,
+    filename: str | Path | None = None,
+    **how: Any,
+) -> Saved:
+    options = JoinOptions(**how)
+    if options.fades and len(named) == 1 and is_film(named[0]):  # its shots, then, fade into one another
+        from .films.status import get as get_film
+
+        shots = [shot.generation_id for shot in (await get_film(session, named[0].strip())).shots]
+        named = [one for one in shots if one] or named
+    pieces = [split_part(video) for video in named]
+    place = place_of(session, filename)
+    if len(named) == 1 and pieces[0][1] is None and not options.changes:
+        return await _one(session, named[0], filename, files)
+    with ExitStack() as held:
+        bed = None if options.music is None else await _sound(session, options.music, files, held)
+        cues = await _captions(session, options.captions, files) if options.captions else []
+        clips = []
+        for done, (video, _) in enumerate(pieces, 1):
+            clips.append(await _clip(session, video, files, held))
+            await _told(on_progress, Progress(video, "saving", FETCHED * done / len(named)))
+        parts = _trimmed(clips, [part for _, part in pieces], options.trim)
+        chosen = [(clip, part) for clip, part in zip(clips, parts, strict=True) if part != NOTHING]
+        join: dict[str, Any] = {
+            "transition": {"fade": "crossfade"}.get(options.transition or "", options.transition),
+            "music": None if bed is None else str(bed),
+            "mute": options.sound == "mute",
+            "captions": cues,
+            "burn": options.burn,
+            "parts": [part for _, part in chosen],
+        }
+        if options.fade_seconds is not None:
+            join["transition_seconds"] = options.fade_seconds
+        return await _joined(session, [clip for clip, _ in chosen], place, join, on_progress, files)
+
+
+NOTHING: MediaPart = (-1.0, None)
+
+
+def _trimmed(
+    clips: Sequence[Saved], parts: Sequence[MediaPart | None], trim: tuple[float, float] | None
+) -> list[MediaPart | None]:
+    """What of each clip is left of the whole between two times. NOTHING: nothing of it is.
+
+    Raises InvalidRequest where nothing is left at all.
+    """
+    if trim is None:
+        return list(parts)
+    found: list[MediaPart | None] = []
+    at = 0.0
+    for clip, part in zip(clips, parts, strict=True):
+        since, until = part or (0.0, None)
+        end = until if until is not None else clip.duration or 0.0
+        begin, close = max(since, since + trim[0] - at), min(end, since + trim[1] - at)
+        at += end - since
+        found.append(NOTHING if begin >= close else (begin, close))
+    if all(part == NOTHING for part in found):
+        raise InvalidRequest(f"Nothing lies between {trim[0]:g} s and {trim[1]:g} s of {at:.1f} s.")
+    return found
+
+
+async def _captions(session: Session, captions: str | Path, files: Files) -> list[Cue]:
+    """Their lines, from text or from a file here. Raises InvalidRequest, InputNotAllowed, InputUnreadable."""
+    from ..media.captions import read_captions
+
+    text = str(captions)
+    if isinstance(captions, Path) or ("-->" not in text and "\n" not in text.strip()):
+        with opened(captions, session.settings, files, media=False) as found:
+            try:
+                text = found.file.read(LONGEST_CAPTIONS + 1).decode("utf-8-sig")
+            except (OSError, UnicodeDecodeError):
+                raise InputUnreadable(
+                    f"The captions {found.path.name} can't be read.", fix="Give SRT or WebVTT."
+                ) from None
+    return read_captions(text)
 
 
 async def _sound(session: Session, music: str | Path, files: Files, held: ExitStack) -> Path:
     """A file of music: one that lies here, or the sound of a video."""
+    music, part = (music, None) if isinstance(music, Path) else split_part(music)
+    if part is not None:
+        raise InvalidRequest("music is taken from its beginning.", fix="Leave #t= out of music.")
     if is_path(music):
         return held.enter_context(snapshot(music, session.settings, files))
     return (await _clip(session, str(music), files, held)).file
@@ -139,7 +311,7 @@ async def _joined(
     session: Session,
     clips: Sequence[Saved],
     place: Path | None,
-    how: JoinOptions,
+    how: Mapping[str, Any],
     on_progress: Report | None,
     files: Files,
 ) -> Saved:
@@ -150,26 +322,25 @@ async def _joined(
     loop = asyncio.get_running_loop()
 
     def told(fraction: float) -> None:
-        asyncio.run_coroutine_threadsafe(
-            _tell(on_progress, clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction), loop
-        )
+        progress = Progress(clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction)
+        asyncio.run_coroutine_threadsafe(_told(on_progress, progress), loop)
 
     try:
-        await cut(
-            session,
-            [clip.file for clip in clips],
-            part,
-            _rising(told),
-            transition=how.transition,
-            music=how.music,
-            trim=how.trim,
-            files=files,
-        )
+        await join_files(session, [clip.file for clip in clips], part, _rising(told), how, files)
         saved = await settled(session, part, place)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    return replace(saved, warnings=tuple(word for clip in clips for word in clip.warnings))
+    return replace(saved, warnings=(*_mixed(clips), *(word for clip in clips for word in clip.warnings)))
+
+
+def _mixed(clips: Sequence[Saved]) -> list[str]:
+    """A word where clips of different shapes stand in one film: the first one's frame is the film's."""
+    shapes = {round(clip.width / clip.height, 2): clip for clip in clips if clip.width and clip.height}
+    if len(shapes) < 2:
+        return []
+    sizes = ", ".join(f"{clip.width} × {clip.height}" for clip in shapes.values())
+    return [f"The clips have different shapes ({sizes}): the film is {clips[0].width} × {clips[0].height}, with bars."]
 
 
 def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
@@ -184,9 +355,9 @@ def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
     return tell
 
 
-async def _tell(on_progress: Report | None, video: str, status: str, fraction: float) -> None:
+async def _told(on_progress: Report | None, progress: Progress) -> None:
     if on_progress is not None:
-        told = on_progress(Progress(video, status, fraction))
+        told = on_progress(progress)
         if inspect.isawaitable(told):
             await told
 
@@ -198,14 +369,59 @@ LONGEST_SIDE = 1920
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
-async def inspect_video(session: Session, video: str | Path, files: Files) -> Inspection:
+MOST_COMPARED = 9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several videos side by side. sheet: a JPEG with a numbered row for each."""
+
+    videos: tuple[Inspection, ...]
+    sheet: bytes = field(repr=False)
+
+
+async def compare_videos(session: Session, videos: Sequence[str | Path], files: Files) -> Comparison:
+    """What several videos look like, each as one numbered row of frames. Raises what `inspect_video` raises."""
+    from ..media.contact_sheet import stacked
+
+    named = one_of(videos)
+    if len(named) > MOST_COMPARED:
+        raise InvalidRequest(f"{MOST_COMPARED} videos can be looked at together, not {len(named)}.")
+    looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
+    seen = await asyncio.gather(*looks)
+    return Comparison(tuple(seen), await asyncio.to_thread(stacked, [one.sheet for one in seen]))
+
+
+async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:
+    """A contact sheet as a file in the folder for videos, for a person to open. Raises InputUnreadable."""
+    name = split_part(str(video))[0].partition("?")[0].rstrip("/").rpartition("/")[2]
+    place = session.settings.videos_folder / f"{slug(Path(name).stem)}-sheet.jpg"
+
+    def write() -> None:
+        make_writable(place.parent)
+        part = place.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            part.write_bytes(sheet)
+            part.replace(place)
+        except OSError as error:
+            raise InputUnreadable(f"{place} can't be written: {error.strerror}.", fix="Make room there.") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    await asyncio.to_thread(write)
+    return place
+
+
+async def inspect_video(session: Session, video: str | Path, files: Files, *, row: int | None = None) -> Inspection:
     """Length, sizes, cuts, loudness and a contact sheet. Free. Raises InputUnreadable, InputNotAllowed, NotFound,
     GenerationFailed for a job without a result, NotInstalled, TimedOut.
 
     What a model or a stranger names is decoded in a process of its own, with limits.
+    row: the number of one of several videos: its sheet is a row.
     """
-    async with _local(session, video, files) as path:
-        found: Inspection = await look(session, "inspect", path, files)
+    named, part = (video, None) if isinstance(video, Path) else split_part(video)
+    async with _local(session, named, files) as path:
+        found: Inspection = await look(session, "inspect", path, files, part=part, row=row)
         return found
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from ..errors import InputNotAllowed, InputUnreadable
+from ..redaction import unsigned
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -83,6 +85,17 @@ def allowed(reference: str | Path, settings: Settings, files: Files) -> Path:
         return found.path
 
 
+SHOWN = 80  # characters of what somebody gave that are repeated
+_CONTENT = re.compile(r"[A-Za-z0-9+/=_\s-]{200,}")
+INSTEAD = "Give a public https URL or a generation id."
+
+
+def shorten(reference: str | Path) -> str:
+    """What was given, as far as it is repeated: without its signature, and no whole file."""
+    text = unsigned(str(reference))
+    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}…{text[-SHOWN // 2 + 1 :]}"
+
+
 def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> str:
     """What a local medium is: `sha256:…` of its content. Raises InputNotAllowed, InputUnreadable."""
     with opened(reference, settings, files) as found:
@@ -90,12 +103,17 @@ def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> s
 
 
 @contextmanager
-def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[Opened]:
-    """A local medium, open. Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media."""
+def opened(reference: str | Path, settings: Settings, files: Files, *, media: bool = True) -> Iterator[Opened]:
+    """A local medium, open; any plain file where `media` is False.
+
+    Raises InputNotAllowed for what lies elsewhere, InputUnreadable for what is no media.
+    """
+    if files != "anywhere" and _CONTENT.fullmatch(str(reference)):
+        raise InputNotAllowed(f"{shorten(reference)} is the content of a file, and no place of one.", fix=INSTEAD)
     if files == "nowhere" and not str(reference).startswith(KEPT):
         raise InputNotAllowed(
-            f"{reference} is a path on your own machine, which this server can't see.",
-            fix="Give an https URL, or the id of an earlier generation.",
+            f"{shorten(reference)} is a path on your own machine, which this server can't see.",
+            fix=INSTEAD,
         )
     kept = kept_picture(reference, settings)
     if kept is not None:
@@ -112,7 +130,7 @@ def opened(reference: str | Path, settings: Settings, files: Files) -> Iterator[
     with file:
         if folder is not None and not _BENEATH:
             _still_there(path, file, reference, folder)
-        yield Opened(path, file, _fitting(path, file, reference))
+        yield Opened(path, file, _fitting(path, file, reference) if media else _plain(path, file, reference))
 
 
 @contextmanager
@@ -159,7 +177,7 @@ def _still_there(path: Path, file: BinaryIO, reference: str | Path, folder: Path
     except OSError as error:
         raise unreadable(reference, error) from None
     if not same:
-        raise InputUnreadable(f"{reference} changed while it was opened.", fix="Call again.")
+        raise InputUnreadable(f"{shorten(reference)} changed while it was opened.", fix="Call again.")
     _folder_of(now, reference, (folder,))
 
 
@@ -167,7 +185,8 @@ def unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
     """What can't be read, and why."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no path"
     return InputUnreadable(
-        f"{reference} can't be read: {why}.", fix="Give an https URL, a path, or the id of an earlier generation."
+        f"{shorten(reference)} can't be read: {why}.",
+        fix="Give an https URL, a path, or the id of an earlier generation.",
     )
 
 
@@ -180,11 +199,24 @@ def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Pa
     if inside:
         return inside[0]
     if path in real:
-        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+        raise InputUnreadable(
+            f"{shorten(reference)} is no file.", fix="Give the path of an image, video or sound file."
+        )
     raise InputNotAllowed(
-        f"{reference} lies outside the folders that inputs may come from.",
-        fix=f"Put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
+        f"{shorten(reference)} lies outside the folders that inputs may come from.",
+        fix=f"{INSTEAD} Or put it into {real[0]}, or ask the user to name its folder in OXEN_VIDEO_INPUT_ROOTS.",
     )
+
+
+def _plain(path: Path, file: BinaryIO, reference: str | Path) -> int:
+    """The size of an open file, in bytes, if it is a plain one: no folder, pipe or device."""
+    try:
+        described = os.fstat(file.fileno())
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if not stat.S_ISREG(described.st_mode):
+        raise InputUnreadable(f"{reference} is no file.", fix="Give the path of a file.")
+    return described.st_size
 
 
 def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
@@ -194,7 +226,9 @@ def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
     try:
         described = os.fstat(file.fileno())
         if not stat.S_ISREG(described.st_mode):
-            raise InputUnreadable(f"{reference} is no file.", fix="Give the path of an image, video or sound file.")
+            raise InputUnreadable(
+                f"{shorten(reference)} is no file.", fix="Give the path of an image, video or sound file."
+            )
         kind = content_type(file.read(HEAD_BYTES))
     except OSError as error:
         raise unreadable(path, error) from None
@@ -220,38 +254,35 @@ async def look(
     work: Literal["inspect", "last_frame", "measure", "probe", "contact_sheet"],
     path: Path,
     files: Files = "anywhere",
+    **options: Any,
 ) -> Any:
-    """What `media.child` knows of a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
+    """What `media.child_process` knows of a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
     from ..media import child_process, pool
 
     if session.isolated is None and files == "anywhere":
-        return await asyncio.to_thread(child_process.work, work, {"path": path})
-    return await pool.look(work, path, caller=session.isolated or "")
+        return await asyncio.to_thread(child_process.work, work, {"path": path, **options})
+    return await pool.look(work, path, caller=session.isolated or "", **options)
 
 
-async def cut(
+async def join_files(
     session: Session,
     clips: Sequence[Path],
     out: Path,
     told: Callable[[float], None],
-    *,
-    transition: str | None = None,
-    music: Path | None = None,
-    trim: tuple[float, float] | None = None,
+    how: Mapping[str, Any] | None = None,
     files: Files = "anywhere",
 ) -> None:
-    """Clips to one file at `out` (see `media.cut`). told: hears 0 to 1, in whatever thread."""
+    """Clips to one file at `out`. told: hears 0 to 1, in whatever thread.  how: what else `media.join.join` takes."""
+    how = how or {}
     if session.isolated is None and files == "anywhere":
-        from ..media.cut import cut
+        from ..media.join import join
 
-        await asyncio.to_thread(cut, clips, out, transition=transition, music=music, trim=trim, on_progress=told)
+        await asyncio.to_thread(join, clips, out, **how, on_progress=told)
         return
     from ..media.pool import cut_in_child
 
-    how = {"transition": transition, "music": None if music is None else str(music), "trim": trim}
     try:
         await cut_in_child(clips, out, how, caller=session.isolated or "", on_progress=told)
     finally:
         for left in out.parent.glob(f".{out.name}*.part"):  # of a process that was ended
             left.unlink(missing_ok=True)
-        out.with_suffix(".whole.mp4").unlink(missing_ok=True)

@@ -21,14 +21,28 @@ from ..catalog.validate import unsuitable_media
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
 from ..files import ENOUGH, media_kind
 from ..ledger.records import LOCAL
-from ..redaction import redact, unsigned
+from ..redaction import redact
 from .identifiers import link_name
-from .local_files import KEPT, MEBI, Files, allowed, fingerprint_of, opened, roots, snapshot, unreadable
+from .local_files import (
+    INSTEAD,
+    KEPT,
+    MEBI,
+    SHOWN,
+    Files,
+    allowed,
+    fingerprint_of,
+    opened,
+    roots,
+    shorten,
+    snapshot,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from ..catalog.body_builder import MediaPlace
     from ..hub.uploads import LocalFile
     from ..media.probe import Measures
+    from ..request import VideoRequest
     from ..settings import Settings
     from .plan import Plan
     from .session import Session
@@ -121,7 +135,7 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
     file = await asyncio.to_thread(_taken, reference, session.settings, files)
     if known_as is not None and known_as != f"sha256:{file.sha256}":
         raise InputUnreadable(
-            f"{reference} changed while the video was prepared; nothing was sent.",
+            f"{shorten(reference)} changed while the video was prepared; nothing was sent.",
             fix="Call again: then the file as it is now is used.",
             charged="no",
         )
@@ -145,7 +159,7 @@ async def private_link(session: Session, content: str, file: Path | None = None)
         return None
     sending = session.uploads.get(content)
     if sending is None:
-        sending = session.uploads[content] = session.own(_put(session, scope, content, file))
+        sending = session.uploads[content] = session.errand(_put(session, scope, content, file))
         sending.add_done_callback(lambda _: session.uploads.pop(content, None))
     return await hub.private_link(await asyncio.shield(sending))
 
@@ -204,11 +218,11 @@ def _allowed_url(reference: str, base_url: str) -> str:
         parts, home = urlsplit(reference), urlsplit(base_url)
         same = (parts.scheme, parts.netloc) == (home.scheme, home.netloc)
     except ValueError:
-        raise InputNotAllowed(f"{redact(reference)[:200]} is no URL.", fix="Give an https URL.") from None
+        raise InputNotAllowed(f"{redact(reference)[:SHOWN]} is no URL.", fix=INSTEAD) from None
     if parts.scheme == "data":
-        raise InputNotAllowed("Inline data is not taken for videos.", fix="Save it as a file and give its path.")
+        raise InputNotAllowed("Inline data is not taken for videos.", fix=INSTEAD)
     if parts.scheme != "https" and not same:
-        raise InputNotAllowed(f"{unsigned(reference)[:200]} is no https URL.", fix="Give an https URL.")
+        raise InputNotAllowed(f"{shorten(reference)} is no https URL.", fix=INSTEAD)
     return reference
 
 
@@ -233,6 +247,38 @@ def one_of(videos: str | Path | Sequence[str | Path]) -> list[str]:
     return found
 
 
+# A part of a medium, as the W3C's media fragments name it: `…#t=3,7.5`, `…#t=10`, `…#t=,4`, times also as 1:02.5.
+
+_FRAGMENT = re.compile(r"#t=(?:npt:)?([0-9:.]*)(?:,([0-9:.]+))?$")
+MediaPart = tuple[float, float | None]
+
+
+def split_part(reference: str) -> tuple[str, MediaPart | None]:
+    """A reference without its fragment, and the seconds that it names. Raises InvalidRequest for no times."""
+    found = _FRAGMENT.search(reference)
+    if found is None:
+        return reference, None
+    begin, end = found.groups()
+    try:
+        if not begin and end is None:
+            raise ValueError
+        part = (_seconds_in(begin) if begin else 0.0, _seconds_in(end) if end is not None else None)
+    except ValueError:
+        raise InvalidRequest(
+            f"{found.group()} names no time.", fix="Write #t=from,to in seconds, such as #t=3,7.5."
+        ) from None
+    if part[1] is not None and part[0] >= part[1]:
+        raise InvalidRequest(f"Nothing lies between {part[0]:g} s and {part[1]:g} s.", fix="Write #t=from,to.")
+    return reference[: found.start()], part
+
+
+def _seconds_in(text: str) -> float:
+    total = 0.0
+    for number in text.split(":"):
+        total = total * 60 + float(number)
+    return total
+
+
 # Local media held against what the model wants of them, before anything is uploaded or paid.
 
 
@@ -255,17 +301,22 @@ LOOKS_AT_ONCE = 8
 GONE = (404, 410)  # by which a server says for certain that there is nothing
 
 
-async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files) -> Plan:
+async def check_inputs(
+    session: Session, plan: Plan, places: Sequence[MediaPlace], files: Files, *, lenient: bool
+) -> Plan:
     """The plan with what is wrong with its media: problems where that is certain, else warnings.
 
     places: where the media of the clips stand that are to be paid for, by reference.
+    lenient: what may not be read is a problem, too; else InputNotAllowed and InputUnreadable are raised.
     """
-    wanted = {(one.reference, one.kind): one for one in places if not is_made(one.reference)}
+    words = _words_of(plan.request)
+    named = [replace(one, path=(words.get(one.reference, one.path[0]), *one.path[1:])) for one in places]
+    wanted = {(one.reference, one.kind): one for one in named if not is_made(one.reference)}
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def look_at(place: MediaPlace) -> tuple[str, str]:
         async with gate:
-            return await _looked_at(session, place, files)
+            return await _looked_at(session, place, files, lenient=lenient)
 
     found = await asyncio.gather(*map(look_at, wanted.values()))
     problems = dict.fromkeys(problem for problem, _ in found if problem and problem not in plan.problems)
@@ -275,18 +326,30 @@ async def check_inputs(session: Session, plan: Plan, places: Sequence[MediaPlace
     return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
 
 
-async def _looked_at(session: Session, place: MediaPlace, files: Files) -> tuple[str, str]:
+def _words_of(request: VideoRequest) -> dict[str, str]:
+    """The argument of the request that each medium came by; its model may call it otherwise."""
+    several = {name: getattr(request, name) for name in ("input_image", "input_videos", "input_audios")}
+    found = {one: name for name, references in several.items() for one in references}
+    for name in ("start_image", "end_image", "input_video", "input_audio"):
+        if one := getattr(request, name):
+            found[one] = name
+    return found | {one: f"cast {member.name}" for member in request.cast for one in member.images}
+
+
+async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenient: bool) -> tuple[str, str]:
     """What is certainly wrong with a medium, and what may be."""
-    reference, name = place.reference, f"{place.path[0]} {unsigned(place.reference)[:200]}"
+    reference, name = place.reference, f"{place.path[0]} {shorten(place.reference)}"
     try:
         if is_generation(reference):
             return await _generation_looked_at(session, place), ""
         if is_url(reference):
             return await _link_looked_at(session, place, name)
         head = await asyncio.to_thread(_head_of, reference, session.settings, files)
-    except NotFound as error:
-        return f"{name}: {error.message}", ""
+    except NotFound:
+        return f"{place.path[0]}: no generation has the id {shorten(reference)}.", ""
     except (InputNotAllowed, InputUnreadable) as error:
+        if not lenient:
+            raise
         return f"{error.message} {error.fix or ''}".strip(), ""
     except OxenError as error:
         return "", f"{name} could not be looked at: {error.message}"

@@ -228,7 +228,7 @@ def once(texts: Sequence[str]) -> tuple[str, ...]:
 
 # -- making them -------------------------------------------------------------------------------------------------------
 
-#: Makes one video or picture: stage, request, terms, seconds to wait.
+#: Makes one video or picture: session, request, terms, seconds to wait.
 Make = Callable[["Session", VideoRequest, "Terms", float], Awaitable[Video]]
 
 

@@ -196,6 +196,12 @@ class Plan:
         """What this call would pay at most, in US dollars; None where nobody can know."""
         return (self.due or self.price).usd
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from .display import plan_html
+
+        return plan_html(self)
+
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""
         if self.problems:
@@ -371,9 +377,12 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
     shots = request.multi_prompt
     if not shots or request.prompt:
         return _Division()
-    if request.stills:
-        return _Division(tuple((index,) for index in range(len(shots))), "each begins with its still", True)
     several = info.multi_shot
+    if request.stills:
+        why = "each begins with its still"
+        if several is not None and several.fits([shot.seconds for shot in shots]):
+            why += f", for which {info.id}'s own multi-shot job has no place; without stills it makes them in one"
+        return _Division(tuple((index,) for index in range(len(shots))), why, True)
     if several is None:
         if not info.has_schema:
             return _Division()  # nobody knows the model: the shots go as they are
@@ -441,7 +450,9 @@ def _make_jobs(
     warnings = [*_told([one.warnings for one in said], groups), *differences(_prompts(request), continuous=chained)]
     warnings += _about_changes(jobs, request, info, models)
     if len(jobs) == 1:
-        return _Made(jobs, tuple(problems), tuple(warnings), None, "")
+        native = len(request.multi_prompt) > 1 and info.multi_shot is not None
+        why = f"{len(request.multi_prompt)} shots in one clip: {info.id} makes several in one job" if native else ""
+        return _Made(jobs, tuple(problems), tuple(warnings), None, why)
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
     why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)

@@ -170,7 +170,7 @@ PATIENCE = 3  # failed lists in a row, after which ids are read one by one
 
 
 class QueueListing(Protocol):
-    """What a lookout needs of the hub."""
+    """What a `QueuePoller` needs of the hub."""
 
     async def list(self, *, namespace: str | None = None) -> Sequence[Generation]:
         """Active jobs. Raises OxenError."""
@@ -178,7 +178,7 @@ class QueueListing(Protocol):
 
 @dataclass
 class PollCallbacks:
-    """Where a lookout reports. heard: whether the event stream is alive."""
+    """Where a `QueuePoller` reports. heard: whether the event stream is alive."""
 
     saw: Callable[[WatchedJob, Generation], None]
     refused: Callable[[OxenError], None]

@@ -332,7 +332,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     if scope and found.pays:
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]
-        found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files))
+        found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files, lenient=lenient))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
+from .export import SAVE, get_saving
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
 from .films.status import listed as listed_films
@@ -19,7 +20,7 @@ from .reconcile import STATES, about_a_job
 from .results import Cancelled, Report, Video
 from .settlement import record_observed, settle_one
 from .submission import job_of_local
-from .videos import SETTLING, _local, prompt_of, shown, timed, video_of, watch
+from .videos import SETTLING, _local, is_part, prompt_of, shown, timed, video_of, watch
 
 if TYPE_CHECKING:
     from ..ledger.outcomes import Ending
@@ -32,6 +33,8 @@ async def get(
     """How a video stands. Raises NotFound, Unauthenticated, HubUnavailable."""
     if job_of_local(generation_id) is not None:
         return await _local(session, generation_id, wait_seconds)
+    if generation_id.startswith(SAVE):
+        return await get_saving(session, generation_id, wait_seconds)
     if is_film(generation_id):
         return await get_film(session, generation_id.strip(), wait_seconds=wait_seconds, on_progress=on_progress)
     try:
@@ -72,10 +75,13 @@ async def list_videos(
     """
     hub = await session.hub()
     spaces = list(dict.fromkeys((None, session.settings.namespace, *session.settings.namespaces)))
+    exact = model if model in session.catalog().at_hand() else None  # a part of an id the hub does not know
     found = await asyncio.gather(
-        *(hub.list(status=state, model=model, namespace=space) for state in _states(status) for space in spaces)
+        *(hub.list(status=state, model=exact, namespace=space) for state in _states(status) for space in spaces)
     )
-    records = {one.generation_id: one for page in found for one in page}
+    records = {
+        one.generation_id: one for page in found for one in page if model is None or is_part(model, one.model or "")
+    }
     films = await listed_films(session, records, status, model, limit, since)  # their shots are no videos of their own
     newest = sorted(records.values(), key=lambda one: one.enqueued_at or 0.0, reverse=True)
     newest = [one for one in newest if (one.enqueued_at or 0.0) >= since]

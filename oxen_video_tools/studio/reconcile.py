@@ -443,6 +443,6 @@ async def about_a_job(session: Session, generation_id: str, error: OxenError, *,
         error.args = (error.message,)
         error.fix = FORGOTTEN.format(job.job)
     elif isinstance(error, NotFound) and generation_id not in error.message:
-        error.message = f"No video has the id {visible(generation_id[:60], lines=False)}."
+        error.message = f"No generation has the id {visible(generation_id[:60], lines=False)}."
         error.args = (error.message,)
     return error

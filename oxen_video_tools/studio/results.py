@@ -1,4 +1,4 @@
-"""What the studio answers: values that every window shows in its own way."""
+"""The studio's results, which LangChain, MCP and the command line show in their own ways."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ class Progress:
         of = f"shot {self.shot}/{self.shots} " if self.shot else ""
         about = f" of about {self.typical:.0f} s" if self.typical else ""
         return f"{of}{self.status}, {self.elapsed:.0f} s{about}"
+
+    def __str__(self) -> str:
+        """The same with the id, so that `on_progress=print` tells who waits where it is."""
+        return f"{self.generation_id}: {self.text}" if self.generation_id else self.text
 
 
 Report = Callable[[Progress], Awaitable[None] | None]
@@ -163,6 +167,12 @@ class Video:
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in ("succeeded", "failed", "cancelled")
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from .display import video_html
+
+        return video_html(self)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Session:
         self._world = world  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
         self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
+        self.saves: dict[str, Any] = {}  # files that are being written, by id: `export.Saving`
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
         self.uploads: dict[str, asyncio.Task[str]] = {}  # files on their way to the hub, by their content
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)

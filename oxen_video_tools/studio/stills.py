@@ -70,6 +70,12 @@ class Stills:
         """Whether nothing more will happen to any of them."""
         return all(one.video.is_terminal for one in self.stills)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows them."""
+        from .display import stills_html
+
+        return stills_html(self)
+
 
 async def prepare_stills(session: Session, request: VideoRequest, terms: Terms, how: dict[str, Any]) -> PreparedStills:
     """The pictures, what of them is there, what the rest costs, and what a person must agree to. Free.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..ledger.accounts import KeptMember
     from ..ledger.outcomes import Ending
     from ..media.inspect import Inspection
+    from .export import Comparison
     from .plan import Plan
 
 Videos = list[Video]
@@ -301,10 +302,18 @@ class AsyncStudio:
         await cast.forget(self._session, name)
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
-        """What a video (id, https URL or path) looks like: facts and a contact sheet. Free; needs the `media` extra."""
-        from .export import inspect_video
+        """What a video (id, https URL or path) looks like: facts and a contact sheet with a frame from the middle of
+        each shot. `#t=from,to` behind it: only that part. Free; needs the `media` extra.
+        """
+        return await export.inspect_video(self._session, video, files)
 
-        return await inspect_video(self._session, video, files)
+    async def compare(self, videos: Sequence[str | Path], *, files: Files = "anywhere") -> Comparison:
+        """The same for up to 9 videos, with one sheet that shows each as a numbered row."""
+        return await export.compare_videos(self._session, videos, files)
+
+    async def keep_sheet(self, sheet: bytes, video: str | Path) -> Path:
+        """A contact sheet of this video as a file in the folder for videos."""
+        return await export.keep_sheet(self._session, sheet, video)
 
     async def save(
         self,
@@ -312,19 +321,39 @@ class AsyncStudio:
         *,
         filename: str | Path | None = None,
         transition: str | None = None,
+        fade_seconds: float | None = None,
         music: str | Path | None = None,
+        sound: str | None = None,
+        captions: str | Path | None = None,
+        burn: bool = False,
         trim: tuple[float, float] | None = None,
+        wait_seconds: float | None = None,
         on_progress: Report | None = None,
         files: Files = "anywhere",
     ) -> Saved:
         """One or more clips (ids, https URLs, paths) as one verified file in the folder for videos. Costs nothing.
 
-        filename: a plain name, or a Path to another folder.  transition: "cut" or "fade".
-        music: a sound file, laid under all of it.  trim: from and to, seconds of the whole, exact to the frame.
+        videos: with `#t=from,to` behind one only those seconds of it, exact to the frame.
+        filename: a plain name, or a Path to another folder.  transition: "cut" or "fade", of `fade_seconds` (0.5).
+        music: a sound file or a video, laid under all of it; it gives way to the clips' own sound.
+        sound: of the clips, "keep" or "mute".  trim: from and to, seconds of the whole.
+        captions: SRT or WebVTT, its text or a file: a track that players switch on; `burn` draws it into the picture.
+        wait_seconds: raises TimedOut after them, and goes on: the same call waits for it, `get` tells how it stands.
         Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
         """
-        how: dict[str, Any] = {"filename": filename, "transition": transition, "music": music, "trim": trim}
-        return await export.save(self._session, videos, **how, on_progress=on_progress, files=files)
+        how: dict[str, Any] = {
+            "filename": filename,
+            "transition": transition,
+            "fade_seconds": fade_seconds,
+            "music": music,
+            "sound": sound,
+            "captions": captions,
+            "burn": burn,
+            "trim": trim,
+        }
+        return await export.save(
+            self._session, videos, **how, wait_seconds=wait_seconds, on_progress=on_progress, files=files
+        )
 
     async def spend(self) -> Spend:
         """What was spent through this ledger, by day and model."""

@@ -178,6 +178,14 @@ class Studio:
         """What a video looks like."""
         return self._call(lambda studio, _: studio.inspect(video))
 
+    def compare(self, videos: Sequence[str | Path]) -> Any:
+        """What several videos look like, on one sheet."""
+        return self._call(lambda studio, _: studio.compare(videos))
+
+    def keep_sheet(self, sheet: bytes, video: str | Path) -> Path:
+        """A contact sheet as a file in the folder for videos."""
+        return self._call(lambda studio, _: studio.keep_sheet(sheet, video))
+
     def save(
         self, videos: str | Path | Sequence[str | Path], *, on_progress: Tell | None = None, **where: Any
     ) -> Saved:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -209,3 +210,10 @@ def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
         ):
             return [(prompt_of(one), length({"duration": one.get("duration", 5)})) for one in value]
     return [(prompt_of(body), length(body))]
+
+
+def is_part(said: str, model: str) -> bool:
+    """Whether these words are part of a model's id: "kling 2.6" of kling-video-v2-6-pro-text-to-video."""
+    bare = re.sub(r"[^a-z0-9]+", "", model.lower())
+    words = re.findall(r"[a-z0-9]+", said.lower())
+    return bool(words) and all(word in bare for word in words)

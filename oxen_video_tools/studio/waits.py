@@ -1,4 +1,4 @@
-"""Who waits for what: one `Job` for each generation, one `Ticket` for each caller that waits for it."""
+"""Pending waits: one `WatchedJob` for each generation, one `PendingWait` for each caller that waits for it."""
 
 from __future__ import annotations
 

@@ -320,9 +320,10 @@ class ModelsAnswer(Answer):
     next: str
 
 
-class InspectAnswer(Answer):
-    """What a video is and looks like. Times in seconds."""
+class Seen(BaseModel):
+    """What one video is. Times in seconds."""
 
+    video: str
     duration: Number = None
     width: Number = None
     height: Number = None
@@ -332,19 +333,28 @@ class InspectAnswer(Answer):
     audio_codec: Words = None
     loudness_lufs: Number = Field(None, exclude_if=not_)
     complete: bool = Field(True, description="Every byte is there and every frame decodes.")
-    cuts: list[float] = Field(default_factory=list, exclude_if=not_)
+    cuts: list[float] = Field(default_factory=list, description="Where one shot ends.")
     black: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
     frozen: list[list[float]] = Field(default_factory=list, exclude_if=not_, description="[from, to].")
     warnings: list[str] = Field(default_factory=list)
+
+
+class InspectAnswer(Answer):
+    """What videos look like."""
+
+    videos: list[Seen]
+    sheet: Words = Field(None, description="The contact sheet, as a file.")
     next: str
 
 
 class SaveAnswer(Answer):
     """A verified file on disk."""
 
-    file: str
-    size_bytes: int
-    sha256: str
+    status: Literal["succeeded", "processing"] = "succeeded"
+    generation_id: Words = Field(None, description="While it is written: for get_video.")
+    file: Words = None
+    size_bytes: Number = None
+    sha256: Words = None
     duration: Number = None
     width: Number = None
     height: Number = None

@@ -1,4 +1,4 @@
-"""What a language model's call means where it is not written in our words. One reader for every window.
+"""What a language model's call means if it is not written in our words. One reader for LangChain and MCP.
 
 What can mean one thing is read, and said in a note; what a client adds for itself is left aside with a note; the rest
 is refused in words that a model can obey. On a tool that spends, a word about money, limits, takes, approval or dry

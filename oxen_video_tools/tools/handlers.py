@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, TimedOut
 from .answers import (
     CancelAnswer,
     CancelledPart,
@@ -24,6 +24,7 @@ from .answers import (
     PlanClip,
     PlanPicture,
     SaveAnswer,
+    Seen,
     ShownShot,
     StillPart,
     StillsAnswer,
@@ -55,7 +56,7 @@ from .tool import Call, Files, Reply, tool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..media.inspect import Stretch
+    from ..media.inspect import Inspection, Stretch
     from ..studio import AsyncStudio
     from ..studio.plan import Plan
     from ..studio.prepare import Prepared
@@ -72,7 +73,8 @@ async def plan_video(studio: AsyncStudio, request: PlanArguments, call: Call) ->
     take = request.take or 1
     plan = await studio.plan(request.video, take=take, animatic=bool(request.animatic), files=call.files)
     sheet = getattr(plan, "sheet", None)
-    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies))
+    uploads = studio.settings.upload != "never"
+    answer = _answer(plan, _over(plan, request.max_cost_usd), bodies=bool(request.bodies), uploads=uploads)
     answer._choice = plan.choice
     return Reply(answer, (sheet,) if sheet else ())
 
@@ -88,7 +90,10 @@ def _over(plan: Plan, limit: Decimal | None) -> list[str]:
     return [f"max_cost_usd={limit}: this may cost {(plan.due or plan.price).text}. Make it shorter, or ask the user."]
 
 
-def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
+LINKED = "The film is then joined here and put into your account's private playground repository, for its link."
+
+
+def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> PlanAnswer:
     preview = getattr(plan, "preview", None)
     return PlanAnswer(
         ok=plan.ok and not over,
@@ -116,18 +121,19 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool) -> PlanAnswer:
         pictures=[PlanPicture.of(one) for one in plan.pictures],
         preview=str(preview) if preview else None,
         shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
-        next=_next(plan),
+        next=_next(plan, LINKED if plan.film and uploads else ""),
     )
 
 
-def _next(plan: Plan) -> str:
+def _next(plan: Plan, linked: str = "") -> str:
+    """linked: where a film gets its link from."""
     if not plan.ok:
         return "Correct the problems and plan it again."
     if any(clip.stopped for clip in plan.clips):
         return "Read the warnings: what was cancelled is made anew by its next take only."
     if all(clip.already for clip in plan.clips):
         return "All of it is paid for: generate_video with the same arguments answers with it, free."
-    return "Call generate_video with the same arguments."
+    return f"Call generate_video with the same arguments.{f' {linked}' if linked else ''}"
 
 
 def _shown(value: Any) -> Any:
@@ -386,8 +392,8 @@ SHOWN = 12  # lines: the first screen of a list that an agent has to read whole
 
 @tool("Finds models by words and needs, with limits and prices.")
 async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call) -> ModelsAnswer:
-    """Find a model by words and by what it must take or make, best first, with price and limits. With one exact id as
-    model: all its parameters, allowed values and price. Free."""
+    """Find a model by words and by what it must take, make or be for, best first, with price and limits. With one exact
+    id as model: all its parameters, allowed values and price. Every model makes films of several shots. Free."""
     answer = await studio.find_models(request.query, request.needs, request.model)
     found, note = list(answer), getattr(answer, "note", "")
     if request.model is not None:
@@ -405,12 +411,28 @@ async def find_video_models(studio: AsyncStudio, request: FindArguments, _: Call
 LONGEST_LIST = 20  # cuts or stretches
 
 
-@tool("Shows what a video looks like: length, size, sound, and a contact sheet.", answer=InspectAnswer)
+@tool("Shows what videos look like: length, size, sound, cuts, and a contact sheet.", answer=InspectAnswer)
 async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Call) -> Reply:
-    """Look at a video: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet of up to 9
-    frames as one small JPEG. Free."""
-    seen = await studio.inspect(request.video, files=call.files)
+    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet with a
+    frame from the middle of each shot; several videos are its numbered rows. Free."""
+    if len(request.videos) == 1:
+        found = [await studio.inspect(request.videos[0], files=call.files)]
+        sheet = found[0].sheet
+    else:
+        compared = await studio.compare(request.videos, files=call.files)
+        found, sheet = list(compared.videos), compared.sheet
+    file = await studio.keep_sheet(sheet, request.videos[0]) if sheet else None
     answer = InspectAnswer(
+        videos=[_seen(name, one) for name, one in zip(request.videos, found, strict=True)],
+        sheet=str(file) if file else None,
+        next="save_video keeps it; for another version call generate_video with the next take.",
+    )
+    return Reply(answer, (sheet,) if sheet else ())
+
+
+def _seen(name: str, seen: Inspection) -> Seen:
+    return Seen(
+        video=said(name) or "",
         duration=number(seen.duration),
         width=seen.width,
         height=seen.height,
@@ -424,9 +446,7 @@ async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Ca
         black=_stretches(seen.black),
         frozen=_stretches(seen.frozen),
         warnings=all_said(seen.warnings),
-        next="save_video keeps it; for another version call generate_video with the next take.",
     )
-    return Reply(answer, (seen.sheet,) if seen.sheet else ())
 
 
 def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
@@ -435,15 +455,29 @@ def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
 
 @tool("Saves one or more videos as one verified file.", read_only=False)
 async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) -> SaveAnswer:
-    """Save one or more videos, in the given order, as one verified MP4 file. Copies the streams where it can. Costs
-    nothing at the hub."""
-    saved = await studio.save(
-        request.videos,
-        filename=request.filename,
-        transition=request.transition,
-        on_progress=call.report,
-        files=call.files,
-    )
+    """Save one or more videos, in the given order, as one verified MP4 file. Free."""
+    try:
+        saved = await studio.save(
+            request.videos,
+            filename=request.filename,
+            transition=request.transition,
+            fade_seconds=float(request.fade_seconds) if request.fade_seconds is not None else None,
+            music=request.music,
+            sound=request.sound,
+            captions=request.captions,
+            burn=bool(request.burn),
+            wait_seconds=call.seconds(request.wait_seconds),
+            on_progress=call.report,
+            files=call.files,
+        )
+    except TimedOut as error:
+        if error.generation_id is None:
+            raise
+        return SaveAnswer(
+            status="processing",
+            generation_id=error.generation_id,
+            next="Call save_video again with the same arguments, or get_video with this id: it goes on.",
+        )
     return SaveAnswer(
         file=str(saved.file),
         size_bytes=saved.size,

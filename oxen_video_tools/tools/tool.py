@@ -40,7 +40,7 @@ async def _unheard(_: Progress) -> None: ...
 
 @dataclass(frozen=True)
 class Call:
-    """The window's side of one call.
+    """What LangChain or MCP give along with one call.
 
     wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
     report: where progress goes.
@@ -62,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a tool answers. images: JPEG bytes that a model can look at; each window shows them in its own way."""
+    """What a tool answers. images: JPEG bytes for a model; LangChain and MCP each show them in their way."""
 
     answer: BaseModel
     images: tuple[bytes, ...] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +100,55 @@ class TestChoosing:
         assert (
             choose(ask(start_image="s.png", end_image="e.png"), live).reason == "chosen for start_image and end_image"
         )
+
+    def test_the_readme_has_the_table_that_decides(self, live: ModelList) -> None:
+        text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+        section = text.partition("## Which model, when none is named")[2].partition("\n## ")[0]
+        table = {
+            row[1]: re.findall(r"`([a-z0-9.-]+)`", row[2])[0]
+            for row in re.finditer(r"^\| (.+?) \| (`.+) \|$", section, re.M)
+        }
+        media = {"multi_prompt": [{"prompt": "a"}, {"prompt": "b"}], "input_image": ["a.png"]}
+        for needs, model_id in table.items():
+            words = {word: media.get(word, "a.file") for word in re.findall(r"`(\w+)`", needs)}
+            assert choose(ask(**words), live).model_id == model_id, needs
+        assert len(table) == 7
+
+    def test_a_wish_that_the_usual_model_can_not_fulfil_says_what_it_costs(self, priced: ModelList) -> None:
+        choice = choose(ask(duration=7), priced)
+        assert choice.model_id != T2V
+        assert choice.warning.startswith(f"7 s needs {choice.model_id}: $")
+        assert choice.warning.endswith(f"; {T2V} makes 5 or 10 s for $1.70 or $3.40.")
+
+    def test_a_value_that_nobody_lists_changes_nothing(self, live: ModelList) -> None:
+        choice = choose(ask(aspect_ratio="17:3"), live)
+        assert (choice.model_id, choice.warning) == (T2V, "")
+
+    def test_wishes_that_no_model_fulfils_together_change_nothing(self, live: ModelList) -> None:
+        assert choose(ask(duration=30, seed=7, resolution="4k", aspect_ratio="9:16"), live).model_id == T2V
+
+    @pytest.mark.parametrize(
+        ("said", "meant"),
+        [
+            ("kling 2.6 pro", T2V),
+            ("Kling-Video_V2.6 pro text to video", T2V),
+            ("veo3", "google-veo-3"),
+            ("veo 3.1", "google-veo-3-1"),
+            ("sora 2", "openai-sora-2-pro"),
+            ("seedance 2.0", "bytedance-seedance-2-0-text-to-video"),
+            ("wan 2.7", "wan-v2-7-text-to-video"),
+            ("sora", None),
+            ("kling", None),
+            ("ltx 2.3", None),
+            ("", None),
+        ],
+    )
+    def test_a_model_as_people_call_it(self, live: ModelList, said: str, meant: str | None) -> None:
+        assert live.meant(said, ask()) == meant
+
+    def test_the_same_words_with_a_first_frame(self, live: ModelList) -> None:
+        assert live.meant("kling 2.6 pro", ask(start_image="s.png")) == I2V
+        assert live.meant("wan 2.7", ask(input_image=["r.png"])) == "wan-v2-7-reference-to-video"
 
 
 class TestSearching:

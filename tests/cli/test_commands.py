@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -129,7 +130,7 @@ def test_pause_stops_spending_until_resume(oxen: Run, oxen_sandbox: Any) -> None
     assert oxen("resume").returncode == 0
     assert oxen("generate", *FOX, "--yes").returncode == 0
     spent = json.loads(oxen("spend", "--json").stdout)
-    assert spent["total"] > 0 and not spent["paused"]
+    assert spent["total_usd"] > 0 and not spent["paused"]
 
 
 def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:
@@ -141,10 +142,37 @@ def test_a_batch_is_resumable_and_reports(oxen: Run, oxen_sandbox: Any, tmp_path
     assert [video["take"] for video in again["videos"]] == [1, 2, 1]
     assert all(video["reused"] for video in again["videos"])
     assert len(oxen_sandbox.ledger()["generations"]) == 3
-    assert "3 of 3 videos" in (tmp_path / "foxes.report" / "report.html").read_text()
+    page = (tmp_path / "foxes.report" / "report.html").read_text()
+    assert "3 of 3 videos" in page and "$0.00 paid now" in page and page.count("(paid before)") == 3
+    assert again["paid_now_usd"] == 0 and again["paid_before_usd"] == again["cost_usd"] > 0
+    assert page.count("oxen-video save ") == 3 and "http" not in page, "no file: the line that fetches it, no link"
     (tmp_path / "bad.jsonl").write_text('{"prompt": 1}\nnonsense\n')
     bad = oxen("batch", "bad.jsonl", "--yes")
     assert bad.returncode == 2 and "line 1" in bad.stderr and "line 2" in bad.stderr
+
+
+def test_the_report_of_a_batch_plays_its_files_from_where_they_lie(oxen: Run, tmp_path: Path) -> None:
+    line = json.dumps({"prompt": "A <fox>", "duration": 5, "model": "kling-video-v2-6-pro-text-to-video"})
+    (tmp_path / "foxes.jsonl").write_text(line)
+    made = oxen(
+        "batch", "foxes.jsonl", "--yes", "--json", OXEN_VIDEO_SAVE="always", OXEN_VIDEO_OUTPUT_DIR=str(tmp_path)
+    )
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "foxes.report" / "report.html").read_text()
+    [source] = re.findall(r'<video [^>]*src="([^"]+)"', page)
+    assert (tmp_path / "foxes.report" / unquote(source)).samefile(json.loads(made.stdout)["videos"][0]["file"])
+    assert f'<a href="{source}">' in page and 'poster="data:image/jpeg' in page
+    assert "A &lt;fox&gt;" in page and "http" not in page
+
+
+def test_a_plan_says_what_its_pictures_cost(oxen: Run, oxen_sandbox: Any) -> None:
+    asked = ("plan", "Mira waits at the harbour", "--cast", "Mira=woman of 40, grey coat", "--stills")
+    told = json.loads(oxen(*asked, "--json").stdout)
+    assert [(one["kind"], one["already"]) for one in told["pictures"]] == [("sheet", False), ("still", False)]
+    assert all(one["price_usd"] > 0 for one in told["pictures"])
+    shown = oxen(*asked).stdout
+    assert "sheet Mira: " in shown and "still Shot 1: " in shown
+    assert oxen_sandbox.ledger()["accepted"] == 0
 
 
 def test_doctor_asks_the_hub_what_its_pages_leave_open(oxen: Run, oxen_sandbox: Any, tmp_path: Path) -> None:

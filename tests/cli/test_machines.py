@@ -101,6 +101,28 @@ def test_a_project_with_a_numpy_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout.rstrip().endswith(".mp4"), done.stderr
 
 
+def test_doctor_says_what_is_wrong_where_nobody_has_a_home() -> None:
+    nobody = "import pwd\ndef unknown(_): raise KeyError\npwd.getpwuid = unknown"
+    done = program(nobody, "doctor", "--sandbox", HOME=None, XDG_DATA_HOME=None, XDG_CONFIG_HOME=None)
+    assert "videos go to  nowhere: There is no home folder here" in done.stdout
+    assert "Set HOME, or OXEN_VIDEO_OUTPUT_DIR." in done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="asks Linux for a process's environment")
+def test_the_process_that_draws_is_found_where_the_interpreter_needs_a_library_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from oxen_video_tools.media.animatic.worker import _Worker
+
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/somewhere")
+    worker = _Worker()
+    try:
+        assert b"LD_LIBRARY_PATH=/opt/somewhere" in Path(f"/proc/{worker.process.pid}/environ").read_bytes()
+    finally:
+        worker.process.kill()
+        worker.process.wait()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_an_interruption_says_the_id_that_is_waited_for(oxen_sandbox: Any, tmp_path: Path) -> None:
     oxen_sandbox.faults.add("stuck")
@@ -136,7 +158,7 @@ def test_a_sandbox_that_is_not_installed_is_said_at_once(command: str) -> None:
         (("batch",), ["Missing argument", "oxen-video batch --help"]),
         (("list", "--status", "perhaps"), ["is no status", "succeeded"]),
         (("plan", "a fox", "--level", "high"), ['level: use "draft", "standard" or "best"']),
-        (("get", "nobody"), ["No video has the id nobody."]),
+        (("get", "nobody"), ["No generation has the id nobody."]),
     ],
 )
 def test_whatever_is_mistyped_is_answered_in_one_style(oxen: Run, arguments: tuple[str, ...], says: list[str]) -> None:

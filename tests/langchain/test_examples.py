@@ -31,15 +31,17 @@ def test_the_agent(portal: Portal[Any], hub: Sandbox, capsys: pytest.CaptureFixt
 
 # ---- the director -----------------------------------------------------------------------------------------------
 
+CAST = [{"name": "Mira", "look": "woman of 40, grey coat"}]
 SHOTS = [
-    {"prompt": "Wide shot: a lighthouse at dusk", "duration": 5},
-    {"prompt": "Close-up: the keeper", "duration": 5},
+    {"prompt": "Wide shot: Mira at a lighthouse at dusk", "duration": 5},
+    {"prompt": "Close-up: Mira lights the lamp", "duration": 5},
 ]
-OTHER = [{"prompt": "Wide shot: a harbour", "duration": 5}]
+OTHER = [{"prompt": "Wide shot: a harbour", "duration": 5}, {"prompt": "Close-up: a gull", "duration": 5}]
+PICTURES = 3  # Mira's sheet and two stills
 
 
-def writes(shots: list[dict[str, Any]]) -> AIMessage:
-    return calling({"shots": shots}, name="Shotlist")
+def writes(shots: list[dict[str, Any]], cast: list[dict[str, Any]] = CAST) -> AIMessage:
+    return calling({"cast": cast, "shots": shots}, name="Shotlist")
 
 
 def judges(good: bool) -> AIMessage:
@@ -72,29 +74,30 @@ def test_a_film_with_a_retake(directed: Any, hub: Sandbox) -> None:
     film, model = directed(writes(SHOTS), judges(True), judges(False), judges(True))
     assert [scene["take"] for scene in film["scenes"]] == [1, 2]
     assert model.pictures == 3
-    assert hub.ledger()["accepted"] == 3
+    assert hub.ledger()["accepted"] == PICTURES + 3, "of the retake one clip is paid, and no still"
     joined = probe(film["file"])
-    assert 8 < joined.duration < 10.5  # two clips of 5 s that fade into each other
+    assert 9 < joined.duration < 11  # two clips of 5 s
 
 
 def test_it_gives_up_on_a_shot_after_so_many_retakes(directed: Any, hub: Sandbox) -> None:
-    film, _ = directed(writes(OTHER), *[judges(False)] * 3)
-    assert film["scenes"][0]["take"] == 3 and film["file"]
-    assert hub.ledger()["accepted"] == 3
+    film, _ = directed(writes(OTHER, []), judges(True), *[judges(False)] * 3)
+    assert [scene["take"] for scene in film["scenes"]] == [1, 3] and film["file"]
+    assert hub.ledger()["accepted"] == 2 + 4
 
 
 def test_a_plan_that_is_not_liked_is_written_again(directed: Any, hub: Sandbox) -> None:
-    said: list[Any] = ["Shorter, please", True]
+    said: list[Any] = ["Without people, please", True]
     asked: list[Any] = []
 
     def answer(plan: Any) -> Any:
         asked.append(plan)
-        assert hub.ledger()["accepted"] == 0 and Path(plan["preview"]).exists()
+        assert Path(plan["preview"]).exists() and plan["sheet"]
+        assert hub.ledger()["accepted"] == (PICTURES if len(asked) == 1 else PICTURES + 2), "stills, and no motion"
         return said.pop(0)
 
-    film, model = directed(writes(SHOTS), writes(OTHER), judges(True), answer=answer)
-    assert len(film["scenes"]) == 1 and [len(plan["shots"]) for plan in asked] == [2, 1]
-    assert "Shorter, please" in json.dumps([message.content for message in model.heard[1]])
+    film, model = directed(writes(SHOTS), writes(OTHER, []), judges(True), judges(True), answer=answer)
+    assert film["cast"] == [] and len(asked) == 2
+    assert "Without people, please" in json.dumps([message.content for message in model.heard[1]])
 
 
 class Died(Exception): ...
@@ -108,6 +111,6 @@ def test_it_goes_on_where_it_stopped_and_pays_nothing_twice(directed: Any, hub: 
         directed(writes(SHOTS), answer=dies)
     with pytest.raises(AttributeError):  # while it looks: the model gives no verdict
         directed(AIMessage("hm"))
-    assert hub.ledger()["accepted"] == 2
+    assert hub.ledger()["accepted"] == PICTURES + 2
     film, _ = directed(judges(True), judges(True))
-    assert film["file"] and hub.ledger()["accepted"] == 2
+    assert film["file"] and hub.ledger()["accepted"] == PICTURES + 2

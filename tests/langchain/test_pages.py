@@ -58,3 +58,28 @@ def test_the_notebook_runs_and_shows_the_contact_sheet(
     printed = "".join(output.get("text", "") for output in outputs)
     assert "Here is your video" in printed
     assert hub.ledger()["accepted"] == 2
+
+
+@pytest.mark.long
+def test_the_notebook_of_the_cast_shows_its_pictures(
+    hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    for name, value in environment(hub, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(ROOT / "examples/cast.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
+    nbclient.NotebookClient(notebook, timeout=HUNG).execute(cwd=str(tmp_path))
+    shown = [
+        output["data"]["text/html"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "text/html" in output.get("data", {})
+    ]
+    plan, stills, other, film, retaken = shown
+    assert "Mira is held by" in plan and "Shot 2" in plan
+    assert "data:image/jpeg" in stills and "shot 2, take 2: succeeded" in other
+    for one in (film, retaken):
+        assert 'src="data:video/mp4;base64,' in one and hub.base_url not in one
+    assert hub.ledger()["accepted"] == 2 + 3 + 3, "sheets, stills with one retaken, clips with one retaken"

@@ -17,7 +17,8 @@ NAMES = list(TABLE)
 
 
 @pytest.fixture
-def tool(request: pytest.FixtureRequest) -> Any:
+def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("OXEN_VIDEO_REPOSITORIES", "ours/films")  # without it one argument is hidden
     return TOOLS[request.param]()
 
 

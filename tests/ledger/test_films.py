@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -497,3 +498,33 @@ def meanwhile(steps: Steps[T], after: str, other: Steps[bool]) -> Steps[T]:
             statement = steps.send(rows)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+
+
+async def test_films_of_before_are_those_whose_clips_have_no_keys(ledger: Ledger) -> None:
+    clips_of_before = [{name: value for name, value in one.items() if name != "ref"} for one in json.loads(FILM.jobs)]
+    old = replace(FILM, film="film-old", jobs=json.dumps(clips_of_before))
+    for film in (FILM, old):
+        await ledger.begin_film(film, [], "me", NOW, LEASE, None)
+    assert [one.film.film for one in await ledger.films_of_before("hub|me", 10)] == ["film-old"]
+    assert await ledger.films_of_before("hub|you", 10) == []
+
+
+async def test_where_the_hub_has_a_file_is_known_to_its_account_alone(ledger: Ledger, other: Ledger) -> None:
+    await ledger.keep_place("hub|me", "sha", "films/a.mp4")
+    await ledger.keep_place("hub|me", "sha", "films/b.mp4")
+    await ledger.keep_place("hub|me", "sha-2", "films/c.mp4")
+    assert await other.kept_place("hub|me", "sha") == "films/b.mp4" and await other.kept_place("hub|you", "sha") is None
+    assert await other.kept_places("hub|me", ["sha", "sha-2", "none"]) == {"sha": "films/b.mp4", "sha-2": "films/c.mp4"}
+
+
+async def test_links_are_revoked_for_one_video_or_for_all(ledger: Ledger, other: Ledger) -> None:
+    assert await ledger.link_epochs("me") == {}
+    await ledger.revoke_links("me", "g-1", NOW)
+    await ledger.revoke_links("me", "g-1", NOW)
+    await ledger.revoke_links("me", None, NOW)
+    await ledger.revoke_links("mea", "g-1", NOW)
+    assert await other.link_epochs("me") == {"g-1": 2, "": 1}
+    assert await other.sealed_key("me") is None
+    await ledger.keep_sealed_key("me", "sealed", NOW)
+    await ledger.keep_sealed_key("me", "sealed anew", NOW)
+    assert await other.sealed_key("me") == "sealed anew" and await other.link_epochs("me") == {"g-1": 2, "": 1}

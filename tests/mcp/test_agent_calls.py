@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import ToolMessage
 from mcp import Client
+from mcp.types import ElicitResult
 
+from oxen_video_tools.catalog.catalog import ModelList, snapshot
+from oxen_video_tools.catalog.selection import choose
+from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.langchain import OxenVideoToolkit
 from oxen_video_tools.mcp import build_server
+from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 
@@ -49,6 +55,7 @@ async def test_a_call_is_understood_or_the_next_one_is(settings: Settings, case:
         answer = words(result)
         text = json.dumps(answer, ensure_ascii=False)
         assert all(told in text for told in case["says"]), text
+        assert "A" * 81 not in text, "no more than 80 characters of an input are repeated"
         if "then" in case:
             assert result.is_error and answer["error"] == case["error"] and answer["charged"] == "no", text
             assert not any(word in text for word in ("pydantic", "Input should", "type=", "Field required")), text
@@ -67,14 +74,37 @@ async def test_a_call_is_understood_or_the_next_one_is(settings: Settings, case:
             assert case["says"][0] in answer["warnings"][0], text
 
 
-@pytest.mark.parametrize(
-    "case", [CASES[0], CASES[16], *(one for one in CASES if "then" in one)][::4], ids=lambda c: c["line"]
-)
+async def test_the_question_begins_with_what_the_choice_costs(settings: Settings) -> None:
+    asked: list[str] = []
+
+    async def ask(_: Any, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        return ElicitResult(action="decline")
+
+    server = build_server(settings=replace(settings, approve_above=Decimal("0.1")), options=QUIET)
+    async with Client(server, elicitation_callback=ask) as client:
+        await client.call_tool("generate_video", {"prompt": "A fox", "duration": 7})
+    assert asked[0].startswith("7 s needs ") and "makes 5 or 10 s for $0.35 or $0.70." in asked[0]
+
+
+async def test_a_model_of_unknown_price_is_never_chosen() -> None:
+    """Only one of the models that take words alone has a price: not the usual one."""
+    unpriced = ModelList.of([VideoModel.parse(dict(one.raw) | {"pricing": None}) for one in snapshot().values()])
+    rate = {"method": "per_video_output_second", "cost_per_second": 0.5}
+    one = VideoModel.parse(dict(snapshot()["wan-v3-0-video"].raw) | {"pricing": rate})
+    models = ModelList.of([*(info.model for info in unpriced.values() if info.id != one.id), one])
+    assert choose(VideoRequest(prompt="A fox"), models).model_id == one.id
+    lonely = choose(VideoRequest(prompt="A fox", input_video="https://a.example/v.mp4"), models)
+    assert lonely.problem.startswith("No model of known price takes input_video: name one, such as ")
+
+
+SHARED = [case for case in CASES if "$video" not in json.dumps(case)][::5]
+
+
+@pytest.mark.parametrize("case", SHARED, ids=lambda case: case["line"])
 async def test_langchain_reads_the_same(settings: Settings, case: dict[str, Any]) -> None:
     """One reader for both: the same notes, the same refusals."""
-    if "$video" in json.dumps(case):
-        pytest.skip("names a video of the other window")
-    async with Client(build_server(settings=replace(settings), options=QUIET)) as client:
+    async with Client(build_server(settings=settings, options=QUIET)) as client:
         ours = words(await client.call_tool(case["tool"], case["call"]))
     tool = next(one for one in OxenVideoToolkit(settings=settings).get_tools() if one.name == case["tool"])
     call = {"type": "tool_call", "id": "1", "name": tool.name, "args": case["call"]}

@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -84,6 +84,42 @@ def test_the_block_for_this_machine_can_be_piped() -> None:
     )
     entry = json.loads(done.stdout)["mcpServers"]["oxen-video"]
     assert entry["command"] == sys.executable and "Paste into" in done.stderr
+
+
+CONFLICT = "from oxen_video_tools.mcp import conflict; print(conflict())"
+
+
+@pytest.mark.parametrize(
+    ("packages", "words"),
+    [
+        ({"mcp": "1.26.0", "langchain-mcp-adapters": "0.2.1"}, "mcp 1.26.0 is installed, which langchain-mcp-adapters"),
+        ({"mcp": "1.26.0"}, "The MCP server needs mcp 2 or newer; mcp 1.26.0 is installed."),
+        ({"mcp": "2.3.0", "langchain-mcp-adapters": "0.2.1"}, "langchain-mcp-adapters 0.2.1 needs mcp below 2"),
+        ({"mcp": "2.3.0"}, "None"),
+    ],
+)
+def test_packages_that_do_not_go_together_are_named(tmp_path: Path, packages: dict[str, str], words: str) -> None:
+    """By their own metadata: `doctor` says it, and so does a server that can't start."""
+    for name, version in packages.items():
+        about = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        about.mkdir()
+        needs = "Requires-Dist: mcp<1.30,>=1.9.2\nRequires-Dist: mcp<2,>=1.9.2\n" if "adapters" in name else ""
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}", "utf-8")
+    found = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([PYTHON, "-c", CONFLICT], env=found, cwd="/", capture_output=True, text=True)
+    assert words in done.stdout, done.stderr
+    code = "import sys; sys.modules['mcp'] = None\nfrom oxen_video_tools.mcp.__main__ import main\nmain([])"
+    done = subprocess.run([PYTHON, "-c", code], env=found, cwd="/", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert ("in an environment of its own" in done.stderr) is (words != "None"), done.stderr
+    doctor = subprocess.run(
+        [PYTHON, "-m", "oxen_video_tools.cli", "doctor", "--json", "--sandbox"],
+        env=found,
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+    assert bool(json.loads(doctor.stdout)["conflicts"]) is (words != "None")
 
 
 def test_the_registrys_file_starts_the_server_that_the_readme_starts() -> None:

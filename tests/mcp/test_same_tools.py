@@ -1,4 +1,4 @@
-"""Both windows show the same tools: names, words, arguments, answers, failures."""
+"""LangChain and MCP show the same tools: names, words, arguments, answers, failures."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from oxen_video_tools.errors import InputUnreadable, Internal, InvalidRequest
-from oxen_video_tools.media import mp4
-from oxen_video_tools.media.animatic import Segment, render, sprites, worker
+from oxen_video_tools.media import child_process, mp4
+from oxen_video_tools.media.animatic import Segment, render, sprites
 from oxen_video_tools.media.animatic.card import SIZES, Card
 from oxen_video_tools.media.animatic.film import Film
 from oxen_video_tools.media.animatic.photo import MOVES
@@ -84,7 +84,8 @@ def test_a_failing_encoder_ends_it_too(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_process_that_is_gone_is_replaced(tmp_path: Path) -> None:
     render(SHOTS, tmp_path / "one.mp4", size=(160, 90))
-    for one in worker._idle:
+    assert child_process._idle
+    for one in child_process._idle:
         one.process.kill()
         one.process.wait()
     render(SHOTS, tmp_path / "two.mp4", size=(160, 90))
@@ -95,12 +96,22 @@ def test_a_process_that_dies_over_a_film_says_so(tmp_path: Path) -> None:
     def kill(share: float) -> None:
         taken[0].process.kill()
 
-    worker._idle.clear()
-    taken = [worker._Worker()]
-    worker._idle.append(taken[0])
+    taken = [child_process._Child()]
+    child_process._idle.append(taken[0])
     with pytest.raises(Internal):
         render([Segment("A fox, push in", 60.0)], tmp_path / "film.mp4", size=(640, 360), on_progress=kill)
-    assert not (tmp_path / "film.mp4").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_stays_for_the_next_film_but_not_after_a_picture(tmp_path: Path) -> None:
+    render(SHOTS, tmp_path / "one.mp4", size=(160, 90))
+    stayed = child_process._idle[-1]
+    render(SHOTS, tmp_path / "two.mp4", size=(160, 90))
+    assert child_process._idle[-1] is stayed and stayed.answered > 1
+    Image.new("RGB", (40, 30)).save(tmp_path / "image.png")
+    waiting = list(child_process._idle)
+    render([Segment("x", 0.5, tmp_path / "image.png")], tmp_path / "film.mp4", size=(160, 90))
+    assert child_process._idle == waiting, "who opened a stranger's file ends with it"
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,9 @@ async def test_the_same_answers_on_a_loop(moving: Path, tmp_path: Path) -> None:
 async def test_clips_are_joined_in_a_child(moving: Path, tmp_path: Path) -> None:
     told: list[float] = []
     out = tmp_path / "film.mp4"
-    how = {"transition": "fade", "music": str(moving), "trim": (0.2, 1.0)}
+    how = {"transition": "fade", "music": str(moving), "parts": [(0.2, 1.0), None]}
     await cut_in_child([moving, moving], out, how, on_progress=told.append)
-    assert probe(out).duration == pytest.approx(0.8, abs=0.15)
+    assert probe(out).duration == pytest.approx(2.53, abs=0.1)  # 0.8 s and 2 s, with a fade of a third of 0.8 s
     assert told and told == sorted(told) and told[-1] == 1.0
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
@@ -159,7 +159,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")  # opening it waits for a writer that never comes
     child = subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
     assert child.stdin is not None
-    child.stdin.write(json.dumps(asked | {"writes": 0, "stays": True}).encode() + b"\n")
+    child.stdin.write(json.dumps(asked | {"writes": 0, "stays": False}).encode() + b"\n")
     child.stdin.flush()
     child.stdin.close()
     assert child.wait(timeout=60) == 1

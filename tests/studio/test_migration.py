@@ -13,7 +13,7 @@ import pytest
 from oxen_video_tools.errors import Internal
 from oxen_video_tools.ledger import Ledger
 from oxen_video_tools.ledger.records import JOB_COLUMNS, job_of, to_json
-from oxen_video_tools.ledger.schema import MIGRATIONS, VERSION
+from oxen_video_tools.ledger.schema import MIGRATIONS, TABLES, VERSION
 from oxen_video_tools.ledger.transactions import Steps
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
@@ -206,6 +206,16 @@ async def test_in_postgres_its_tables_are_copied_aside(postgres_url: str) -> Non
     assert await ledger.run(copied) == [("s",)]
     assert await ledger.job_named("none") is None
     await ledger.close()
+
+
+async def test_every_table_is_copied_aside(tmp_path: Path) -> None:
+    place = tmp_path / "ledger.db"
+    ledger = Ledger.at(f"sqlite:///{place}")
+    await ledger.job_named("none")
+    await ledger.close()
+    with sqlite3.connect(place) as db:
+        made = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
+    assert {name for name in made if not name.startswith("sqlite_")} == set(TABLES)
 
 
 async def test_a_newer_ledger_is_refused_by_name(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.errors import InsufficientCredits, NeedsApproval, OverBudget, Paused, SubmissionUnclear
+from oxen_video_tools.errors import InsufficientCredits, OverBudget, Paused, SubmissionUnclear
 from oxen_video_tools.hub import HubClient
 from oxen_video_tools.ledger.jobs import DAY
 from oxen_video_tools.ledger.records import micros
@@ -212,20 +212,17 @@ def unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_unknown_price_under_a_limit_is_refused_before_it_is_sent(
     hub: Sandbox, opened: Open, limit: dict[str, Any]
 ) -> None:
-    with pytest.raises(OverBudget, match="not known") as caught:
+    with pytest.raises(OverBudget, match="can't be kept") as caught:
         await opened(**limit).generate(**ASKED, take=None)
-    assert "max_cost_usd" in (caught.value.fix or "") and posts(hub) == 0
+    assert "find_video_models" in (caught.value.fix or "") and posts(hub) == 0
 
 
 @pytest.mark.usefixtures("unpriced")
-async def test_what_the_caller_names_is_reserved_for_an_unknown_price(hub: Sandbox, opened: Open) -> None:
-    studio = opened(budget=D(3))
-    hub.faults.add("stuck/enqueue")
-    await studio.generate(**ASKED, take=None, max_cost_usd=D(2), wait_seconds=0)
-    assert await spent(studio) == 2
-    with pytest.raises(OverBudget):
-        await studio.generate(**ASKED, take=None, max_cost_usd=D(2), wait_seconds=0)
-    assert posts(hub) == 1
+async def test_no_number_lets_an_unknown_price_through(hub: Sandbox, opened: Open) -> None:
+    for limits in ({}, {"budget": D(300)}):
+        with pytest.raises(OverBudget, match=r"max_cost_usd.* can't be kept"):
+            await opened(**limits).generate(**ASKED, take=None, max_cost_usd=D(200), wait_seconds=0)
+    assert posts(hub) == 0
 
 
 @pytest.mark.usefixtures("unpriced")
@@ -236,9 +233,9 @@ async def test_an_unknown_price_without_a_limit_is_paid_and_settled(opened: Open
 
 
 @pytest.mark.usefixtures("unpriced")
-async def test_an_unknown_price_asks_where_somebody_wants_to_be_asked(hub: Sandbox, opened: Open) -> None:
-    with pytest.raises(NeedsApproval, match="not known"):
-        await opened(approve_above=D(1)).generate(**ASKED, take=None)
+async def test_nobody_is_asked_about_a_price_that_nothing_bounds(hub: Sandbox, opened: Open) -> None:
+    with pytest.raises(OverBudget, match="OXEN_VIDEO_APPROVE_ABOVE can't be kept"):
+        await opened(approve_above=D(1)).generate(**ASKED, take=None, approve=lambda _: True)
     assert posts(hub) == 0
 
 

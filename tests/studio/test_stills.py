@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from oxen_video_tools.errors import Declined, GenerationFailed, InvalidRequest, NeedsApproval, OverBudget, TimedOut
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
+from oxen_video_tools.studio.results import Progress
 
 from .swift import Swift
 
@@ -291,3 +293,35 @@ class TestWhatGoesWrong:
             await studio.generate(**{**FILM, "cast": []}, wait_seconds=0.2)
         assert "Call again" in (raised.value.fix or "")
         assert not [one for one in made(hub) if one["model"] == I2V]
+
+
+class TestShownInANotebook:
+    async def test_plan_stills_and_film_as_themselves(self, opened: Open, hub: Sandbox) -> None:
+        studio = opened(clock=Swift(), save="always")
+        planned = (await studio.plan(**FILM))._repr_html_()
+        assert "Shot 2" in planned and "Mira is held by" in planned and "Job 3" in planned
+        drawn = (await studio.stills(**FILM))._repr_html_()
+        assert drawn.count("data:image/jpeg") == 1 and "shot 3, take 1: succeeded" in drawn
+        film = (await studio.generate(**FILM))._repr_html_()
+        assert 'src="data:video/mp4;base64,' in film and 'poster="data:image/jpeg;base64,' in film
+        for page in (planned, drawn, film):
+            assert "http" not in page, "a link that is signed would be kept with the notebook"
+
+    async def test_without_a_file_the_line_that_fetches_it(self, opened: Open) -> None:
+        video = await opened(clock=Swift(), save="never").generate(prompt="A fox", duration=5)
+        page = replace(video, words="A <b>fox</b>")._repr_html_()
+        assert video.url and f"studio.save(&#x27;{video.generation_id}&#x27;)" in page
+        assert "<b>" not in page and "&lt;b&gt;" in page and "http" not in page
+
+    def test_progress_prints_as_a_line(self) -> None:
+        assert str(Progress("g1", "processing", 0.3, elapsed=7, typical=60)) == "g1: processing, 7 s of about 60 s"
+
+
+async def test_the_plan_says_whether_stills_or_the_models_own_multi_shot_and_why(studio: AsyncStudio) -> None:
+    model = "kling-video-o3-pro-reference-to-video"
+    film = {**FILM, "model": model, "multi_prompt": [shot | {"duration": 4} for shot in FILM["multi_prompt"]]}
+    with_stills = await studio.plan(**film)
+    assert len(with_stills.jobs) == 3
+    assert f"each begins with its still, for which {model}'s own multi-shot job has no place" in with_stills.reason
+    native = await studio.plan(**film | {"stills": False, "cast": None, "start_image": None})
+    assert len(native.jobs) == 1 and f"3 shots in one clip: {model} makes several in one job" in native.reason

@@ -109,8 +109,11 @@ async def test_models_as_lines_or_one_in_full(use: Use) -> None:
 
 async def test_inspect_shows_and_save_keeps(studio: AsyncStudio, use: Use, tmp_path: Path) -> None:
     named = (await use("generate_video", **FOX))["generation_id"]
-    seen = await reply(studio, "inspect_video", video=named)
-    assert seen.structured["duration"] == pytest.approx(5, abs=0.1) and seen.images
+    seen = await reply(studio, "inspect_video", videos=[named])
+    [told] = seen.structured["videos"]
+    assert told["duration"] == pytest.approx(5, abs=0.1) and told["cuts"] == [] and seen.images
+    sheet = Path(seen.structured["sheet"])
+    assert sheet.parent == tmp_path and sheet.read_bytes() == seen.images[0]
     assert Path((await use("save_video", videos=[named]))["file"]).parent == tmp_path
 
 
@@ -131,3 +134,30 @@ async def test_the_question_before_paying(hub: Sandbox) -> None:
         with pytest.raises(NeedsApproval):
             await row.run(studio, asked, Call(wait=5, longest=5))
     assert hub.ledger()["accepted"] == 0
+
+
+FILM = {
+    "model": "kling-video-v2-6-pro-text-to-video",
+    "multi_prompt": [{"prompt": f"Shot {number}: a fox", "duration": 5} for number in (1, 2)],
+}
+
+
+async def test_a_plan_says_where_a_films_link_comes_from(use: Use, hub: Sandbox, tmp_path: Path) -> None:
+    assert "private playground repository" in (await use("plan_video", **FILM))["next"]
+    assert "repository" not in (await use("plan_video", **FOX))["next"]
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": "key", "ledger": "memory:", "upload": "never"}
+    async with AsyncStudio(**settings) as studio:
+        assert "repository" not in (await reply(studio, "plan_video", **FILM)).structured["next"]
+
+
+async def test_agents_keep_films_only_where_they_may(hub: Sandbox, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": "key", "ledger": "memory:"}
+    async with AsyncStudio(**settings, output_dir=tmp_path, repositories=("sandbox/films", "acme")) as studio:
+        with pytest.raises(InvalidRequest, match="is not allowed here"):
+            await reply(studio, "generate_video", **FOX, repository="sandbox/other")
+        assert hub.ledger()["accepted"] == 0
+        made = (await reply(studio, "generate_video", **FOX, repository="sandbox/films")).structured
+        assert "/api/repos/sandbox/films/file/main/films/" in made["repository"]
+    async with AsyncStudio(**settings) as studio:
+        with pytest.raises(InvalidRequest, match="is not allowed here"):
+            await reply(studio, "generate_video", **FOX, repository="sandbox/films")

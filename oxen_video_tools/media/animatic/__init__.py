@@ -6,7 +6,7 @@ says so in every frame.
 
     card, photo         the two kinds of picture             camera   how they move
     backdrop, sprites   what a card is made of               slate    number, slug line, caption, times
-    film                draw, encode, write                  worker   the same in a process of its own
+    film                draw, encode, write
 
 Which words are understood, and how: `understanding`.
 """
@@ -14,13 +14,19 @@ Which words are understood, and how: `understanding`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from ..child_process import run_in_child
 from ..probe import PACKAGES, require_media_extra
 from .film import Segment, in_bounds
 
-__all__ = ["Segment", "in_bounds", "render"]
+__all__ = ["LARGEST", "Segment", "drawing", "in_bounds", "render"]
+
+LARGEST = 256 << 20  # bytes of a film
+PATIENCE = 120.0, 4.0  # seconds that one may take, and how many more for each of its own
 
 OnProgress = Callable[[float], None]
 
@@ -43,17 +49,25 @@ def render(
     it raises ends the rendering. Drawn and encoded in a process of its own, so that nothing stays behind in this one.
     Raises InvalidRequest for what is out of bounds, InputUnreadable for an image that can't be read, NotInstalled.
     """
-    width, height = in_bounds(shots, size, fps)
-    with require_media_extra():  # the worker loads them, not this process
+    options, seconds = drawing(shots, Path(path), size=size, fps=fps, seed=seed, audio=audio, mark=mark)
+    with require_media_extra():  # the process that draws loads them, not this one
         for name in PACKAGES:
             if find_spec(name) is None:
                 raise ModuleNotFoundError(name=name)
-    from .worker import in_worker
+    path = Path(path)
+    try:
+        run_in_child("draw", seconds=seconds, writes=LARGEST, on_progress=on_progress, **options)
+    finally:
+        path.with_name(f".{path.name}.part").unlink(missing_ok=True)  # of a process that was ended
+    return path
 
-    asked = {"width": width, "height": height, "fps": fps, "seed": seed, "audio": audio, "mark": mark}
-    return in_worker(shots, Path(path), asked, on_progress or _untold)
 
-
-def _untold(fraction: float) -> None:
-    """Nobody wants to hear."""
-    del fraction
+def drawing(
+    shots: Sequence[Segment], path: Path, *, size: tuple[int, int], fps: int, seed: int, audio: bool, mark: str
+) -> tuple[dict[str, Any], float]:
+    """What the process that draws is asked, in JSON values, and how many seconds it may take. Raises InvalidRequest."""
+    width, height = in_bounds(shots, size, fps)
+    segments = [asdict(shot) | {"image": str(shot.image.absolute()) if shot.image else None} for shot in shots]
+    asked = {"shots": segments, "path": str(path.absolute()), "width": width, "height": height, "fps": fps}
+    seconds = PATIENCE[0] + PATIENCE[1] * sum(shot.seconds for shot in shots)
+    return asked | {"seed": seed, "audio": audio, "mark": mark}, seconds

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from ..decode import Bytes
 from ..understanding.direction import OF_WEATHER, SCENERY, Direction
 from ..understanding.pictograms import Pictogram, by_character
 from .backdrop import STILL, backdrop, horizon, tones
 from .photo import CAMERA_ZOOMS, Camera, View
 from .slate import Slate
-from .sprites import Canvas, Colour, Rect, Sprite, around, copied, even, mix, sprite
+from .sprites import PHASES, Canvas, Colour, Planes, Rect, Sprite, around, copied, even, mix, moved, sprite
 
 # The subject's height, in shares of the shorter side that is free of words.
 SIZES = {"EWS": 0.34, "AERIAL": 0.36, "WS": 0.50, "FS": 0.72, "MS": 0.82, "OTS": 0.82, "MCU": 0.92, "CU": 1.04}
 SIZES |= {"ECU": 1.6, "": 0.76}
 CLOSE = frozenset({"CU", "ECU", "MCU"})
 FLOATING = frozenset("🦅🦉🕊🐦🐧🦋🐝✈🛩🛫🛬🚁🚀🛸🛰🎈🪁🪂☁🌌🐉🐲🦇🪶🎆🌙🌕☀⭐🌟🪐☄🌠🌈🫧❄💧🎇🦜🐦‍⬛🪽🧚👼") - {"🐧"}
+FAR = 0.2  # of depth: nothing up to there grows as the camera comes closer
+MOST_PLATES = 8  # of a shot that moves as a whole, between whole pixels
 FLYING_PLACES = frozenset({"space", "underwater", "sky"})
 BEHIND = {"forest": "🌲🌲🌲🌲🌲", "mountain": "⛰⛰", "city": "🏢🏬🏢🏨🏢"}
 
@@ -40,6 +45,7 @@ class Card:
     def __init__(self, direction: Direction, slate: Slate, size: tuple[int, int], frames: int, fps: int) -> None:
         self.direction, self.slate, self.size, self.frames, self.fps = direction, slate, size, frames, fps
         self.chance = np.random.default_rng(direction.seed)
+        self.sprite = cache(sprite)  # five trees and seven drops are of three sizes
         self.side = 1 if self.chance.random() < 0.5 else -1  # which third the subject stands in
         self.camera = Camera(direction.move or ("aerial" if direction.size == "AERIAL" else "drift"), size,
                              float(self.chance.random() * 6.28))  # fmt: skip
@@ -51,24 +57,42 @@ class Card:
         )
         self.tall = round(height * STILL / 2) * 2 if self.camera.tilts else height
         self.plain = backdrop(direction, size, self.tall, sun)
+        self.horizon = horizon(direction)
+        self.lumas: dict[tuple[int, int], Bytes] = {}
         self.placed = [*self._scenery(), *self._weather(), *self._subjects()]
         self.hold = 2 if any(one.fall for one in self.placed) else self.camera.hold(frames)
+        if self.camera.tilts:
+            self.finished = self._plate()
+            return
         rest = Canvas(width, height)
-        rest.copy(self.plain, down=(self.tall - height) // 2)
+        rest.copy(self.plain)
         slate.lay_arrows(rest.planes)
-        if not self.camera.tilts:
-            self.plain = copied(rest.planes)
+        self.plain = copied(rest.planes)
         slate.lay_still(rest.planes)
         self.finished = copied(rest.planes)
+
+    def _plate(self) -> Planes:
+        """All that moves with the frame, in one picture that is larger than the frame."""
+        width, self.above = self.size[0], (self.tall - self.size[1]) // 2
+        self.beside = math.ceil(self.camera.reach) * 2
+        wide = Canvas(width + 2 * self.beside, self.tall)
+        y, u, v = self.plain
+        wide.copy((_widened(y, self.beside), _widened(u, self.beside // 2), _widened(v, self.beside // 2)))
+        for one in self.placed:
+            if not one.fall:
+                x, top, _ = self._corner(one, View(), 0.0)
+                one.drawn.lay(wide, x + self.beside, top + self.above)
+        return copied(wide.planes)
 
     def draw(self, canvas: Canvas, n: int) -> None:
         seconds = n / self.fps
         view = self.camera.view(n / max(1, self.frames - 1), seconds)
         if self.camera.tilts:
-            canvas.copy(self.plain, down=(self.tall - canvas.height) // 2 + view.down)
-            self.slate.lay_arrows(canvas.planes)
+            self._crop(canvas, view)
             for one in self.placed:
-                self._lay(canvas, one, view, seconds)
+                if one.fall:
+                    self._lay(canvas, one, view, seconds)
+            self.slate.lay_arrows(canvas.planes)
             self.slate.lay_still(canvas.planes)
             canvas.shows = None
             return
@@ -87,6 +111,17 @@ class Card:
         for part in under:
             self.slate.lay_still(canvas.planes, part)
 
+    def _crop(self, canvas: Canvas, view: View) -> None:
+        """The part of the plate that the camera looks at, to a quarter of a pixel."""
+        across, down = math.ceil(PHASES * (self.beside + view.x)), math.ceil(PHASES * (self.above + view.y))
+        between = -across % PHASES, -down % PHASES
+        if between not in self.lumas:
+            if len(self.lumas) >= MOST_PLATES:
+                del self.lumas[next(iter(self.lumas))]
+            self.lumas[between] = moved(self.finished[0], *between)
+        plate = (self.lumas[between], *self.finished[1:])
+        canvas.copy(plate, across=-(-across // PHASES), down=-(-down // PHASES))
+
     def _under(self, rects: list[Rect], rows: tuple[int, int]) -> Rect | None:
         """What of the pictograms lies under words."""
         parts = [(left, max(top, rows[0]), right, min(bottom, rows[1])) for left, top, right, bottom in rects]
@@ -98,14 +133,17 @@ class Card:
         near = self.camera.nearness(one.depth)
         zoom = 1 + (view.zoom - 1) * (0.35 + 0.65 * one.depth) if self.camera.zooms else 1.0
         width, height = self.size
-        focus = width / 2, height * min(0.62, max(0.4, horizon(self.direction)))
+        focus = width / 2, height * min(0.62, max(0.4, self.horizon))
         y = one.y
         if one.fall:
             y = (y + one.fall * (seconds + 10)) % (height * 0.72) + height * 0.06
         scale = zoom * one.scale
         x = focus[0] + (one.x - focus[0]) * zoom - view.x * near
         y = focus[1] + (y - focus[1]) * zoom - view.y * near
-        return x - one.drawn.width * scale / 2, y - one.drawn.height * scale / 2, scale
+        if one.scale == 1.0:  # what is far off, and what falls, keeps its size
+            scale = 1.0
+        left, top = x - one.drawn.width * scale / 2, y - one.drawn.height * scale / 2
+        return (round(left / 2) * 2, round(top / 2) * 2, scale) if one.fall else (left, top, scale)
 
     def _rect(self, one: Placed, view: View, seconds: float) -> Rect | None:
         x, y, scale = self._corner(one, view, seconds)
@@ -113,18 +151,18 @@ class Card:
 
     def _lay(self, canvas: Canvas, one: Placed, view: View, seconds: float) -> None:
         x, y, scale = self._corner(one, view, seconds)
-        one.drawn.lay(canvas, x, y, scale if self.camera.zooms else None)
+        one.drawn.lay(canvas, x, y, None if one.scale == 1.0 else scale)
 
     def _make(self, pictogram: Pictogram, pixels: float, x: float, y: float, depth: float, *, subject: bool = False,
               foot: bool = False, opacity: float = 1.0, colour: Colour | None = None) -> Placed:  # fmt: skip
         """pixels: of the glyph's square, at rest.  foot: y is where it stands.  opacity: below 1 for what is far."""
-        largest = max(CAMERA_ZOOMS[self.camera.move]) if self.camera.zooms else 1.0
+        largest = max(CAMERA_ZOOMS[self.camera.move]) if self.camera.zooms and depth > FAR else 1.0
         named = self.direction.colour if subject else None
         line, body = self._colours(named or colour or pictogram.colour, named is not None)
         if opacity < 1:
             tone = mix(self.tones.ground or self.tones.foot, self.tones.top, 0.45)
             line, body = mix(tone, (255, 255, 255), 0.22), mix(tone, (0, 0, 0), 0.08)
-        drawn = sprite(pictogram, pixels * largest, line, body, opacity)
+        drawn = self.sprite(pictogram, pixels * largest, line, body, opacity)
         if foot:
             y -= drawn.height / largest / 2 - pixels * 0.09
         return Placed(drawn, x, y, depth, 1 / largest)
@@ -151,7 +189,7 @@ class Card:
         size = self.direction.size
         tall = min(height, width * (0.78 if len(shown) < 2 or upright else 0.62)) * SIZES[size]
         tall *= 0.90 + 0.16 * self.chance.random()
-        line = horizon(self.direction) * self.size[1]
+        line = self.horizon * self.size[1]
         close = size in CLOSE
         third = 0.0 if close and len(shown) < 2 else 0.09 if close or upright else 0.165
         x = self.size[0] / 2 - self.side * third * self.size[0] * (1 if len(shown) < 3 else 0.2)
@@ -189,13 +227,13 @@ class Card:
         """A place's own pictograms far off, and the sun or the moon."""
         width, height = self.size
         unit, found = min(self.size), []
-        line = horizon(self.direction)
+        line = self.horizon
         shown = {one.character for one in self.direction.pictograms}
         if line < 1 and not shown & SCENERY:
             behind = BEHIND.get(self.direction.place, "")
             for n, character in enumerate(behind):
                 x = width * ((n + 0.5) / len(behind) + 0.06 * (self.chance.random() - 0.5))
-                pixels = unit * (0.20 + 0.10 * self.chance.random()) * (1.6 if character == "⛰" else 1.0)
+                pixels = unit * (0.20, 0.25, 0.30)[int(3 * self.chance.random())] * (1.6 if character == "⛰" else 1.0)
                 pictogram = by_character()[character]
                 found.append(self._make(pictogram, pixels, x, line * height + 2, 0.3, foot=True, opacity=0.5))
         inside = self.direction.place in ("room", "studio", "space", "underwater")
@@ -222,9 +260,14 @@ class Card:
                 found.append(self._make(by_character()[OF_WEATHER[kind]], unit * 0.22, x, y, 0.15, colour=white))
             for n in range(7):
                 x, y = width * (n + 0.2 + 0.6 * self.chance.random()) / 7, height * self.chance.random()
-                pixels = unit * (0.03 + 0.02 * self.chance.random())
-                one = Placed(sprite(flake, pixels * 1.24, white, white, 0.85), x, y, 0.5, 1 / 1.24)
-                one.scale = 1 / 1.24 if self.camera.zooms else 1.0
+                pixels = unit * (0.03, 0.04, 0.05)[int(3 * self.chance.random())]
+                one = Placed(self.sprite(flake, pixels, white, white, 0.85), x, y, 0.5)
                 one.fall = unit * (0.05 if kind == "snow" else 0.45) * (0.8 + 0.4 * self.chance.random())
                 found.append(one)
         return found
+
+
+def _widened(plane: Bytes, columns: int) -> Bytes:
+    """So many more on each side, like those at the edge."""
+    found: Bytes = np.pad(plane, ((0, 0), (columns, columns)), "edge")
+    return found

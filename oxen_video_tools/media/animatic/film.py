@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import Internal, InvalidRequest
-from ..output import mp4_output, write_output
+from ..mp4 import mp4_output, write_output
 from ..understanding.direction import Direction, direct_all
 from .card import Card
 from .photo import Photo
@@ -315,3 +315,17 @@ def _video_stream(out: Any, film: Film) -> Any:
     context.time_base = Fraction(1, film.fps)
     context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709, TV range
     return video
+
+
+def draw(shots: Sequence[dict[str, Any]], path: str, on_progress: Callable[[float], None], **film: Any) -> None:
+    """A film of JSON values, in bounds already; told of progress in steps of a fiftieth."""
+    told = 0.0
+
+    def tell(fraction: float) -> None:
+        nonlocal told
+        if fraction >= told + 0.02 or fraction == 1.0:
+            told = fraction
+            on_progress(fraction)
+
+    segments = tuple(Segment(**shot | {"image": Path(shot["image"]) if shot["image"] else None}) for shot in shots)
+    Film(segments, **film).write(Path(path), tell)

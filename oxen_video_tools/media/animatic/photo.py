@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import InputUnreadable
-from ..decode import Bytes, plane_of
+from ..decode import plane_of
 from ..understanding.direction import Direction
 from .slate import Slate
-from .sprites import Canvas, Plane
+from .sprites import Canvas, Planed, Planes
 
 # The camera's way during a shot: how far it has turned, travelled and come closer.
 
@@ -31,12 +31,11 @@ BEYOND = 0.12  # of the way, that a shot goes on while it fades
 
 @dataclass(frozen=True)
 class View:
-    """x, y: pixels that near things have gone left and up.  zoom: how much larger they are.  down: of the backdrop."""
+    """x, y: pixels that near things have gone left and up.  zoom: how much larger they are."""
 
     x: float = 0.0
     y: float = 0.0
     zoom: float = 1.0
-    down: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,13 @@ class Camera:
 
     @property
     def tilts(self) -> bool:
-        """Whether the backdrop moves as well."""
+        """Whether everything moves together, the backdrop too."""
         return self.move.startswith("tilt") or self.move == "handheld"
+
+    @property
+    def reach(self) -> float:
+        """Pixels that a hand's shaking goes to each side."""
+        return min(self.size) * 0.016 if self.move == "handheld" else 0.0
 
     def hold(self, frames: int) -> int:
         """For how many frames of a shot one picture may stand: near things then go about a pixel and a half."""
@@ -71,13 +75,13 @@ class Camera:
             first, last = CAMERA_ZOOMS[self.move]
             return View(zoom=max(0.9, first + (last - first) * share))
         if self.move == "handheld":
-            reach, one = min(self.size) * 0.010, self.phase
+            reach, one = self.reach / 1.6, self.phase
             x = reach * (math.sin(seconds * 1.9 + one) + 0.6 * math.sin(seconds * 4.3 + 2 * one))
             y = reach * 0.6 * (math.sin(seconds * 2.3 + 2 * one) + 0.5 * math.sin(seconds * 5.1))
-            return View(x, y, down=round(y))
+            return View(x, y)
         way = WAYS[self.move] * (share - 0.5)
         if self.move.startswith("tilt"):
-            return View(y=way * height, down=round(way * height))
+            return View(y=way * height)
         return View(x=way * width)
 
     def nearness(self, depth: float) -> float:
@@ -95,7 +99,8 @@ def eased(share: float) -> float:
     return share + 0.5 * (inner * inner * (3 - 2 * inner) - inner)
 
 
-SCALE = 1.2  # picture pixels for each of the frame's
+SCALE = 1.2  # picture pixels for each of the frame's, where the camera comes closer
+ROOM = 1.12  # frames that the picture is wide and high, where the camera goes over it by whole pixels
 MOST_PIXELS = 60_000_000
 ZOOMS = {"push_in": 0.20, "aerial": 0.20, "pull_out": -0.20, "static": 0.0, "drift": 0.10}
 
@@ -105,35 +110,46 @@ class Photo:
 
     def __init__(self, path: Path, direction: Direction, slate: Slate, size: tuple[int, int], frames: int) -> None:
         self.move = direction.move or ("aerial" if direction.size == "AERIAL" else "drift")
-        self.slate, self.frames, self.hold = slate, frames, 12 if self.move == "static" else 2
-        planes = _planes(path, (round(size[0] * SCALE) & ~1, round(size[1] * SCALE) & ~1))
-        self.planes = [Plane(plane) for plane in planes]
+        self.slate, self.frames = slate, frames
+        self.hold = 12 if self.move == "handheld" else Camera(self.move, size).hold(frames)
+        self.zoom = ZOOMS.get(self.move, 0.0)
+        larger = SCALE if self.zoom else 1.0 if self.move == "static" else ROOM
+        self.planes = _planes(path, (round(size[0] * larger) & ~1, round(size[1] * larger) & ~1))
+        self.zoomed = [Planed(self.planes[0]), Planed(*self.planes[1:])]
 
     def draw(self, canvas: Canvas, n: int) -> None:
         share = eased(n / max(1, self.frames - 1))
-        amount = ZOOMS.get(self.move, 0.0)
-        zoom = 1.0 + abs(amount) * (share if amount >= 0 else 1 - share)
-        zoom = zoom if amount or self.move == "static" else 1.12
-        height, width = self.planes[0].plane.shape
-        scale = canvas.width / width * zoom
-        room_x, room_y = width - canvas.width / scale, height - canvas.height / scale
-        x = y = 0.5
-        if self.move.startswith(("pan", "track", "orbit")):
-            x = 1 - share if "left" in self.move else share
-        elif self.move.startswith("tilt"):
-            y = 1 - share if self.move == "tilt_up" else share
-        for plane, target in zip(self.planes, canvas.planes, strict=True):
-            k = canvas.width // target.shape[1]
-            found = plane.sample(room_x * x / k, room_y * y / k, scale, target.shape[1], target.shape[0])
-            if found is not None:
-                picture, row, column = found
-                target[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
+        if self.zoom:
+            self._sample(canvas, 1.0 + abs(self.zoom) * (share if self.zoom > 0 else 1 - share))
+        else:
+            x = y = 0.5
+            if self.move.startswith(("pan", "track", "orbit")):
+                x = 1 - share if "left" in self.move else share
+            elif self.move.startswith("tilt"):
+                y = 1 - share if self.move == "tilt_up" else share
+            height, width = self.planes[0].shape
+            room = width - canvas.width, height - canvas.height
+            across, down = (round(most * min(1.0, max(0.0, way))) for most, way in zip(room, (x, y), strict=True))
+            canvas.copy(self.planes, across=across, down=down)
         self.slate.lay_arrows(canvas.planes)
         self.slate.lay_still(canvas.planes)
         canvas.shows = None
 
+    def _sample(self, canvas: Canvas, zoom: float) -> None:
+        """The middle, so much larger than the frame that shows all of it."""
+        height, width = self.planes[0].shape
+        scale = canvas.width / width * zoom
+        x, y = (width - canvas.width / scale) / 2, (height - canvas.height / scale) / 2
+        for k, planes in ((1, canvas.planes[:1]), (2, canvas.planes[1:])):
+            tall, wide = planes[0].shape
+            found = self.zoomed[k - 1].sample(x / k, y / k, scale, wide, tall)
+            if found is not None:
+                pictures, row, column = found
+                for target, picture in zip(planes, pictures, strict=True):
+                    target[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
 
-def _planes(path: Path, size: tuple[int, int]) -> list[Bytes]:
+
+def _planes(path: Path, size: tuple[int, int]) -> Planes:
     """The image, upright, cropped to the frame's shape, as planes in BT.709."""
     try:
         with warnings.catch_warnings():
@@ -150,4 +166,5 @@ def _planes(path: Path, size: tuple[int, int]) -> list[Bytes]:
     fitted = ImageOps.fit(upright, size, Image.Resampling.LANCZOS, centering=(0.5, 0.42))
     frame = av.VideoFrame.from_ndarray(np.asarray(fitted), format="rgb24")
     shown = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-    return [plane_of(plane).copy() for plane in shown.planes]
+    y, u, v = (plane_of(plane).copy() for plane in shown.planes)
+    return y, u, v

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +16,21 @@ from PIL import Image, ImageDraw
 from .. import text
 from ..decode import Bytes
 from ..understanding.direction import Direction
-from .sprites import Planes, Rect, blend
+from .sprites import Planes, Rect, Shares, blend, lay, shares
 
 # The arrows of a storyboard: which way the camera goes.
 
 Room = tuple[int, int, int, int]  # left, top, right, bottom
-Stroke = tuple[int, int, Bytes]  # x, y and a mask
+Stroke = tuple[int, int, Bytes, Shares]  # x, y; colour times opacity, and what is kept of what is under it
 
 SMOOTH = 2
+INK, PAPER = 18, 238  # luma of dark and of light
+ARROWS_LIGHT = 0.62
+
+
+def _inked(mask: npt.NDArray[np.floating]) -> tuple[Bytes, Shares]:
+    """Light where the mask is, 0 to 255: colour times opacity, and what is kept of what is under it."""
+    return (mask * (PAPER / 255)).astype(np.uint8), shares(np.rint(255 - mask).astype(np.uint8))
 
 
 def move_arrows(move: str, size: tuple[int, int], room: Room) -> list[Stroke]:
@@ -67,7 +75,7 @@ class _Pen:
             draw.line([((x - x0) * SMOOTH, (y - y0) * SMOOTH) for x, y in line], fill=255, width=self.thick * SMOOTH)
         if filled:
             draw.polygon([((x - x0) * SMOOTH, (y - y0) * SMOOTH) for x, y in filled], fill=255)
-        self.strokes.append((x0, y0, np.asarray(image.reduce(SMOOTH))))
+        self.strokes.append((x0, y0, *_inked(np.asarray(image.reduce(SMOOTH), np.float32) * ARROWS_LIGHT)))
 
     def arrow(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         (x0, y0), (x1, y1) = self.at(*start), self.at(*end)
@@ -96,9 +104,7 @@ class _Pen:
         self._drawn([line], [(x1 + head * 0.4 * math.cos(angle), y1 + head * 0.4 * math.sin(angle)), *sides])
 
 
-INK, PAPER = 18, 238  # luma of dark and of light
 LEAST_TEXT = 10  # pixels
-ARROWS_LIGHT = 0.62
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,10 @@ class Slate:
         shade = self._shade(head + round(self.unit * 0.10), caption - round(self.unit * 0.12))
         self.bands = drawing.bands(shade)
         self.digits = _digits(self._pixels(0.032))
+        scale, gap = (self.width - 2 * self.margin) / cuts[-1].end, max(1, round(self.unit * 0.005))
+        lefts = [self.margin + round(cut.start * scale) for cut in cuts]
+        rights = [self.margin + round(cut.end * scale) - gap for cut in cuts]
+        self.bars = [(left, max(left + 1, right)) for left, right in zip(lefts, rights, strict=True)]
         self.room = (self.margin, head + self.margin // 2, self.width - self.margin, caption - self.margin // 2)
         self.arrows = move_arrows(direction.move, size, self.room)
 
@@ -229,11 +239,8 @@ class Slate:
 
     def lay_arrows(self, planes: Planes) -> None:
         """Which way the camera goes."""
-        for x, y, mask in self.arrows:
-            left, top = max(0, x), max(0, y)
-            view = planes[0][top : y + mask.shape[0], left : x + mask.shape[1]]
-            share = mask[top - y :, left - x :][: view.shape[0], : view.shape[1]] * np.float32(ARROWS_LIGHT / 255)
-            view[:] = (view + (PAPER - view.astype(np.float32)) * share).astype(np.uint8)
+        for x, y, over, keep in self.arrows:
+            lay(planes[0], over, keep, x, y)
 
     def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
         """What runs: the timecode, over its own ground, and the timeline. frame: of the film."""
@@ -250,7 +257,7 @@ class Slate:
         self._clock_view(planes[0])[:] = ground
 
     def _clock_view(self, luma: Bytes) -> Bytes:
-        tall, wide = self.digits["0"].shape
+        tall, wide = self.digits["0"][0].shape
         left = max(0, self.clock_x)
         found: Bytes = luma[self.clock_y : self.clock_y + tall, left : left + 11 * wide]
         return found
@@ -258,22 +265,19 @@ class Slate:
     def _timecode(self, luma: Bytes, frame: int) -> None:
         seconds, rest = divmod(frame, self.fps)
         words = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}"
-        glyphs = np.concatenate([self.digits[character] for character in words], 1)
         view = self._clock_view(luma)
-        glyphs = glyphs[: view.shape[0], : view.shape[1]]
-        view[:] = (view * (255 - glyphs) + PAPER * glyphs) // 255
+        over, keep = (np.concatenate([self.digits[one][n] for one in words], 1) for n in (0, 1))
+        blend(view, keep[: view.shape[0], : view.shape[1]], over[: view.shape[0], : view.shape[1]])
 
     def _timeline(self, luma: Bytes, frame: int) -> None:
         y, thick = self.height - self.bar, max(2, self.bar // 6)
-        gap = max(1, round(self.unit * 0.005))
         scale = (self.width - 2 * self.margin) / self.cuts[-1].end
         now = self.margin + round((frame + 1) * scale)
-        for cut in self.cuts:
-            left = self.margin + round(cut.start * scale)
-            right = max(left + 1, self.margin + round(cut.end * scale) - gap)
-            luma[y : y + thick, left:right] = 96
-            if now > left:
+        for left, right in self.bars:
+            if left < now:
                 luma[y : y + thick, left : min(now, right)] = PAPER
+            if now < right:
+                luma[y : y + thick, max(now, left) : right] = 96
 
 
 @dataclass(frozen=True)
@@ -281,8 +285,8 @@ class _Band:
     """Rows of darkness, words and boxes across the whole width. row: the first, even."""
 
     row: int
-    luma: tuple[Bytes, Bytes]  # what is kept of what is under it; colour times opacity
-    chroma: tuple[Bytes, Bytes]
+    luma: tuple[Shares, Bytes]  # what is kept of what is under it; colour times opacity
+    chroma: tuple[Shares, Bytes]
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -320,14 +324,16 @@ class _Drawing:
 
     def bands(self, shade: npt.NDArray[np.floating]) -> list[_Band]:
         """One for each run of rows that have anything on them. shade: how dark each row becomes."""
-        words, light = np.asarray(self._alpha, np.float32) / 255, np.asarray(self._luma, np.float32)
-        keep = (1 - shade.astype(np.float32)) * (1 - words)
-        over = shade.astype(np.float32) * 15 * (1 - words) + words * light
-        marked = np.flatnonzero(keep.min(1) < 1)
+        alpha, luma, dark = np.asarray(self._alpha), np.asarray(self._luma), shade.astype(np.float32)
+        marked = np.flatnonzero((dark[:, 0] > 0) | (alpha.max(1) > 0))
         found = []
         for rows in np.split(marked, np.flatnonzero(np.diff(marked) > 2) + 1) if len(marked) else ():
-            top, bottom = int(rows[0]) & ~1, (int(rows[-1]) + 2) & ~1
-            found.append(_band(top, keep[top:bottom], over[top:bottom]))
+            part = np.s_[int(rows[0]) & ~1 : (int(rows[-1]) + 2) & ~1]
+            words = alpha[part] * np.float32(1 / 255)
+            over = words * luma[part]
+            np.subtract(1, words, out=words)
+            over += words * (dark[part] * 15)
+            found.append(_band(part.start, words * (1 - dark[part]), over))
         return found
 
 
@@ -335,20 +341,21 @@ def _band(row: int, keep: npt.NDArray[np.floating], over: npt.NDArray[np.floatin
     half = (keep[::2, ::2] + keep[1::2, ::2] + keep[::2, 1::2] + keep[1::2, 1::2]) / 4
     words, grey = (np.round(255 * part).astype(np.uint8) for part in (keep, half))
     neutral = (128 - (128 * (grey.astype(np.uint16) + 1) >> 8)).astype(np.uint8)  # grey stays grey, whatever is rounded
-    return _Band(row, (words, np.ceil(over).astype(np.uint8)), (grey, neutral))
+    return _Band(row, (shares(words), np.ceil(over).astype(np.uint8)), (shares(grey), neutral))
 
 
 def _middle(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def _digits(size: int) -> dict[str, npt.NDArray[np.uint16]]:
-    """Each glyph of a timecode as a mask of one width."""
+@lru_cache(4)
+def _digits(size: int) -> dict[str, tuple[Bytes, Shares]]:
+    """Each glyph of a timecode, all of one width."""
     font = text.face(text.MONO, size)
     wide, tall = round(font.getlength("0")), round(size * 1.25)
     found = {}
     for character in "0123456789:":
         glyph = Image.new("L", (wide, tall))
         ImageDraw.Draw(glyph).text((0, 0), character, font=font, fill=255)
-        found[character] = np.asarray(glyph).astype(np.uint16)
+        found[character] = _inked(np.asarray(glyph, np.float32))
     return found

@@ -43,13 +43,14 @@ class Canvas:
         self.shows: object = None
         self.touched: list[Rect] = []
 
-    def copy(self, planes: Planes, rect: Rect | None = None, down: int = 0) -> None:
-        """What `planes` show there, or everywhere. down: rows further down in `planes`."""
+    def copy(self, planes: Planes, rect: Rect | None = None, across: int = 0, down: int = 0) -> None:
+        """What `planes` show there, or everywhere. across, down: pixels further right and down in `planes`."""
         left, top, right, bottom = rect or (0, 0, self.width, self.height)
         for n, (mine, theirs) in enumerate(zip(self.planes, planes, strict=True)):
             k = 1 if n else 0
             mine[top >> k : bottom >> k, left >> k : right >> k] = theirs[
-                (top + down) >> k : (bottom + down) >> k, left >> k : right >> k
+                (top + down) >> k : ((top + down) >> k) + (bottom - top >> k),
+                (left + across) >> k : ((left + across) >> k) + (right - left >> k),
             ]
 
     def mix(self, other: Canvas, share: float) -> None:
@@ -69,12 +70,22 @@ def even(left: float, top: float, right: float, bottom: float, size: tuple[int, 
     return found if found[2] > found[0] and found[3] > found[1] else None
 
 
-def blend(under: Bytes, keep: Bytes, over: Bytes) -> None:
-    """In place: under × keep + over. keep: 0 to 255 for 1 to 256 of 256.  over: colour times opacity."""
-    mixed = np.multiply(under, keep, dtype=np.uint16)
-    mixed += under
-    mixed >>= 8
-    np.add(mixed, over, out=under, casting="unsafe")
+Shares = npt.NDArray[np.uint16]  # 1 to 256, of 256
+
+
+def shares(keep: Bytes) -> Shares:
+    """0 to 255 as what `blend` takes."""
+    found: Shares = keep.astype(np.uint16)
+    found += np.uint16(1)
+    return found
+
+
+def blend(under: Bytes, keep: Shares, over: Bytes) -> None:
+    """In place: under × keep + over. over: colour times opacity."""
+    mixed = under.astype(np.uint16)
+    mixed *= keep
+    mixed >>= np.uint16(8)
+    np.add(mixed.astype(np.uint8), over, out=under)
 
 
 def around(rects: Sequence[Rect]) -> Rect:
@@ -110,31 +121,32 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-class Plane:
-    """One plane that is sampled at any scale and place.
+class Planed:
+    """Planes of one size that are sampled together, at any scale and place.
 
     The scaler takes whole pixels only, which would make a slow zoom tremble. So a slightly larger part is scaled whose
     edges happen to fall on whole pixels at both ends, and what is too much is left out.
     """
 
-    def __init__(self, plane: Bytes) -> None:
-        self.plane = np.ascontiguousarray(plane)
+    def __init__(self, *planes: Bytes) -> None:
+        self.planes = [np.ascontiguousarray(plane) for plane in planes]
         self.scaler = VideoReformatter()
         self.quick = True
 
-    def sample(self, x: float, y: float, scale: float, width: int, height: int) -> tuple[Bytes, int, int] | None:
+    def sample(self, x: float, y: float, scale: float, width: int, height: int) -> tuple[list[Bytes], int, int] | None:
         """What a frame of this size shows whose corner is at (x, y), and where in it: rows and columns begin there.
 
-        scale: frame pixels for each of the plane's.
+        scale: frame pixels for each of the planes'.
         """
-        tall, wide = self.plane.shape
+        tall, wide = self.planes[0].shape
         left, right, columns, column = _aligned(x, scale, width, wide)
         top, bottom, rows, row = _aligned(y, scale, height, tall)
         if columns < 4 or rows < 4 or right - left < 4 or bottom - top < 4:
             return None
-        part = av.VideoFrame.from_numpy_buffer(self.plane[top:bottom, left:right], format="gray")
-        found = plane_of(self._scaled(part, columns, rows).planes[0])
-        found = found[max(0, -row) : height - row, max(0, -column) : width - column]
+        found, shown = [], np.s_[max(0, -row) : height - row, max(0, -column) : width - column]
+        for plane in self.planes:
+            part = av.VideoFrame.from_numpy_buffer(plane[top:bottom, left:right], format="gray")
+            found.append(plane_of(self._scaled(part, columns, rows).planes[0])[shown])
         return found, max(0, row), max(0, column)
 
     def _scaled(self, part: av.VideoFrame, width: int, height: int) -> Any:
@@ -180,47 +192,40 @@ class Sprite:
         # Colours are rounded up, for blending rounds down: two roundings down would tint every soft edge green.
         over = [np.ceil(plane).astype(np.uint8) for plane in (whole[1], *halves[1:])]
         keep = [np.rint(255 * plane).astype(np.uint8) for plane in (whole[0], halves[0])]
-        self.sheets = [*over, *keep]
-        self._moved: dict[tuple[int, int, int], Bytes] = {}
-        self._planes: list[Plane] = []
+        self.sheets = [over[0], keep[0]], [over[1], over[2], keep[1]]  # of luma and of chroma
+        self._moved: dict[tuple[int, int, int], tuple[list[Bytes], Shares]] = {}
+        self._zoomed: list[Planed] = []
 
     def lay(self, canvas: Canvas, x: float, y: float, scale: float | None = None) -> Rect | None:
         """With its upper left corner at (x, y). scale: frame pixels for each of its own; None: as it is. Says where."""
         size = 1.0 if scale is None else scale
         rect = even(x - 1, y - 1, x + self.width * size + 1, y + self.height * size + 1, (canvas.width, canvas.height))
-        for n, plane in enumerate(canvas.planes) if rect else ():
-            k = 2 if n else 1
-            place = (n, 3 + bool(n))
+        for n, planes in enumerate((canvas.planes[:1], canvas.planes[1:])) if rect else ():
             if scale is None:
-                self._shift(plane, place, x / k, y / k)
+                self._shift(planes, n, x / (n + 1), y / (n + 1))
             else:
-                self._zoom(plane, place, x / k, y / k, size)
+                self._zoom(planes, n, x / (n + 1), y / (n + 1), size)
         return rect
 
-    def _shift(self, plane: Bytes, sheets: tuple[int, int], x: float, y: float) -> None:
+    def _shift(self, planes: Sequence[Bytes], n: int, x: float, y: float) -> None:
         across, down = math.floor(x * PHASES + 0.5), math.floor(y * PHASES + 0.5)
-        column, row = across // PHASES, down // PHASES
-        over, keep = (self._at(n, across % PHASES, down % PHASES) for n in sheets)
-        _lay(plane, over, keep, column, row)
-
-    def _at(self, n: int, across: int, down: int) -> Bytes:
-        """A sheet moved right and down by quarters of a pixel."""
-        if not across and not down:
-            sheet: Bytes = self.sheets[n]
-            return sheet
-        key = (n, across, down)
+        key = (n, across % PHASES, down % PHASES)
         if key not in self._moved:
-            self._moved[key] = _moved(self.sheets[n], across, down)
-        found: Bytes = self._moved[key]
-        return found
+            *over, keep = (moved(sheet, *key[1:]) for sheet in self.sheets[n])
+            self._moved[key] = over, shares(keep)
+        over, kept = self._moved[key]
+        for plane, sheet in zip(planes, over, strict=True):
+            lay(plane, sheet, kept, across // PHASES, down // PHASES)
 
-    def _zoom(self, plane: Bytes, sheets: tuple[int, int], x: float, y: float, scale: float) -> None:
-        self._planes = self._planes or [Plane(sheet) for sheet in self.sheets]
-        height, width = plane.shape
-        found = [self._planes[n].sample(-x / scale, -y / scale, scale, width, height) for n in sheets]
-        if found[0] is not None and found[1] is not None:
-            over, row, column = found[0]
-            _lay(plane, over, found[1][0], column, row)
+    def _zoom(self, planes: Sequence[Bytes], n: int, x: float, y: float, scale: float) -> None:
+        self._zoomed = self._zoomed or [Planed(*sheets) for sheets in self.sheets]
+        height, width = planes[0].shape
+        found = self._zoomed[n].sample(-x / scale, -y / scale, scale, width, height)
+        if found is not None:
+            (*over, keep), row, column = found
+            kept = shares(keep)
+            for plane, sheet in zip(planes, over, strict=True):
+                lay(plane, sheet, kept, column, row)
 
 
 def _laid(parts: Sequence[tuple[Floats, Floats]]) -> list[Floats]:
@@ -241,7 +246,8 @@ def _halved(plane: Floats) -> Floats:
     return found
 
 
-def _lay(plane: Bytes, over: Bytes, keep: Bytes, x: int, y: int) -> None:
+def lay(plane: Bytes, over: Bytes, keep: Shares, x: int, y: int) -> None:
+    """Blends a sheet into a plane with its upper left corner at (x, y); what lies outside is left out."""
     left, top = max(0, x), max(0, y)
     right, bottom = min(plane.shape[1], x + over.shape[1]), min(plane.shape[0], y + over.shape[0])
     if right > left and bottom > top:
@@ -249,14 +255,15 @@ def _lay(plane: Bytes, over: Bytes, keep: Bytes, x: int, y: int) -> None:
         blend(plane[top:bottom, left:right], keep[part], over[part])
 
 
-def _moved(plane: Bytes, across: int, down: int) -> Bytes:
-    """Edges stay as they are: sheets have an empty margin."""
+def moved(plane: Bytes, across: int, down: int) -> Bytes:
+    """Right and down by quarters of a pixel. What leaves at an edge comes in at the other."""
     for axis, share in ((1, across), (0, down)):
         if share:
             wide = plane.astype(np.uint16)
-            moved = wide * (PHASES - share) + PHASES // 2
-            moved += np.roll(wide, 1, axis) * share
-            plane = (moved // PHASES).astype(np.uint8)
+            mixed = wide * np.uint16(PHASES - share)
+            mixed += np.roll(wide, 1, axis) * np.uint16(share)
+            mixed += np.uint16(PHASES // 2)
+            plane = (mixed // np.uint16(PHASES)).astype(np.uint8)
     return plane
 
 

@@ -1,4 +1,4 @@
-"""`/sandbox/…`: what the hub does not have. The ledger judges every money test; the faults are set while it runs."""
+"""`/sandbox/…`, which the hub does not have: what was charged (for tests), and faults that are set while it runs."""
 
 from __future__ import annotations
 

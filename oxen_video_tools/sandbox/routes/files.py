@@ -40,7 +40,7 @@ async def result(lot: SimulatedHub, request: Request) -> Response:
 
 
 def may_read(lot: SimulatedHub, request: Request, path: str) -> None:
-    """Raises 401 without a signature and a key, 403 for a signature that does not hold (any more)."""
+    """Raises 401 without a signature and a key, 403 for an invalid or expired signature."""
     query = request.scope["query_string"].decode("latin-1")
     if lot.files.opens(path, query, lot.now):
         return

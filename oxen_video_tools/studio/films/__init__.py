@@ -1,1 +1,1 @@
-"""Films: requests of more than one job. `film` begins and goes on with one, `shooting` makes it, `cutting` joins it."""
+"""Films: requests of more than one job. `generate` starts one, `runner` makes its jobs, `assembly` joins them."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from ...ledger.films import FilmDelivery, FilmRow, Part, Standing
-from ..local_files import cut, look
+from ..local_files import join_files, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
 from ..results import Saved
@@ -162,7 +162,7 @@ async def _spliced(session: Session, files: list[Path], place: Path, told: Told,
     await asyncio.to_thread(make_writable, place.parent)
     part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
     try:
-        await cut(session, files, part, told)
+        await join_files(session, files, part, told)
         return await settled(session, part, place, replacing=replacing)
     finally:
         with suppress(OSError):

@@ -61,7 +61,7 @@ async def make(session: Session, prepared: Prepared, until: float, ready: float,
             waiting.cancel()
         await follow(session, name, until, on_progress, lambda: _go_on(session, prepared))
         await _raise_what_stopped_it(session, runner)
-        video = await show(session, name)
+        video = await show(session, name, until)
     return _with_reuse(replace(video, reused=not first), prepared, first=first)
 
 
@@ -185,7 +185,7 @@ async def keep_in_repository(session: Session, video: Video, repository: str) ->
         later = f"It will be kept in {repository} by the same call once it is finished; that costs nothing."
         return video if video.is_terminal else replace(video, warnings=(*video.warnings, later))
     try:
-        return replace(video, repository=await session.own(_commit(session, video, repository)))
+        return replace(video, repository=await session.errand(_commit(session, video, repository)))
     except OxenError as error:
         said = f"It could not be kept in {repository}: {error.message} The same call tries again, free."
         return replace(video, warnings=(*video.warnings, said))

@@ -114,7 +114,7 @@ class FilmRunner:
         joining.result()
         film = await self._session.ledger.film_named(self.film.film)
         if film is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
-            await link_to(self._session, film, patience=PATIENCE)
+            self._session.errand(link_to(self._session, film, PATIENCE))
 
     def _heard(self, fraction: float) -> None:
         self.joined = fraction

@@ -18,7 +18,7 @@ from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
-from ..videos import length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # clips that are read together
 MOST_LISTED = 500  # films that are looked through for a state or a model
-UPLOADING = 10.0  # seconds that an answer waits for a film that is being uploaded
+UPLOADING = (5.0, 10.0)  # seconds that an answer waits for a film that is being uploaded: the least, the most
 COMING = "The film is being uploaded; get_video gives its link in a moment."
 IDLE = "Nobody is making this film now: generate_video with the same arguments goes on, and pays for nothing twice."
 GONE = "Its file is not where it was joined; save_video joins it again, free."
@@ -64,14 +64,18 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
 
 async def get(session: Session, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
     """How a film stands, each shot with a fresh link. Raises NotFound."""
+    until = session.clock.monotonic() + wait_seconds
     async with about(session, film):
         if wait_seconds > 0:
-            await follow(session, film, session.clock.monotonic() + wait_seconds, on_progress)
-        return await show(session, film)
+            await follow(session, film, until, on_progress)
+        return await show(session, film, until)
 
 
-async def show(session: Session, film: str) -> Video:
-    """As it is now. What the hub can't tell just now is told as it was last seen."""
+async def show(session: Session, film: str, until: float = 0.0) -> Video:
+    """As it is now. What the hub can't tell just now is told as it was last seen.
+
+    until: `clock.monotonic()` that bounds the wait for a film that is being uploaded, as far as `UPLOADING` lets it.
+    """
     now = await standing_of(session, film)
     records, unread = await _read_records(session, now)
     info = await session.ledger.clips(now.film.scope, list(records))
@@ -80,11 +84,13 @@ async def show(session: Session, film: str) -> Video:
     video = video_of_film(now, session, records)
     if video.status != "succeeded":
         return replace(video, warnings=(*video.warnings, *unread))
-    url, trouble = await link_to(session, now.film)
+    least, most = UPLOADING
+    patience = min(most, max(least, until - session.clock.monotonic()))
+    url, trouble = await link_to(session, now.film, patience)
     return replace(video, url=url, warnings=(*video.warnings, *unread, *([trouble] if trouble else [])))
 
 
-async def link_to(session: Session, film: FilmRow, *, patience: float = UPLOADING) -> tuple[str | None, str | None]:
+async def link_to(session: Session, film: FilmRow, patience: float) -> tuple[str | None, str | None]:
     """A fresh link to a joined film, and why there is none. What is not at the hub yet is put there, once.
 
     patience: seconds to wait for that; it goes on after them.
@@ -93,7 +99,7 @@ async def link_to(session: Session, film: FilmRow, *, patience: float = UPLOADIN
         return None, None
     file = await asyncio.to_thread(_file_of, film)
     try:
-        linking = session.own(private_link(session, film.sha256, file))
+        linking = session.errand(private_link(session, film.sha256, file))
         if not await wait_until(session.clock, session.clock.monotonic() + patience, linking):
             return None, COMING
         return await linking, None
@@ -159,7 +165,7 @@ async def listed(
     seen = [records.pop(one) for one in shots]
     await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
-    films = [one for one in films if one.film.created >= since and model in (None, one.film.model)]
+    films = [one for one in films if one.film.created >= since and (model is None or is_part(model, one.film.model))]
     videos = [(one.film, video_of_film(one, session)) for one in films]
     videos = [(film, video) for film, video in videos if status in (None, video.status)][: max(0, limit)]
     links = await known_links(session, [film for film, _ in videos])
