@@ -18,7 +18,7 @@ from PIL import Image
 from oxen_video_tools.media import mp4
 from oxen_video_tools.media.child_process import run_in_child
 from oxen_video_tools.media.clips import clip_of, why_not_copied
-from oxen_video_tools.media.contact_sheet import contact_sheet, frame_at, last_frame
+from oxen_video_tools.media.contact_sheet import cell_size, contact_sheet, frame_at, last_frame
 from oxen_video_tools.media.container import PYAV, open_container, video_of
 from oxen_video_tools.media.decode import plane_of, rgb
 from oxen_video_tools.media.inspect import inspect
@@ -292,7 +292,9 @@ def bright(image: np.ndarray) -> str:
 
 
 def sheet_cell(path: Path) -> np.ndarray:
-    return pixels(contact_sheet(path, frames=1))
+    """The picture of a sheet of one, without the band that says its time."""
+    found = probe(path)
+    return pixels(contact_sheet(path, frames=1))[: cell_size(found.width or 0, found.height or 0, 1)[1]]
 
 
 @pytest.mark.parametrize("how", MATRICES)

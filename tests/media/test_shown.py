@@ -32,7 +32,7 @@ def test_a_preview_says_what_it_understood_of_each_shot(tmp_path: Path, monkeypa
     with Studio(sandbox=True, ledger="memory:") as studio:
         plan = studio.plan(multi_prompt=SHOTS, resolution="480p", animatic=True)
     assert [shot.as_dict() for shot in plan.shown] == [FOX, NOTHING]
-    answer = json.loads(_answer(plan, bodies=False).model_dump_json())["shown"]
+    answer = json.loads(_answer(plan, (), bodies=False, uploads=True).model_dump_json())["shown"]
     assert answer[0]["pictograms"] == ["🦊 fox"] and answer[0]["light"] == "night"
     assert answer[1] == {"pictograms": []}
     assert plan.preview.stat().st_size > 10_000
