@@ -259,10 +259,12 @@ class VideoRequest(ArgumentModel):
     duration: Seconds = Field(default_factory=unset, description="Seconds, with prompt; 5 if left out.")
     aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default), 9:16, 1:1.")
     resolution: Text = Field(default_factory=unset, description="720p, 1080p, 4k.")
-    input_image: Texts = Field(default_factory=list, description="Reference images: https URL, path or id.")
-    start_image: Reference = Field(default_factory=unset, description="First frame.")
-    end_image: Reference = Field(default_factory=unset, description="Last frame.")
-    input_video: Reference = Field(default_factory=unset, description="Source video.")
+    input_image: Texts = Field(
+        default_factory=list, description="Reference images: https URL, path or id. id#t=3.2 is a frame of a video."
+    )
+    start_image: Reference = Field(default_factory=unset, description="First frame; a video means its last.")
+    end_image: Reference = Field(default_factory=unset, description="Last frame; a video means its first.")
+    input_video: Reference = Field(default_factory=unset, description="Source video; id#t=from,to is a part.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
     input_videos: Texts = Field(default_factory=list, description="Several source videos.")
     input_audios: Texts = Field(default_factory=list, description="Several source audios.")
