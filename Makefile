@@ -6,6 +6,9 @@ comma := ,
 SIZE ?= full
 # Processes that run the tests at the same time; 0: one after the other, in this process.
 WORKERS ?= logical
+# Containers often forbid keeping what is compiled; then each of the hundreds of programs here compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 20
 
 .DEFAULT_GOAL := help

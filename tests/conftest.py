@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.ledger import postgres
+#: What is compiled once is kept, for this process and for the hundreds of programs that the tests start: containers
+#: often forbid it, and then a third of the processor time goes into compiling the same files again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+#: `jsonschema` would build 38 grammars for the format of an IRI, seconds in each process; no test asks for formats.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+from tests.ledger import postgres  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -137,7 +137,7 @@ class PlanArguments(VideoArguments):
 
     take: Take = Field(default_factory=unset, description="As in generate_video.")
     bodies: Flag = Field(default_factory=unset, description="Also show what is sent for each clip.")
-    animatic: Flag = Field(default_factory=unset, description="Also render a free preview with a contact sheet.")
+    animatic: Flag = Field(default_factory=unset, description="Also render a free preview.")
     max_cost_usd: SkipJsonSchema[Dollars] = Field(default_factory=unset)
 
 
@@ -145,7 +145,7 @@ class GenerateArguments(VideoArguments):
     tool = "generate_video"
 
     take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
-    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars than this.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars.")
     wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
     repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 
@@ -220,20 +220,20 @@ class FindArguments(CallArguments):
 class InspectArguments(CallArguments):
     tool = "inspect_video"
 
-    videos: Names = Field(description="1 to 9 ids, https URLs or allowed local paths; id#t=from,to is a part.")
+    videos: Names = Field(description="1 to 9 of them, as in save_video.")
 
 
 class SaveArguments(CallArguments):
     tool = "save_video"
 
-    videos: Names = Field(description="Ids, https URLs or allowed local paths, in order; id#t=from,to is a part.")
+    videos: Names = Field(description="Ids, URLs or allowed paths, in order; id#t=from,to is a part.")
     filename: Text = Field(default_factory=unset, description="Chosen if left out.")
     transition: Text = Field(default_factory=unset, description="cut (default) or fade.")
-    fade_seconds: Wait = Field(default_factory=unset, description="0.5 if left out; at most 5.")
-    music: Text = Field(default_factory=unset, description="Id, URL or path; it gives way to the clips' sound.")
+    fade_seconds: Wait = Field(default_factory=unset, description="0.5; at most 5.")
+    music: Text = Field(default_factory=unset, description="Id, URL or path, under the clips' sound.")
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
-    captions: Text = Field(default_factory=unset, description="SRT or WebVTT, its text or a path: a track.")
-    burn: Flag = Field(default_factory=unset, description="Draw the captions into the picture.")
+    captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
+    burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in get_video.")
 
 

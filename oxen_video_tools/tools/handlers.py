@@ -413,8 +413,8 @@ LONGEST_LIST = 20  # cuts or stretches
 
 @tool("Shows what videos look like: length, size, sound, cuts, and a contact sheet.", answer=InspectAnswer)
 async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Call) -> Reply:
-    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet, a small
-    JPEG with a frame from the middle of each shot; several videos are its numbered rows. Free."""
+    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet with a
+    frame from the middle of each shot; several videos are its numbered rows. Free."""
     if len(request.videos) == 1:
         found = [await studio.inspect(request.videos[0], files=call.files)]
         sheet = found[0].sheet
@@ -455,8 +455,7 @@ def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
 
 @tool("Saves one or more videos as one verified file.", read_only=False)
 async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) -> SaveAnswer:
-    """Save one or more videos, in the given order, as one verified MP4 file. Copies the streams where it can. Costs
-    nothing at the hub."""
+    """Save one or more videos, in the given order, as one verified MP4 file. Free."""
     try:
         saved = await studio.save(
             request.videos,

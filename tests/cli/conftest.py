@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +40,11 @@ def oxen(oxen_sandbox: Any, tmp_path: Path) -> Run:
     ) -> subprocess.CompletedProcess[str]:
         changed = {name: value for name, value in (environment | changes).items() if value is not None}
         program = (
-            [str(Path(sys.executable).with_name(prog))] if prog else [sys.executable, "-m", "oxen_video_tools.cli"]
+            [str(Path(sys.executable).with_name(prog))] if prog else [*forked.python(), "-m", "oxen_video_tools.cli"]
         )
-        command = [*program, *arguments]
         if until is not None:
-            return killed(command, until, changed, tmp_path)
+            return killed([sys.executable, "-m", "oxen_video_tools.cli", *arguments], until, changed, tmp_path)
+        command = [*program, *arguments]
         return subprocess.run(
             command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=90
         )

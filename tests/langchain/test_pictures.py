@@ -34,10 +34,10 @@ def made(portal: Portal[Any]) -> str:
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_inspect_in_an_agent(portal: Portal[Any], made: str, keyframes: Any, is_async: bool) -> None:
     tools = [InspectVideo(studio=portal, keyframes=keyframes)]
-    running = agent(portal, calling({"video": made}, name="inspect_video"), tools=tools)
+    running = agent(portal, calling({"videos": [made]}, name="inspect_video"), tools=tools)
     state = await running.ainvoke(ASK) if is_async else running.invoke(ASK)
     (answer,) = answers(state)
-    assert told(answer)["duration"] == 5 == answer.artifact["duration"]
+    assert told(answer)["videos"][0]["duration"] == 5 == answer.artifact["videos"][0]["duration"]
     after = state["messages"][state["messages"].index(answer) + 1]
     assert len(pictures(answer)) == (keyframes == "tool")
     assert (isinstance(after, HumanMessage) and len(pictures(after)) == 1) == (keyframes == "message")
@@ -58,7 +58,7 @@ async def test_a_new_video_is_shown_where_pictures_are_wanted(portal: Portal[Any
 async def test_bare(portal: Portal[Any], made: str, keyframes: Any, seen: int) -> None:
     """A message of its own needs an agent; without one the text stands alone."""
     tool = InspectVideo(studio=portal, keyframes=keyframes)
-    for message in (tool.invoke(call("inspect_video", video=made)), await tool.ainvoke(call("x", video=made))):
+    for message in (tool.invoke(call("inspect_video", videos=[made])), await tool.ainvoke(call("x", videos=[made]))):
         assert len(pictures(message)) == seen and told(message) == message.artifact
 
 
@@ -71,7 +71,7 @@ def test_the_preview_of_a_plan_is_shown(portal: Portal[Any]) -> None:
 def test_between_two_answers_of_one_turn_stands_no_picture(portal: Portal[Any], made: str) -> None:
     """No provider takes it; the last call of the turn may show its own."""
     tools = [InspectVideo(studio=portal, keyframes="message")]
-    turn = calling(*[{"video": made}] * 3, name="inspect_video")
+    turn = calling(*[{"videos": [made]}] * 3, name="inspect_video")
     messages = agent(portal, turn, tools=tools).invoke(ASK)["messages"]
     kinds = [type(message) for message in messages]
     assert kinds == [HumanMessage, AIMessage, ToolMessage, ToolMessage, ToolMessage, HumanMessage, AIMessage]
@@ -102,7 +102,7 @@ def conversation(portal: Portal[Any], made: str, keyframes: Any) -> list[BaseMes
         calling(FOX, name="plan_video"),
         calling({}, first=2),
         calling({**FOX, "take": 2}, {"tool": "get_video", "generation_ids": [made]}, first=3),
-        calling({"video": made}, name="inspect_video", first=5),
+        calling({"videos": [made]}, name="inspect_video", first=5),
         calling({}, name="list_videos", first=6),
     ]
     messages: list[BaseMessage] = agent(portal, *turns, tools=tools).invoke(ASK)["messages"]

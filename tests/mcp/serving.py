@@ -22,6 +22,7 @@ from mcp.types import CallToolResult
 from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.settings import Settings
+from tests import forked
 from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,8 @@ def words(result: CallToolResult) -> dict[str, Any]:
 
 def over_stdio(environment: dict[str, str]) -> StdioServerParameters:
     """`python mcp_server.py`."""
-    return StdioServerParameters(command=PYTHON, args=[str(ROOT / "mcp_server.py")], cwd=str(ROOT), env=environment)
+    program, *arguments = [*forked.python(), str(ROOT / "mcp_server.py")]
+    return StdioServerParameters(command=program, args=arguments, cwd=str(ROOT), env=environment)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ async def test_each_caller_acts_on_a_key_of_its_own(two: tuple[Settings, Sandbox
             for tool, arguments in (
                 ("get_video", {"generation_ids": [hers]}),
                 ("cancel_video", {"generation_ids": [hers]}),
-                ("inspect_video", {"video": hers}),
+                ("inspect_video", {"videos": [hers]}),
                 ("save_video", {"videos": [hers]}),
             ):
                 refused = await bob.call_tool(tool, arguments)

@@ -88,7 +88,7 @@ async def _play(ask: Counted, hub: Sandbox) -> None:
     assert {one["name"]: one["held_by"] for one in film["cast"]} == {
         one["name"]: one["held_by"] for one in plan["cast"]
     }
-    assert picture(await ask("inspect_video", video=film["generation_id"])).width > 300
+    assert picture(await ask("inspect_video", videos=[film["generation_id"]])).width > 300
     assert ask.calls == 4
     made = hub.ledger()["generations"]
     assert len(made) == 2 + 6 + 6

@@ -106,7 +106,7 @@ async def test_minimax_a_job_whose_state_can_not_be_read_is_not_called_failed(
     hub.faults.add("events_silent@*")
     hub.faults.add("error=502:html@*/get")
     hub.faults.add("error=502:html@*/list")
-    video = await studio.generate(**ASKED, wait_seconds=10)
+    video = await studio.generate(**ASKED, wait_seconds=0.5)
     assert video.status in ("queued", "processing"), "nobody knows, so nobody says that it failed"
     assert video.generation_id == hub.ledger()["generations"][0]["generation_id"]
     hub.faults.clear()
@@ -133,7 +133,7 @@ async def test_wavespeed_the_id_is_in_the_answer_whatever_happens_after_the_post
     failed = await studio.generate(**ASKED)
     assert (failed.status, failed.generation_id) == ("failed", hub.ledger()["generations"][0]["generation_id"])
     hub.faults.add("stuck/enqueue")
-    stuck = await studio.generate(**ASKED, wait_seconds=10)
+    stuck = await studio.generate(**ASKED, wait_seconds=0.5)
     assert (stuck.status, stuck.generation_id) == ("processing", hub.ledger()["generations"][1]["generation_id"])
 
 
@@ -159,7 +159,7 @@ async def test_agnes_the_same_on_the_blocking_route(hub: Sandbox, opened: Open) 
 async def test_replicate_a_job_that_still_runs_is_an_answer_and_not_nothing(opened: Open) -> None:
     """`replicate.run` returns None for it, and the id is gone."""
     with Sandbox(speed="real") as slow:
-        video = await opened(base_url=slow.base_url, clock=Swift()).generate(**ASKED, wait_seconds=10)
+        video = await opened(base_url=slow.base_url, clock=Swift()).generate(**ASKED, wait_seconds=0.5)
         assert video.status in ("queued", "processing")
         assert video.generation_id == slow.ledger()["generations"][0]["generation_id"]
 
@@ -180,4 +180,4 @@ def test_runway_a_cancelled_job_ends_a_blocking_wait(tmp_path: Any) -> None:
 async def test_openai_a_job_that_hangs_for_weeks_does_not_hang_the_caller(hub: Sandbox, studio: AsyncStudio) -> None:
     """`create_and_poll` has no end."""
     hub.faults.add("stuck/enqueue")
-    assert (await studio.generate(**ASKED, wait_seconds=10)).status == "processing"
+    assert (await studio.generate(**ASKED, wait_seconds=0.5)).status == "processing"

@@ -23,6 +23,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, result_files
 from oxen_video_tools.studio.media_inputs import content_hash
 from oxen_video_tools.studio.result_files import slug
+from tests.clocks import HUNG
 from tests.studio.swift import Swift
 
 Open = Callable[..., AsyncStudio]
@@ -173,7 +174,7 @@ async def test_a_job_without_a_result_is_not_saved(
     hub: Sandbox, studio: AsyncStudio, wire: Listening, fault: str
 ) -> None:
     hub.faults.add(f"{fault}/enqueue")
-    video = await studio.generate(**ASKED, wait_seconds=10)
+    video = await studio.generate(**ASKED, wait_seconds=0.5 if fault == "stuck" else HUNG)
     with pytest.raises(GenerationFailed, match="nothing to save") as caught:
         await studio.save(video.generation_id)
     assert caught.value.generation_id == video.generation_id

@@ -109,8 +109,11 @@ async def test_models_as_lines_or_one_in_full(use: Use) -> None:
 
 async def test_inspect_shows_and_save_keeps(studio: AsyncStudio, use: Use, tmp_path: Path) -> None:
     named = (await use("generate_video", **FOX))["generation_id"]
-    seen = await reply(studio, "inspect_video", video=named)
-    assert seen.structured["duration"] == pytest.approx(5, abs=0.1) and seen.images
+    seen = await reply(studio, "inspect_video", videos=[named])
+    [told] = seen.structured["videos"]
+    assert told["duration"] == pytest.approx(5, abs=0.1) and told["cuts"] == [] and seen.images
+    sheet = Path(seen.structured["sheet"])
+    assert sheet.parent == tmp_path and sheet.read_bytes() == seen.images[0]
     assert Path((await use("save_video", videos=[named]))["file"]).parent == tmp_path
 
 

@@ -37,8 +37,11 @@ async def test_three_shots_become_one_file(hub: Sandbox, opened: Open, tmp_path:
 
 async def test_side_by_side_is_submitted_at_once(sandbox: Start, opened: Open) -> None:
     slow = sandbox(speed="real")
-    video = await opened(base_url=slow.base_url, clock=Swift()).generate(**film(), take=1, wait_seconds=10)
-    assert video.status == "processing"
+    studio = opened(base_url=slow.base_url, clock=Swift())
+    video = await studio.generate(**film(), take=1, wait_seconds=0)
+    while len(prompts(slow)) < 3:
+        await asyncio.sleep(0.02)
+    assert (await studio.get(video.generation_id)).status == "processing"
     assert sorted(prompts(slow)) == [1, 2, 3]
     assert all(one["status"] in ("queued", "processing") for one in accepted(slow))
 
@@ -86,7 +89,11 @@ async def _last_frame(url: str, path: Path) -> np.ndarray:
 
 async def test_chained_shots_are_paid_one_after_the_other(sandbox: Start, opened: Open) -> None:
     slow = sandbox(speed="real")
-    await opened(base_url=slow.base_url, clock=Swift()).generate(**film(CHAINED), take=1, wait_seconds=10)
+    studio = opened(base_url=slow.base_url, clock=Swift())
+    video = await studio.generate(**film(CHAINED), take=1, wait_seconds=0)
+    while not prompts(slow):
+        await asyncio.sleep(0.02)
+    await studio.get(video.generation_id, wait_seconds=0.5)
     assert prompts(slow) == [1]
 
 

@@ -1,0 +1,171 @@
+"""Python programs that start at once: a process that has imported the package already forks for each.
+
+`[*python(), "-m", "oxen_video_tools.cli", "models"]` is a command like `[sys.executable, "-m", …]`: a process of its
+own with its environment, folder, streams and end, without the second of processor time that the imports take. For
+programs whose answer is what a test looks at. What is promised about starting, imports and signals is tried on the
+interpreter itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LOADED = (
+    "oxen_video_tools.cli.app",
+    "oxen_video_tools.cli.videos",
+    "oxen_video_tools.mcp.server",
+    "oxen_video_tools.sandbox",
+    "oxen_video_tools.studio.studio",
+    "oxen_video_tools.media.probe",
+)
+#: What the command of a test runs: it hands its streams over, waits for the end, and passes on what it is told.
+CLIENT = Path(__file__).with_name("forked_client.py")
+
+
+@cache
+def python() -> tuple[str, ...]:
+    """The beginning of a command that runs Python with the package already imported."""
+    if not hasattr(socket, "send_fds") or sys.platform != "linux":
+        return (sys.executable,)
+    folder = Path(tempfile.mkdtemp(prefix="oxen-forks-"))
+    address = folder / "s"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OXEN_", "LANGSMITH_"))}
+    command = [sys.executable, "-m", "tests.forked", str(address)]
+    server = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment | {"OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert server.stdout is not None and server.stdin is not None
+    assert server.stdout.readline() == b"ready\n"
+    owner, stdin = os.getpid(), server.stdin
+
+    def end() -> None:
+        if os.getpid() == owner:
+            stdin.close()  # it ends with its input
+            server.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+    return (sys.executable, "-I", "-S", str(CLIENT), str(address))
+
+
+def serve(address: str) -> dict[str, Any]:
+    """Fork for whoever asks, until the standard input ends. Returns in each child, with what it shall run."""
+    import selectors
+
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    listening.listen(64)
+    woken, wake = socket.socketpair()
+    for one in (woken, wake):
+        one.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    waiting = selectors.DefaultSelector()
+    for source in (0, listening, woken):
+        waiting.register(source, selectors.EVENT_READ)
+    clients: dict[int, socket.socket] = {}  # process: who waits for it
+    print("ready", flush=True)
+    while True:
+        for key, _ in waiting.select():
+            if key.fd == 0:
+                if not os.read(0, 100):
+                    os._exit(0)
+            elif key.fileobj is listening:
+                client, _ = listening.accept()
+                asked, streams = _asked(client)
+                if not (process := os.fork()):
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    waiting.close()
+                    for open_one in (listening, woken, wake, client, *clients.values()):
+                        open_one.close()
+                    for number, stream in enumerate(streams):
+                        os.dup2(stream, number)
+                        os.close(stream)
+                    return asked
+                for stream in streams:
+                    os.close(stream)
+                clients[process] = client
+                waiting.register(client, selectors.EVENT_READ, process)
+                client.sendall(process.to_bytes(8, "big"))
+            elif key.fileobj is woken:
+                woken.recv(4096)
+                _buried(clients, waiting)
+            elif key.data in clients:  # its client was killed: nobody waits for it any more
+                waiting.unregister(key.fileobj)
+                os.kill(key.data, signal.SIGKILL)
+
+
+def _asked(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    head, streams, _, _ = socket.recv_fds(client, 8, 3)
+    size, data = int.from_bytes(head, "big"), b""
+    while len(data) < size:
+        data += client.recv(size - len(data))
+    return json.loads(data), streams
+
+
+def _buried(clients: dict[int, socket.socket], waiting: Any) -> None:
+    """Tell the clients of processes that ended how they did."""
+    while clients:
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if not process:
+            return
+        client = clients.pop(process)
+        with suppress(KeyError):  # it was killed, and is no longer waited for
+            waiting.unregister(client)
+        with suppress(OSError):
+            client.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
+        client.close()
+
+
+def become(asked: dict[str, Any]) -> None:
+    """Be the interpreter that was asked for: `-m module`, `-c code` or a file, and its arguments."""
+    import io
+    import runpy
+
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    tempfile.tempdir = None
+    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8")  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
+    sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True)  # noqa: SIM115
+    what, *rest = asked["arguments"]
+    sys.path[0] = asked["folder"] if what in ("-m", "-c") else str(Path(what).resolve().parent)
+    sys.path[1:1] = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one not in sys.path]
+    if what == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif what == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})  # what `python -c` does
+    else:
+        sys.argv = [what, *rest]
+        runpy.run_path(what, run_name="__main__")
+
+
+if __name__ == "__main__":
+    import gc
+    import importlib
+
+    for name in LOADED:
+        importlib.import_module(name)
+    gc.freeze()
+    become(serve(sys.argv[1]))
