@@ -211,7 +211,7 @@ def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
 
 
 def frame_at(path: Path | str, at: float | None = None, *, limits: Limits = LIMITS) -> bytes:
-    """The picture shown at `at` seconds, or in the middle, as PNG bytes. Raises InputUnreadable, also beyond the end."""
+    """The picture shown at `at` seconds, or in the middle, as PNG bytes. Raises InputUnreadable, also past the end."""
     with require_media_extra():
         from .container import open_container, seconds_of, unreadable_error, video_of
         from .decode import picture_at
