@@ -245,14 +245,15 @@ async def test_which_frame_of_a_file_is_taken(hub: Sandbox, tmp_path: Path) -> N
     source = clip(tmp_path / "walk.mp4", seconds=2.0)
     async with studio_at(hub, tmp_path) as studio:
         wish: dict[str, Any] = {
-            "model": I2V,
+            "model": "wan-v2-7-image-to-video",
             "prompt": "It turns",
             "start_image": str(source),
             "end_image": str(source),
         }
         plan = await studio.plan(**wish)
         said = [one for one in plan.warnings if one.endswith("is taken.")]
-        assert plan.ok and [one.split(" of ")[0] for one in said] == [
+        assert plan.ok, plan.problems
+        assert [one.split(" of ")[0] for one in said] == [
             "start_image: the last frame",
             "end_image: the first frame",
         ]
