@@ -291,3 +291,24 @@ async def test_a_frame_opens_no_file_that_may_not_be_read(hub: Sandbox, tmp_path
             with pytest.raises(InputNotAllowed):
                 await studio.generate(model=I2V, prompt="It turns", start_image=named.format(secret), files=files)
     assert not (tmp_path / "cuts").exists() and hub.ledger()["accepted"] == 0
+
+
+async def test_for_a_servers_callers_it_is_taken_in_a_child_process(
+    tmp_path: Path, hub: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(*_: Any) -> None:
+        raise AssertionError("decoded in the server's own process")
+
+    video, sound = clip(tmp_path / "walk.mp4", seconds=3.0), tmp_path / "speech.wav"
+    sound.write_bytes(sound_part(video, 0.0, None))
+    middle = frame_at(video)
+    monkeypatch.setattr("oxen_video_tools.media.child_process.work", here)
+    ledger = f"sqlite:///{tmp_path}/ledger.db"
+    async with AsyncStudio(base_url=hub.base_url, api_key="key", ledger=ledger, isolated="somebody") as studio:
+        session = studio._session
+        taken = await media_inputs.cut_file(session, f"cut:middle:{video}", "anywhere")
+        assert taken.read_bytes() == middle
+        part = await media_inputs.cut_file(session, f"cut:1,2.5:{sound}", "anywhere")
+        with wave.open(str(part)) as found:
+            assert found.getnframes() / found.getframerate() == pytest.approx(1.5, abs=0.01)
+        assert sorted(one.name for one in taken.parent.iterdir()) == sorted([taken.name, part.name])
