@@ -138,6 +138,8 @@ async def test_the_last_frame_of_a_video_begins_another(settings: Settings, hub:
             other = await agent("generate_video", **named, wait_seconds=45)
         assert other["generation_id"] != made["generation_id"] and agent.paid == 3
         assert picture_sent(hub) == frame_at(file["file"], 1.5)
+        linked = await agent("generate_video", prompt="The cat sleeps", start_image=bird["url"], wait_seconds=45)
+        assert linked["status"] == "succeeded" and picture_sent(hub) == sent, "a link to a video says the same"
 
 
 async def test_a_frame_that_is_not_there_is_not_paid_for(settings: Settings, hub: Sandbox) -> None:
