@@ -260,12 +260,12 @@ class VideoRequest(ArgumentModel):
     aspect_ratio: Text = Field(default_factory=unset, description="16:9 (default), 9:16, 1:1.")
     resolution: Text = Field(default_factory=unset, description="720p, 1080p, 4k.")
     input_image: Texts = Field(default_factory=list, description="Reference images: https URL, path or id.")
-    start_image: Reference = Field(default_factory=unset, description="First frame.")
-    end_image: Reference = Field(default_factory=unset, description="Last frame.")
+    start_image: Reference = Field(default_factory=unset, description="First frame; a video means its last.")
+    end_image: Reference = Field(default_factory=unset, description="Last frame; a video means its first.")
     input_video: Reference = Field(default_factory=unset, description="Source video.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
-    input_videos: Texts = Field(default_factory=list, description="Several source videos.")
-    input_audios: Texts = Field(default_factory=list, description="Several source audios.")
+    input_videos: Texts = Field(default_factory=list, description="Several.")
+    input_audios: Texts = Field(default_factory=list, description="Several.")
     cast: Cast = Field(
         default_factory=list,
         description="Who looks the same in all shots; named in prompts.",
@@ -284,9 +284,7 @@ class VideoRequest(ArgumentModel):
         WithJsonSchema({"type": "string", "enum": ["url", "b64_json"]}),
     ] = Field(default_factory=unset, description="b64_json saves the file; answers its path.")
     target_namespace: Text = Field(default_factory=unset, description="Who keeps it and pays.")
-    model_parameters: Parameters = Field(
-        default_factory=dict, description="The model's other parameters, as a JSON object."
-    )
+    model_parameters: Parameters = Field(default_factory=dict, description="Its other parameters, a JSON object.")
 
     @model_validator(mode="after")
     def _first_of_several(self) -> VideoRequest:

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
 from mcp.server.context import HandlerResult
 from mcp.server.extension import Extension, MethodBinding
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
@@ -45,6 +44,8 @@ from .service import Request, Service
 from .tasks import MODERN
 
 if TYPE_CHECKING:
+    import httpx
+
     from ..ledger.outcomes import Ending
     from ..studio import AsyncStudio
 

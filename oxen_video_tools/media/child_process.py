@@ -290,6 +290,8 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = {
     "inspect": _inspection,
     "contact_sheet": base64.b64decode,
     "last_frame": base64.b64decode,
+    "frame_at": base64.b64decode,
+    "sound_part": base64.b64decode,
     "cut": lambda _: None,
     "draw": lambda _: None,
 }
@@ -301,6 +303,7 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = {
 _WORK = {  # by name: what starts these processes must not load what they load
     **{"probe": "probe:probe", "measure": "probe:measure", "inspect": "inspect:inspect", "cut": "join:join"},
     **{"contact_sheet": "contact_sheet:contact_sheet", "last_frame": "contact_sheet:last_frame"},
+    **{"frame_at": "contact_sheet:frame_at", "sound_part": "clips:sound_part"},
     "draw": "animatic.film:draw",
 }
 

@@ -210,15 +210,18 @@ def last_frame(path: Path | str, *, limits: Limits = LIMITS) -> bytes:
         return _png(last_picture(container, stream), display_of(Path(path), stream))
 
 
-def frame_at(path: Path | str, seconds: float, *, limits: Limits = LIMITS) -> bytes:
-    """The picture shown at `seconds` as PNG bytes. Raises InputUnreadable."""
+def frame_at(path: Path | str, at: float | None = None, *, limits: Limits = LIMITS) -> bytes:
+    """The picture shown at `at` seconds, or in the middle, as PNG bytes. Raises InputUnreadable, also past the end."""
     with require_media_extra():
-        from .container import open_container, unreadable_error, video_of
+        from .container import open_container, seconds_of, unreadable_error, video_of
         from .decode import picture_at
 
     with open_container(path, limits) as container:
         stream = video_of(container, limits)
-        frame = picture_at(container, stream, seconds)
+        length = seconds_of(container, stream, limits)
+        if at is not None and at > length > 0:
+            raise unreadable_error(path, f"it has {length:.1f} s, and nothing at {at:g} s")
+        frame = picture_at(container, stream, length / 2 if at is None else at)
         if frame is None:
             raise unreadable_error(path, "it holds no picture that can be decoded")
         return _png(frame, display_of(Path(path), stream))

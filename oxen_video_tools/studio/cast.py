@@ -11,7 +11,7 @@ from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_argument
 from ..ledger.accounts import KeptMember
 from ..request import Member, VideoRequest
 from .local_files import KEPT, Files, cast_folder, opened
-from .media_inputs import fingerprint, is_generation, is_url
+from .media_inputs import fingerprint, is_generation, is_url, split_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,10 +48,12 @@ async def keep(session: Session, member: Member, files: Files = "anywhere") -> K
 
 
 async def _kept(session: Session, reference: str, files: Files) -> str:
-    if is_generation(reference) or is_url(reference):
+    base, part = split_part(reference)
+    if is_generation(base) or is_url(base):
         await fingerprint(session, reference, files)  # refuses what is no https URL
         return reference
-    return await asyncio.to_thread(_copied, reference, session.settings, files)
+    copied = await asyncio.to_thread(_copied, base, session.settings, files)
+    return copied + (reference[len(base) :] if part else "")
 
 
 def _copied(reference: str | Path, settings: Settings, files: Files) -> str:

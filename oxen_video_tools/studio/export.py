@@ -23,6 +23,8 @@ from .local_files import Files, allowed, join_files, look, opened, snapshot
 from .media_inputs import (
     MediaPart,
     content_hash,
+    cut_file,
+    is_cut,
     is_film,
     is_generation,
     is_made,
@@ -420,13 +422,13 @@ async def inspect_video(session: Session, video: str | Path, files: Files, *, ro
     row: the number of one of several videos: its sheet is a row.
     """
     named, part = (video, None) if isinstance(video, Path) else split_part(video)
-    async with _local(session, named, files) as path:
+    async with local_copy(session, named, files) as path:
         found: Inspection = await look(session, "inspect", path, files, part=part, row=row)
         return found
 
 
 @asynccontextmanager
-async def _local(session: Session, video: str | Path, files: Files) -> AsyncIterator[Path]:
+async def local_copy(session: Session, video: str | Path, files: Files) -> AsyncIterator[Path]:
     """The video as a file here: the one that was saved, the one that was named, or one that is gone afterwards."""
     named = str(video)
     if is_path(video):
@@ -526,6 +528,10 @@ def _are_shots(value: list[Any]) -> bool:
 async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:
     """A local picture is shown, and a still that is saved here; links are left to the model."""
     if not reference or is_url(reference) or is_made(reference):
+        return None
+    if is_cut(reference):
+        with suppress(OxenError):
+            return await cut_file(session, reference, files)
         return None
     if is_generation(reference):
         kept = await session.saved_file(reference)

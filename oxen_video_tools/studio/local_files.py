@@ -39,15 +39,15 @@ _BENEATH = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
 KEPT = "cast:"  # before the SHA-256 of a picture that the cast keeps
 
 
-def cast_folder(settings: Settings) -> Path:
-    """Where pictures of the cast are kept: beside the ledger that speaks of them."""
+def cast_folder(settings: Settings, name: str = "cast") -> Path:
+    """Where pictures of the cast are kept: beside the ledger that speaks of them. name: another folder there."""
     from ..ledger import data_folder, sqlite_path
 
     place = settings.ledger
     if place and place.startswith("postgres"):
-        return data_folder() / "cast"
+        return data_folder() / name
     path = sqlite_path(place)
-    return path.with_name("cast") if path else Path(tempfile.gettempdir()) / "oxen-video-cast"
+    return path.with_name(name) if path else Path(tempfile.gettempdir()) / f"oxen-video-{name}"
 
 
 def kept_picture(reference: str | Path, settings: Settings) -> Path | None:
@@ -251,7 +251,7 @@ def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
 
 async def look(
     session: Session,
-    work: Literal["inspect", "last_frame", "measure", "probe", "contact_sheet"],
+    work: Literal["inspect", "last_frame", "frame_at", "sound_part", "measure", "probe", "contact_sheet"],
     path: Path,
     files: Files = "anywhere",
     **options: Any,

@@ -12,9 +12,10 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
@@ -30,7 +31,10 @@ from .local_files import (
     SHOWN,
     Files,
     allowed,
+    cast_folder,
     fingerprint_of,
+    join_files,
+    look,
     opened,
     roots,
     shorten,
@@ -72,7 +76,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
 def is_url(reference: str) -> bool:
     """Whether it is some URL (a Windows drive is none)."""
-    kept = reference.startswith((KEPT, MADE))
+    kept = reference.startswith((KEPT, MADE, CUT))
     return bool(_URL.match(reference)) and not kept and not re.match(r"[a-z]:", reference, re.I)
 
 
@@ -81,6 +85,7 @@ def is_generation(reference: str) -> bool:
     return bool(_ID.fullmatch(reference.strip()))
 
 
+CUT = "cut:"  # before what is taken of a video or a sound, and the medium: `cut:last:…`, `cut:3,7.5:…`
 MADE = "made:"  # before the clip key, take and part of a picture that is made for a request
 
 
@@ -106,6 +111,12 @@ async def fingerprint(session: Session, reference: str, files: Files) -> str:
     """What a medium is, wherever it lies. Raises InputNotAllowed, InputUnreadable."""
     if is_made(reference):
         return reference
+    if is_cut(reference):
+        what, base = _what_of(reference)
+        return f"{await fingerprint(session, base, files)}#{what}"
+    base, part = split_part(reference)
+    if part is not None:  # as it was asked for
+        return f"{await fingerprint(session, base, files)}#t={_span(part)}"
     if is_generation(reference):
         return f"generation:{reference.strip().lower()}"
     if is_url(reference):
@@ -128,6 +139,8 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
     hub = await session.hub()
     if is_made(reference):
         return await _result(session, await _made_picture(session, reference))
+    if is_cut(reference):
+        return str(await hub.upload(await _cut_of(session, reference, files, known_as)))
     if is_generation(reference):
         return await _result(session, reference.strip())
     if is_url(reference):
@@ -279,6 +292,192 @@ def _seconds_in(text: str) -> float:
     return total
 
 
+# A frame of a video where a request wants a picture, and a part of a video or sound: taken here, sent as a file.
+
+FRAMES = {"start_image": "last", "end_image": "first"}  # which frame a whole video means there; "middle" elsewhere
+_PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".heic", ".bmp", ".tiff")
+
+
+def is_cut(reference: str) -> bool:
+    """Whether it names a frame or a part of a medium, as `with_cuts` writes it."""
+    return reference.startswith(CUT) and reference.count(":") > 1
+
+
+def base_of(reference: str) -> str:
+    """The medium that a frame or part is taken of; any other reference as it is."""
+    return _what_of(reference)[1] if is_cut(reference) else reference
+
+
+def part_of_cut(reference: str) -> tuple[str, MediaPart | None]:
+    """The medium and the seconds that are taken of it; None for a frame, and for a whole medium."""
+    if not is_cut(reference):
+        return reference, None
+    what, base = _what_of(reference)
+    return base, split_part(f"#t={what}")[1] if "," in what else None
+
+
+def _what_of(reference: str) -> tuple[str, str]:
+    what, _, base = reference.removeprefix(CUT).partition(":")
+    return what, base
+
+
+def _span(part: MediaPart) -> str:
+    return f"{part[0]:g}" if part[1] is None else f"{part[0]:g},{part[1]:g}"
+
+
+async def with_cuts(session: Session, request: VideoRequest, files: Files) -> tuple[VideoRequest, list[str]]:
+    """The request with the frames and parts that its media mean, and a word on each frame for the plan.
+
+    Raises InvalidRequest for a part where a picture is wanted.
+    """
+    words: dict[str, None] = {}
+    changed: dict[str, Any] = {}
+
+    async def frame(name: str, reference: str) -> str:
+        base, part = split_part(reference)
+        if part is not None and part[1] is not None:
+            raise InvalidRequest(
+                f"{name}: #t={_span(part)} is a part, and a picture is wanted there.",
+                fix=f"Name one frame: #t={part[0]:g}.",
+                charged="no",
+            )
+        if part is None and not await _is_video(session, base, files):
+            return reference
+        what = FRAMES.get(name, "middle") if part is None else _span(part)
+        said = f"the {what} frame" if part is None else f"the frame at {what} s"
+        words[f"{name}: {said} of {shorten(base)} is taken."] = None
+        return f"{CUT}{what}:{base}"
+
+    def part_in(reference: str) -> str:
+        base, part = split_part(reference)
+        if part is None:
+            return reference
+        return f"{CUT}{part[0]:g},{'' if part[1] is None else format(part[1], 'g')}:{base}"
+
+    for name in ("start_image", "end_image"):
+        if one := getattr(request, name):
+            changed[name] = await frame(name, one)
+    if request.input_image:
+        changed["input_image"] = [await frame("input_image", one) for one in request.input_image]
+    if any(member.images for member in request.cast):
+        changed["cast"] = [
+            member.model_copy(update={"images": [await frame(f"cast {member.name}", one) for one in member.images]})
+            for member in request.cast
+        ]
+    for name in ("input_video", "input_audio"):
+        if one := getattr(request, name):
+            changed[name] = part_in(one)
+    for name in ("input_videos", "input_audios"):
+        changed[name] = [part_in(one) for one in getattr(request, name)]
+    changed = {name: value for name, value in changed.items() if value != getattr(request, name)}
+    return (request.model_copy(update=changed) if changed else request), list(words)
+
+
+async def _is_video(session: Session, reference: str, files: Files) -> bool:
+    """Whether a medium is a whole video. What can't be looked at is left to the look before paying."""
+    if is_made(reference) or is_cut(reference):
+        return False
+    try:
+        if is_film(reference):
+            return True
+        if reference.strip().startswith(LOCAL):
+            kept = await session.saved(reference.strip())
+            head = (
+                b"" if kept is None else await asyncio.to_thread(_head_of, str(kept[0]), session.settings, "anywhere")
+            )
+        elif is_generation(reference):
+            record = await (await session.hub()).get(reference.strip())
+            return record.status == "succeeded" and (record.media_type or "video") == "video"
+        elif is_url(reference):
+            if urlsplit(reference).path.lower().endswith(_PICTURE_NAMES):
+                return False
+            head = (await (await session.hub()).peek(reference)).head
+        else:
+            head = await asyncio.to_thread(_head_of, reference, session.settings, files)
+    except (OxenError, ValueError):
+        return False
+    known = media_kind(head)
+    return known is not None and known[0] == "video"
+
+
+def _whole(place: MediaPlace) -> MediaPlace:
+    """The place of a frame or part as that of the medium that it is taken of."""
+    if not is_cut(place.reference):
+        return place
+    return replace(place, reference=base_of(place.reference), kind="audio" if place.kind == "audio" else "video")
+
+
+async def _cut_of(session: Session, reference: str, files: Files, known_as: str | None) -> LocalFile:
+    from ..hub.uploads import read_local_file
+
+    place = await cut_file(session, reference, files, known_as=known_as)
+    found = await asyncio.to_thread(read_local_file, place)
+    suffix = {"image": ".png", "video": ".mp4"}.get(found.kind, ".wav")
+    return replace(found, name=f"{place.name[:12]}{suffix}")
+
+
+async def cut_file(session: Session, reference: str, files: Files, *, known_as: str | None = None) -> Path:
+    """A frame as PNG, a part as MP4 or WAV: made once, kept beside the ledger by what it is taken of.
+
+    known_as: as in `to_public_url`.
+    Raises InputUnreadable, InputNotAllowed, InvalidRequest, NotFound, NotInstalled.
+    """
+    told = await fingerprint(session, reference, files)
+    if known_as is not None and known_as != told:
+        raise InputUnreadable(
+            f"{shorten(base_of(reference))} changed while the video was prepared; nothing was sent.",
+            fix="Call again: then the file as it is now is used.",
+            charged="no",
+        )
+    name = hashlib.sha256(f"{await session.scope()} {told}".encode()).hexdigest()
+    place = cast_folder(session.settings, "cuts") / name
+    if not await asyncio.to_thread(place.is_file):
+        making = session.cuts.get(name)
+        if making is None:
+            making = session.cuts[name] = session.errand(_make_cut(session, reference, files, place))
+            making.add_done_callback(lambda _: session.cuts.pop(name, None))
+        await asyncio.shield(making)
+    return place
+
+
+async def _make_cut(session: Session, reference: str, files: Files, place: Path) -> Path:
+    from .export import local_copy
+
+    what, base = _what_of(reference)
+    _, part = part_of_cut(reference)
+    async with AsyncExitStack() as held:
+        if _is_local(base):
+            path = held.enter_context(snapshot(base, session.settings, files))
+        else:
+            path = await held.enter_async_context(local_copy(session, base, files))
+        partial = place.with_name(f".{place.name}.part.mp4")
+        await asyncio.to_thread(place.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+        head = await asyncio.to_thread(_start_of, path)
+        try:
+            if part is not None and (known := media_kind(head)) is not None and known[0] == "video":
+                await join_files(session, [path], partial, lambda _: None, {"parts": [part]}, files)
+            else:
+                if part is not None:
+                    made = await look(session, "sound_part", path, files, since=part[0], until=part[1])
+                elif what == "last":
+                    made = await look(session, "last_frame", path, files)
+                else:
+                    at = {"first": 0.0, "middle": None}[what] if what.isalpha() else float(what)
+                    made = await look(session, "frame_at", path, files, at=at)
+                await asyncio.to_thread(partial.write_bytes, made)
+            await asyncio.to_thread(partial.replace, place)
+        except OSError as error:
+            raise InputUnreadable(f"A frame or part can't be kept: {error.strerror}.", fix="Make room.") from None
+        finally:
+            partial.unlink(missing_ok=True)
+    return place
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(ENOUGH)
+
+
 # Local media held against what the model wants of them, before anything is uploaded or paid.
 
 
@@ -311,6 +510,7 @@ async def check_inputs(
     """
     words = _words_of(plan.request)
     named = [replace(one, path=(words.get(one.reference, one.path[0]), *one.path[1:])) for one in places]
+    named = [_whole(one) for one in named]
     wanted = {(one.reference, one.kind): one for one in named if not is_made(one.reference)}
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
@@ -407,7 +607,8 @@ def _another_kind(name: str, wanted: str, head: bytes) -> str:
 
 async def check_links(plan: Plan, settings: Settings, files: Files) -> Plan:
     """The plan, with a problem for each local file that the paid call would refuse to read."""
-    named = dict.fromkeys(place.reference for job in plan.jobs for place in job.media if _is_local(place.reference))
+    media = dict.fromkeys(base_of(place.reference) for job in plan.jobs for place in job.media)
+    named = filter(_is_local, media)
     problems = await asyncio.to_thread(_refused, list(named), settings, files)
     return replace(plan, problems=(*plan.problems, *problems)) if problems else plan
 
@@ -423,7 +624,7 @@ def _refused(references: list[str], settings: Settings, files: Files) -> list[st
 
 
 def _is_local(reference: str) -> bool:
-    return not (is_url(reference) or is_generation(reference) or is_made(reference))
+    return not (is_url(reference) or is_generation(reference) or is_made(reference) or is_cut(reference))
 
 
 def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[str]:

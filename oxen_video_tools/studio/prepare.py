@@ -26,7 +26,19 @@ from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
 from .local_files import Files, allowed
-from .media_inputs import check_inputs, check_links, check_local_media, fingerprint, is_film, is_generation, is_url
+from .media_inputs import (
+    check_inputs,
+    check_links,
+    check_local_media,
+    fingerprint,
+    is_film,
+    is_generation,
+    is_made,
+    is_url,
+    part_of_cut,
+    split_part,
+    with_cuts,
+)
 from .pictures import Picture, survey_pictures, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
@@ -293,13 +305,15 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     """
     scope = await _scope(session, lenient=lenient)
     request = await resolve(session, request) if scope and request.cast else request
-    prints = await _prints(session, request, terms.files, lenient=lenient)
+    prints = await _prints(session, references(request), terms.files, lenient=lenient)
     words = canonical_request(request, session.settings.namespace, prints)
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
-    request = pictures.request
+    request, frames = await with_cuts(session, pictures.request, terms.files)
+    named = references(request)
+    prints |= await _prints(session, [one for one in named if one not in prints], terms.files, lenient=lenient)
     plan = make_plan(
         request,
         models,
@@ -308,6 +322,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         model=_model_of(before),
         stills=pictures.first_frames,
     )
+    plan = replace(plan, warnings=(*plan.warnings, *frames))
     plan = await check_local_media(plan, session.settings, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
@@ -320,7 +335,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         plan=plan,
         call=call,
         asked=words,
-        media={told: one for one, told in prints.items()},
+        media={prints[one]: one for one in named if not is_made(one)},
         clips=clips,
         parts=tuple(Part(number, clip.ref) for number, clip in enumerate(clips)),
         film=None if plan.film is None else film_id(scope or "", [clip.ref for clip in clips], plan.film),
@@ -336,10 +351,10 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     return found
 
 
-async def _prints(session: Session, request: VideoRequest, files: Files, *, lenient: bool) -> dict[str, str]:
-    """What each medium of the request is; each local file is read and hashed once."""
+async def _prints(session: Session, media: Sequence[str], files: Files, *, lenient: bool) -> dict[str, str]:
+    """What each medium of a request is; each local file is read and hashed once."""
     prints: dict[str, str] = {}
-    for one in references(request):
+    for one in media:
         try:
             prints[one] = await fingerprint(session, one, files)
         except OxenError:
@@ -361,8 +376,9 @@ async def _scope(session: Session, *, lenient: bool) -> str | None:
 async def _lengths(session: Session, request: VideoRequest, files: Files, scope: str | None) -> dict[str, float]:
     """Seconds of the source video and sound, where the file or our ledger tells them."""
     found: dict[str, float] = {}
-    for one in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
+    for name in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
         seconds: float | None = None
+        one, part = part_of_cut(name)
         with suppress(OxenError, OSError):
             if is_generation(one):
                 seconds = await _length_of_result(session, one.strip(), scope)
@@ -371,8 +387,11 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
 
                 path = await asyncio.to_thread(allowed, one, session.settings, files)
                 seconds = (await asyncio.to_thread(measure, path)).seconds
+        if part is not None:
+            until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
+            seconds = max(0.0, until - part[0])
         if seconds:
-            found[one] = seconds
+            found[name] = seconds
     return found
 
 
@@ -397,9 +416,12 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
     seconds = length(body)
     if seconds is None:
         seconds = billed_seconds(body, (await session.catalog().models()).known(model)).certain
-    source = str(job.asked.get("input_video", "")) if job is not None else ""
+    source, part = split_part(str(job.asked.get("input_video", ""))) if job is not None else ("", None)
+    if seconds is None and part is not None and part[1] is not None:
+        return part[1] - part[0]
     if seconds is None and source.startswith("generation:") and deep:  # an upscale is as long as what it was made of
-        return await _length_of_result(session, source.removeprefix("generation:"), scope, deep - 1)
+        whole = await _length_of_result(session, source.removeprefix("generation:"), scope, deep - 1)
+        return whole - part[0] if whole is not None and part is not None else whole
     return seconds
 
 

@@ -66,6 +66,7 @@ class Session:
         self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
         self.saves: dict[str, Any] = {}  # files that are being written, by id: `export.Saving`
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
+        self.cuts: dict[str, asyncio.Task[Path]] = {}  # frames and parts that are being made, by their file's name
         self.uploads: dict[str, asyncio.Task[str]] = {}  # files on their way to the hub, by their content
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()

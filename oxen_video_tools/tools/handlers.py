@@ -260,8 +260,8 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
     """Make a video with prompt, or with multi_prompt for several shots. Costs money and takes 1 to 15 minutes. Answers
     with the URL, or, when wait_seconds ran out, with a generation_id for get_video. Each shot is paid once: a repeated
     call answers with the same video; after a change only what changed is paid; take=2, in the call or in a shot, makes
-    another version. After a lost answer call list_videos. Media are https URLs, allowed local paths or earlier
-    generation ids."""
+    another version. After a lost answer call list_videos. Media are https URLs, allowed paths or
+    earlier ids; id#t=3.2 is a frame, id#t=2,5 a part."""
     if call.prepared is None:
         check_namespace(studio, request)
         check_repository(studio, request.repository)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,11 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from mcp import Client
 from PIL import Image
 
 from oxen_video_tools.mcp import build_server
+from oxen_video_tools.media.contact_sheet import frame_at, last_frame
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
@@ -111,6 +115,75 @@ async def test_a_dead_link_is_not_paid_for(settings: Settings, hub: Sandbox) -> 
         plan = await agent("plan_video", **wish)
         assert not plan["ok"] and plan["problems"] == [error["message"]], "the plan says what the paying call says"
         assert agent.paid == 0 and agent.calls <= 3
+
+
+async def test_the_last_frame_of_a_video_begins_another(settings: Settings, hub: Sandbox) -> None:
+    """Then: the last frame of the hummingbird video instead."""
+    async with new_agent(settings, hub) as agent:
+        bird = await agent("generate_video", prompt="A hummingbird at a red flower", model=MODEL, duration=5)
+        agent.calls, wish = 0, {"prompt": "The cat jumps", "start_image": bird["generation_id"]}
+        made = await agent("generate_video", **wish, wait_seconds=45)
+        assert made["status"] == "succeeded" and (agent.calls, agent.paid) == (1, 2)
+        assert any("the last frame" in one and bird["generation_id"] in one for one in made["warnings"])
+        sent = picture_sent(hub)
+        file = await agent("save_video", videos=[bird["generation_id"]])
+        assert sent == last_frame(file["file"]), "what the plan says is what is sent"
+
+        again = await agent("generate_video", **wish, wait_seconds=45)
+        assert again["generation_id"] == made["generation_id"] and agent.paid == 2
+        named = wish | {"start_image": bird["generation_id"] + "#t=1.5"}
+        plan = await agent("plan_video", **named)
+        assert plan["ok"] and any("the frame at 1.5 s" in one for one in plan["warnings"]) and agent.paid == 2
+        for _ in range(2):
+            other = await agent("generate_video", **named, wait_seconds=45)
+        assert other["generation_id"] != made["generation_id"] and agent.paid == 3
+        assert picture_sent(hub) == frame_at(file["file"], 1.5)
+        linked = await agent("generate_video", prompt="The cat sleeps", start_image=bird["url"], wait_seconds=45)
+        assert linked["status"] == "succeeded" and picture_sent(hub) == sent, "a link to a video says the same"
+
+
+async def test_a_frame_that_is_not_there_is_not_paid_for(settings: Settings, hub: Sandbox) -> None:
+    async with new_agent(settings, hub) as agent:
+        bird = (await agent("generate_video", prompt="A bird", model=MODEL, duration=5))["generation_id"]
+        late = await agent.refused("generate_video", prompt="The cat jumps", start_image=f"{bird}#t=99")
+        assert late["error"] == "input_unreadable" and "99 s" in late["message"]
+        part = await agent.refused("plan_video", prompt="The cat jumps", start_image=f"{bird}#t=1,2")
+        assert part["error"] == "invalid_request" and "#t=1" in part["fix"] and agent.paid == 1
+
+
+async def test_a_part_of_a_video_is_upscaled(settings: Settings, hub: Sandbox) -> None:
+    """Upscale the first two seconds of the hummingbird video to 4K."""
+    async with new_agent(settings, hub) as agent:
+        bird = await agent("generate_video", prompt="A hummingbird at a red flower", model=MODEL, duration=5)
+        wish = {"prompt": "Upscale this to 4K", "input_video": bird["generation_id"] + "#t=0,2"}
+        agent.calls = 0
+        made = await agent("generate_video", **wish, max_cost_usd=0.5, wait_seconds=45)
+        assert made["status"] == "succeeded" and (agent.calls, agent.paid) == (1, 2)
+        assert made["cost_usd"] == pytest.approx(0.38), "two seconds are paid, not five"
+        saved = await agent("save_video", videos=[made["generation_id"]])
+        assert probe(Path(saved["file"])).duration == pytest.approx(2, abs=0.1)
+        again = await agent("generate_video", **wish, wait_seconds=45)
+        assert again["generation_id"] == made["generation_id"] and agent.paid == 2
+
+
+async def test_a_frame_of_a_video_shows_who_is_meant(settings: Settings, hub: Sandbox) -> None:
+    """The same detective's face in a new 10 second video where he walks into a bar: he is seen in a video."""
+    async with new_agent(settings, hub) as agent:
+        seen = await agent("generate_video", prompt="A detective in the rain", model=MODEL, duration=5)
+        cast = [{"name": "Ken", "images": [seen["generation_id"]]}]
+        agent.calls = 0
+        bar = await agent("generate_video", prompt="Ken walks into a bar", cast=cast, duration=10, wait_seconds=45)
+        assert bar["status"] == "succeeded" and (agent.calls, agent.paid) == (1, 2)
+        assert bar["cast"][0]["held_by"] != "words" and any("the middle frame" in one for one in bar["warnings"])
+        file = await agent("save_video", videos=[seen["generation_id"]])
+        assert picture_sent(hub) == frame_at(file["file"])
+
+
+def picture_sent(hub: Sandbox) -> bytes:
+    """The picture that the last job was given, as its model's server reads it."""
+    body = json.dumps(hub.ledger()["generations"][-1]["body"])
+    [link] = set(re.findall(r'"(http[^"]+)"', body))
+    return httpx.get(link).content
 
 
 async def test_the_best_model_for_a_talking_head(settings: Settings, hub: Sandbox) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 from PIL import Image
 
-from oxen_video_tools.errors import InvalidRequest
+from oxen_video_tools.errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from oxen_video_tools.hub import downloads
 from oxen_video_tools.hub.url_guard import PinnedAddress, origin
+from oxen_video_tools.media.clips import sound_part
+from oxen_video_tools.media.contact_sheet import frame_at, last_frame
 from oxen_video_tools.media.probe import Measures, measure
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, media_inputs
@@ -234,7 +239,7 @@ async def test_several_videos_go_where_a_list_is_taken(hub: Sandbox, site: str, 
 
 
 KINDS = {
-    "start_image": [("clip.mp4", "a video"), ("tone.wav", "a sound")],
+    "start_image": [("tone.wav", "a sound")],
     "input_video": [
         ("photo.bmp", "a picture"),
         ("photo.heic", "a picture"),
@@ -269,3 +274,79 @@ async def test_a_bitmap_is_sent_as_a_picture(hub: Sandbox, tmp_path: Path) -> No
     async with studio_at(hub, tmp_path) as studio:
         assert (await studio.plan(prompt="It turns", start_image=photo)).ok
         assert (await studio.generate(prompt="It turns", start_image=photo)).status == "succeeded"
+
+
+# A frame of a video where a picture is wanted, and a part of a medium.
+
+
+async def test_which_frame_of_a_file_is_taken(hub: Sandbox, tmp_path: Path) -> None:
+    source = clip(tmp_path / "walk.mp4", seconds=2.0)
+    async with studio_at(hub, tmp_path) as studio:
+        wish: dict[str, Any] = {
+            "model": "wan-v2-7-image-to-video",
+            "prompt": "It turns",
+            "start_image": str(source),
+            "end_image": str(source),
+        }
+        plan = await studio.plan(**wish)
+        said = [one for one in plan.warnings if one.endswith("is taken.")]
+        assert plan.ok, plan.problems
+        assert [one.split(" of ")[0] for one in said] == [
+            "start_image: the last frame",
+            "end_image: the first frame",
+        ]
+        video = await studio.generate(**wish)
+        assert set(said) <= set(video.warnings)
+        body = hub.ledger()["generations"][-1]["body"]
+        links = [value for value in body.values() if isinstance(value, str) and value.startswith("http")]
+        sent = {httpx.get(link).content for link in links}
+        assert sent == {last_frame(source), frame_at(source, 0.0)}
+        kept = list((tmp_path / "cuts").iterdir())
+        assert {one.read_bytes() for one in kept} == sent
+
+        again = await studio.generate(**wish)
+        assert again.generation_id == video.generation_id
+        clip(source, seconds=3.0)  # another file in its place is another request
+        other = await studio.generate(**wish)
+        assert other.generation_id != video.generation_id and hub.ledger()["accepted"] == 2
+
+
+async def test_a_part_of_a_sound_is_cut(tmp_path: Path) -> None:
+    source = clip(tmp_path / "speech.mp4", seconds=3.0, tone=440)
+    with wave.open(BytesIO(sound_part(source, 1.0, 2.5))) as found:
+        assert found.getnframes() / found.getframerate() == pytest.approx(1.5, abs=0.01)
+    with pytest.raises(InputUnreadable, match="none from 9 s"):
+        sound_part(source, 9.0, None)
+
+
+@pytest.mark.parametrize("named", ["{}#t=1", "cut:1:{}", "cut:1,2:{}", "{}"])
+async def test_a_frame_opens_no_file_that_may_not_be_read(hub: Sandbox, tmp_path: Path, named: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    secret = clip(tmp_path / "elsewhere" / "secret.mp4", seconds=1.0)
+    ledger, inside = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "videos"
+    async with AsyncStudio(base_url=hub.base_url, api_key="key", ledger=ledger, output_dir=inside) as studio:
+        for files in ("roots", "nowhere"):
+            with pytest.raises(InputNotAllowed):
+                await studio.generate(model=I2V, prompt="It turns", start_image=named.format(secret), files=files)
+    assert not (tmp_path / "cuts").exists() and hub.ledger()["accepted"] == 0
+
+
+async def test_for_a_servers_callers_it_is_taken_in_a_child_process(
+    tmp_path: Path, hub: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(*_: Any) -> None:
+        raise AssertionError("decoded in the server's own process")
+
+    video, sound = clip(tmp_path / "walk.mp4", seconds=3.0), tmp_path / "speech.wav"
+    sound.write_bytes(sound_part(video, 0.0, None))
+    middle = frame_at(video)
+    monkeypatch.setattr("oxen_video_tools.media.child_process.work", here)
+    ledger = f"sqlite:///{tmp_path}/ledger.db"
+    async with AsyncStudio(base_url=hub.base_url, api_key="key", ledger=ledger, isolated="somebody") as studio:
+        session = studio._session
+        taken = await media_inputs.cut_file(session, f"cut:middle:{video}", "anywhere")
+        assert taken.read_bytes() == middle
+        part = await media_inputs.cut_file(session, f"cut:1,2.5:{sound}", "anywhere")
+        with wave.open(str(part)) as found:
+            assert found.getnframes() / found.getframerate() == pytest.approx(1.5, abs=0.01)
+        assert sorted(one.name for one in taken.parent.iterdir()) == sorted([taken.name, part.name])
