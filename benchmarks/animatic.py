@@ -96,7 +96,7 @@ def encoder_alone(made: object, path: Path, out: Path) -> dict[str, float]:
     import av
 
     from oxen_video_tools.media.animatic.film import _video_stream
-    from oxen_video_tools.media.output import mp4_output
+    from oxen_video_tools.media.mp4 import mp4_output
 
     wall = cpu = 0.0
     with mp4_output(out) as target, av.open(str(path)) as source:

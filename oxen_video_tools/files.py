@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -100,3 +101,20 @@ def content_type_of(path: Path | str) -> str | None:
     """`content_type` of the file at `path`. Raises OSError."""
     with Path(path).open("rb") as file:
         return content_type(file.read(HEAD_BYTES))
+
+
+# The bounds of everything that reads media. A hostile file can cost no more than this.
+
+
+@dataclass(frozen=True)
+class Limits:
+    """bytes of a file; pixels of one picture; seconds of a video; frames decoded by one call; streams of a file."""
+
+    bytes: int = 2 << 30
+    pixels: int = 8192 * 4320
+    seconds: float = 3600.0
+    frames: int = 220_000
+    streams: int = 16
+
+
+LIMITS = Limits()

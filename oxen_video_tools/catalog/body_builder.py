@@ -12,8 +12,8 @@ from .findings import Findings, listing
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 
 Path = tuple[str | int, ...]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..request import Member, VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
+    from .schema import MediaParameter
 
 HeldBy = Literal["elements", "reference pictures", "face pictures", "first frame", "words"]
 MOST = 8  # members of a cast

@@ -22,7 +22,7 @@ from .model_info import ModelInfo, has_place
 if TYPE_CHECKING:
     from ..hub.records import VideoModel
     from ..request import VideoRequest
-    from .selection import Ranked
+    from .search import Ranked
 
 
 # The models of one reading of the list.
@@ -149,7 +149,7 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def search(self, query: str | None = None, needs: Sequence[str] = ()) -> Ranked:
         """Models by words and needs, best first. Needs filter, words rank; `note` says what could not be met."""
-        from .selection import search_models
+        from .search import search_models
 
         return search_models(self, query, needs)
 

@@ -11,9 +11,8 @@ from .pricing import dollars, per_image, per_second
 from .validate import show_value
 
 if TYPE_CHECKING:
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 WIDTH = 120  # characters of a line
 

@@ -25,9 +25,8 @@ from .validate import NO_PROMPT, check
 if TYPE_CHECKING:
     from ..request import ImageRequest, Member
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 FALLBACK = "bytedance-seedream-5-pro"
 _COMMON = ("prompt", "input_image", "negative_prompt", "seed", "num_generations", "target_namespace")

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import schema
 from .dimensions import Frame, Length, MultiShot, frame, length, multi_shot
-from .media_parameters import MediaParameter, media_parameter
-from .schema import Parameter, Rule, merge_schemas, rules
+from .schema import MediaParameter, Parameter, Rule, media_parameter, merge_schemas, rules
 
 if TYPE_CHECKING:
     from ..hub.records import Pricing, VideoModel
-    from .media_parameters import MediaParameter
+    from .schema import MediaParameter
 
 
 _SOUNDS = re.compile(

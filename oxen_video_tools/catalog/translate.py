@@ -16,19 +16,18 @@ from .body_builder import Addressed, BodyBuilder, MediaPlace, Path, renumber_ref
 from .cast import Held, address, place
 from .dimensions import AUTO, is_free, lines, nearest_ratios, ratio, same_ratio, same_resolution, same_word
 from .findings import listing
-from .media_parameters import holds_a_link
 from .model_info import AT_THE_HUB, BESIDE_PICTURES, NOT_A_PARAMETER, OF_THE_HUB, ROLES, misplaced, slots_for
 from .pricing import follows_its_input
 from .rules import RuleContext, among, read_condition
+from .schema import holds_a_link
 from .validate import BOTH_PROMPTS, DEFAULT_SECONDS, as_number, check, fitting_lengths
 
 if TYPE_CHECKING:
     from ..request import VideoRequest
     from .body_builder import BodyBuilder
     from .catalog import ModelList
-    from .media_parameters import MediaParameter
     from .model_info import ModelInfo
-    from .schema import Parameter
+    from .schema import MediaParameter, Parameter
 
 __all__ = ["MediaPlace", "Path", "Translation", "put_urls", "translate"]
 

@@ -16,10 +16,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..files import content_type_of
+from ..files import LIMITS, Limits, content_type_of
 from .container import audio_of, open_container, seconds_of, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, Samples, decoded_sound
-from .limits import LIMITS, Limits
 from .probe import Display, display_of
 
 

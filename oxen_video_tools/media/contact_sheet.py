@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .limits import LIMITS, Limits
+from ..files import LIMITS, Limits
 from .probe import display_of, require_media_extra
 
 if TYPE_CHECKING:

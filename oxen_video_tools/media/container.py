@@ -17,8 +17,7 @@ from typing import Any
 import av
 
 from ..errors import InputUnreadable
-from ..files import HEAD_BYTES, content_type
-from .limits import LIMITS, Limits
+from ..files import HEAD_BYTES, LIMITS, Limits, content_type
 
 PYAV = int(av.__version__.partition(".")[0])
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest
-from ..files import content_type_of
+from ..files import LIMITS, Limits, content_type_of
 from . import mp4
 from .contact_sheet import LONGEST_SIDE, MOST_FRAMES, cell_size, sheet_of, shot_times, time_text
-from .limits import LIMITS, Limits
 from .probe import Probe, probe, require_media_extra
 
 if TYPE_CHECKING:
-    from .stretches import StretchDetector
+    from .decode import StretchDetector
 
 
 MOST_WATCHED = 7200  # frames; of a longer video only the key frames are looked at
@@ -164,8 +163,7 @@ def _told(facts: Probe, seen: _Seen, structure: mp4.Structure, loudness: float |
 
 def _watched(path: Path, facts: Probe, limits: Limits) -> _Seen:
     from .container import open_container, video_of
-    from .decode import Decoder, missing_seconds
-    from .stretches import StretchDetector
+    from .decode import Decoder, StretchDetector, missing_seconds
 
     step = 1 / facts.fps if facts.fps else 0.04
     only_keys = facts.duration / step > MOST_WATCHED

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
-from .limits import LIMITS, Limits
-from .output import mp4_output, write_output
+from ..files import LIMITS, Limits
+from .mp4 import mp4_output, write_output
 from .probe import require_media_extra
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputUnreadable, NotInstalled
-from ..files import content_type_of
-from .limits import LIMITS, Limits
+from ..files import LIMITS, Limits, content_type_of
 from .mp4 import structure
 
 # The `media` extra: PyAV, numpy and Pillow, loaded by the first call that needs them.

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..files import LIMITS, Limits
 from .captions import CaptionTrack, Cue
 from .clips import ClipInfo, MusicBed
 from .container import audio_of, open_container, unreadable_error, video_of
 from .decode import AAC_FRAME, RATE, ClipSound, SoundTrack
-from .limits import LIMITS, Limits
 
 Told = Callable[[float], None]
 

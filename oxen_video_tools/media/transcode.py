@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from ..files import LIMITS, Limits
 from .captions import Burner, CaptionTrack, Cue
 from .clips import ClipInfo, MusicBed
 from .container import open_container, unreadable_error, video_of
@@ -27,7 +28,6 @@ from .decode import (
     upright,
     yuv,
 )
-from .limits import LIMITS, Limits
 from .probe import AS_CODED, Display
 
 Told = Callable[[float], None]

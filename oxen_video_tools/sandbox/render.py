@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputUnreadable, OxenError
 from ..media import animatic
 from ..media.container import audio_of, open_container, video_of
-from ..media.output import mp4_output, write_output
+from ..media.mp4 import mp4_output, write_output
 from .models import Model
 from .store import Files
 

@@ -156,6 +156,11 @@ class JoinOptions:
             raise InvalidRequest("burn needs captions.", fix="Give captions: SRT or WebVTT, its text or a file.")
 
     @property
+    def fades(self) -> bool:
+        """Whether the clips fade into one another."""
+        return (self.transition or "cut").strip().lower() not in ("cut", "none", "")
+
+    @property
     def changes(self) -> bool:
         """Whether a single clip does not stay as it is."""
         return bool(self.music or self.captions or self.trim or self.sound == "mute")
@@ -170,6 +175,11 @@ async def _save(
     **how: Any,
 ) -> Saved:
     options = JoinOptions(**how)
+    if options.fades and len(named) == 1 and is_film(named[0]):  # its shots, then, fade into one another
+        from .films.status import get as get_film
+
+        shots = [shot.generation_id for shot in (await get_film(session, named[0].strip())).shots]
+        named = [one for one in shots if one] or named
     pieces = [split_part(video) for video in named]
     place = place_of(session, filename)
     if len(named) == 1 and pieces[0][1] is None and not options.changes:

@@ -413,8 +413,8 @@ LONGEST_LIST = 20  # cuts or stretches
 
 @tool("Shows what videos look like: length, size, sound, cuts, and a contact sheet.", answer=InspectAnswer)
 async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Call) -> Reply:
-    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet with a frame
-    from the middle of each shot; several videos are its numbered rows. Free."""
+    """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet with a
+    frame from the middle of each shot; several videos are its numbered rows. Free."""
     if len(request.videos) == 1:
         found = [await studio.inspect(request.videos[0], files=call.files)]
         sheet = found[0].sheet

@@ -8,9 +8,8 @@ import pytest
 
 from oxen_video_tools.catalog.catalog import ModelList, snapshot
 from oxen_video_tools.catalog.describe import describe_model
-from oxen_video_tools.catalog.media_parameters import meaning
 from oxen_video_tools.catalog.model_info import ModelInfo
-from oxen_video_tools.catalog.schema import Parameter, pages
+from oxen_video_tools.catalog.schema import Parameter, meaning, pages
 from oxen_video_tools.hub.records import VideoModel
 from tests.catalog.conftest import IDS, O3, ask, model
 

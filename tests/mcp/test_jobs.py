@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from PIL import Image
 
 from oxen_video_tools.mcp import build_server
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests.media.clips import clip
 
 from .conftest import QUIET
 from .serving import words
 
+SRT = "1\n00:00:01,000 --> 00:00:03,000\nTokyo, at night.\n"
 MODEL = "kling-video-v2-6-pro-text-to-video"
 SHOTS = [
     "Wide shot: Tokyo at night in the rain, a detective crosses the street",
@@ -255,3 +258,47 @@ async def test_what_was_spent_today_and_fresh_links(settings: Settings, hub: San
             (by_id[one["generation_id"]]["cost_usd"], True) for one in many["videos"]
         ]
         assert (await agent("list_videos", since="2999-01-01"))["videos"] == []
+
+
+async def test_four_variations_to_choose_from(settings: Settings, hub: Sandbox) -> None:
+    """4 variations of a logo reveal, 5 s; a contact sheet to choose from; save the second as acme.mp4."""
+    async with new_agent(settings, hub) as agent:
+        made = await agent(
+            "generate_video", prompt="Logo reveal: a golden acorn", duration=5, num_generations=4, wait_seconds=45
+        )
+        ids = [made["generation_id"], *(one["generation_id"] for one in made["takes"])]
+        assert made["status"] == "succeeded" and len(set(ids)) == 4
+        seen = await agent("inspect_video", videos=ids)
+        assert [one["video"] for one in seen["videos"]] == ids
+        assert all(one["cuts"] == [] and one["duration"] == pytest.approx(5, abs=0.1) for one in seen["videos"])
+        with Image.open(seen["sheet"]) as sheet:
+            assert sheet.format == "JPEG" and sheet.width > 600 and sheet.height > 4 * 40
+        assert Path(seen["sheet"]).stat().st_size <= 100_000
+        saved = await agent("save_video", videos=[ids[1]], filename="acme.mp4")
+        assert saved["status"] == "succeeded" and Path(saved["file"]).name == "acme.mp4" and agent.calls == 3
+
+
+async def test_music_under_the_trailer_and_fades_between_its_shots(
+    settings: Settings, hub: Sandbox, tmp_path: Path
+) -> None:
+    """Add music to the trailer and fade the shots into each other."""
+    (tmp_path / "videos").mkdir()
+    music = clip(tmp_path / "videos" / "song.mp4", 3.0, tone=660.0)
+    async with at_work(settings, hub) as (agent, trailer):
+        paid = agent.paid
+        saved = await agent(
+            "save_video",
+            videos=[trailer["generation_id"]],
+            music=str(music),
+            transition="fade",
+            fade_seconds=1,
+            captions=SRT,
+            filename="with-music.mp4",
+        )
+        if saved["status"] == "processing":  # the machine is slow: the id is waited for like any other
+            saved = await agent("get_video", generation_ids=[saved["generation_id"]], wait_seconds=45)
+        assert saved["status"] == "succeeded" and agent.calls <= 2 and agent.paid == paid
+        facts = probe(Path(saved["file"]))
+        assert facts.duration == pytest.approx(25, abs=0.3) and facts.has_audio
+        left = sorted(one.name for one in Path(saved["file"]).parent.iterdir() if one.name.startswith("."))
+        assert not [name for name in left if ".part" in name]

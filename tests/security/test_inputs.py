@@ -109,7 +109,7 @@ async def test_a_file_outside_is_not_even_said_to_exist(use: Use, home: Path) ->
 async def test_a_path_without_a_suffix_is_a_path_and_no_id(use: Use, home: Path, verb: str) -> None:
     named = str(home / ".ssh/id_ed25519")
     with pytest.raises(OxenError) as error:
-        await use(verb, **({"videos": [named]} if verb == "inspect_video" else {"videos": [named]}))
+        await use(verb, videos=[named])
     assert "outside the folders" in refused(error)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import Internal, InvalidRequest
-from ..output import mp4_output, write_output
+from ..mp4 import mp4_output, write_output
 from ..understanding.direction import Direction, direct_all
 from .card import Card
 from .photo import Photo
