@@ -20,6 +20,7 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -35,15 +36,22 @@ LOADED = (
 CLIENT = Path(__file__).with_name("forked_client.py")
 
 
+#: What programs with an agent import besides.
+AGENTS = ("oxen_video_tools.langchain", "langchain.agents", "langgraph.checkpoint.sqlite")
+
+
 @cache
-def python() -> tuple[str, ...]:
-    """The beginning of a command that runs Python with the package already imported."""
+def python(*more: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The beginning of a command that runs Python with the package already imported.
+
+    more: modules that are imported too.  options: the interpreter's own, as `-X dev`.
+    """
     if not hasattr(socket, "send_fds") or sys.platform != "linux":
-        return (sys.executable,)
+        return (sys.executable, *options)
     folder = Path(tempfile.mkdtemp(prefix="oxen-forks-"))
     address = folder / "s"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OXEN_", "LANGSMITH_"))}
-    command = [sys.executable, "-m", "tests.forked", str(address)]
+    command = [sys.executable, *options, "-m", "tests.forked", str(address), *more]
     server = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -155,7 +163,8 @@ def become(asked: dict[str, Any]) -> None:
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif what == "-c":
         sys.argv = ["-c", *rest[1:]]
-        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})  # what `python -c` does
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), vars(main))  # what `python -c` does
     else:
         sys.argv = [what, *rest]
         runpy.run_path(what, run_name="__main__")
@@ -165,7 +174,7 @@ if __name__ == "__main__":
     import gc
     import importlib
 
-    for name in LOADED:
+    for name in (*LOADED, *sys.argv[2:]):
         importlib.import_module(name)
     gc.freeze()
     become(serve(sys.argv[1]))

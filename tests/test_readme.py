@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from oxen_video_tools.mcp.client_config import Launch, block
 from scripts.scripted_model import scripted_model
+from tests import forked
 from tests.clocks import HUNG
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +82,7 @@ def test_the_python_of_a_page(page: str, environment: dict[str, str], tmp_path: 
         program += (
             "\nimport asyncio\nfor _ in 'ab': print(asyncio.run(make_video({'prompt': 'a fox', 'duration': 5})))\n"
         )
-    done = run([sys.executable, "-c", program], environment, tmp_path)
+    done = run([*forked.python(*forked.AGENTS), "-c", program], environment, tmp_path)
     assert oxen_sandbox.ledger()["accepted"] >= 1
     if page == "README.md":
         assert "succeeded http" in done.stdout and "Here is your video: http" in done.stdout
@@ -95,7 +96,11 @@ def test_the_python_of_a_page(page: str, environment: dict[str, str], tmp_path: 
 def test_the_tests_of_ones_own_agent(page: str, environment: dict[str, str], tmp_path: Path) -> None:
     tests = snippets(page)[1]
     (tmp_path / "test_mine.py").write_text("\n\n".join(tests))
-    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], environment, tmp_path)
+    done = run(
+        [*forked.python(*forked.AGENTS), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
+        environment,
+        tmp_path,
+    )
     assert f"{len(tests)} passed" in done.stdout
 
 
@@ -103,7 +108,7 @@ def test_the_tests_of_ones_own_agent(page: str, environment: dict[str, str], tmp
 def test_a_step_that_is_killed_and_run_again_is_paid_once(
     environment: dict[str, str], tmp_path: Path, oxen_sandbox: Any
 ) -> None:
-    """What an orchestrator does when a worker died, with nothing but processes."""
+    """What an orchestrator does when a worker died, with nothing but processes. They start as a new worker does."""
     ask = "\nimport asyncio\nprint(asyncio.run(make_video({'prompt': 'a fox', 'duration': 5})))\n"
     step = [sys.executable, "-c", snippets("docs/guides/orchestrators.md")[0][0] + ask]
     killed = subprocess.Popen(step, env=environment, cwd=tmp_path, stdout=subprocess.PIPE)
@@ -161,7 +166,7 @@ COMMANDS = sorted(
 def test_each_command(line: str, environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "storyboard.md").write_text("1. Wide shot: a bird takes off (5s)\n2. It soars through clouds (5s)\n")
     in_sandbox = environment | {"OXEN_BASE_URL": "https://hub.oxen.ai"} if "--sandbox" in line else environment
-    run([sys.executable, "-m", "oxen_video_tools.cli", *shlex.split(line)[1:]], in_sandbox, tmp_path)
+    run([*forked.python(*forked.AGENTS), "-m", "oxen_video_tools.cli", *shlex.split(line)[1:]], in_sandbox, tmp_path)
 
 
 def test_no_command_is_left_out() -> None:
@@ -342,7 +347,7 @@ def test_what_the_readme_shows_of_a_run_is_what_is_printed(environment: dict[str
     """Ids, addresses and sizes differ from run to run."""
     shown = [one for one in blocks(README, "text") if one.startswith("succeeded")]
     line = next(line for line in README.splitlines() if line.startswith(".venv/bin/oxen-video generate"))
-    command = [sys.executable, "-m", "oxen_video_tools.cli", *shlex.split(line)[1:]]
+    command = [*forked.python(*forked.AGENTS), "-m", "oxen_video_tools.cli", *shlex.split(line)[1:]]
     printed = run(command, environment | {"OXEN_BASE_URL": "https://hub.oxen.ai"}, tmp_path).stdout
     assert shown and set(map(_same, shown[0].splitlines())) <= set(map(_same, printed.splitlines()))
 

@@ -6,7 +6,6 @@ import json
 import shlex
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests import forked
 from tests.clocks import HUNG
 from tests.mcp.judging import chromium, node
 
@@ -41,14 +41,14 @@ def run(
 @pytest.mark.long
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
 def test_a_program_makes_its_video(program: Path, environment: dict[str, str], tmp_path: Path, hub: Sandbox) -> None:
-    done = run([sys.executable, str(program)], environment, tmp_path, typed="yes\n" * 9)
+    done = run([*forked.python(*forked.AGENTS), str(program)], environment, tmp_path, typed="yes\n" * 9)
     made = hub.ledger()["generations"]
     assert made, f"{program.name} paid for nothing:\n{done.stdout}"
     assert all(one["status"] == "succeeded" for one in made)
 
 
 def test_plain_python_keeps_the_file(environment: dict[str, str], tmp_path: Path) -> None:
-    done = run([sys.executable, str(EXAMPLES / "plain.py")], environment, tmp_path)
+    done = run([*forked.python(*forked.AGENTS), str(EXAMPLES / "plain.py")], environment, tmp_path)
     assert (tmp_path / "bird.mp4").stat().st_size > 1000
     assert "http" in done.stdout
 
@@ -56,7 +56,7 @@ def test_plain_python_keeps_the_file(environment: dict[str, str], tmp_path: Path
 @pytest.mark.parametrize(("typed", "paid"), [("yes\n", 1), ("no\n", 0)])
 def test_approval(typed: str, paid: int, environment: dict[str, str], tmp_path: Path, hub: Sandbox) -> None:
     asking = environment | {"OXEN_VIDEO_APPROVE_ABOVE": "0.50"}
-    done = run([sys.executable, str(EXAMPLES / "approval.py")], asking, tmp_path, typed=typed)
+    done = run([*forked.python(*forked.AGENTS), str(EXAMPLES / "approval.py")], asking, tmp_path, typed=typed)
     assert "$0.70" in done.stdout
     assert ('"succeeded"' in done.stdout) == bool(paid)
     assert ('"declined"' in done.stdout) != bool(paid)
@@ -66,7 +66,11 @@ def test_approval(typed: str, paid: int, environment: dict[str, str], tmp_path: 
 @pytest.mark.long
 def test_testing_an_agent(environment: dict[str, str], tmp_path: Path) -> None:
     here = ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    done = run([sys.executable, "-m", "pytest", "-q", *here, str(EXAMPLES / "test_my_agent.py")], environment, tmp_path)
+    done = run(
+        [*forked.python(*forked.AGENTS), "-m", "pytest", "-q", *here, str(EXAMPLES / "test_my_agent.py")],
+        environment,
+        tmp_path,
+    )
     assert "passed" in done.stdout
     assert "skipped" not in done.stdout
 
@@ -89,7 +93,7 @@ def command_line(word: str) -> list[str]:
     """The command that examples/README.md gives, without its own options."""
     lines = (EXAMPLES / "README.md").read_text("utf-8").splitlines()
     given = next(line for line in lines if line.startswith(f"oxen-video {word} "))
-    return [sys.executable, "-m", "oxen_video_tools.cli", *shlex.split(given, comments=True)[1:3]]
+    return [*forked.python(*forked.AGENTS), "-m", "oxen_video_tools.cli", *shlex.split(given, comments=True)[1:3]]
 
 
 def test_a_service_with_its_own_routes_and_the_mcp_server(
@@ -125,7 +129,16 @@ def service(environment: dict[str, str], folder: Path) -> Iterator[httpx.Client]
     """The example in a process of its own; a client for it. It must end without a trace."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "service:app", "--port", str(port)]
+    command = [
+        *forked.python(*forked.AGENTS),
+        "-m",
+        "uvicorn",
+        "--app-dir",
+        str(EXAMPLES),
+        "service:app",
+        "--port",
+        str(port),
+    ]
     serving = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HUNG) as http:

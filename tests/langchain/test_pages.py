@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from oxen_video_tools.sandbox import Sandbox
+from tests import forked
 from tests.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def test_the_snippets_run_in_their_order(hub: Sandbox, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
     assert len(snippets) >= 3
     program = "\n".join(snippets).replace('"anthropic:claude-sonnet-4-5"', SCRIPTED)
-    command = [sys.executable, "-c", program]
+    command = [*forked.python(*forked.AGENTS), "-c", program]
     ran = subprocess.run(
         command, env=environment(hub, tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=90
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +17,7 @@ from langgraph.store.memory import InMemoryStore
 from oxen_video_tools.langchain.langgraph import PLACE
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.portal import Portal
+from tests import forked
 from tests.clocks import HUNG
 
 from .agents import ASK, agent, answers
@@ -158,7 +158,7 @@ def environment(hub: Sandbox, folder: Path) -> dict[str, str]:
 
 
 def start(which: str, hub: Sandbox, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, which, str(folder)]
+    command = [*forked.python(*forked.AGENTS), "-c", PROGRAM, which, str(folder)]
     process = subprocess.Popen(command, env=environment(hub, folder), stdout=-1, stderr=-1, text=True)
     if which == "first":
         assert process.stdout is not None and process.stdout.readline() == "waiting\n"
@@ -188,7 +188,7 @@ for _ in agent(None, FOX, tools=OxenVideoToolkit().get_tools()).stream(ASK, stre
 def test_ctrl_c_between_two_parts_of_a_stream(tmp_path: Path) -> None:
     """LangGraph then closes the stream, and waits for its tools before it does."""
     with Sandbox(picture_height=90, speed="real") as hub:
-        command = [sys.executable, "-c", BETWEEN]
+        command = [*forked.python(*forked.AGENTS), "-c", BETWEEN]
         process = subprocess.Popen(command, env=environment(hub, tmp_path), stdout=-1, stderr=-1, text=True)
         _, err = process.communicate(timeout=HUNG)  # the video takes minutes
         assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err

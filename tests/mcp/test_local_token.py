@@ -21,6 +21,7 @@ from oxen_video_tools.mcp.client_config import http_block
 from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests import forked
 
 from .conftest import KEY, environment
 from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, over_http, patient, words
@@ -166,7 +167,7 @@ async def test_http_on_loopback_makes_a_token_and_keeps_it_out_of_the_log(settin
 @pytest.mark.parametrize("client", ["claude-code", "cursor", "vscode"])
 def test_the_block_with_the_header_is_printed(settings: Settings, tmp_path: Path, client: str) -> None:
     def printed(**more: str) -> str:
-        command = [PYTHON, "mcp_server.py", "--http", "--port", "8799", "--config", client]
+        command = [*forked.python(), "mcp_server.py", "--http", "--port", "8799", "--config", client]
         env = environment(settings) | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)} | more
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr

@@ -15,11 +15,12 @@ from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
+from tests import forked
 from tests.clocks import HUNG
 
 from .conftest import KEY, environment
 from .judging import NPM, SOURCES, needed, node, python_of
-from .serving import PYTHON, ROOT, bearer, over_http
+from .serving import ROOT, bearer, over_http
 
 Target = dict[str, Any]
 
@@ -34,7 +35,8 @@ def asks(settings: Settings) -> Settings:
 def target(request: pytest.FixtureRequest, asks: Settings) -> Iterator[Target]:
     """What a client connects to."""
     if request.param == "stdio":
-        yield {"command": PYTHON, "args": [str(ROOT / "mcp_server.py")], "env": environment(asks)}
+        program, *arguments = [*forked.python(), str(ROOT / "mcp_server.py")]
+        yield {"command": program, "args": arguments, "env": environment(asks)}
         return
     with over_http(asks, ServerSettings(log_level="ERROR"), here=False) as address:
         yield {"url": f"{address}/mcp", "headers": bearer(KEY)}
@@ -121,4 +123,4 @@ def test_the_inspector(asks: Settings, transport: str) -> None:
             judge([f"{address}/mcp", "--transport", "http", "--header", f"Authorization: Bearer {KEY}"])
     else:
         pairs = [part for name, value in environment(asks).items() for part in ("-e", f"{name}={value}")]
-        judge([PYTHON, str(ROOT / "mcp_server.py"), *pairs])
+        judge([*forked.python(), str(ROOT / "mcp_server.py"), *pairs])

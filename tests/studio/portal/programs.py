@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import textwrap
 import threading
@@ -12,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
+
+from tests import forked
 
 ROOT = Path(__file__).parents[3]
 LIMIT = 60  # seconds; a program that hangs is killed and fails its test
@@ -32,7 +33,7 @@ def program(body: str, *, interrupt_at: str | None = None, environment: dict[str
     warnings = ("-X", "dev", "-W", "error::ResourceWarning", "-W", "ignore:This process:DeprecationWarning")
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, *warnings, "-c", textwrap.dedent(body)],
+            [*forked.python(options=warnings), "-c", textwrap.dedent(body)],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
