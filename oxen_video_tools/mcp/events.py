@@ -570,6 +570,8 @@ class Webhooks:
 
     async def _place(self, url: str) -> PinnedAddress:
         """Looked up and checked for every POST: a name may lead elsewhere by now."""
+        import httpx
+
         if self._is_allowed(url):
             return PinnedAddress(url, httpx.URL(url).host, ("https", httpx.URL(url).host, httpx.URL(url).port or 443))
         try:
@@ -582,6 +584,8 @@ class Webhooks:
 
     async def _post(self, hook: Webhook, message: str, content: Mapping[str, Any]) -> bytes:
         """The beginning of the answer. Raises NotTaken; MCPError for an address that is forbidden."""
+        import httpx
+
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         headers = hook.headers(message, body, self._service.clock.time())
         try:
