@@ -441,7 +441,6 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
 
 
 async def _make_cut(session: Session, reference: str, files: Files, place: Path) -> Path:
-    from .export import local_copy
 
     what, base = _what_of(reference)
     _, part = part_of_cut(reference)
@@ -449,7 +448,7 @@ async def _make_cut(session: Session, reference: str, files: Files, place: Path)
         if _is_local(base):
             path = held.enter_context(snapshot(base, session.settings, files))
         else:
-            path = await held.enter_async_context(local_copy(session, base, files))
+            path = await held.enter_async_context(session.local_copy(session, base, files))
         partial = place.with_name(f".{place.name}.part.mp4")
         await asyncio.to_thread(place.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         head = await asyncio.to_thread(_start_of, path)

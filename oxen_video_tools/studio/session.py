@@ -64,6 +64,7 @@ class Session:
         self._world = world  # names a sandbox by its state, for its port is another each time
         self._opening = asyncio.Lock()
         self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
+        self.local_copy: Any = None  # `export.local_copy`, which stands above what needs it; the studio sets it
         self.saves: dict[str, Any] = {}  # files that are being written, by id: `export.Saving`
         self.films: dict[str, Any] = {}  # what this process is making, by the film's id
         self.cuts: dict[str, asyncio.Task[Path]] = {}  # frames and parts that are being made, by their file's name
