@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
 SIZE ?= full
-# Processes that run the tests at the same time; 0: one after the other, in this process.
-WORKERS ?= logical
+# Processes that run the tests at the same time; 0: one after the other, in this process. Tests wait for programs that
+# they start, so two for each processor keep it busy.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 # Containers often forbid keeping what is compiled; then each of the hundreds of programs here compiles the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -59,18 +59,21 @@ class _Seen:
 
 
 MOST_IN_ROW = 6
+NEAR = 0.3  # seconds between a cut that is known and the one that was seen
 
 
 def inspect(
     path: Path | str,
     *,
     part: Sequence[float | None] | None = None,
+    shots: Sequence[float] = (),
     row: int | None = None,
     max_bytes: int = 100_000,
     limits: Limits = LIMITS,
 ) -> Inspection:
     """Watches and listens to a whole video, in bounds. max_bytes: of the sheet.
 
+    shots: seconds at which shots are known to end, where two that look alike follow one another.
     part: from and to, seconds: what is told and shown is what lies between.  row: a number for one of several videos
     that are looked at together: the sheet is a single row.
     A damaged or cut file is told as such, as long as one picture decodes. Raises InputUnreadable, InvalidRequest for
@@ -86,6 +89,8 @@ def inspect(
     if seen.last is None:
         raise unreadable_error(path, "it holds no picture that can be decoded")
     told = _told(facts, seen, _structure(path), _loudness(path, limits) if facts.has_audio else None)
+    unseen = [at for at in shots if 0 < at < told.duration and all(abs(at - cut) > NEAR for cut in told.cuts)]
+    told = replace(told, cuts=tuple(sorted((*told.cuts, *(round(at, 2) for at in unseen)))))
     since, until = 0.0, told.duration
     if part is not None:
         told = _between(told, part)

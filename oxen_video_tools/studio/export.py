@@ -61,6 +61,7 @@ SAVE = "save-"  # how the ids of savings begin that went on when their caller's 
 KEPT_SAVES = 50
 LONGEST_CAPTIONS = 1 << 20  # bytes
 SOUNDS = ("keep", "mute")
+LONGEST_FADE = 5.0  # seconds
 
 
 @dataclass
@@ -154,6 +155,8 @@ class JoinOptions:
         _check_transition(self.transition)
         if (self.sound or "keep") not in SOUNDS:
             raise InvalidRequest(f"sound={self.sound!r} is not known.", fix='Use "keep" or "mute".')
+        if self.fade_seconds is not None and not 0 < self.fade_seconds <= LONGEST_FADE:
+            raise InvalidRequest(f"A fade lasts up to {LONGEST_FADE:g} s.", fix="Give fade_seconds between 0.1 and 5.")
         if self.burn and not self.captions:
             raise InvalidRequest("burn needs captions.", fix="Give captions: SRT or WebVTT, its text or a file.")
 
@@ -177,7 +180,12 @@ async def _save(
     **how: Any,
 ) -> Saved:
     options = JoinOptions(**how)
-    if options.fades and len(named) == 1 and is_film(named[0]):  # its shots, then, fade into one another
+    if options.fades and len(named) == 1 and is_film(split_part(named[0])[0]):  # its shots fade into one another
+        if split_part(named[0])[1] is not None:
+            raise InvalidRequest(
+                "A part of a film can't be saved with fades between its shots.",
+                fix="Save the film first, then its part.",
+            )
         from .films.status import get as get_film
 
         shots = [shot.generation_id for shot in (await get_film(session, named[0].strip())).shots]
@@ -397,7 +405,8 @@ async def compare_videos(session: Session, videos: Sequence[str | Path], files: 
 async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:
     """A contact sheet as a file in the folder for videos, for a person to open. Raises InputUnreadable."""
     name = split_part(str(video))[0].partition("?")[0].rstrip("/").rpartition("/")[2]
-    place = session.settings.videos_folder / f"{slug(Path(name).stem)}-sheet.jpg"
+    content = hashlib.sha256(sheet).hexdigest()[:8]
+    place = session.settings.videos_folder / f"{slug(Path(name).stem)}-sheet-{content}.jpg"
 
     def write() -> None:
         make_writable(place.parent)
@@ -423,8 +432,16 @@ async def inspect_video(session: Session, video: str | Path, files: Files, *, ro
     """
     named, part = (video, None) if isinstance(video, Path) else split_part(video)
     async with local_copy(session, named, files) as path:
-        found: Inspection = await look(session, "inspect", path, files, part=part, row=row)
+        shots = await _shots_of(session, str(named)) if is_film(named) else []
+        found: Inspection = await look(session, "inspect", path, files, part=part, row=row, shots=shots)
         return found
+
+
+async def _shots_of(session: Session, film: str) -> list[float]:
+    """The seconds at which the shots of a film of ours end."""
+    from .films.status import get as get_film
+
+    return [shot.end for shot in (await get_film(session, film.strip())).shots[:-1] if shot.end is not None]
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -277,7 +278,20 @@ async def join_files(
     if session.isolated is None and files == "anywhere":
         from ..media.join import join
 
-        await asyncio.to_thread(join, clips, out, **how, on_progress=told)
+        stopped = threading.Event()
+
+        def heard(fraction: float) -> None:
+            if stopped.is_set():
+                raise asyncio.CancelledError  # ends the joining, which takes back what it began to write
+            told(fraction)
+
+        work = asyncio.ensure_future(asyncio.to_thread(join, clips, out, **how, on_progress=heard))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.wait({work})
+            raise
         return
     from ..media.pool import cut_in_child
 

@@ -59,6 +59,7 @@ class AsyncStudio:
         elif given:
             settings = replace(settings, **given)
         self._session = Session(settings, clock, transport, lease=lease, isolated=isolated, world=world)
+        self._session.local_copy = export.local_copy
 
     @property
     def settings(self) -> Settings:

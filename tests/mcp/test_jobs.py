@@ -373,5 +373,7 @@ async def test_music_under_the_trailer_and_fades_between_its_shots(
         assert saved["status"] == "succeeded" and agent.calls <= 2 and agent.paid == paid
         facts = probe(Path(saved["file"]))
         assert facts.duration == pytest.approx(25, abs=0.3) and facts.has_audio
+        seen = await agent("inspect_video", videos=[trailer["generation_id"]])
+        assert seen["videos"][0]["cuts"] == pytest.approx([5, 10, 15, 20, 25], abs=0.3), "its own shots, alike or not"
         left = sorted(one.name for one in Path(saved["file"]).parent.iterdir() if one.name.startswith("."))
         assert not [name for name in left if ".part" in name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,25 @@ async def test_a_wait_that_is_over_ends_with_an_id_and_the_saving_goes_on(opened
     assert saved.file == video.file and [path.name for path in saved.file.parent.iterdir()] == ["film.mp4"]
     with pytest.raises(NotFound, match="save-nothing"):
         await studio.get("save-nothing")
+
+
+async def test_a_saving_that_is_given_up_leaves_nothing(opened: Open, tmp_path: Path) -> None:
+    studio = opened()
+    clips = [clip(tmp_path / f"{n}.mp4", 1.0, grey=40 + n) for n in range(3)] * 20
+    begun = asyncio.Event()
+
+    def hear(progress: Progress) -> None:
+        if progress.status == "joining":
+            begun.set()
+
+    saving = asyncio.ensure_future(studio.save(clips, transition="fade", filename="film.mp4", on_progress=hear))
+    await asyncio.wait_for(begun.wait(), 60)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert list((tmp_path / "videos").iterdir()) == []
+
+
+async def test_a_fade_is_at_most_five_seconds_long(opened: Open, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="up to 5 s"):
+        await opened().save("an-id-that-is-never-fetched", transition="fade", fade_seconds=6)
