@@ -101,6 +101,7 @@ def serve(address: str) -> dict[str, Any]:
                 if not (process := os.fork()):
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests ignores
                     waiting.close()
                     for open_one in (listening, woken, wake, client, *clients.values()):
                         open_one.close()
