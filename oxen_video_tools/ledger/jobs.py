@@ -367,11 +367,24 @@ def sought(scope: str, now: float) -> Steps[list[Job]]:
     return jobs
 
 
-def add_found(job: str, found: Sequence[GenerationRow], now: float) -> Steps[bool]:
-    """Add generations to a job that is `sought`. False: another job has one of them by now."""
+def add_found(
+    job: str,
+    found: Sequence[GenerationRow],
+    considered: Sequence[str],
+    rivals: Callable[[Job], bool],
+    now: float,
+) -> Steps[bool]:
+    """Add generations to a job that is `sought`.
+
+    considered, rivals: as for `adopt`; a job that was written off must not take what a newer one may have made.
+    False: nothing was written, for another job has one of them by now, or may have made it.
+    """
     scope = yield from lock_account_of(job)
     taken = yield from clips(scope, [clip.generation_id for clip in found])
     if any(clip.job is not None for clip in taken.values()):
+        return False
+    others = [*(yield from idless(scope, now)), *(yield from sought(scope, now))]
+    if any(rivals(other) for other in others if other.job != job and other.job not in considered):
         return False
     yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
     return True

@@ -367,14 +367,23 @@ async def _reconcile_in(
             words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
             await session.ledger.note(job.job, words, now)
     left = [one for one in free if one.generation_id not in given]
-    await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left)
+    considered = [job.job for job in (*jobs, *rest)]
+    await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left, considered)
     return True
 
 
 async def _find_the_rest(
-    session: Session, scope: str, jobs: Sequence[Job], rest: Sequence[Job], free: Sequence[Generation]
+    session: Session,
+    scope: str,
+    jobs: Sequence[Job],
+    rest: Sequence[Job],
+    free: Sequence[Generation],
+    considered: Sequence[str],
 ) -> None:
-    """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first."""
+    """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first.
+
+    considered: every job that was compared with what the account shows; a newer one makes the ledger refuse.
+    """
     for job in rest:
         its = [one for one in free if is_its_record(job, one)]
         others = [other for other in (*jobs, *rest) if other is not job]
@@ -383,7 +392,12 @@ async def _find_the_rest(
         if any(resembles(other, one) for other in others for one in its if not is_marked(job, one)):
             continue
         log.info("%d more of job %s found", len(its), job.job)
-        await session.ledger.add_found(job.job, [clip_of(one, scope, job.model) for one in its], session.clock.time())
+
+        def rivals(other: Job, job: Job = job, its: Sequence[Generation] = tuple(its)) -> bool:
+            return any(resembles(other, one) for one in its if not is_marked(job, one))
+
+        finds = [clip_of(one, scope, job.model) for one in its]
+        await session.ledger.add_found(job.job, finds, considered, rivals, session.clock.time())
 
 
 def _is_settled(hub: HubClient, job: Job, now: float) -> bool:

@@ -506,3 +506,20 @@ async def test_a_postgres_that_is_not_there_is_said_without_its_password() -> No
         await one.is_paused()
     assert "s3cret-word" not in f"{caught.value.words} {caught.value!r}"
     await one.close()
+
+
+async def test_what_a_newer_job_may_have_made_is_not_given_to_one_that_was_written_off(ledger: Ledger) -> None:
+    """The newer one was booked and sent while the account was read: whoever compared did not know it."""
+    old = Intent("hub|me", "r", 1, {"model": "kling"}, reserved=1)
+    [first] = await ledger.reserve([old], ledger.owner, NOW, 60.0, None)
+    await ledger.mark_sending(first.job.job, ledger.owner, NOW, 60.0)
+    await ledger.unclear(first.job.job, ledger.owner, "its answer was lost")
+    await ledger.write_off(first.job.job, NOW + 100)
+    [newer] = await ledger.reserve([old], "another:1", NOW + 101, 60.0, None)
+    await ledger.mark_sending(newer.job.job, "another:1", NOW + 101, 60.0)
+    found = [GenerationRow("hub|me", "g1")]
+    job = first.job.job
+    assert await ledger.add_found(job, found, [job], lambda other: other.job == newer.job.job, NOW + 102) is False
+    assert (await ledger.clips("hub|me", ["g1"])) == {}
+    assert await ledger.add_found(job, found, [job, newer.job.job], lambda _: True, NOW + 102) is True
+    assert (await ledger.clips("hub|me", ["g1"]))["g1"].job == job
