@@ -106,15 +106,19 @@ async def cut_in_child(
     """`join.join` in turn with others. how: its other arguments, as JSON values."""
     size = sum(clip.stat().st_size for clip in clips)
     asked = {"paths": [str(clip) for clip in clips], "out": str(out), **how}
-    async with turns().turn(caller):
-        await run_child(
-            "cut",
-            asked,
-            name=clips[0].name if len(clips) == 1 else f"{clips[0].name} and {len(clips) - 1} more",
-            seconds=seconds,
-            writes=GROWTH * size + MARGIN,
-            on_progress=on_progress,
-        )
+    try:
+        async with turns().turn(caller):
+            await run_child(
+                "cut",
+                asked,
+                name=clips[0].name if len(clips) == 1 else f"{clips[0].name} and {len(clips) - 1} more",
+                seconds=seconds,
+                writes=GROWTH * size + MARGIN,
+                on_progress=on_progress,
+            )
+    finally:
+        for left in out.parent.glob(f".{out.name}*.part"):  # of a process that was ended
+            left.unlink(missing_ok=True)
 
 
 async def draw_in_child(

@@ -295,8 +295,4 @@ async def join_files(
         return
     from ..media.pool import cut_in_child
 
-    try:
-        await cut_in_child(clips, out, how, caller=session.isolated or "", on_progress=told)
-    finally:
-        for left in out.parent.glob(f".{out.name}*.part"):  # of a process that was ended
-            left.unlink(missing_ok=True)
+    await cut_in_child(clips, out, how, caller=session.isolated or "", on_progress=told)
