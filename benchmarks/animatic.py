@@ -136,7 +136,7 @@ class Measured:
 
     @property
     def met(self) -> bool:
-        fast = self.painter is None or max(self.painter, self.painter_cpu or 0) >= GOAL_PAINTER
+        fast = self.painter is None or self.painter >= GOAL_PAINTER
         return self.encoder >= GOAL_ENCODER and fast and self.peak <= GOAL_MEMORY
 
     @property

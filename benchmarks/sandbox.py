@@ -34,7 +34,9 @@ print(*theirs)
 def needed() -> str:
     """A program that imports what the sandbox and the studio had loaded by then, but for this package."""
     done = subprocess.run([sys.executable, "-c", "import time\nbegan = used = 0.0" + NEEDED], check=True, **_where())
-    names = [name for name in done.stdout.decode().split() if "-" not in name]
+    names = [
+        name for name in done.stdout.decode().split() if "-" not in name and name != "cython_runtime"
+    ]  # nobody can import that one
     return f"import importlib\nfor name in {names!r}:\n    importlib.import_module(name)"
 
 
@@ -63,5 +65,5 @@ def rows() -> list[Row]:
         f"{wall:.2f} × (CPU {cpu:.2f} ×): {spread(ours, 'ms', 0)} against {spread(theirs, 'ms', 0)}, median of {RUNS}"
     )
     what, against = "the sandbox: fresh interpreter → first answered plan", "importing the libraries that it needs"
-    return [Row(what, against, f"≤ {GOAL:g} × the time", said, min(wall, cpu) <= GOAL, ours=median(ours),
+    return [Row(what, against, f"≤ {GOAL:g} × the time", said, wall <= GOAL, ours=median(ours),
                 theirs=median(theirs), unit="ms")]  # fmt: skip

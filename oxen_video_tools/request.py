@@ -264,8 +264,8 @@ class VideoRequest(ArgumentModel):
     end_image: Reference = Field(default_factory=unset, description="Last frame; a video means its first.")
     input_video: Reference = Field(default_factory=unset, description="Source video.")
     input_audio: Reference = Field(default_factory=unset, description="Source audio.")
-    input_videos: Texts = Field(default_factory=list, description="Several.")
-    input_audios: Texts = Field(default_factory=list, description="Several.")
+    input_videos: Texts = Field(default_factory=list, description="Several source videos.")
+    input_audios: Texts = Field(default_factory=list, description="Several source audios.")
     cast: Cast = Field(
         default_factory=list,
         description="Who looks the same in all shots; named in prompts.",

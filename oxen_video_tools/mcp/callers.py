@@ -139,8 +139,8 @@ async def _believed(_: Caller) -> None: ...
 @dataclass
 class _Entry:
     studio: AsyncStudio
-    door: AbstractAsyncContextManager[AsyncStudio]
-    guests: int = 0
+    context: AbstractAsyncContextManager[AsyncStudio]
+    users: int = 0
 
 
 class CallerStudios:
@@ -154,46 +154,46 @@ class CallerStudios:
         self._open = open_studio
         self._most = most
         self.prove: Callable[[Caller], Awaitable[None]] = _believed
-        self._rooms: OrderedDict[Caller, _Entry] = OrderedDict()
+        self._studios: OrderedDict[Caller, _Entry] = OrderedDict()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def of(self, caller: Caller) -> AsyncIterator[AsyncStudio]:
         """The caller's studio, kept open while the block runs."""
         await self.prove(caller)
-        room = await self._room(caller)
-        room.guests += 1
+        entry = await self._entry_of(caller)
+        entry.users += 1
         try:
-            yield room.studio
+            yield entry.studio
         finally:
-            room.guests -= 1
+            entry.users -= 1
 
-    async def _room(self, caller: Caller) -> _Entry:
-        if caller not in self._rooms:
+    async def _entry_of(self, caller: Caller) -> _Entry:
+        if caller not in self._studios:
             async with self._opening:
-                if caller not in self._rooms:
+                if caller not in self._studios:
                     await self._make_place()
-                    door = self._open(caller)
+                    context = self._open(caller)
                     with only_oxen_errors():
-                        self._rooms[caller] = _Entry(await door.__aenter__(), door)
-        self._rooms.move_to_end(caller)
-        return self._rooms[caller]
+                        self._studios[caller] = _Entry(await context.__aenter__(), context)
+        self._studios.move_to_end(caller)
+        return self._studios[caller]
 
     async def _make_place(self) -> None:
-        if len(self._rooms) < self._most:
+        if len(self._studios) < self._most:
             return
-        for caller, room in self._rooms.items():  # the longest unused first
-            if not room.guests:
-                del self._rooms[caller]
-                await room.door.__aexit__(None, None, None)
+        for caller, entry in self._studios.items():  # the longest unused first
+            if not entry.users:
+                del self._studios[caller]
+                await entry.context.__aexit__(None, None, None)
                 return
         raise RateLimited("This server is serving as many callers as it can.", retry_after=30.0)
 
     async def close(self) -> None:
         """Close every studio, after waiting for paid requests that are being sent."""
-        while self._rooms:
-            _, room = self._rooms.popitem()
-            await room.door.__aexit__(None, None, None)
+        while self._studios:
+            _, entry = self._studios.popitem()
+            await entry.context.__aexit__(None, None, None)
 
 
 # How a caller's studio is opened: on the process's own key, or on the caller's, with nothing shared but the

@@ -192,13 +192,10 @@ async def read_events(
     found = await studio.endings(begin if truncated else begin - OVERLAP, 2 * MOST)
     chosen = [one for one in found if _digest(one) not in place.known][:most]
     last = chosen[-1] if len(chosen) == most else found[-1] if len(found) == 2 * MOST else None
-    told = [one for one in found if last is None or (one.ended <= last.ended and (one in chosen or _known(one, place)))]
+    unsent = {_digest(one) for one in found} - place.known - {_digest(one) for one in chosen}
+    told = [one for one in found if _digest(one) not in unsent and (last is None or one.ended <= last.ended)]
     after = Cursor.behind(told, now if last is None else max(begin, last.ended))
     return Batch([_event(one) for one in chosen if wanted.takes(one)], after, truncated, more=last is not None)
-
-
-def _known(ending: Ending, place: Cursor) -> bool:
-    return _digest(ending) in place.known
 
 
 def _upstream(error: OxenError) -> dict[str, Any]:

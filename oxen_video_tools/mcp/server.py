@@ -112,8 +112,8 @@ def serving(
 ) -> Service:
     """What the server holds while it runs."""
     settings = settings or Settings.read()
-    doors = StudioFactory(settings, open_studio)
-    return Service(settings, options or ServerSettings.read(), CallerStudios(doors), doors, clock or SystemClock())
+    factory = StudioFactory(settings, open_studio)
+    return Service(settings, options or ServerSettings.read(), CallerStudios(factory), factory, clock or SystemClock())
 
 
 def installed_version() -> str:

@@ -126,7 +126,7 @@ class Service:
     settings: Settings
     options: ServerSettings
     studios: CallerStudios
-    doors: StudioFactory
+    factory: StudioFactory
     clock: Clock = field(default_factory=SystemClock)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     links: ShareLinks | None = None
@@ -134,7 +134,7 @@ class Service:
     folders: Folders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.proofs = Proofs(asking_the_hub(self.doors.with_a_hub, self.clock), self.clock)
+        self.proofs = Proofs(asking_the_hub(self.factory.with_a_hub, self.clock), self.clock)
         self.folders = Folders(self.settings, self.options, self.clock)
         self.studios.prove = self.proofs.check
         if self.options.public_url or self.options.local_links:
@@ -159,7 +159,7 @@ class Service:
         """Close every studio; paid requests that are on their way are waited for."""
         self.closing.set()
         await self.studios.close()
-        await self.doors.close()
+        await self.factory.close()
         if self.links is not None:
             await self.links.close()
 

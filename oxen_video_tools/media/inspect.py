@@ -141,7 +141,7 @@ def _sheet(
             if frame is None or frame.pts == shown:
                 continue
             shown = frame.pts
-            words = f"{row}: {time_text(at)}" if row else f"{number} · {time_text(at)}"
+            words = f"{row}: {time_text(at)}" if row else f"{number}  {time_text(at)}"
             found.append((words, rgb(frame, facts.display, cell)))
     if not found:
         found = [("the last frame", rgb(seen.last, facts.display, cell))]

@@ -131,7 +131,7 @@ def endpoint(point: str, handler: Handler, *, key: bool = True) -> Callable[[Req
     """`handler` as an endpoint: counted, authenticated, and affected by the faults of `point`."""
 
     async def answer(request: Request) -> Response:
-        lot: SimulatedHub = request.app.state.backlot
+        lot: SimulatedHub = request.app.state.simulated_hub
         lot.advance()
         lot.requests[f"{request.method} {_route(request)}"] += 1
         try:
@@ -192,7 +192,7 @@ async def _before(fired: Fired, request: Request) -> None:
         raise worded(401, "Invalid API key")
     for name in ("rate_limited", "rate_limited_date"):
         if name in fired:
-            raise _rate_limited(fired[name].given, dated=name.endswith("date"), now=request.app.state.backlot.now)
+            raise _rate_limited(fired[name].given, dated=name.endswith("date"), now=request.app.state.simulated_hub.now)
     if "insufficient_credits" in fired:
         raise typed(402, "insufficient_credits")
     if "error_in_200" in fired:

@@ -46,8 +46,8 @@ def build_app(
     """
 
     @asynccontextmanager
-    async def open_backlot(app: Starlette) -> AsyncIterator[None]:
-        lot = app.state.backlot = SimulatedHub(options or Options(), faults or Faults())
+    async def open_hub(app: Starlette) -> AsyncIterator[None]:
+        lot = app.state.simulated_hub = SimulatedHub(options or Options(), faults or Faults())
         lot.files.base_url = base_url
         ticker = asyncio.create_task(_keep_going(lot))
         if on_open:
@@ -61,7 +61,7 @@ def build_app(
 
     return Starlette(
         routes=_routes(),
-        lifespan=open_backlot,
+        lifespan=open_hub,
         middleware=[Middleware(Bounded)],
         exception_handlers={HTTPException: _unknown, Refusal: _refused},
     )

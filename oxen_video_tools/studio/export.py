@@ -46,7 +46,7 @@ from .result_files import (
     slug,
 )
 from .results import Progress, Report, Saved, Video
-from .videos import length, prompt_of
+from .videos import shots_of
 
 if TYPE_CHECKING:
     from ..media.animatic import Segment
@@ -69,7 +69,6 @@ class Saving:
     """A saving that goes on. heard: who hears of it, the last one that asked."""
 
     task: asyncio.Task[Saved]
-    fraction: float = 0.0
     heard: Report | None = None
 
 
@@ -114,7 +113,6 @@ def _heard(session: Session, key: str) -> Report:
     async def tell(progress: Progress) -> None:
         saving = session.saves.get(key)
         if saving is not None:
-            saving.fraction = progress.fraction
             await _told(saving.heard, progress)
 
     return tell
@@ -163,7 +161,9 @@ class JoinOptions:
     @property
     def fades(self) -> bool:
         """Whether the clips fade into one another."""
-        return (self.transition or "cut").strip().lower() not in ("cut", "none", "")
+        from ..media.join import CUTS
+
+        return (self.transition or "").strip().lower() not in CUTS
 
     @property
     def changes(self) -> bool:
@@ -396,7 +396,7 @@ async def compare_videos(session: Session, videos: Sequence[str | Path], files: 
 
     named = one_of(videos)
     if len(named) > MOST_COMPARED:
-        raise InvalidRequest(f"{MOST_COMPARED} videos can be looked at together, not {len(named)}.")
+        raise InvalidRequest(f"At most {MOST_COMPARED} videos can be looked at together, not {len(named)}.")
     looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
     seen = await asyncio.gather(*looks)
     return Comparison(tuple(seen), await asyncio.to_thread(stacked, [one.sheet for one in seen]))
@@ -531,15 +531,11 @@ def _segments(plan: Plan, image: Path | None, stills: Mapping[int, Path]) -> lis
 
 def _sent(job: PlannedJob) -> list[tuple[str, float]]:
     """The words and seconds of each shot of a job, as they will be sent."""
-    prompt = job.body.get("prompt")
-    shots = next((value for value in job.body.values() if isinstance(value, list) and _are_shots(value)), [])
-    if prompt or not shots:
-        return [(str(prompt or ""), float(job.seconds or length(job.body) or DEFAULT_SECONDS))]
-    return [(prompt_of(shot), float(length({"duration": shot.get("duration")}) or DEFAULT_SECONDS)) for shot in shots]
-
-
-def _are_shots(value: list[Any]) -> bool:
-    return bool(value) and all(isinstance(one, dict) and prompt_of(one) for one in value)
+    shots = shots_of(job.body)
+    if len(shots) == 1:
+        [(words, seconds)] = shots
+        return [(words, float(job.seconds or seconds or DEFAULT_SECONDS))]
+    return [(words, float(seconds or DEFAULT_SECONDS)) for words, seconds in shots]
 
 
 async def _image(session: Session, reference: str | None, files: Files, held: ExitStack) -> Path | None:

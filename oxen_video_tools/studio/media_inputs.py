@@ -441,7 +441,6 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
 
 
 async def _make_cut(session: Session, reference: str, files: Files, place: Path) -> Path:
-
     what, base = _what_of(reference)
     _, part = part_of_cut(reference)
     async with AsyncExitStack() as held:

@@ -16,6 +16,7 @@ from ..catalog.pricing import billed_seconds
 from ..clock import wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
 from ..ledger.records import GenerationRow, Job, dollars
+from ..request import DEFAULT_SECONDS
 from .reconcile import about_a_job, unclear_error
 from .results import Report, Status, Video
 from .settlement import kept, record_observed
@@ -202,14 +203,12 @@ def prompt_of(body: Mapping[str, Any]) -> str:
 
 def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
     """The words and seconds of each shot of a body; of one without a list of shots its only one."""
-    for value in body.values():
-        if (
-            isinstance(value, (list, tuple))
-            and value
-            and all(isinstance(one, Mapping) and prompt_of(one) for one in value)
-        ):
-            return [(prompt_of(one), length({"duration": one.get("duration", 5)})) for one in value]
-    return [(prompt_of(body), length(body))]
+    if not body.get("prompt"):
+        for value in body.values():
+            listed = isinstance(value, (list, tuple)) and value
+            if listed and all(isinstance(one, Mapping) and prompt_of(one) for one in value):
+                return [(prompt_of(one), length({"duration": one.get("duration", DEFAULT_SECONDS)})) for one in value]
+    return [(str(body.get("prompt") or ""), length(body))]
 
 
 def is_part(said: str, model: str) -> bool:

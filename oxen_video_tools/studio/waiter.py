@@ -48,7 +48,7 @@ class Waiter:
     def __init__(self, hub: Watched, clock: Clock | None = None, *, limit: int = LIMIT) -> None:
         self._hub, self._clock, self._limit = hub, clock or SystemClock(), limit
         self._jobs: dict[str, WatchedJob] = {}
-        self._lookouts: dict[str | None, QueuePoller] = {}
+        self._pollers: dict[str | None, QueuePoller] = {}
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._announced: dict[str, None] = {}
         self._first_looks = studio_waits.Allowance(*FIRST_LOOKS)
@@ -171,30 +171,30 @@ class Waiter:
         if announced or self._first_looks.take(self._clock.monotonic()):
             self._read(job, announced=announced)
         else:
-            self._lookouts[job.namespace].look_soon()
+            self._pollers[job.namespace].look_soon()
 
     def _watch(self, job: WatchedJob, namespace: str | None) -> None:
-        lookout = self._lookouts.get(namespace)
-        if lookout is None:
-            lookout = QueuePoller(namespace, self._hub, self._reads, self._clock, self._news)
-            self._lookouts[namespace] = lookout
-        lookout.jobs[job.generation_id] = job
-        self._start(lookout, lookout.run)
+        poller = self._pollers.get(namespace)
+        if poller is None:
+            poller = QueuePoller(namespace, self._hub, self._reads, self._clock, self._news)
+            self._pollers[namespace] = poller
+        poller.jobs[job.generation_id] = job
+        self._start(poller, poller.run)
 
     def _elsewhere(self, job: WatchedJob, namespace: str) -> None:
         """It is listed under another namespace than the caller knew."""
         self._unwatch(job)
         job.namespace, job.moved = namespace, True
         self._watch(job, namespace)
-        self._lookouts[namespace].look_soon()
+        self._pollers[namespace].look_soon()
 
     def _unwatch(self, job: WatchedJob) -> None:
-        lookout = self._lookouts.get(job.namespace)
-        if lookout is not None:
-            lookout.jobs.pop(job.generation_id, None)
-            if not lookout.jobs:
-                del self._lookouts[job.namespace]
-                self._stop(lookout)
+        poller = self._pollers.get(job.namespace)
+        if poller is not None:
+            poller.jobs.pop(job.generation_id, None)
+            if not poller.jobs:
+                del self._pollers[job.namespace]
+                self._stop(poller)
 
     def _leave(self, job: WatchedJob, ticket: PendingWait) -> None:
         ticket.end()
@@ -271,14 +271,14 @@ class Waiter:
 
     def _opened(self) -> None:
         self._heard = True
-        for lookout in list(self._lookouts.values()):
-            lookout.look_at_once()
+        for poller in list(self._pollers.values()):
+            poller.look_at_once()
 
     def _closed(self) -> None:
         if self._heard:
             self._heard = False
-            for lookout in list(self._lookouts.values()):
-                lookout.quicken()
+            for poller in list(self._pollers.values()):
+                poller.quicken()
 
     def _hear(self, event: Completion) -> None:
         job = self._jobs.get(event.generation_id)

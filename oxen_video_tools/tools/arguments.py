@@ -145,7 +145,7 @@ class GenerateArguments(VideoArguments):
     tool = "generate_video"
 
     take: Take = Field(default_factory=unset, description="1 if left out; 2 is another version.")
-    max_cost_usd: Dollars = Field(default_factory=unset, description="Spend no more US dollars.")
+    max_cost_usd: Dollars = Field(default_factory=unset, description="Most US dollars to spend.")
     wait_seconds: Wait = Field(default_factory=unset, description="Seconds to wait, 0 for none; 45 over MCP, else 900.")
     repository: Text = Field(default_factory=unset, description="Keep it there, too: namespace/name.")
 
@@ -185,7 +185,7 @@ class GetArguments(CallArguments):
     tool = "get_video"
 
     generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
-    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video, for all of them.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
 class ListArguments(CallArguments):
@@ -234,7 +234,7 @@ class SaveArguments(CallArguments):
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
     captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
     burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
-    wait_seconds: Wait = Field(default_factory=unset, description="As in get_video.")
+    wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
 Filled = Callable[[BaseModel], BaseModel]

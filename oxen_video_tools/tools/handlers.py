@@ -312,8 +312,8 @@ def _after_many(videos: Sequence[Video]) -> str:
 
 @tool("Lists what is running or finished: the way back after a lost answer.")
 async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> ListAnswer:
-    """What is running or finished, newest first, with first words, cost, a fresh link and the total: the way back after
-    a lost answer, and what was spent."""
+    """What is running or finished, newest first, with first words, cost, link and total: the way back after a lost
+    answer, and what was spent."""
     limit = request.limit or (100 if request.since else 10)
     videos = await studio.list(
         status=request.status, model=request.model, since=request.since, mine=bool(request.mine), limit=limit
@@ -355,8 +355,8 @@ def _line(video: Video) -> Listed:
 
 @tool("Stops one, several or all running videos and says what became of each.", read_only=False, destructive=True)
 async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -> CancelAnswer:
-    """Stop queued or running videos for good, and say for each what became of it. What was already charged stays
-    charged; what is finished stays as it is."""
+    """Stop queued or running videos for good, and say for each what became of it. What is charged stays charged; what
+    is finished stays."""
     found = await studio.cancel_many(request.generation_ids)
     parts = [
         CancelledPart(

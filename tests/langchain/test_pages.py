@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,18 +43,23 @@ def test_the_snippets_run_in_their_order(hub: Sandbox, tmp_path: Path) -> None:
     assert hub.ledger()["accepted"] >= 1
 
 
+def run_notebook(file: str, hub: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The outputs of all its cells, in order."""
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    for name, value in environment(hub, folder).items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(ROOT / "examples" / file, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
+    nbclient.NotebookClient(notebook, timeout=HUNG).execute(cwd=str(folder))
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
 @pytest.mark.long
 def test_the_notebook_runs_and_shows_the_contact_sheet(
     hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    for name, value in environment(hub, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    notebook = nbformat.read(ROOT / "examples/langchain.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
-    nbclient.NotebookClient(notebook, timeout=HUNG).execute(cwd=str(tmp_path))
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    outputs = run_notebook("langchain.ipynb", hub, tmp_path, monkeypatch)
     assert any("image/jpeg" in output.get("data", {}) for output in outputs)
     printed = "".join(output.get("text", "") for output in outputs)
     assert "Here is your video" in printed
@@ -64,19 +70,8 @@ def test_the_notebook_runs_and_shows_the_contact_sheet(
 def test_the_notebook_of_the_cast_shows_its_pictures(
     hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    for name, value in environment(hub, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    notebook = nbformat.read(ROOT / "examples/cast.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)  # committed without anybody's links and paths
-    nbclient.NotebookClient(notebook, timeout=HUNG).execute(cwd=str(tmp_path))
-    shown = [
-        output["data"]["text/html"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if "text/html" in output.get("data", {})
-    ]
+    outputs = run_notebook("cast.ipynb", hub, tmp_path, monkeypatch)
+    shown = [output["data"]["text/html"] for output in outputs if "text/html" in output.get("data", {})]
     plan, stills, other, film, retaken = shown
     assert "Mira is held by" in plan and "Shot 2" in plan
     assert "data:image/jpeg" in stills and "shot 2, take 2: succeeded" in other

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +16,7 @@ from oxen_video_tools.errors import InputUnreadable
 from oxen_video_tools.media.clips import loudness
 from oxen_video_tools.media.contact_sheet import contact_sheet, frame_at, last_frame, time_text
 from oxen_video_tools.media.inspect import inspect
+from oxen_video_tools.media.text import MONO, covers
 from tests.media.clips import clip, decoded, picture, wave
 
 
@@ -170,3 +173,20 @@ def test_loudness_gates_silence_out() -> None:
     loud = [frame.to_ndarray() for frame in wave(60.0, 1000.0, level=10 ** (-23 / 20))]
     assert loudness(quiet + loud + quiet) == pytest.approx(-23.0, abs=0.1)
     assert loudness([]) is None
+
+
+def test_every_label_of_a_sheet_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: list[str] = []
+    inspect_module = import_module("oxen_video_tools.media.inspect")
+    real = inspect_module.sheet_of
+
+    def heard(pictures: Any, *rest: Any) -> bytes:
+        words.extend(label for label, _ in pictures)
+        return real(pictures, *rest)
+
+    monkeypatch.setattr(inspect_module, "sheet_of", heard)
+    path = clip(tmp_path / "clip.mp4", 2.0, tone=None)
+    inspect(path)
+    inspect(path, row=3)
+    assert len(words) == 12 and words[0].startswith("1 ") and words[-1].startswith("3:")
+    assert all(covers(MONO, character) for label in words for character in label if not character.isspace())

@@ -364,7 +364,7 @@ async def test_giving_up_leaves_nothing_behind(waiter: Waiter, hub: ScriptedHub,
     await clock.sleep(3600)
     assert hub.asked == before
     assert not waiter._jobs
-    assert not waiter._lookouts
+    assert not waiter._pollers
     assert not waiter._countdown._due
     await waiter.aclose()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
