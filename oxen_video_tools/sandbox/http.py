@@ -131,18 +131,18 @@ def endpoint(point: str, handler: Handler, *, key: bool = True) -> Callable[[Req
     """`handler` as an endpoint: counted, authenticated, and affected by the faults of `point`."""
 
     async def answer(request: Request) -> Response:
-        lot: SimulatedHub = request.app.state.simulated_hub
-        lot.advance()
-        lot.requests[f"{request.method} {_route(request)}"] += 1
+        hub: SimulatedHub = request.app.state.simulated_hub
+        hub.advance()
+        hub.requests[f"{request.method} {_route(request)}"] += 1
         try:
             if key:
-                authenticate(lot, request)
-            fired = request.state.fired = lot.faults.draw(point)
+                authenticate(hub, request)
+            fired = request.state.fired = hub.faults.draw(point)
             await _before(fired, request)
-            response = await handler(lot, request)
+            response = await handler(hub, request)
         except Refusal as refusal:
             return refusal.body if isinstance(refusal.body, Response) else _refused(refusal)
-        return await _after(lot, fired, request, response)
+        return await _after(hub, fired, request, response)
 
     return answer
 
@@ -161,12 +161,12 @@ def bearer(request: Request) -> str | None:
     return word.strip() or None if scheme.lower() == "bearer" else None
 
 
-def authenticate(lot: SimulatedHub, request: Request) -> None:
+def authenticate(hub: SimulatedHub, request: Request) -> None:
     """Raises the hub's 401 (Oxen docs, models overview: Errors)."""
     word = bearer(request)
     if word is None:
         raise typed(401, "unauthenticated")
-    if lot.options.api_key is not None and word != lot.options.api_key:
+    if hub.options.api_key is not None and word != hub.options.api_key:
         raise worded(401, "Invalid API key")
 
 
@@ -223,10 +223,10 @@ def _error(given: str) -> Response:
     return JSONResponse({"error": {"type": "upstream", "title": "The model's provider failed"}, "status": code}, code)
 
 
-async def _after(lot: SimulatedHub, fired: Fired, request: Request, response: Response) -> Response:
+async def _after(hub: SimulatedHub, fired: Fired, request: Request, response: Response) -> Response:
     """Faults that spoil the answer of a call that was carried out."""
     if "late" in fired:
-        await passed(lot, fired.seconds("late"))
+        await passed(hub, fired.seconds("late"))
     if "drop_answer" in fired:
         await drop(request)
     if "error_after" in fired:
@@ -239,8 +239,8 @@ async def _after(lot: SimulatedHub, fired: Fired, request: Request, response: Re
     return response
 
 
-async def passed(lot: SimulatedHub, seconds: float) -> None:
+async def passed(hub: SimulatedHub, seconds: float) -> None:
     """Let `seconds` pass by the sandbox's clock, which a test may be turning by hand from another thread."""
-    until = lot.now + seconds
-    while (left := until - lot.now) > 0:  # noqa: ASYNC110  # the clock says nothing by itself
+    until = hub.now + seconds
+    while (left := until - hub.now) > 0:  # noqa: ASYNC110  # the clock says nothing by itself
         await asyncio.sleep(min(left, 0.01))

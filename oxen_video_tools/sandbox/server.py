@@ -47,17 +47,17 @@ def build_app(
 
     @asynccontextmanager
     async def open_hub(app: Starlette) -> AsyncIterator[None]:
-        lot = app.state.simulated_hub = SimulatedHub(options or Options(), faults or Faults())
-        lot.files.base_url = base_url
-        ticker = asyncio.create_task(_keep_going(lot))
+        hub = app.state.simulated_hub = SimulatedHub(options or Options(), faults or Faults())
+        hub.files.base_url = base_url
+        ticker = asyncio.create_task(_keep_going(hub))
         if on_open:
-            on_open(lot)
+            on_open(hub)
         try:
             yield
         finally:
             ticker.cancel()
             await asyncio.wait([ticker])
-            lot.close()
+            hub.close()
 
     return Starlette(
         routes=_routes(),
@@ -67,17 +67,17 @@ def build_app(
     )
 
 
-async def _keep_going(lot: SimulatedHub) -> None:
+async def _keep_going(hub: SimulatedHub) -> None:
     """Carry out what is due without waiting for a request, so that events are sent in time."""
     while True:
-        lot.changed.clear()
-        lot.advance()
-        due = lot.next_change()
-        wait = None if due is None else max(0.0, due - lot.now)
-        if not isinstance(lot.options.clock, SystemClock):
+        hub.changed.clear()
+        hub.advance()
+        due = hub.next_change()
+        wait = None if due is None else max(0.0, due - hub.now)
+        if not isinstance(hub.options.clock, SystemClock):
             wait = _GLANCE
         try:
-            await asyncio.wait_for(lot.changed.wait(), wait)
+            await asyncio.wait_for(hub.changed.wait(), wait)
         except TimeoutError:
             continue
 
@@ -259,7 +259,7 @@ class Sandbox:
         self._base_url = ""
         self._server: PromptServer | None = None
         self._thread: threading.Thread | None = None
-        self._lot: SimulatedHub | None = None
+        self._hub: SimulatedHub | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_ledger: dict[str, Any] | None = None
 
@@ -282,8 +282,8 @@ class Sandbox:
         self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         opened = threading.Event()
 
-        def on_open(lot: SimulatedHub) -> None:
-            self._lot, self._loop = lot, asyncio.get_running_loop()
+        def on_open(hub: SimulatedHub) -> None:
+            self._hub, self._loop = hub, asyncio.get_running_loop()
             opened.set()
 
         app = build_app(self._options, self.faults, base_url=self._base_url, on_open=on_open)
@@ -317,25 +317,25 @@ class Sandbox:
         if self._server is None or self._thread is None:
             return
         self._last_ledger = self.ledger()
-        self._call(lambda lot: lot.events.tell(None))
+        self._call(lambda hub: hub.events.tell(None))
         self._server.leave()
         self._thread.join(_PATIENCE)
-        self._server = self._thread = self._lot = self._loop = None
+        self._server = self._thread = self._hub = self._loop = None
 
     def ledger(self) -> dict[str, Any]:
         """What was charged, as `GET /sandbox/ledger` answers it; once stopped, the state at the end."""
-        if self._lot is None:
+        if self._hub is None:
             return self._last_ledger or {}
         return self._call(read_ledger)
 
     def _call(self, ask: Callable[[SimulatedHub], Answer]) -> Answer:
         """Call the simulated hub in its own event loop."""
-        lot, loop = self._lot, self._loop
-        if lot is None or loop is None:
+        hub, loop = self._hub, self._loop
+        if hub is None or loop is None:
             raise RuntimeError("The sandbox is not running.")
 
         async def asked() -> Answer:
-            return ask(lot)
+            return ask(hub)
 
         return asyncio.run_coroutine_threadsafe(asked(), loop).result(_PATIENCE)
 

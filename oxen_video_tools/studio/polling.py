@@ -161,8 +161,8 @@ def _missed(job: WatchedJob, error: NotFound) -> None:
     job.error = error
     job.missed += 1
     if job.record is None and job.since is None and job.missed > 1:
-        for ticket in job.tickets:
-            ticket.fail(copy(error))
+        for wait in job.waits:
+            wait.fail(copy(error))
 
 
 SHORTEST = 2.0  # seconds between two lists for the sake of newcomers

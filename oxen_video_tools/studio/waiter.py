@@ -96,16 +96,16 @@ class Waiter:
         if job is None:
             job = self._jobs[generation_id] = WatchedJob(generation_id, namespace, media_type, model, since, now)
             job.record = record
-        ticket = PendingWait(now + seconds, now, typical, on_progress)
+        wait = PendingWait(now + seconds, now, typical, on_progress)
         try:
-            self._join(job, ticket)
-            await ticket.done
-            await self._countdown.last(ticket, job)
+            self._join(job, wait)
+            await wait.done
+            await self._countdown.last(wait, job)
         except OxenError as error:
             error.generation_id = error.generation_id or generation_id
             raise
         finally:
-            self._leave(job, ticket)
+            self._leave(job, wait)
         if job.record is None and isinstance(job.error, NotFound):
             job.error.generation_id = job.error.generation_id or generation_id
             raise job.error
@@ -130,9 +130,9 @@ class Waiter:
         """End every wait with an error and stop asking."""
         tasks = list(self._tasks.values())
         for job in list(self._jobs.values()):
-            for ticket in job.tickets:
+            for wait in job.waits:
                 words = "The studio was closed while this was waited for."
-                ticket.fail(Internal(words, generation_id=job.generation_id))
+                wait.fail(Internal(words, generation_id=job.generation_id))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -148,14 +148,14 @@ class Waiter:
 
     # -- joining and leaving ------------------------------------------------------------------------------------------
 
-    def _join(self, job: WatchedJob, ticket: PendingWait) -> None:
+    def _join(self, job: WatchedJob, wait: PendingWait) -> None:
         self._waits += 1
-        newcomer = not job.tickets
-        job.tickets.append(ticket)
+        newcomer = not job.waits
+        job.waits.append(wait)
         if job.ended:
-            ticket.end()
+            wait.end()
             return
-        self._countdown.start(ticket, job)
+        self._countdown.start(wait, job)
         self._start("countdown", self._countdown.run)
         self._start("stream", self._listen)
         self._stop("linger")
@@ -196,12 +196,12 @@ class Waiter:
                 del self._pollers[job.namespace]
                 self._stop(poller)
 
-    def _leave(self, job: WatchedJob, ticket: PendingWait) -> None:
-        ticket.end()
-        if ticket in job.tickets:
+    def _leave(self, job: WatchedJob, wait: PendingWait) -> None:
+        wait.end()
+        if wait in job.waits:
             self._waits -= 1
-            job.tickets.remove(ticket)
-        if not job.tickets:
+            job.waits.remove(wait)
+        if not job.waits:
             self._jobs.pop(job.generation_id, None)
             self._unwatch(job)
             if job.reading is not None:
@@ -232,8 +232,8 @@ class Waiter:
         before = job.known().status
         job.record, job.error, job.media_type = record, None, job.media_type or record.media_type
         if job.ended:
-            for ticket in job.tickets:
-                ticket.end()
+            for wait in job.waits:
+                wait.end()
         elif record.status != before:
             self._countdown.changed(job)
 
@@ -292,8 +292,8 @@ class Waiter:
     def _fail(self, error: Exception) -> None:
         """No wait can go on."""
         for job in list(self._jobs.values()):
-            for ticket in job.tickets:
-                ticket.fail(copy(error))
+            for wait in job.waits:
+                wait.fail(copy(error))
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 

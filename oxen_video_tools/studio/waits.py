@@ -132,7 +132,7 @@ class WatchedJob:
     model: str | None
     since: float | None
     joined: float
-    tickets: list[PendingWait] = field(default_factory=list)
+    waits: list[PendingWait] = field(default_factory=list)
     record: Generation | None = None
     error: Exception | None = None
     listed: bool = True
@@ -149,7 +149,7 @@ class WatchedJob:
     @property
     def awaited(self) -> bool:
         """Whether looking for it still helps anybody."""
-        return bool(self.tickets) and not self.ended
+        return bool(self.waits) and not self.ended
 
     def age(self, clock: Clock) -> float:
         """Seconds since it was enqueued, as far as is known."""
@@ -175,17 +175,17 @@ class WaitTimers:
         self._due: list[tuple[float, int, PendingWait, WatchedJob]] = []
         self._order = count()
 
-    def start(self, ticket: PendingWait, job: WatchedJob) -> None:
+    def start(self, wait: PendingWait, job: WatchedJob) -> None:
         """Count this wait down."""
-        self._tell(ticket, job)
-        self._push(ticket, job)
+        self._tell(wait, job)
+        self._push(wait, job)
         self._alarm.notify()
 
-    def _push(self, ticket: PendingWait, job: WatchedJob) -> None:
-        when = ticket.until
-        if ticket.report is not None:
+    def _push(self, wait: PendingWait, job: WatchedJob) -> None:
+        when = wait.until
+        if wait.report is not None:
             when = min(when, next_report(self._clock.monotonic()))
-        heapq.heappush(self._due, (when, next(self._order), ticket, job))
+        heapq.heappush(self._due, (when, next(self._order), wait, job))
 
     def clear(self) -> None:
         """Nobody waits any more."""
@@ -197,58 +197,58 @@ class WaitTimers:
             await self._alarm.until(lambda: self._next() or 0.0)
             now = self._clock.monotonic()
             while self._due and self._due[0][0] <= now:
-                _, _, ticket, job = heapq.heappop(self._due)
-                self._act(ticket, job, now)
+                _, _, wait, job = heapq.heappop(self._due)
+                self._act(wait, job, now)
 
     def _next(self) -> float | None:
         while self._due and self._due[0][2].done.done():
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None
 
-    def _act(self, ticket: PendingWait, job: WatchedJob, now: float) -> None:
-        if ticket.done.done():
+    def _act(self, wait: PendingWait, job: WatchedJob, now: float) -> None:
+        if wait.done.done():
             return
-        if now >= ticket.until:
-            ticket.end()
+        if now >= wait.until:
+            wait.end()
             return
-        self._tell(ticket, job)
-        self._push(ticket, job)
+        self._tell(wait, job)
+        self._push(wait, job)
 
     def changed(self, job: WatchedJob) -> None:
         """Its status is another one: tell everybody who waits for it."""
-        for ticket in job.tickets:
-            self._tell(ticket, job)
+        for wait in job.waits:
+            self._tell(wait, job)
 
-    def _tell(self, ticket: PendingWait, job: WatchedJob) -> None:
-        if ticket.report is None or ticket.done.done() or (ticket.telling and not ticket.telling.done()):
+    def _tell(self, wait: PendingWait, job: WatchedJob) -> None:
+        if wait.report is None or wait.done.done() or (wait.telling and not wait.telling.done()):
             return  # nobody listens, or the last report is still being heard
         try:
-            answer = ticket.context.run(ticket.report, self._progress(ticket, job))
+            answer = wait.context.run(wait.report, self._progress(wait, job))
         except Exception as error:
-            ticket.fail(error)
+            wait.fail(error)
             return
         if isawaitable(answer):
-            ticket.telling = ticket.context.run(asyncio.ensure_future, answer)
-            ticket.telling.add_done_callback(lambda told: _heard(told, ticket))
+            wait.telling = wait.context.run(asyncio.ensure_future, answer)
+            wait.telling.add_done_callback(lambda told: _heard(told, wait))
 
-    def _progress(self, ticket: PendingWait, job: WatchedJob) -> Progress:
-        likely = 1.0 if job.ended else fraction(job.age(self._clock), ticket.typical, job.media_type)
-        ticket.told = likely if likely > ticket.told else ticket.told + (1.0 - ticket.told) * 1e-6
+    def _progress(self, wait: PendingWait, job: WatchedJob) -> Progress:
+        likely = 1.0 if job.ended else fraction(job.age(self._clock), wait.typical, job.media_type)
+        wait.told = likely if likely > wait.told else wait.told + (1.0 - wait.told) * 1e-6
         return Progress(
             generation_id=job.generation_id,
             status=job.known().status,
-            fraction=ticket.told,
-            elapsed=self._clock.monotonic() - ticket.began,
-            typical=ticket.typical,
+            fraction=wait.told,
+            elapsed=self._clock.monotonic() - wait.began,
+            typical=wait.typical,
         )
 
-    async def last(self, ticket: PendingWait, job: WatchedJob) -> None:
+    async def last(self, wait: PendingWait, job: WatchedJob) -> None:
         """What is still being told, and after an end how it ended; not longer than `GRACE`."""
-        if ticket.report is None:
+        if wait.report is None:
             return
-        await self._within(ticket.telling)
-        if job.ended and ticket.told < 1.0:
-            answer = ticket.report(self._progress(ticket, job))
+        await self._within(wait.telling)
+        if job.ended and wait.told < 1.0:
+            answer = wait.report(self._progress(wait, job))
             if isawaitable(answer):
                 await self._within(asyncio.ensure_future(answer))
 
@@ -261,6 +261,6 @@ class WaitTimers:
             telling.cancel()
 
 
-def _heard(told: asyncio.Future[Any], ticket: PendingWait) -> None:
+def _heard(told: asyncio.Future[Any], wait: PendingWait) -> None:
     if not told.cancelled() and (error := told.exception()) is not None:
-        ticket.fail(error)
+        wait.fail(error)

@@ -78,7 +78,7 @@ def test_a_folder_for_the_state(tmp_path):
 
 def test_nothing_is_left_behind_without_a_state(http, hub):
     httpx.get(get(http, enqueue(http))["result_url"], trust_env=False).raise_for_status()
-    folder = hub._lot.files.folder
+    folder = hub._hub.files.folder
     assert list(folder.glob("*.mp4"))
     hub.stop()
     assert not folder.exists()

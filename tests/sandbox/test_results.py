@@ -78,7 +78,7 @@ def test_the_same_seed_shares_one_rendering(hub, http):
     first, second = url_of(http, seed=3), url_of(http, seed=3)
     assert first != second
     assert fetch(first).content == fetch(second).content
-    assert len(list(hub._lot.files.folder.glob("*.mp4"))) == 1
+    assert len(list(hub._hub.files.folder.glob("*.mp4"))) == 1
 
 
 def test_without_a_seed_each_take_is_another_picture(http):

@@ -15,21 +15,21 @@ from ..models import Model, search
 from ..store import ACTIVE, Job
 
 
-async def ledger(lot: SimulatedHub, _: Request) -> Response:
-    return JSONResponse(read_ledger(lot))
+async def ledger(hub: SimulatedHub, _: Request) -> Response:
+    return JSONResponse(read_ledger(hub))
 
 
-def read_ledger(lot: SimulatedHub) -> dict[str, Any]:
+def read_ledger(hub: SimulatedHub) -> dict[str, Any]:
     """What was charged. Money is in US dollars, as decimal strings; the prices are invented.
 
     charged: for what succeeded.  committed: that, and what is still running.  accepted: how many generations were
     taken.  charged_to_others: for jobs that a fault let other clients of the account enqueue; they count nowhere else.
     requests: how often each endpoint was called.
     """
-    lot.advance()
-    jobs = lot.store.jobs()
+    hub.advance()
+    jobs = hub.store.jobs()
     own = [job for job in jobs if not job.stranger]
-    left = lot.credits_left
+    left = hub.credits_left
     return {
         "currency": "USD",
         "prices": "invented by the sandbox",
@@ -39,7 +39,7 @@ def read_ledger(lot: SimulatedHub) -> dict[str, Any]:
         "charged_to_others": _dollars([job for job in jobs if job.stranger and job.status == "succeeded"]),
         "credits_left": None if left is None else str(left),
         "generations": [_line(job) for job in jobs],
-        "requests": dict(lot.requests),
+        "requests": dict(hub.requests),
     }
 
 
@@ -61,12 +61,12 @@ def _line(job: Job) -> dict[str, Any]:
     }
 
 
-async def faults(lot: SimulatedHub, _: Request) -> Response:
+async def faults(hub: SimulatedHub, _: Request) -> Response:
     kinds = {name: kind.words for name, kind in KINDS.items()}
-    return JSONResponse({"faults": lot.faults.told(), "kinds": kinds})
+    return JSONResponse({"faults": hub.faults.told(), "kinds": kinds})
 
 
-async def add_faults(lot: SimulatedHub, request: Request) -> Response:
+async def add_faults(hub: SimulatedHub, request: Request) -> Response:
     """`{"fault": "late=3@2"}` or `{"faults": […]}`. All of them, or none."""
     body = await json_body(request)
     asked = body.get("faults", [body["fault"]] if "fault" in body else None)
@@ -77,51 +77,51 @@ async def add_faults(lot: SimulatedHub, request: Request) -> Response:
     except ValueError as error:
         raise typed(400, "invalid_params", str(error)) from None
     for fault in parsed:
-        lot.faults.add(fault)
-    return await faults(lot, request)
+        hub.faults.add(fault)
+    return await faults(hub, request)
 
 
-async def clear_faults(lot: SimulatedHub, request: Request) -> Response:
+async def clear_faults(hub: SimulatedHub, request: Request) -> Response:
     """`?fault=late`, or all."""
     name = request.query_params.get("fault")
     if name is None:
-        lot.faults.clear()
+        hub.faults.clear()
     else:
-        lot.faults.remove(name)
-    return await faults(lot, request)
+        hub.faults.remove(name)
+    return await faults(hub, request)
 
 
 # `/api/ai/models` and `/api/users/me` (Oxen docs, models overview). The list needs no key.
 
 
-async def listing(lot: SimulatedHub, request: Request) -> Response:
+async def listing(hub: SimulatedHub, request: Request) -> Response:
     developer = request.query_params.get("developer_name", "").lower()
     return _shown(
-        [model for model in lot.models.values() if developer in ("", model.listed["developer"]["name"].lower())]
+        [model for model in hub.models.values() if developer in ("", model.listed["developer"]["name"].lower())]
     )
 
 
-async def found(lot: SimulatedHub, request: Request) -> Response:
+async def found(hub: SimulatedHub, request: Request) -> Response:
     words = request.query_params.get("search")
     if not words:
         raise typed(400, "invalid_params", "search is required")
-    return _shown(search(lot.models, words))
+    return _shown(search(hub.models, words))
 
 
-async def one(lot: SimulatedHub, request: Request) -> Response:
-    return JSONResponse(_asked_for(lot, request).listed)
+async def one(hub: SimulatedHub, request: Request) -> Response:
+    return JSONResponse(_asked_for(hub, request).listed)
 
 
-async def activate(lot: SimulatedHub, request: Request) -> Response:
-    return _switched(lot, request, "active")
+async def activate(hub: SimulatedHub, request: Request) -> Response:
+    return _switched(hub, request, "active")
 
 
-async def deactivate(lot: SimulatedHub, request: Request) -> Response:
-    return _switched(lot, request, "inactive")
+async def deactivate(hub: SimulatedHub, request: Request) -> Response:
+    return _switched(hub, request, "inactive")
 
 
-async def me(lot: SimulatedHub, _: Request) -> Response:
-    user = {"username": lot.options.username, "name": "Sandbox", "email": "sandbox@example.com"}
+async def me(hub: SimulatedHub, _: Request) -> Response:
+    user = {"username": hub.options.username, "name": "Sandbox", "email": "sandbox@example.com"}
     return JSONResponse({"status": "success", "status_message": "resource_found", "user": user})
 
 
@@ -129,17 +129,17 @@ def _shown(models: list[Model]) -> Response:
     return JSONResponse({"object": "list", "data": [model.listed for model in models]})
 
 
-def _asked_for(lot: SimulatedHub, request: Request) -> Model:
+def _asked_for(hub: SimulatedHub, request: Request) -> Model:
     name = request.path_params["model"]
-    model = lot.models.get(name)
+    model = hub.models.get(name)
     if model is None:
         raise model_not_found(name)
     return model
 
 
-def _switched(lot: SimulatedHub, request: Request, status: str) -> Response:
+def _switched(hub: SimulatedHub, request: Request, status: str) -> Response:
     """Base models are always active and have no deployments."""
-    model = _asked_for(lot, request)
+    model = _asked_for(hub, request)
     for deployment in model.listed["deployments"]:
         deployment["status"] = status
     return JSONResponse(model.listed)

@@ -29,24 +29,24 @@ from .generations import is_ours
 _TYPES = {".mp4": "video/mp4", ".png": "image/png"}
 
 
-async def result(lot: SimulatedHub, request: Request) -> Response:
+async def result(hub: SimulatedHub, request: Request) -> Response:
     """`GET …/files/main/GENERATION_ID.mp4`: by signature, or with the account's key."""
     path = request.scope["path"]  # `request.url` goes wrong where a name holds "#" or "?"
-    may_read(lot, request, path)
-    job = lot.job(Path(path).stem)
-    if job is None or job.status != "succeeded" or lot.result_path(job) != path:
+    may_read(hub, request, path)
+    job = hub.job(Path(path).stem)
+    if job is None or job.status != "succeeded" or hub.result_path(job) != path:
         raise not_found()
-    return await served(request, await lot.result(job), _TYPES.get(Path(path).suffix))
+    return await served(request, await hub.result(job), _TYPES.get(Path(path).suffix))
 
 
-def may_read(lot: SimulatedHub, request: Request, path: str) -> None:
+def may_read(hub: SimulatedHub, request: Request, path: str) -> None:
     """Raises 401 without a signature and a key, 403 for an invalid or expired signature."""
     query = request.scope["query_string"].decode("latin-1")
-    if lot.files.opens(path, query, lot.now):
+    if hub.files.opens(path, query, hub.now):
         return
     if bearer(request) is None and query:
         raise typed(403, "unauthorized", "The signature is invalid or has expired.")
-    authenticate(lot, request)
+    authenticate(hub, request)
 
 
 async def served(request: Request, file: Path, kind: str | None) -> Response:
@@ -88,30 +88,30 @@ _MOST_FILES = 250
 def refuse_old_clients(handler: Handler) -> Handler:
     """The server takes any User-Agent with "oxen" in it for its own command line, and every one for too old."""
 
-    async def checked(lot: SimulatedHub, request: Request) -> Response:
+    async def checked(hub: SimulatedHub, request: Request) -> Response:
         if "oxen" in request.headers.get("user-agent", "").lower():
             raise typed(426, "update_required")
-        return await handler(lot, request)
+        return await handler(hub, request)
 
     return checked
 
 
-async def create(lot: SimulatedHub, request: Request) -> Response:
+async def create(hub: SimulatedHub, request: Request) -> Response:
     body = await json_body(request)
-    namespace, name = body.get("namespace") or lot.options.username, body.get("name")
+    namespace, name = body.get("namespace") or hub.options.username, body.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not isinstance(namespace, str):
         raise _plain(400, f"Invalid repository or namespace name '{name}'. Must match [a-zA-Z0-9][a-zA-Z0-9_.-]+")
-    if not is_ours(lot, namespace):
+    if not is_ours(hub, namespace):
         raise not_found()
     public = body.get("visibility") == "public" or body.get("is_public") is True
-    if not lot.store.add_repo(namespace, name, "public" if public else "private"):
+    if not hub.store.add_repo(namespace, name, "public" if public else "private"):
         raise _plain(409, "Repo already exists.")
-    return JSONResponse(_shown(lot, namespace, name, "resource_created"))
+    return JSONResponse(_shown(hub, namespace, name, "resource_created"))
 
 
-async def one(lot: SimulatedHub, request: Request) -> Response:
-    namespace, name = _repo(lot, request)
-    return JSONResponse(_shown(lot, namespace, name, "resource_found"))
+async def one(hub: SimulatedHub, request: Request) -> Response:
+    namespace, name = _repo(hub, request)
+    return JSONResponse(_shown(hub, namespace, name, "resource_found"))
 
 
 def _plain(status: int, words: str) -> Refusal:
@@ -119,31 +119,31 @@ def _plain(status: int, words: str) -> Refusal:
     return Refusal(status, {"status": "error", "status_message": words})
 
 
-def _shown(lot: SimulatedHub, namespace: str, name: str, message: str) -> dict[str, Any]:
-    repository = {"namespace": namespace, "name": name, "visibility": lot.store.visibility(namespace, name)}
+def _shown(hub: SimulatedHub, namespace: str, name: str, message: str) -> dict[str, Any]:
+    repository = {"namespace": namespace, "name": name, "visibility": hub.store.visibility(namespace, name)}
     return {"status": "success", "status_message": message, "repository": repository}
 
 
-def _repo(lot: SimulatedHub, request: Request) -> tuple[str, str]:
+def _repo(hub: SimulatedHub, request: Request) -> tuple[str, str]:
     namespace, name = request.path_params["namespace"], request.path_params["repo"]
-    if lot.store.visibility(namespace, name) is None:
+    if hub.store.visibility(namespace, name) is None:
         raise not_found()
     return namespace, name
 
 
-async def put(lot: SimulatedHub, request: Request) -> Response:
+async def put(hub: SimulatedHub, request: Request) -> Response:
     """One `file` becomes the path; several, or `files[]`, go into it as a directory."""
-    namespace, name = _repo(lot, request)
+    namespace, name = _repo(hub, request)
     branch, path = _resource(request)
     async with request.form(max_files=_MOST_FILES) as form:
         for field in ("name", "email", "message"):
             if not form.get(field):
                 raise typed(400, "bad_request", f"{field.capitalize()} is required")
         single, files = _files(form)
-        into = not single or lot.store.has_files((namespace, name, branch), f"{path}/")
+        into = not single or hub.store.has_files((namespace, name, branch), f"{path}/")
         for file in files:
             target = f"{path}/{file.filename}".strip("/") if into else path
-            await _keep(lot, (namespace, name, branch, target), file)
+            await _keep(hub, (namespace, name, branch, target), file)
         message = str(form["message"])
     commit = {"id": uuid4().hex, "message": message, "author": str(namespace)}
     return JSONResponse({"status": "success", "status_message": "resource_created", "commit": commit})
@@ -160,10 +160,10 @@ def _files(form: FormData) -> tuple[bool, list[UploadFile]]:
     return len(single) == 1, single or several
 
 
-async def _keep(lot: SimulatedHub, place: tuple[str, str, str, str], file: UploadFile) -> None:
+async def _keep(hub: SimulatedHub, place: tuple[str, str, str, str], file: UploadFile) -> None:
     content = await file.read()
-    digest = await asyncio.to_thread(lot.files.keep, content)
-    lot.store.add_file(place, digest, len(content))
+    digest = await asyncio.to_thread(hub.files.keep, content)
+    hub.store.add_file(place, digest, len(content))
 
 
 def _resource(request: Request) -> tuple[str, str]:
@@ -175,31 +175,31 @@ def _resource(request: Request) -> tuple[str, str]:
     return branch, path
 
 
-async def get(lot: SimulatedHub, request: Request) -> Response:
+async def get(hub: SimulatedHub, request: Request) -> Response:
     """By signature, with the account's key, or freely from a public repository."""
     namespace, name = request.path_params["namespace"], request.path_params["repo"]
-    if lot.store.visibility(namespace, name) != "public":
-        may_read(lot, request, request.scope["path"])
-    _repo(lot, request)
+    if hub.store.visibility(namespace, name) != "public":
+        may_read(hub, request, request.scope["path"])
+    _repo(hub, request)
     branch, path = _resource(request)
-    digest = lot.store.file((namespace, name, branch, path))
+    digest = hub.store.file((namespace, name, branch, path))
     if digest is None:
         raise not_found()
     kind = mimetypes.guess_type(path)[0]
-    return await served(request, lot.files.path(digest), kind)
+    return await served(request, hub.files.path(digest), kind)
 
 
-async def presigned(lot: SimulatedHub, request: Request) -> Response:
-    namespace, name = _repo(lot, request)
+async def presigned(hub: SimulatedHub, request: Request) -> Response:
+    namespace, name = _repo(hub, request)
     branch, path = _resource(request)
-    if lot.store.file((namespace, name, branch, path)) is None:
+    if hub.store.file((namespace, name, branch, path)) is None:
         raise not_found()
-    return JSONResponse({"url": lot.files.signed(f"/api/repos/{namespace}/{name}/file/{branch}/{path}", lot.now)})
+    return JSONResponse({"url": hub.files.signed(f"/api/repos/{namespace}/{name}/file/{branch}/{path}", hub.now)})
 
 
-async def add_context(lot: SimulatedHub, request: Request) -> Response:
+async def add_context(hub: SimulatedHub, request: Request) -> Response:
     """Multipart `file` and `directory` → `asset_path`, private to the account."""
-    namespace, name = _repo(lot, request)
+    namespace, name = _repo(hub, request)
     async with request.form(max_files=1) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
@@ -209,5 +209,5 @@ async def add_context(lot: SimulatedHub, request: Request) -> Response:
             part for part in (*directory.split("/"), file.filename.rsplit("/", 1)[-1]) if part not in ("", ".", "..")
         ]
         path = "/".join(parts)
-        await _keep(lot, (namespace, name, "main", path), file)
+        await _keep(hub, (namespace, name, "main", path), file)
     return JSONResponse({"status": "success", "asset_path": path})

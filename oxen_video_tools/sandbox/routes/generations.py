@@ -38,22 +38,22 @@ class Order:
     count: int
 
 
-def order(lot: SimulatedHub, body: Mapping[str, Any], *, only: str | None = None) -> Order:
+def order(hub: SimulatedHub, body: Mapping[str, Any], *, only: str | None = None) -> Order:
     """Raises the hub's refusal when the model, the count, the namespace or the credits are not in order.
 
     only: "video" or "image", for the routes that make but one of them.
     """
-    model = _model(lot, body.get("model"), only)
+    model = _model(hub, body.get("model"), only)
     count = body.get("num_generations", 1)
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST:
         raise worded(400, COUNT)
     for name in ("target_namespace", "target_repo", "target_directory"):
         if not isinstance(body.get(name, ""), str):
             raise typed(400, "invalid_params", f"{name} must be a string")
-    namespace = body.get("target_namespace") or lot.options.username
-    if not is_ours(lot, namespace):
+    namespace = body.get("target_namespace") or hub.options.username
+    if not is_ours(hub, namespace):
         raise typed(404, "resource_not_found", f"Namespace not found: {namespace}")
-    if lot.credits_left is not None and lot.price(model, body) * count > lot.credits_left:
+    if hub.credits_left is not None and hub.price(model, body) * count > hub.credits_left:
         raise typed(402, "insufficient_credits")
     return Order(model, {name: body[name] for name in body if name not in _NOT_ECHOED}, namespace, count)
 
@@ -61,18 +61,18 @@ def order(lot: SimulatedHub, body: Mapping[str, Any], *, only: str | None = None
 _NOT_ECHOED = ("model", "num_generations")  # the record has `model_name`, and is one of them
 
 
-def is_ours(lot: SimulatedHub, namespace: str) -> bool:
+def is_ours(hub: SimulatedHub, namespace: str) -> bool:
     """Whether the account may keep results there and let it pay."""
-    if namespace == lot.options.username:
+    if namespace == hub.options.username:
         return True
-    named = lot.options.namespaces
+    named = hub.options.namespaces
     return namespace in named if named is not None else _NAMESPACE.fullmatch(namespace) is not None
 
 
-def _model(lot: SimulatedHub, name: object, only: str | None) -> Model:
+def _model(hub: SimulatedHub, name: object, only: str | None) -> Model:
     if name is None or name == "":
         raise typed(400, "invalid_params", "model is required")
-    model = lot.models.get(name) if isinstance(name, str) else None
+    model = hub.models.get(name) if isinstance(name, str) else None
     if model is None:
         raise model_not_found(name)
     if model.media_type is None or (only is not None and model.media_type != only):
@@ -87,58 +87,58 @@ def _model(lot: SimulatedHub, name: object, only: str | None) -> Model:
 _LONGEST = 20 * 60.0  # seconds that a request may block
 
 
-async def generate(lot: SimulatedHub, request: Request) -> Response:
-    return await _make(lot, request, await json_body(request), "video")
+async def generate(hub: SimulatedHub, request: Request) -> Response:
+    return await _make(hub, request, await json_body(request), "video")
 
 
-async def generate_image(lot: SimulatedHub, request: Request) -> Response:
+async def generate_image(hub: SimulatedHub, request: Request) -> Response:
     body = await json_body(request)
     if not body.get("prompt"):
         raise worded(400, NO_PROMPT_FOR_A_PICTURE)
-    return await _make(lot, request, body, "image")
+    return await _make(hub, request, body, "image")
 
 
-async def edit_image(lot: SimulatedHub, request: Request) -> Response:
+async def edit_image(hub: SimulatedHub, request: Request) -> Response:
     """Like `images/generate`, with pictures in `input_image`."""
     body = await json_body(request)
     if not body.get("input_image"):
         raise worded(400, "input_image is required")
-    return await _make(lot, request, body, "image")
+    return await _make(hub, request, body, "image")
 
 
-async def _make(lot: SimulatedHub, request: Request, body: Mapping[str, Any], kind: str) -> Response:
-    placed = order(lot, body, only=kind)
-    await lot.fetch_inputs(placed.model, placed.body)
+async def _make(hub: SimulatedHub, request: Request, body: Mapping[str, Any], kind: str) -> Response:
+    placed = order(hub, body, only=kind)
+    await hub.fetch_inputs(placed.model, placed.body)
     fired: Fired = request.state.fired
     count = placed.count if kind == "image" else 1
-    jobs = lot.accept(
+    jobs = hub.accept(
         placed.model, placed.body, namespace=placed.namespace, route="generate", faults=fired, count=count
     )
     try:
-        jobs = [await asyncio.wait_for(lot.finished(job), _LONGEST) for job in jobs]
+        jobs = [await asyncio.wait_for(hub.finished(job), _LONGEST) for job in jobs]
     except TimeoutError:
         raise typed(504, "upstream") from None
     for job in jobs:
         if job.status != "succeeded":
             raise worded(400, job.error or f"The generation was {job.status}.")
-    return JSONResponse(await _answer(lot, jobs, str(body.get("response_format", "url"))))
+    return JSONResponse(await _answer(hub, jobs, str(body.get("response_format", "url"))))
 
 
-async def _answer(lot: SimulatedHub, jobs: list[Job], form: str) -> dict[str, Any]:
+async def _answer(hub: SimulatedHub, jobs: list[Job], form: str) -> dict[str, Any]:
     first = jobs[0]
     kind = first.media_type
-    fired = lot.faults.draw("result")
-    results = [await _result(lot, job, form, fired) for job in jobs]
+    fired = hub.faults.draw("result")
+    results = [await _result(hub, job, form, fired) for job in jobs]
     if "quirk" in fired and fired["quirk"].given == "old" and "url" in results[0]:
         return {f"{kind}_url": results[0]["url"]}
-    created = int(first.completed_at or lot.now)
+    created = int(first.completed_at or hub.now)
     return {"created": created, "model": first.model, f"{kind}s": [] if "no_url" in fired else results}
 
 
-async def _result(lot: SimulatedHub, job: Job, form: str, fired: Fired) -> dict[str, str]:
+async def _result(hub: SimulatedHub, job: Job, form: str, fired: Fired) -> dict[str, str]:
     if form != "b64_json":
-        return {"url": lot.result_url(job, expired="expired_url" in fired)}
-    inline = base64.b64encode((await lot.result(job)).read_bytes()).decode()
+        return {"url": hub.result_url(job, expired="expired_url" in fired)}
+    inline = base64.b64encode((await hub.result(job)).read_bytes()).decode()
     return {"b64_json": f"data:{_TYPES[job.media_type]};base64,{inline}" if "quirk" in fired else inline}
 
 
@@ -148,10 +148,10 @@ _TYPES = {"video": "video/mp4", "image": "image/png"}
 # A job as the wire shows it (Oxen docs, async queue: List Generations), and the odd forms seen on it.
 
 
-def record(lot: SimulatedHub, job: Job) -> dict[str, Any]:
+def record(hub: SimulatedHub, job: Job) -> dict[str, Any]:
     """The documented record: its own fields, and every parameter of the request. Times are Unix seconds."""
-    fired = lot.faults.draw("result") if job.status == "succeeded" else Fired()
-    url = lot.result_url(job, expired="expired_url" in fired) if job.status == "succeeded" else None
+    fired = hub.faults.draw("result") if job.status == "succeeded" else Fired()
+    url = hub.result_url(job, expired="expired_url" in fired) if job.status == "succeeded" else None
     shown = {
         "generation_id": job.generation_id,
         "model_name": job.model,
@@ -194,77 +194,77 @@ _COLUMNS = {"model": "model", "media_type": "media_type", "repo": "repo", "folde
 _MOST_PAGE = 100
 
 
-async def enqueue(lot: SimulatedHub, request: Request) -> Response:
-    placed = order(lot, await json_body(request))
-    await lot.fetch_inputs(placed.model, placed.body)
+async def enqueue(hub: SimulatedHub, request: Request) -> Response:
+    placed = order(hub, await json_body(request))
+    await hub.fetch_inputs(placed.model, placed.body)
     fired: Fired = request.state.fired
-    _strangers(lot, placed, fired)
-    jobs = lot.accept(
+    _strangers(hub, placed, fired)
+    jobs = hub.accept(
         placed.model, placed.body, namespace=placed.namespace, route="queue", count=placed.count, faults=fired
     )
     return JSONResponse({"generations": [{"generation_id": job.generation_id, "status": "queued"} for job in jobs]})
 
 
-def _strangers(lot: SimulatedHub, placed: Order, fired: Fired) -> None:
+def _strangers(hub: SimulatedHub, placed: Order, fired: Fired) -> None:
     """Jobs that other clients of the same account enqueue at the same time."""
     bodies = [placed.body] if "twin" in fired else []
     bodies += [
         {"prompt": f"Somebody else's idea no. {number + 1}"} for number in range(int(fired.seconds("other_clients")))
     ]
     for body in bodies:
-        lot.accept(placed.model, body, namespace=placed.namespace, route="queue", stranger=True)
+        hub.accept(placed.model, body, namespace=placed.namespace, route="queue", stranger=True)
 
 
-async def listing(lot: SimulatedHub, request: Request) -> Response:
+async def listing(hub: SimulatedHub, request: Request) -> Response:
     asked = request.query_params
     where: dict[str, object] = {column: asked[name] for name, column in _COLUMNS.items() if name in asked}
-    where |= {"namespace": asked.get("namespace") or lot.options.username, "route": "queue"}
-    jobs = lot.listed(where, (asked["status"],) if asked.get("status") else ACTIVE)
+    where |= {"namespace": asked.get("namespace") or hub.options.username, "route": "queue"}
+    jobs = hub.listed(where, (asked["status"],) if asked.get("status") else ACTIVE)
     fired: Fired = request.state.fired
     if "short_list" in fired:
         jobs = jobs[: int(fired.seconds("short_list"))]
-    return JSONResponse({"count": len(jobs), "generations": [record(lot, job) for job in jobs]})
+    return JSONResponse({"count": len(jobs), "generations": [record(hub, job) for job in jobs]})
 
 
-async def one(lot: SimulatedHub, request: Request) -> Response:
-    return JSONResponse(record(lot, _asked_for(lot, request)))
+async def one(hub: SimulatedHub, request: Request) -> Response:
+    return JSONResponse(record(hub, _asked_for(hub, request)))
 
 
-async def cancel(lot: SimulatedHub, request: Request) -> Response:
-    job = _asked_for(lot, request)
-    lot.cancel(job)
+async def cancel(hub: SimulatedHub, request: Request) -> Response:
+    job = _asked_for(hub, request)
+    hub.cancel(job)
     return JSONResponse({"status": "success", "generation_id": job.generation_id})
 
 
-def _asked_for(lot: SimulatedHub, request: Request) -> Job:
-    job = lot.job(request.path_params["generation_id"])
+def _asked_for(hub: SimulatedHub, request: Request) -> Job:
+    job = hub.job(request.path_params["generation_id"])
     if job is None:
         raise not_found()
     return job
 
 
-async def history(lot: SimulatedHub, request: Request) -> Response:
+async def history(hub: SimulatedHub, request: Request) -> Response:
     """Newest first, with what each cost. Oxen's server, generations."""
     page, page_size = _number(request, "page", 1), min(_number(request, "page_size", 20), _MOST_PAGE)
-    namespace = request.query_params.get("namespace") or lot.options.username
+    namespace = request.query_params.get("namespace") or hub.options.username
     where = {"namespace": namespace}
-    jobs = lot.store.jobs(where, newest_first=True, limit=page_size, offset=(page - 1) * page_size)
-    charged = lot.store.jobs(where, ("succeeded",))  # of this namespace
+    jobs = hub.store.jobs(where, newest_first=True, limit=page_size, offset=(page - 1) * page_size)
+    charged = hub.store.jobs(where, ("succeeded",))  # of this namespace
     return JSONResponse(
         {
-            "generations": [_billed(lot, job) for job in jobs],
+            "generations": [_billed(hub, job) for job in jobs],
             "total_cost": str(sum((Decimal(job.cost or 0) for job in charged), Decimal(0))),
             "page": page,
             "page_size": page_size,
             "count": len(jobs),
-            "total_count": lot.store.count(where),
+            "total_count": hub.store.count(where),
         }
     )
 
 
-def _billed(lot: SimulatedHub, job: Job) -> dict[str, Any]:
+def _billed(hub: SimulatedHub, job: Job) -> dict[str, Any]:
     costs = {"succeeded": job.cost, "failed": "0", "cancelled": "0"}
-    return record(lot, job) | {"cost": costs.get(job.status)}
+    return record(hub, job) | {"cost": costs.get(job.status)}
 
 
 def _number(request: Request, name: str, otherwise: int) -> int:
@@ -280,13 +280,13 @@ NAME = "media_generation_completed"
 _HELD = 1.0  # seconds that an event out of order waits for the one to overtake it
 
 
-async def events(lot: SimulatedHub, request: Request) -> Response:
-    listener = lot.events.listen()  # before the headers go out: whoever has them misses nothing
-    written = _pieces(_written(lot, request, listener), request.state.fired)
+async def events(hub: SimulatedHub, request: Request) -> Response:
+    listener = hub.events.listen()  # before the headers go out: whoever has them misses nothing
+    written = _pieces(_written(hub, request, listener), request.state.fired)
     return StreamingResponse(written, media_type="text/event-stream", headers={"cache-control": "no-cache"})
 
 
-async def _written(lot: SimulatedHub, request: Request, listener: Listener) -> AsyncIterator[str]:
+async def _written(hub: SimulatedHub, request: Request, listener: Listener) -> AsyncIterator[str]:
     fired: Fired = request.state.fired
     cut_after = int(fired.seconds("events_cut")) if "events_cut" in fired else None
     sent = 0
@@ -299,7 +299,7 @@ async def _written(lot: SimulatedHub, request: Request, listener: Listener) -> A
                     return
                 continue
             try:
-                payload = await listener.next(lot.options.keep_alive)
+                payload = await listener.next(hub.options.keep_alive)
             except TimeoutError:
                 yield ": keep-alive\n\n"
                 continue
@@ -309,7 +309,7 @@ async def _written(lot: SimulatedHub, request: Request, listener: Listener) -> A
                 yield _event(one, fired)
                 sent += 1
     finally:
-        lot.events.leave(listener)
+        hub.events.leave(listener)
 
 
 async def _in_order(payload: Mapping[str, Any], listener: Listener, fired: Fired) -> list[Mapping[str, Any]]:
