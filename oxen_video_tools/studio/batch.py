@@ -105,11 +105,11 @@ def _request(text: str) -> VideoRequest:
 class Priced:
     """What a batch may cost. lines: each with its price, for whoever agrees to the whole.
 
-    total: US dollars that are still to be paid, at most.  unpriced: what has no price.
+    total_usd: US dollars that are still to be paid, at most.  unpriced: what has no price.
     """
 
     lines: tuple[Line, ...]
-    total: Decimal
+    total_usd: Decimal
     unpriced: tuple[str, ...]
 
 

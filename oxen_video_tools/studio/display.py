@@ -45,7 +45,7 @@ def player_html(source: str, poster: bytes | None) -> str:
 
 def video_html(video: Video) -> str:
     """A video, a film or a still: what it is, and the saved file itself, or how to get one."""
-    facts = [video.status, video.generation_id, video.model or "", dollars(video.cost)]
+    facts = [video.status, video.generation_id, video.model or "", dollars(video.cost_usd)]
     if video.cost_is == "estimate":
         facts[-1] += " (estimate)"
     parts = [_line(", ".join(filter(None, facts)), video.words)]
@@ -57,7 +57,7 @@ def video_html(video: Video) -> str:
         verb = "save" if video.status == "succeeded" else "get"
         parts.append(f"<p><code>studio.{verb}({escape(repr(video.generation_id))})</code></p>")
     parts += [
-        _line(f"shot {shot.shot}: {shot.status} {shot.generation_id} {dollars(shot.cost)}") for shot in video.shots
+        _line(f"shot {shot.shot}: {shot.status} {shot.generation_id} {dollars(shot.cost_usd)}") for shot in video.shots
     ]
     return _whole(parts)
 
@@ -84,7 +84,7 @@ def plan_html(plan: Plan) -> str:
 
 def stills_html(stills: Stills) -> str:
     """The numbered sheet, and each still with its id."""
-    parts = [_line(f"{len(stills.stills)} stills, {dollars(stills.cost)} with the sheets of their cast")]
+    parts = [_line(f"{len(stills.stills)} stills, {dollars(stills.cost_usd)} with the sheets of their cast")]
     if stills.sheet:
         parts.append(picture_html(stills.sheet, "jpeg", "Stills, numbered"))
     for one in stills.stills:

@@ -94,6 +94,11 @@ class PlannedJob:
     first_frame: Path | None = None
     held: tuple[Held, ...] = ()
 
+    @property
+    def price_usd(self) -> Decimal | None:
+        """US dollars at most; None where nobody can know."""
+        return self.price.usd
+
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
         """The body as it is sent. urls: what stands at each place of `media`.  first_frame: the link of that frame."""
         body = put_urls(self.body, urls)
@@ -195,6 +200,11 @@ class Plan:
     def price_usd(self) -> Decimal | None:
         """What this call would pay at most, in US dollars; None where nobody can know."""
         return (self.due or self.price).usd
+
+    @property
+    def total_usd(self) -> Decimal | None:
+        """What all of it costs, paid or not, in US dollars; None where nobody can know."""
+        return self.price.usd
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""

@@ -169,9 +169,9 @@ async def spend(session: Session) -> Spend:
     lines = await session.ledger.spent(scope)
     return Spend(
         days=tuple(map(_said, lines)),
-        total=dollars(sum(one.cost for one in lines)),
-        last_24h=dollars(await session.ledger.committed_spend(scope, now)),
-        budget=session.settings.budget,
+        total_usd=dollars(sum(one.cost for one in lines)),
+        last_24h_usd=dollars(await session.ledger.committed_spend(scope, now)),
+        budget_usd=session.settings.budget,
         unclear=sum(not job.is_live(now) for job in await session.ledger.in_state(scope, ["sending"])),
         paused=await session.ledger.is_paused(),
     )

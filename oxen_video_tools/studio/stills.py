@@ -53,17 +53,22 @@ class Still:
 
 @dataclass(frozen=True)
 class Stills:
-    """What `stills` answers. cost: US dollars of all of it, sheets included, paid now or before.
+    """What `stills` answers. cost_usd: US dollars of all of it, sheets included, paid now or before.
 
     sheet: a JPEG with all stills, numbered; None where none is there or the `media` extra is missing.
     """
 
     stills: tuple[Still, ...]
-    cost: Decimal | None
+    cost_usd: Decimal | None
     sheet: bytes | None = field(default=None, repr=False)
     cast: tuple[PlannedMember, ...] = ()
     sheets: tuple[Video, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The earlier name of `cost_usd`."""
+        return self.cost_usd
 
     @property
     def is_terminal(self) -> bool:
@@ -151,7 +156,7 @@ async def make_stills(
     costs = [one.price.usd for one in pictures.all if one.price.usd is not None]
     return Stills(
         stills=tuple(stills),
-        cost=sum(costs, Decimal(0)) if costs else None,
+        cost_usd=sum(costs, Decimal(0)) if costs else None,
         sheet=await _numbered(session, stills),
         cast=_weakest(one for still in stills for one in still.held),
         sheets=tuple(sheets),
@@ -191,7 +196,10 @@ async def _numbered(session: Session, stills: Sequence[Still]) -> bytes | None:
                 continue
         try:
             from ..media.contact_sheet import numbered_sheet
+            from ..media.pool import sheet_in_child
 
-            return await asyncio.to_thread(numbered_sheet, files) if files else None
+            if not files or session.isolated is None:
+                return await asyncio.to_thread(numbered_sheet, files) if files else None
+            return await sheet_in_child(files, caller=session.isolated)
         except OxenError:
             return None

@@ -60,7 +60,7 @@ class TestStills:
         assert stills.sheet is not None
         assert len(stills.sheet) <= 100_000
         assert Image.open(BytesIO(stills.sheet)).format == "JPEG"
-        assert stills.cost == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+        assert stills.cost_usd == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
         again = await studio.stills(**FILM)
         assert [one.video.generation_id for one in again.stills] == [one.video.generation_id for one in stills.stills]
         assert all(one.video.reused for one in again.stills)
@@ -228,7 +228,7 @@ class TestMoney:
         studio = opened(clock=Swift(), approve_above=Decimal("0.01"))
 
         def approve(question: Any) -> bool:
-            asked.append(question.cost)
+            asked.append(question.cost_usd)
             return True
 
         price = (await studio.plan(**FILM)).price_usd
