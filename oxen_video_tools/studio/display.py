@@ -7,21 +7,42 @@ of a request are escaped.
 from __future__ import annotations
 
 import base64
+import re
 from decimal import Decimal
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OxenError
+from ..redaction import redact
 
 if TYPE_CHECKING:
+    from .batch import Done
     from .plan import Plan
     from .results import Video
     from .stills import Stills
 
 MOST_EMBEDDED = 8_000_000  # bytes of a file that a notebook holds
 PICTURES = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".gif": "gif"}
+
+
+def mime_bundle(page: str, poster: bytes | None = None) -> dict[str, str]:
+    """The same for programs that show HTML, a picture, or words alone. page: HTML.  poster: a JPEG."""
+    forms = {"text/plain": _words(page), "text/html": page}
+    return forms | ({"image/jpeg": base64.b64encode(poster).decode()} if poster else {})
+
+
+def _words(page: str) -> str:
+    lines = re.sub(r"</(?:p|tr)>|<br>", "\n", re.sub(r"</td><td>", "  ", page))
+    return unescape(re.sub(r"<[^>]*>", "", lines)).strip()
+
+
+def poster_of(file: Path | None) -> bytes | None:
+    """A few frames of a saved video on one JPEG; None for a picture, and where none can be drawn."""
+    if file is None or not file.is_file() or file.suffix.lower() in PICTURES:
+        return None
+    return _sheet(file, file.stat().st_mtime_ns)
 
 
 def dollars(amount: Decimal | float | None) -> str:
@@ -98,13 +119,22 @@ def stills_html(stills: Stills) -> str:
     return _whole(parts)
 
 
+def line_html(done: Done) -> str:
+    """One line of a batch: its video, or why there is none."""
+    title = _line(f"line {done.line.number}", done.line.request.prompt or "")
+    if done.video is None:
+        return _whole([title, _line(f"failed: {done.error['message']}" if done.error else "failed")])
+    drawn = picture_html(done.sheet, "jpeg", "contact sheet") if done.sheet and not poster_of(done.video.file) else ""
+    return _whole([title, drawn, video_html(done.video)])
+
+
 def _file_html(file: Path, words: str, poster: bytes | None = None) -> str:
     """A picture as itself; a video as a player, or, where it is too large for a notebook, as its contact sheet."""
     small = file.stat().st_size <= MOST_EMBEDDED
     kind = PICTURES.get(file.suffix.lower())
     if kind:
         return picture_html(file.read_bytes(), kind, words) if small else ""
-    poster = poster or _sheet(file, file.stat().st_mtime_ns)
+    poster = poster or poster_of(file)
     if small:
         return player_html(_data(file.read_bytes(), "video/webm" if file.suffix == ".webm" else "video/mp4"), poster)
     return picture_html(poster, "jpeg", words) if poster else ""
@@ -126,7 +156,8 @@ def _data(content: bytes, kind: str) -> str:
 
 
 def _line(words: str, more: str = "") -> str:
-    return f"<p>{escape(words)}{f'<br><small>{escape(more)}</small>' if more else ''}</p>"
+    words, more = escape(redact(words)), escape(redact(more))
+    return f"<p>{words}{f'<br><small>{more}</small>' if more else ''}</p>"
 
 
 def _whole(parts: list[Any]) -> str:

@@ -22,6 +22,7 @@ from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest, ModelNotFound
 from ..redaction import visible
 from ..request import ImageRequest, PictureRequest
+from .results import Shown
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -165,7 +166,7 @@ class PlannedPicture:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Shown):
     """What would be done.
 
     reason: why this model, and why in so many jobs.  price: of all clips, US dollars at most.
@@ -211,6 +212,9 @@ class Plan:
         from .display import plan_html
 
         return plan_html(self)
+
+    def _poster(self) -> bytes | None:
+        return getattr(self, "sheet", None)  # of one with an animatic
 
     def raise_for_problems(self) -> None:
         """Raises InvalidRequest with every problem, where there is one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -37,6 +37,30 @@ def expires_at(url: str | None) -> datetime | None:
     except (KeyError, ValueError, OverflowError, OSError):  # no time that a calendar has
         pass
     return None
+
+
+class Shown:
+    """What a notebook shows as itself, each program in the form that it can show. No form holds a signed link."""
+
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
+
+    def _poster(self) -> bytes | None:
+        """A JPEG for programs that show no HTML."""
+        return None
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        """Its forms by MIME type; include, exclude: those that are wanted, or not."""
+        from .display import mime_bundle
+
+        forms = mime_bundle(self._repr_html_(), self._poster())
+        return {
+            kind: form
+            for kind, form in forms.items()
+            if (not include or kind in include) and not (exclude and kind in exclude)
+        }
 
 
 @dataclass(frozen=True)
@@ -129,7 +153,7 @@ class FilmShot:
 
 
 @dataclass(frozen=True)
-class Video:
+class Video(Shown):
     """One generation, or one film, as it stands now.
 
     url: the whole link, signature and all; it expires, and `get` gives a fresh one.  file: where it was saved.
@@ -186,6 +210,11 @@ class Video:
         from .display import video_html
 
         return video_html(self)
+
+    def _poster(self) -> bytes | None:
+        from .display import poster_of
+
+        return poster_of(self.file)
 
 
 @dataclass(frozen=True)

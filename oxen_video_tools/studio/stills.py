@@ -19,7 +19,7 @@ from .pictures import MOST_STILLS, Pictures, check, make_one, once, survey_pictu
 from .plan import BEST_FIRST, PlannedMember
 from .prepare import Terms, question_about, reservation, survey
 from .result_files import fetch_into
-from .results import Question, Video
+from .results import Question, Shown, Video
 
 if TYPE_CHECKING:
     from .session import Session
@@ -52,7 +52,7 @@ class Still:
 
 
 @dataclass(frozen=True)
-class Stills:
+class Stills(Shown):
     """What `stills` answers. cost_usd: US dollars of all of it, sheets included, paid now or before.
 
     sheet: a JPEG with all stills, numbered; None where none is there or the `media` extra is missing.
@@ -80,6 +80,9 @@ class Stills:
         from .display import stills_html
 
         return stills_html(self)
+
+    def _poster(self) -> bytes | None:
+        return self.sheet
 
 
 async def prepare_stills(session: Session, request: VideoRequest, terms: Terms, how: dict[str, Any]) -> PreparedStills:
