@@ -96,22 +96,13 @@ class Ledger:
     reserve = transaction(jobs.reserve, "soon")
     mark_sending = transaction(jobs.mark_sending)
     renew = transaction(jobs.renew, "soon")  # a lease need not survive a power failure
-    unsent = transaction(jobs.unsent)
     unbooked = transaction(jobs.unbooked)
-    record_submission = transaction(jobs.record_submission)
-    finish_if_all_done = transaction(jobs.finish_if_all_done)
-    abandon = transaction(outcomes.abandon)
-    note = transaction(jobs.note)
+    record_job = transaction(jobs.record_job)
 
     # A job whose answer was lost: searched for, found, sent again or written off.
-    unclear = transaction(jobs.unclear)
-    idless = transaction(jobs.idless)
-    sought = transaction(jobs.sought)
+    jobs_to_find = transaction(jobs.jobs_to_find)
     adopt = transaction(jobs.adopt)
-    add_found = transaction(jobs.add_found)
-    adopt_by_hand = transaction(jobs.adopt_by_hand)
-    reopen = transaction(jobs.reopen)
-    write_off = transaction(jobs.write_off)
+    decide = transaction(jobs.decide)
 
     # Jobs and their generations, as they are known.
     job_named = transaction(transactions.job_named, "read")

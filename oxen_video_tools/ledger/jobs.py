@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from ..errors import InvalidRequest, OverBudget, Paused
@@ -36,6 +37,126 @@ BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
 HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
     and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
+
+
+# What may become of a job, for `record_job`.
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The hub answered the POST with these generations. Its answer is authoritative for the job's ids."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """Nothing was spent, and the take is free.
+
+    owner: of the reservation.
+    state: "refused" if the hub said no, "dropped" if it was given up before the first byte.
+    note: why.
+    """
+
+    owner: str
+    state: Literal["refused", "dropped"]
+    note: str
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """It is unknown whether the request arrived: the job may be searched for, but not sent again.
+
+    owner: of the reservation.
+    note: what happened.
+    """
+
+    owner: str
+    note: str
+
+
+@dataclass(frozen=True)
+class SearchFailed:
+    """A search did not find it. note: why."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class OwnerGone:
+    """It is still planned, and its owner's lease has expired: it was never sent."""
+
+
+JobOutcome = Submitted | Unsent | Unanswered | SearchFailed | OwnerGone
+
+
+# What a person may decide about a job whose answer was lost, for `decide`.
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """These generations are it."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class SendAgain:
+    """It never arrived: send it again. Its reservation is checked again.
+
+    owner: of the new reservation.
+    lease: seconds.
+    budget: micro-dollars over 24 h.
+    """
+
+    owner: str
+    lease: float
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class WriteOff:
+    """Stop looking for it. What it may have cost still counts for its 24 h.
+
+    forgotten: it has ids, but the hub no longer knows them.
+    """
+
+    forgotten: bool = False
+
+
+Decision = Adopt | SendAgain | WriteOff
+
+
+def record_job(job: str, outcome: JobOutcome, now: float) -> Steps[Job | None]:
+    """Record what became of a job. Returns the job as it then is; None if nothing was written, because the job is in
+    another state by now or belongs to another owner.
+    """
+    written = True
+    match outcome:
+        case Submitted(generations):
+            return (yield from record_submission(job, generations, now))
+        case Unsent(owner, state, note):
+            written = yield from unsent(job, owner, state, now, note)
+        case Unanswered(owner, note):
+            yield from unclear(job, owner, note)
+        case SearchFailed(note):
+            yield from not_found(job, note, now)
+        case OwnerGone():
+            written = yield from abandon(job, now)
+    return (yield from job_named(job)) if written else None
+
+
+def decide(job: str, decision: Decision, now: float) -> Steps[Job]:
+    """Carry out what a person decided about an unclear job. Raises InvalidRequest for one that is not unclear, and for
+    generations of another job; Paused, OverBudget.
+    """
+    match decision:
+        case Adopt(generations):
+            return (yield from adopt_by_hand(job, generations, now))
+        case SendAgain(owner, lease, budget):
+            return (yield from reopen(job, owner, now, lease, budget))
+        case WriteOff(forgotten):
+            return (yield from write_off(job, now, forgotten=forgotten))
 
 
 def reserve(
@@ -219,6 +340,14 @@ def drop(job: str, now: float, note: str) -> Steps[bool]:
     return bool(rows)
 
 
+def abandon(job: str, now: float) -> Steps[bool]:
+    """A planned job whose owner is gone: it was never sent."""
+    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
+    if rows:
+        yield from drop(job, now, "its owner went away before sending it")
+    return bool(rows)
+
+
 def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:
     yield (
         """update jobs set state = ?, holds = case when ? = 1 then 0 else holds end,
@@ -304,13 +433,18 @@ def adopt(
     considered: Sequence[str],
     rivals: Callable[[Job], bool],
     now: float,
+    *,
+    more: bool = False,
 ) -> Steps[bool]:
-    """Give unclear and nameless jobs the generations that were found for them; all or none.
+    """Give jobs the generations that were found for them; all or none. False: nothing was written.
 
     considered: the jobs that were compared when the matches were made.
     rivals: whether a newer job might match one of them, too; then the comparison has to be repeated.
-    False: nothing was written.
+    more: this is one job that made more than the ledger knew (`JobsToFind.more`), not unclear or nameless ones.
     """
+    if more:
+        [(job, found)] = finds.items()
+        return (yield from add_found(job, found, considered, rivals, now))
     jobs = []
     scope = yield from lock_account_of(next(iter(finds)))
     for job in finds:
@@ -332,6 +466,22 @@ def adopt(
         else:
             yield from record_submission(one.job, finds[one.job], now)
     return True
+
+
+class JobsToFind(NamedTuple):
+    """Jobs whose generations are searched for in the account.
+
+    unclear: those without an id of the hub's.
+    more: those that may have made more generations than the ledger knows.
+    """
+
+    unclear: list[Job]
+    more: list[Job]
+
+
+def jobs_to_find(scope: str, now: float) -> Steps[JobsToFind]:
+    """What has to be searched for."""
+    return JobsToFind((yield from idless(scope, now)), (yield from sought(scope, now)))
 
 
 def idless(scope: str, now: float) -> Steps[list[Job]]:
@@ -450,7 +600,7 @@ def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]
     return found
 
 
-def note(job: str, words: str, now: float) -> Steps[None]:
+def not_found(job: str, words: str, now: float) -> Steps[None]:
     """Record why it could not be found. Also clears the owner of a resend whose lease expired: a refusal of the second
     request does not tell whether the first one arrived.
     """

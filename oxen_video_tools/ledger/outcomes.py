@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import NamedTuple
 
-from .jobs import BILLED, DAY, drop, finish_if_all_done
+from .jobs import BILLED, DAY, finish_if_all_done
 from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
 from .transactions import Steps, clips, job_named
 
@@ -124,14 +124,6 @@ def claim_unfinished(scope: str, now: float, most: int = 50) -> Steps[list[Job]]
         if found is not None:
             jobs.append(found)
     return jobs
-
-
-def abandon(job: str, now: float) -> Steps[bool]:
-    """A planned job whose owner is gone: it was never sent."""
-    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
-    if rows:
-        yield from drop(job, now, "its owner went away before sending it")
-    return bool(rows)
 
 
 def set_paused(paused: bool, now: float) -> Steps[None]:

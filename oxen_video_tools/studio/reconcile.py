@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, OxenError, SubmissionUnclear
+from ..ledger.jobs import SearchFailed
 from ..ledger.records import UNPAID, GenerationRow, Job
 from ..redaction import visible
 from .identifiers import DEFAULTS, link_name
@@ -325,7 +326,7 @@ async def reconcile(session: Session) -> set[str]:
     looked: set[str] = set()
     async with session.reconciling:
         now = session.clock.time()
-        jobs, rest = await session.ledger.idless(scope, now), await session.ledger.sought(scope, now)
+        jobs, rest = await session.ledger.jobs_to_find(scope, now)
         for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
             here = [job for job in jobs if job.namespace == namespace]
             more = [job for job in rest if job.namespace == namespace]
@@ -365,7 +366,7 @@ async def _reconcile_in(
         else:
             several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
             words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
-            await session.ledger.note(job.job, words, now)
+            await session.ledger.record_job(job.job, SearchFailed(words), now)
     left = [one for one in free if one.generation_id not in given]
     considered = [job.job for job in (*jobs, *rest)]
     await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left, considered)
@@ -397,7 +398,7 @@ async def _find_the_rest(
             return any(resembles(other, one) for one in its if not is_marked(job, one))
 
         finds = [clip_of(one, scope, job.model) for one in its]
-        await session.ledger.add_found(job.job, finds, considered, rivals, session.clock.time())
+        await session.ledger.adopt({job.job: finds}, considered, rivals, session.clock.time(), more=True)
 
 
 def _is_settled(hub: HubClient, job: Job, now: float) -> bool:

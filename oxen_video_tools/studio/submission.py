@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from ..clock import wait_until
 from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
-from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
+from ..ledger.jobs import Submitted, Unanswered, Unsent
+from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job
 from ..retries import poll
 from .local_files import Files
 from .media_inputs import to_public_url
@@ -310,14 +311,14 @@ async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Except
     owner, now = job.owner or "", session.clock.time()
     refused = isinstance(error, OxenError) and error.charged == "no"
     if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
-        state: State = "refused" if gate.open else "dropped"
+        state: Literal["refused", "dropped"] = "refused" if gate.open else "dropped"
         words = error.message if isinstance(error, OxenError) else type(error).__name__
-        await _noted(session, session.ledger.unsent, job.job, owner, state, now, words)
+        await _noted(session, session.ledger.record_job, job.job, Unsent(owner, state, words), now)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
-    await _noted(session, session.ledger.unclear, job.job, owner, LOST)
+    await _noted(session, session.ledger.record_job, job.job, Unanswered(owner, LOST), now)
     session.meter.unanswered(job, "unclear")
     with suppress(Exception):
         return await _now(session, job)
@@ -328,7 +329,7 @@ async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -
     """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
     ids = tuple(clip.generation_id for clip in clips)
     session.meter.accepted(job, ids, session.clock.time())
-    written = await _noted(session, session.ledger.record_submission, job.job, clips, session.clock.time())
+    written = await _noted(session, session.ledger.record_job, job.job, Submitted(clips), session.clock.time())
     if written is None:
         log.error("The ids %s could not be written down yet", ids)
         return replace(job, state="running", generation_ids=ids)

@@ -19,6 +19,7 @@ from oxen_video_tools.errors import OverBudget
 from oxen_video_tools.ledger import Ledger, films
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.films import FilmRow
+from oxen_video_tools.ledger.jobs import Submitted, Unsent
 from oxen_video_tools.ledger.records import ClipRef, GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
 from oxen_video_tools.studio.films.record import FilmClip, clips_in, film_id, frozen, shared_out
@@ -95,7 +96,7 @@ async def shot(ledger: Ledger, number: int, status: str = "succeeded", now: floa
     assert filled is not None and filled.body == {"model": "kling", "seed": number}
     assert await ledger.mark_sending(planned.job, ledger.owner, now, LEASE)
     clip = GenerationRow("hub|me", f"g{number}-{status}", status=status, model="kling")
-    await ledger.record_submission(planned.job, [clip], now)
+    await ledger.record_job(planned.job, Submitted([clip]), now)
 
 
 async def test_it_is_written_once_and_read_as_it_was(ledger: Ledger, other: Ledger) -> None:
@@ -156,7 +157,7 @@ async def test_a_part_that_was_given_up_is_booked_again(ledger: Ledger) -> None:
     await begin(ledger)
     first = (await ledger.part_of(FILM.film, 1)).job
     assert first is not None
-    await ledger.unsent(first.job, ledger.owner, "dropped", NOW, "slept")
+    await ledger.record_job(first.job, Unsent(ledger.owner, "dropped", "slept"), NOW)
     again = await ledger.rebook_film(intent(FILM, 1), ledger.owner, NOW, LEASE, None)
     assert again is not None and again.mine and again.job.job != first.job
     assert (await ledger.part_of(FILM.film, 1)).job == again.job
@@ -265,7 +266,7 @@ async def test_several_clips_of_a_part_are_in_their_order(ledger: Ledger) -> Non
     assert planned is not None
     assert await ledger.mark_sending(planned.job, ledger.owner, NOW, LEASE)
     made = [GenerationRow("hub|me", name, status="succeeded") for name in ("z", "a")]
-    await ledger.record_submission(planned.job, made, NOW)
+    await ledger.record_job(planned.job, Submitted(made), NOW)
     part = await ledger.part_of(FILM.film, 0)
     assert part.job is not None and part.job.generation_ids == ("z", "a")
     assert part.clip is not None and part.clip.generation_id == "z"
@@ -358,7 +359,7 @@ async def test_a_part_is_booked_again_within_the_budget(ledger: Ledger) -> None:
     await begin(ledger)
     first = (await ledger.part_of(FILM.film, 0)).job
     assert first is not None
-    await ledger.unsent(first.job, ledger.owner, "dropped", NOW, "slept")
+    await ledger.record_job(first.job, Unsent(ledger.owner, "dropped", "slept"), NOW)
     with pytest.raises(OverBudget):
         await ledger.rebook_film(intent(FILM, 0), ledger.owner, NOW, LEASE, 1_049_999)
     again = await ledger.rebook_film(intent(FILM, 0), ledger.owner, NOW + 1, 30.0, 1_050_000)
@@ -454,7 +455,7 @@ async def test_what_was_reckoned_up_too_early_does_not_go_beyond_what_was_agreed
     planned = (await ledger.part_of(FILM.film, 2)).job
     assert planned is not None
     assert await ledger.mark_sending(planned.job, ledger.owner, NOW + 2, LEASE)
-    await ledger.record_submission(planned.job, [GenerationRow("hub|me", "again", status="failed")], NOW + 3)
+    await ledger.record_job(planned.job, Submitted([GenerationRow("hub|me", "again", status="failed")]), NOW + 3)
     await ledger.release_film(FILM.film, FILM.scope, ledger.owner, NOW + 4, "Shot 3 failed")
     assert not await take_up(other, [2], NOW + 5)
     assert (await standing(other)).spent <= FILM.agreed

@@ -18,6 +18,7 @@ import pytest
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
 from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
+from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.ledger.schema import VERSION
 
@@ -53,7 +54,7 @@ async def sent(ledger: Ledger, one: Intent, ids: list[str], now: float = NOW) ->
     job, mine = await book(ledger, one, now)
     assert mine
     assert await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
-    await ledger.record_submission(job.job, [GenerationRow("hub|me", name, model="kling") for name in ids], now)
+    await ledger.record_job(job.job, Submitted([GenerationRow("hub|me", name, model="kling") for name in ids]), now)
     return await named(ledger, job.job)
 
 
@@ -108,7 +109,7 @@ async def test_only_its_owner_sends_a_job(ledger: Ledger, other: Ledger) -> None
 async def test_a_refusal_frees_the_take_and_the_money(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
-    assert await ledger.unsent(job.job, ledger.owner, "refused", NOW, "no credits")
+    assert await ledger.record_job(job.job, Unsent(ledger.owner, "refused", "no credits"), NOW)
     assert await ledger.committed_spend("hub|me", NOW) == 0
     assert (await book(ledger, intent()))[1]
 
@@ -116,7 +117,7 @@ async def test_a_refusal_frees_the_take_and_the_money(ledger: Ledger) -> None:
 async def test_an_unclear_job_keeps_its_take_and_its_reservation(ledger: Ledger, other: Ledger) -> None:
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     later = NOW + 10 * ledger_jobs.DAY
     again, mine = await book(other, intent(), later)
     assert again.job == job.job and not mine and again.is_unclear and not again.is_live(later)
@@ -239,7 +240,7 @@ async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
 async def lost(ledger: Ledger, request: str = "r", now: float = NOW) -> Job:
     job, _ = await book(ledger, intent(request), now)
     await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     return await named(ledger, job.job)
 
 
@@ -278,17 +279,17 @@ async def test_the_hubs_answer_is_the_truth_about_a_jobs_ids(ledger: Ledger) -> 
     await ledger.mark_sending(slow.job, ledger.owner, NOW, 60.0)
     other = await lost(ledger, "r2")
     await ledger.adopt({other.job: [GenerationRow("hub|me", "g1")]}, [other.job, slow.job], nobody, NOW)
-    await ledger.record_submission(slow.job, [GenerationRow("hub|me", "g1")], NOW + 70)
+    await ledger.record_job(slow.job, Submitted([GenerationRow("hub|me", "g1")]), NOW + 70)
     assert (await named(ledger, slow.job)).generation_ids == ("g1",)
     assert (await named(ledger, other.job)).is_unclear
 
 
 async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.write_off(job.job, NOW + 100)
+    await ledger.decide(job.job, WriteOff(), NOW + 100)
     fresh, mine = await book(ledger, intent(), NOW + 101)
     assert mine
-    await ledger.record_submission(job.job, [GenerationRow("hub|me", "g1")], NOW + 102)
+    await ledger.record_job(job.job, Submitted([GenerationRow("hub|me", "g1")]), NOW + 102)
     await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 103)
     holder = await ledger.job_for_take("hub|me", "r", 1)
     assert holder is not None and holder.job == fresh.job
@@ -297,19 +298,19 @@ async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
 
 async def test_written_off_still_counts_for_its_day(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.write_off(job.job, NOW + 100)
+    await ledger.decide(job.job, WriteOff(), NOW + 100)
     assert await ledger.committed_spend("hub|me", NOW + 200) == 500_000
     assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
     with pytest.raises(InvalidRequest, match="written off, not unclear"):
-        await ledger.write_off(job.job, NOW + 300)
+        await ledger.decide(job.job, WriteOff(), NOW + 300)
 
 
 async def test_sending_again_is_reserved_anew(ledger: Ledger) -> None:
     job = await lost(ledger)
     with pytest.raises(OverBudget):
-        await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 400_000)
+        await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, 400_000), NOW + 100)
     assert (await named(ledger, job.job)).is_unclear, "nothing was changed"
-    again = await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 500_000)
+    again = await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, 500_000), NOW + 100)
     assert again.is_unclear and again.is_live(NOW + 100)
 
 
@@ -317,9 +318,9 @@ async def test_a_job_in_flight_can_not_be_settled_by_hand(ledger: Ledger) -> Non
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     with pytest.raises(InvalidRequest):
-        await ledger.write_off(job.job, NOW + 1)
+        await ledger.decide(job.job, WriteOff(), NOW + 1)
     with pytest.raises(InvalidRequest):
-        await ledger.reopen(job.job, ledger.owner, NOW + 1, 60.0, None)
+        await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, None), NOW + 1)
 
 
 # ---- walking, adding up ----------------------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ async def test_walkers_share_the_work(ledger: Ledger, other: Ledger) -> None:
 async def test_what_was_spent_leaves_out_what_was_refused(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     refused, _ = await book(ledger, intent("r2"))
-    await ledger.unsent(refused.job, ledger.owner, "refused", NOW, "no")
+    await ledger.record_job(refused.job, Unsent(ledger.owner, "refused", "no"), NOW)
     await sent(ledger, intent("r3", reserved=0, estimate=None), ["g3"], NOW + 1)
     assert await ledger.spent("hub|me") == [
         outcomes.DaySum(int(NOW // ledger_jobs.DAY), "kling", jobs=2, cost=500_000, unpriced=1)
@@ -374,7 +375,7 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
     for scope, generation in ((old, "g1"), (new, "g2")):
         [booked] = await ledger.reserve([intent(scope=scope)], "me", NOW, 60.0)
         await ledger.mark_sending(booked.job.job, "me", NOW, 60.0)
-        jobs.append(await ledger.record_submission(booked.job.job, [GenerationRow(scope, generation)], NOW))
+        jobs.append(await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, generation)]), NOW))
     await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
     await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
     await asyncio.gather(*(one.join_scopes(old, new) for one in (ledger, other)))
@@ -513,13 +514,15 @@ async def test_what_a_newer_job_may_have_made_is_not_given_to_one_that_was_writt
     old = Intent("hub|me", "r", 1, {"model": "kling"}, reserved=1)
     [first] = await ledger.reserve([old], ledger.owner, NOW, 60.0, None)
     await ledger.mark_sending(first.job.job, ledger.owner, NOW, 60.0)
-    await ledger.unclear(first.job.job, ledger.owner, "its answer was lost")
-    await ledger.write_off(first.job.job, NOW + 100)
+    await ledger.record_job(first.job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
+    await ledger.decide(first.job.job, WriteOff(), NOW + 100)
     [newer] = await ledger.reserve([old], "another:1", NOW + 101, 60.0, None)
     await ledger.mark_sending(newer.job.job, "another:1", NOW + 101, 60.0)
     found = [GenerationRow("hub|me", "g1")]
     job = first.job.job
-    assert await ledger.add_found(job, found, [job], lambda other: other.job == newer.job.job, NOW + 102) is False
+    assert (
+        await ledger.adopt({job: found}, [job], lambda other: other.job == newer.job.job, NOW + 102, more=True) is False
+    )
     assert (await ledger.clips("hub|me", ["g1"])) == {}
-    assert await ledger.add_found(job, found, [job, newer.job.job], lambda _: True, NOW + 102) is True
+    assert await ledger.adopt({job: found}, [job, newer.job.job], lambda _: True, NOW + 102, more=True) is True
     assert (await ledger.clips("hub|me", ["g1"]))["g1"].job == job

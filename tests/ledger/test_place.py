@@ -19,6 +19,7 @@ import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OxenError
 from oxen_video_tools.ledger import Ledger, transactions
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.schema import VERSION, Database, migrations
 from oxen_video_tools.sandbox import Sandbox
@@ -62,7 +63,7 @@ async def test_a_ledger_of_an_earlier_version_is_brought_forward_with_all_that_i
     found = await asyncio.gather(*(one.job_for_take("hub|me", "r", 1) for one in ledgers))
     assert [job.job for job in found if job] == ["j"] * 3
     assert await ledgers[0].committed_spend("hub|me", NOW) == 500_000
-    await ledgers[1].record_submission("j", [GenerationRow("hub|me", "g1")], NOW)
+    await ledgers[1].record_job("j", Submitted([GenerationRow("hub|me", "g1")]), NOW)
     await ledgers[2].record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW)
     job = await ledgers[0].job_named("j")
     assert job is not None and job.state == "succeeded" and job.generation_ids == ("g1",)
@@ -235,7 +236,7 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
         intent = Intent("hub|me", f"r{number}", 1, {"model": "kling"}, reserved=1)
         [found] = await one.reserve([intent], one.owner, NOW, 60.0)
         await one.mark_sending(found.job.job, one.owner, NOW, 60.0)
-        await one.record_submission(found.job.job, [GenerationRow("hub|me", f"g{number}")], NOW)
+        await one.record_job(found.job.job, Submitted([GenerationRow("hub|me", f"g{number}")]), NOW)
     locked = threading.Event()
 
     def held() -> transactions.Steps[list[str]]:

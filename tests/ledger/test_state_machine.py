@@ -309,7 +309,7 @@ class Interleavings(RuleBasedStateMachine):
     def abandon(self, data: Any, who: int) -> None:
         job = data.draw(st.sampled_from(list(self.states)))
         before = self.states[job]
-        if self.do(who, outcomes.abandon, job, self.now):
+        if self.do(who, ledger_jobs.abandon, job, self.now):
             assert before == "planned"
 
     @rule(who=st.integers(0, 2))

@@ -21,6 +21,7 @@ from oxen_video_tools.errors import (
     TimedOut,
     Unauthenticated,
 )
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import Job
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, generate, reconcile, submission
@@ -408,7 +409,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sand
     run = ledger.run
 
     async def broken(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "record_submission":
+        if steps.__name__ == "record_job" and isinstance(args[1], Submitted):
             raise OxenError("the disk is full")
         return await run(steps, *args, **kwargs)
 

@@ -306,8 +306,8 @@ asyncio.run(main(sys.argv[1]))
         ("after reserve", 0, "never sent"),
         ("before mark_sending", 0, "never sent"),
         ("after mark_sending", 0, "unclear"),
-        ("before record_submission", 1, "found"),
-        ("after record_submission", 1, "finished"),
+        ("before record_job", 1, "found"),
+        ("after record_job", 1, "finished"),
     ],
 )
 async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
-from oxen_video_tools.ledger.jobs import DAY
+from oxen_video_tools.ledger.jobs import DAY, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
 
@@ -62,16 +62,16 @@ async def one_life(ledger: Ledger, dice: random.Random, number: int) -> None:
     await ledger.mark_sending(job, "me", now, 60.0)
     fate = dice.random()
     if fate < 0.15:
-        await ledger.unsent(job, "me", "refused", now, "no")
+        await ledger.record_job(job, Unsent("me", "refused", "no"), now)
         return
     if fate < 0.4:
-        await ledger.unclear(job, "me", "lost")
+        await ledger.record_job(job, Unanswered("me", "lost"), now)
         if fate < 0.3:
-            await ledger.write_off(job, now)
+            await ledger.decide(job, WriteOff(), now)
         if fate < 0.2:
             return
     ids = [f"g{number}-{n}" for n in range(dice.randint(1, 2))]
-    await ledger.record_submission(job, [GenerationRow(scope, one) for one in ids], now)
+    await ledger.record_job(job, Submitted([GenerationRow(scope, one) for one in ids]), now)
     for one in ids:
         if dice.random() < 0.7:
             status = dice.choice(("succeeded", "failed", "cancelled"))
@@ -84,7 +84,7 @@ async def one_life(ledger: Ledger, dice: random.Random, number: int) -> None:
     if dice.random() < 0.2:  # its generation turns out to be another's
         [other] = await ledger.reserve([Intent(scope, "x", None, {"model": "wan"})], "me", now, 60.0)
         await ledger.mark_sending(other.job.job, "me", now, 60.0)
-        await ledger.record_submission(other.job.job, [GenerationRow(scope, ids[0])], now)
+        await ledger.record_job(other.job.job, Submitted([GenerationRow(scope, ids[0])]), now)
 
 
 @pytest.mark.parametrize("seed", range(3))

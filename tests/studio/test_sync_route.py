@@ -97,7 +97,7 @@ async def test_a_process_that_stopped_does_not_keep_its_lease(hub: Sandbox, open
     run = ledger.run
 
     async def dead(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ in ("renew", "record_submission", "unclear"):
+        if steps.__name__ in ("renew", "record_job"):
             raise OxenError("gone")
         return await run(steps, *args, **kwargs)
 

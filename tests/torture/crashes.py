@@ -78,7 +78,7 @@ class Doom:
 _AFTER = {
     "reserve": "planned",
     "mark_sending": "marked",
-    "record_submission": "recorded",
+    "record_job": "recorded",
     "record_cost": "settled",
     "delivered": "delivered",
     "begin_film": "begun",
@@ -94,7 +94,7 @@ def install(doom: Doom) -> None:
     _around_hub(doom)
     result_files.settled = _after(result_files.settled, lambda: doom.reached("renamed"))
     assembly._spliced = _before(assembly._spliced, lambda: doom.soon("joining", 0.1))
-    Ledger.record_submission = transaction(_inside(jobs.record_submission, doom))  # type: ignore[method-assign, assignment]
+    Ledger.record_job = transaction(_inside(jobs.record_job, doom))  # type: ignore[method-assign, assignment]
 
 
 def _was_done(name: str, result: Any) -> bool:
@@ -110,6 +110,8 @@ def _around_ledger(doom: Doom) -> None:
     async def hooked(self: Ledger, steps: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = await run(self, steps, *args, **kwargs)
         name = getattr(steps, "__name__", "")
+        if name == "record_job" and not isinstance(args[1], jobs.Submitted):
+            return result
         if name in _AFTER and _was_done(name, result):
             doom.reached(_AFTER[name])
         if name == "mark_sending":
