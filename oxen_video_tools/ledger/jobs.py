@@ -23,7 +23,7 @@ from .records import (
     said,
     to_json,
 )
-from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, whole
+from .transactions import Steps, clips, clips_of, find_jobs, is_paused, job_for_take, job_named, whole
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
@@ -160,14 +160,26 @@ def decide(job: str, decision: Decision, now: float) -> Steps[Job]:
 
 
 def reserve(
-    intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
+    intents: Sequence[Intent],
+    owner: str,
+    now: float,
+    lease: float,
+    budget: int | None = None,
+    *,
+    film: str | None = None,
 ) -> Steps[list[Booking]]:
     """Find existing jobs for these intents, and insert the missing ones: one transaction under the unique index.
 
     A planned job whose owner is gone was never sent: it is taken over, with the current body and price. Either all
-    new intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    new intents are written or none.
+
+    budget: micro-dollars over 24 h.
+    film: nothing is booked, and nothing returned, unless `owner` is making this film.
+    Raises Paused, OverBudget.
     """
     yield from lock_account(intents[0].scope)
+    if film is not None and not (yield from owns_film(film, owner)):
+        return []
     bookings: list[Booking | None] = []
     for intent in intents:
         found = None
@@ -184,6 +196,11 @@ def reserve(
     for intent, booking in zip(intents, bookings, strict=True):
         written.append(booking or Booking((yield from _insert(intent, owner, now, lease)), mine=True))
     return written
+
+
+def owns_film(film: str, owner: str) -> Steps[bool]:
+    rows = yield "select film from films where film = ? and owner = ? and state = 'open' {locked}", (film, owner)
+    return bool(rows)
 
 
 def lock_account(scope: str) -> Steps[None]:
@@ -213,6 +230,18 @@ def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Ste
             f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
             f"{said(left)} is left."
         )
+
+
+class Funds(NamedTuple):
+    """What an account may still spend. paused: all spending is stopped.  committed: see `committed_spend`."""
+
+    paused: bool
+    committed: int
+
+
+def funds(scope: str, now: float) -> Steps[Funds]:
+    """Whether spending is stopped, and what counts against the budget."""
+    return Funds((yield from is_paused()), (yield from committed_spend(scope, now)))
 
 
 def committed_spend(scope: str, now: float) -> Steps[int]:
@@ -486,7 +515,7 @@ def jobs_to_find(scope: str, now: float) -> Steps[JobsToFind]:
 
 def idless(scope: str, now: float) -> Steps[list[Job]]:
     """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
-    jobs = yield from in_state(scope, ["sending"])
+    jobs = yield from find_jobs(scope, states=["sending"])
     rows = yield (
         f"""select distinct job from clips where scope = ? and substr(generation_id, 1, {len(LOCAL)}) = '{LOCAL}'
             and job is not null and created > ?""",
@@ -536,13 +565,13 @@ def add_found(
     others = [*(yield from idless(scope, now)), *(yield from sought(scope, now))]
     if any(rivals(other) for other in others if other.job != job and other.job not in considered):
         return False
-    yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
+    yield from record_submission(job, [*(yield from clips_of([job])).get(job, ()), *found], now)
     return True
 
 
 def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
     """Its clips get the hub's ids, and keep their files."""
-    for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
+    for clip, generation_id in zip((yield from clips_of([job.job]))[job.job], generation_ids, strict=True):
         yield "delete from clips where scope = ? and generation_id = ?", (job.scope, generation_id)
         yield (
             "update clips set generation_id = ? where scope = ? and generation_id = ?",

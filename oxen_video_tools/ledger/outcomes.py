@@ -55,28 +55,27 @@ def record_cost(scope: str, costs: Mapping[str, int]) -> Steps[None]:
             )
 
 
-def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[GenerationRow]]:
-    """Ended generations of ours whose real cost is not known yet. since: Unix seconds of their POST."""
+class Unsettled(NamedTuple):
+    """A generation of ours that has ended and whose real cost is not known yet.
+
+    namespace: where it is kept and billed; None is the account's own.
+    """
+
+    clip: GenerationRow
+    namespace: str | None
+
+
+def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Unsettled]]:
+    """The generations whose cost is still looked for. since: Unix seconds of their POST."""
     columns = ", ".join(f"clips.{column}" for column in CLIP_COLUMNS.split(", "))
     rows = yield (
-        f"""select {columns} from jobs join clips on clips.job = jobs.job
+        f"""select jobs.namespace, {columns} from jobs join clips on clips.job = jobs.job
             where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
             and clips.cost is null and clips.status in ('succeeded', 'failed', 'cancelled')
             order by jobs.sent limit ?""",
         (scope, since, most),
     )
-    return [GenerationRow(*row) for row in rows]
-
-
-def payers(scope: str, since: float) -> Steps[dict[str, str]]:
-    """The namespaces, other than the account's own, in which some of them are kept and billed."""
-    rows = yield (
-        """select clips.generation_id, jobs.namespace from jobs join clips on clips.job = jobs.job
-            where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
-            and jobs.namespace is not null and clips.cost is null""",
-        (scope, since),
-    )
-    return dict(rows)
+    return [Unsettled(GenerationRow(*row), namespace) for namespace, *row in rows]
 
 
 def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:

@@ -77,12 +77,12 @@ def _copied(reference: str | Path, settings: Settings, files: Files) -> str:
 
 async def members(session: Session) -> list[KeptMember]:
     """Everybody who is kept, by name."""
-    return await session.ledger.kept_members(await session.scope())
+    return list((await session.ledger.members(await session.scope())).values())
 
 
 async def member(session: Session, name: str) -> KeptMember:
     """One of them. Raises NotFound."""
-    found = await session.ledger.members_named(await session.scope(), [name])
+    found = await session.ledger.members(await session.scope(), [name])
     if name.casefold() not in found:
         raise await _nobody(session, name)
     return found[name.casefold()]
@@ -105,7 +105,7 @@ async def resolve(session: Session, request: VideoRequest) -> VideoRequest:
     bare = [one.name for one in request.cast if not one.look or not one.images]
     if not bare:
         return request
-    kept = await session.ledger.members_named(await session.scope(), bare)
+    kept = await session.ledger.members(await session.scope(), bare)
     if not kept:
         return request
     filled = [_filled(one, kept.get(one.name.casefold())) for one in request.cast]

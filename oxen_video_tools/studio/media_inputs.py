@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ..catalog.validate import unsuitable_media
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
 from ..files import ENOUGH, media_kind
-from ..ledger.records import LOCAL
+from ..ledger.records import LOCAL, ClipRef
 from ..redaction import redact
 from .identifiers import link_name
 from .local_files import (
@@ -162,7 +162,7 @@ async def private_link(session: Session, content: str, file: Path | None = None)
     Raises InputUnreadable for a file that is too large for the hub or is another by now, and what the hub refuses with.
     """
     hub, scope = await session.hub(), await session.scope()
-    place = await session.ledger.kept_place(scope, content)
+    place = (await session.ledger.kept_places(scope, [content])).get(content)
     if place is not None:
         try:
             return await hub.private_link(place)
@@ -218,7 +218,8 @@ async def _made_picture(session: Session, reference: str) -> str:
     """The generation that is a sheet or a still. Raises InputUnreadable."""
     try:
         key, take, part = reference.removeprefix(MADE).split("/")
-        job = await session.ledger.job_for_take(await session.scope(), key, int(take), int(part))
+        [made] = await session.ledger.parts_of(await session.scope(), [ClipRef(key, int(take), int(part))])
+        job = made.job if made.state in ("running", "done") else None
     except ValueError:
         job = None
     if job is None or not job.generation_ids:

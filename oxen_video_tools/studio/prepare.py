@@ -282,14 +282,12 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """The same as reserving will find, before a person is bothered with it."""
-    if await session.ledger.is_paused():
+    paused, committed = await session.ledger.funds(await session.scope(), session.clock.time())
+    if paused:
         raise Paused("All spending is paused; nothing was sent.")
     budget = session.settings.budget
-    if budget is None:
-        return
-    spent = await session.ledger.committed_spend(await session.scope(), session.clock.time())
-    if spent + micros(amount) > micros(budget):
-        left = dollars(max(0, micros(budget) - spent))
+    if budget is not None and committed + micros(amount) > micros(budget):
+        left = dollars(max(0, micros(budget) - committed))
         raise OverBudget(
             f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
         )
@@ -399,8 +397,8 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
     if scope is None:
         return None
     if is_film(generation_id):
-        film = await session.ledger.film_named(generation_id)
-        return film.duration if film is not None and film.scope == scope else None
+        standing = await session.ledger.standing(generation_id)
+        return standing.film.duration if standing is not None and standing.film.scope == scope else None
     kept = await session.saved_file(generation_id)
     if kept is not None:
         from ..media.probe import measure
@@ -512,7 +510,7 @@ async def _with_clips_of_before(
     """With the clips of films that were made before clips had keys of their own, where the same is sent for them: who
     changes a shot of such a film pays for that shot alone.
     """
-    films = await session.ledger.films_of_before(scope, MOST_FILMS_OF_BEFORE)
+    films = await session.ledger.newest_films(scope, MOST_FILMS_OF_BEFORE, without_refs=True)
     free = {
         part.ref: (clip, part, film.film)
         for film in films

@@ -90,7 +90,8 @@ async def list_videos(
         newest = [one for one in newest if one.generation_id in info and info[one.generation_id].job]
     newest = newest[: max(0, limit)]
     await record_observed(session, newest, info)
-    paid = await session.ledger.jobs_named([clip.job for clip in info.values() if clip.job])
+    made = await session.ledger.find_jobs(await session.scope(), of=[one.generation_id for one in newest])
+    paid = {job.job: job for job in made}
     videos = list(films)
     for one in newest:
         clip = info.get(one.generation_id)
@@ -159,7 +160,7 @@ async def next_ending(session: Session, seconds: float) -> None:
 
 
 async def _running(session: Session) -> list[str]:
-    jobs = await session.ledger.in_state(await session.scope(), ["running"])
+    jobs = await session.ledger.find_jobs(await session.scope(), states=["running"])
     return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]
 
 

@@ -338,7 +338,7 @@ async def reconcile(session: Session) -> set[str]:
 async def look_around(session: Session) -> None:
     """A process that opens a ledger looks for what others left unclear; one process a minute does."""
     scope, now = await session.scope(), session.clock.time()
-    jobs = await session.ledger.in_state(scope, ["sending"])
+    jobs = await session.ledger.find_jobs(scope, states=["sending"])
     if any(not job.is_live(now) for job in jobs) and await session.ledger.claim_interval(f"look {scope}", now, GRACE):
         try:
             await reconcile(session)

@@ -27,7 +27,7 @@ BACK = 30 * DAY  # how far back costs and files are looked for
 async def recover(session: Session) -> list[Recovered]:
     """Every unfinished job of the account: found, followed, settled, kept. Sends nothing."""
     scope, begun = await session.scope(), session.clock.time()
-    unclear = {job.job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(begun)}
+    unclear = {job.job for job in await session.ledger.find_jobs(scope, states=["sending"]) if not job.is_live(begun)}
     await reconcile(session)
     walked: list[Recovered] = []
     while jobs := await session.ledger.claim_unfinished(scope, begun):
@@ -94,7 +94,7 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
     """The generation goes to the one unclear job that it can be."""
     hub, scope, now = await session.hub(), await session.scope(), session.clock.time()
     record = await hub.get(generation_id)
-    unclear = [job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(now)]
+    unclear = [job for job in await session.ledger.find_jobs(scope, states=["sending"]) if not job.is_live(now)]
     possible = [job for job in unclear if could_be_its_record(job, record)]
     if not possible:
         raise InvalidRequest(

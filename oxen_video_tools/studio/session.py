@@ -145,7 +145,7 @@ class Session:
             if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
                 if isinstance(self.clock, DatabaseClock) and not self.clock.is_set:
-                    await self.ledger.is_paused()  # any transaction sets it
+                    await self.ledger.job_named("")  # any transaction sets it
                 first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
                 if first:
                     self._look_around()
@@ -174,7 +174,6 @@ class Session:
         except OxenError as error:
             return self._without_a_name(stand_in, error)
         scope = await self.ledger.remember_identity(origin, key, scope_of(origin, account=name), stand_in)
-        await self.ledger.join_scopes(stand_in, scope)  # what was made before the hub said whose it is
         self._provisional = False
         return scope
 
@@ -192,7 +191,8 @@ class Session:
         """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
         kept: Any = None
         if is_film(generation_id):
-            kept = await self.ledger.film_named(generation_id)
+            found = await self.ledger.standing(generation_id)
+            kept = None if found is None else found.film
         else:
             kept = (await self.ledger.clips(await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None

@@ -168,8 +168,9 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     """What the ledger knows of a job of the blocking route."""
     if job.is_unclear and not job.is_live(session.clock.time()):
         raise unclear_error(job)
-    made = await session.ledger.clips_of(job.job)
-    clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
+    now = await session.ledger.job_named(job.job) or job
+    made = await session.ledger.clips(job.scope, now.generation_ids)
+    clip = made.get(generation_id or "") or next((made[one] for one in now.generation_ids if one in made), None)
     if clip is not None and job_of_local(clip.generation_id) is None:
         try:
             return await shown(session, await watch(session, clip.generation_id, 0, None))

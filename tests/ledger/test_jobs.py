@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
+from oxen_video_tools.ledger import Ledger, accounts, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
@@ -110,7 +110,7 @@ async def test_a_refusal_frees_the_take_and_the_money(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     assert await ledger.record_job(job.job, Unsent(ledger.owner, "refused", "no credits"), NOW)
-    assert await ledger.committed_spend("hub|me", NOW) == 0
+    assert (await ledger.funds("hub|me", NOW)).committed == 0
     assert (await book(ledger, intent()))[1]
 
 
@@ -121,7 +121,7 @@ async def test_an_unclear_job_keeps_its_take_and_its_reservation(ledger: Ledger,
     later = NOW + 10 * ledger_jobs.DAY
     again, mine = await book(other, intent(), later)
     assert again.job == job.job and not mine and again.is_unclear and not again.is_live(later)
-    assert await ledger.committed_spend("hub|me", later) == 500_000
+    assert (await ledger.funds("hub|me", later)).committed == 500_000
 
 
 @pytest.mark.parametrize(("status", "holds"), [("succeeded", True), ("failed", False), ("cancelled", False)])
@@ -169,10 +169,10 @@ async def test_the_budget_counts_reservations_then_real_costs_for_a_day_from_the
     with pytest.raises(OverBudget, match=r"\$0\.70.*\$0\.20 is left"):
         await book(ledger, intent("r2", reserved=700_000), NOW + 1, 700_000)
     await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 60)
-    assert await ledger.committed_spend("hub|me", NOW + 60) == 500_000
+    assert (await ledger.funds("hub|me", NOW + 60)).committed == 500_000
     await ledger.record_cost("hub|me", {"g1": 350_000})
-    assert await ledger.committed_spend("hub|me", NOW + 60) == 350_000
-    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    assert (await ledger.funds("hub|me", NOW + 60)).committed == 350_000
+    assert (await ledger.funds("hub|me", NOW + ledger_jobs.DAY + 1)).committed == 0
     assert (await book(ledger, intent("r2", reserved=350_000), NOW + 2, 700_000))[1]
 
 
@@ -185,20 +185,20 @@ async def test_the_budget_holds_across_processes_at_once(ledger: Ledger, other: 
 
     won = await asyncio.gather(*(attempt((ledger, other)[n % 2], n) for n in range(20)))
     assert sum(won) == 4
-    assert await ledger.committed_spend("hub|me", NOW) == 2_000_000
+    assert (await ledger.funds("hub|me", NOW)).committed == 2_000_000
 
 
 async def test_an_abandoned_plan_costs_the_budget_nothing(ledger: Ledger) -> None:
     await book(ledger, intent())
-    assert await ledger.committed_spend("hub|me", NOW + 30) == 500_000
-    assert await ledger.committed_spend("hub|me", NOW + 61) == 0
+    assert (await ledger.funds("hub|me", NOW + 30)).committed == 500_000
+    assert (await ledger.funds("hub|me", NOW + 61)).committed == 0
 
 
 async def test_several_intents_are_reserved_together_or_not_at_all(ledger: Ledger) -> None:
     parts = [intent(part=part, film="f") for part in range(3)]
     with pytest.raises(OverBudget):
         await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_400_000)
-    assert await ledger.committed_spend("hub|me", NOW) == 0
+    assert (await ledger.funds("hub|me", NOW)).committed == 0
     written = await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_500_000)
     assert [found.job.part for found in written if found.mine] == [0, 1, 2]
 
@@ -219,7 +219,7 @@ async def test_a_cost_is_real_only_when_every_clip_has_one(ledger: Ledger) -> No
     job = await sent(ledger, intent(expects=2), ["g1", "g2"])
     both = [GenerationRow("hub|me", name, status="succeeded") for name in ("g1", "g2")]
     await ledger.record_status("hub|me", both, NOW)
-    assert [clip.generation_id for clip in await ledger.unsettled("hub|me", 0.0)] == ["g1", "g2"]
+    assert [one.clip.generation_id for one in await ledger.unsettled("hub|me", 0.0)] == ["g1", "g2"]
     await ledger.record_cost("hub|me", {"g1": 100_000})
     assert (await named(ledger, job.job)).cost is None
     await ledger.record_cost("hub|me", {"g2": 0})
@@ -231,7 +231,7 @@ async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     assert (await book(ledger, intent(scope="hub|you")))[1]
     assert await ledger.clips("hub|you", ["g1"]) == {}
-    assert await ledger.committed_spend("hub|you", NOW) == 500_000
+    assert (await ledger.funds("hub|you", NOW)).committed == 500_000
 
 
 # ---- what is unclear -------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
     assert mine
     await ledger.record_job(job.job, Submitted([GenerationRow("hub|me", "g1")]), NOW + 102)
     await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 103)
-    holder = await ledger.job_for_take("hub|me", "r", 1)
+    holder = await ledger.run(transactions.job_for_take, "hub|me", "r", 1)
     assert holder is not None and holder.job == fresh.job
     assert (await named(ledger, job.job)).state == "succeeded"
 
@@ -299,8 +299,8 @@ async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
 async def test_written_off_still_counts_for_its_day(ledger: Ledger) -> None:
     job = await lost(ledger)
     await ledger.decide(job.job, WriteOff(), NOW + 100)
-    assert await ledger.committed_spend("hub|me", NOW + 200) == 500_000
-    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    assert (await ledger.funds("hub|me", NOW + 200)).committed == 500_000
+    assert (await ledger.funds("hub|me", NOW + ledger_jobs.DAY + 1)).committed == 0
     with pytest.raises(InvalidRequest, match="written off, not unclear"):
         await ledger.decide(job.job, WriteOff(), NOW + 300)
 
@@ -378,14 +378,14 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
         jobs.append(await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, generation)]), NOW))
     await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
     await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
-    await asyncio.gather(*(one.join_scopes(old, new) for one in (ledger, other)))
-    held = await other.job_for_take(new, jobs[1].request, 1)
+    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
+    held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):
         found = await named(other, job.job)
         assert found.scope == new and found.generation_ids == (generation,)
-    assert await other.committed_spend(new, NOW) == sum(job.reserved for job in jobs)
-    assert await other.committed_spend(old, NOW) == 0
+    assert (await other.funds(new, NOW)).committed == sum(job.reserved for job in jobs)
+    assert (await other.funds(old, NOW)).committed == 0
 
 
 # ---- the databases ---------------------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ async def test_an_error_inside_rolls_everything_back(ledger: Ledger) -> None:
 
     with pytest.raises(RuntimeError):
         await ledger.run(broken)
-    assert not await ledger.is_paused()
+    assert not (await ledger.funds("hub|me", NOW)).paused
 
 
 async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledger: Ledger) -> None:
@@ -424,7 +424,7 @@ async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledge
     with suppress(asyncio.CancelledError):  # it may have ended just before
         await giving_up
     for _ in range(200):
-        if await ledger.is_paused():
+        if (await ledger.funds("hub|me", NOW)).paused:
             return
         await asyncio.sleep(0.01)
     pytest.fail("the transaction did not end")
@@ -437,7 +437,7 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None
     connection.close()
     one = Ledger.at(f"sqlite:///{path}")
     with pytest.raises(Internal, match="newer"):
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     await one.close()
 
 
@@ -459,7 +459,7 @@ async def test_a_place_that_can_not_be_written_names_the_way_without(tmp_path: P
     (tmp_path / "file").write_text("")
     one = Ledger.at(f"sqlite:///{tmp_path}/file/ledger.db")
     with pytest.raises(InvalidRequest) as caught:
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     assert "OXEN_VIDEO_LEDGER" in (caught.value.fix or "") and "memory:" in (caught.value.fix or "")
     assert caught.value.charged == "no"
     await one.close()
@@ -469,14 +469,14 @@ async def test_a_file_that_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> No
     (tmp_path / "ledger.db").write_text("no database, but a long enough text about something else entirely" * 40)
     one = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
     with pytest.raises(InvalidRequest, match="not a database"):
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     await one.close()
 
 
 async def test_memory_is_a_ledger_of_its_own() -> None:
     one, another = Ledger.at("memory:"), Ledger.at("memory:")
     await one.set_paused(True, NOW)
-    assert await one.is_paused() and not await another.is_paused()
+    assert (await one.funds("hub|me", NOW)).paused and not (await another.funds("hub|me", NOW)).paused
     await one.close()
     await another.close()
 
@@ -504,7 +504,7 @@ async def test_a_postgres_that_is_not_there_is_said_without_its_password() -> No
     pytest.importorskip("psycopg")
     one = Ledger.at("postgresql://me:s3cret-word@127.0.0.1:1/db?connect_timeout=1")
     with pytest.raises(InvalidRequest, match="PostgreSQL") as caught:
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     assert "s3cret-word" not in f"{caught.value.words} {caught.value!r}"
     await one.close()
 

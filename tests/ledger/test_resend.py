@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from oxen_video_tools.errors import Internal
-from oxen_video_tools.ledger import Ledger
+from oxen_video_tools.ledger import Ledger, transactions
 from oxen_video_tools.ledger.jobs import OwnerGone, SearchFailed, SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 
@@ -61,7 +61,7 @@ async def test_the_cost_goes_where_the_generation_goes(ledger: Ledger) -> None:
     await ledger.record_job(slow.job, Submitted([GenerationRow(SCOPE, "g1")]), NOW + 90)
     assert (await named(ledger, wrong)).cost is None and (await named(ledger, wrong)).is_unclear
     assert (await named(ledger, slow)).cost == 350_000
-    assert await ledger.committed_spend(SCOPE, NOW + 90) == 350_000 + 500_000
+    assert (await ledger.funds(SCOPE, NOW + 90)).committed == 350_000 + 500_000
 
 
 async def test_a_take_that_was_freed_by_anothers_failure_is_held_again(ledger: Ledger) -> None:
@@ -76,7 +76,7 @@ async def test_a_take_that_went_to_somebody_else_meanwhile_stays_there(ledger: L
     fresh, mine = await booked(ledger, "lost", NOW + 50)
     assert mine
     await ledger.record_job(slow.job, Submitted([GenerationRow(SCOPE, "g1")]), NOW + 90)
-    holder = await ledger.job_for_take(SCOPE, "lost", 1)
+    holder = await ledger.run(transactions.job_for_take, SCOPE, "lost", 1)
     assert holder is not None and holder.job == fresh.job and (await named(ledger, wrong)).is_unclear
 
 
@@ -100,7 +100,7 @@ async def test_an_answer_after_all_leaves_a_take_that_went_to_somebody_else(ledg
     fresh, mine = await booked(ledger, "r", NOW + 101)
     assert mine
     await ledger.record_job(job.job, Submitted([GenerationRow(SCOPE, "g1")]), NOW + 102)
-    holder = await ledger.job_for_take(SCOPE, "r", 1)
+    holder = await ledger.run(transactions.job_for_take, SCOPE, "r", 1)
     assert holder is not None and holder.job == fresh.job
     assert (await named(ledger, job)).generation_ids == ("g1",)
 
@@ -113,7 +113,7 @@ async def test_a_second_sending_that_is_refused_says_nothing_of_the_first(ledger
     await ledger.record_job(job.job, Unsent(ledger.owner, state, "no credits"), NOW + 101)
     now = await named(ledger, job)
     assert now.is_unclear and not now.is_live(NOW + 101) and "no credits" in (now.note or "")
-    assert await ledger.committed_spend(SCOPE, NOW + 101) == 500_000
+    assert (await ledger.funds(SCOPE, NOW + 101)).committed == 500_000
     assert not (await booked(ledger, "r", NOW + 102))[1]
 
 
@@ -159,5 +159,5 @@ async def test_a_ledger_that_is_ahead_of_this_version_is_left_alone(postgres_url
         connection.execute("insert into oxen_video_schema values (9999)")
     one = Ledger.at(place)
     with pytest.raises(Internal, match="newer"):
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     await one.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, outcomes
+from oxen_video_tools.ledger import Ledger, outcomes, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.jobs import (
     Adopt,
@@ -174,7 +174,7 @@ async def test_what_was_not_sent_costs_nothing(ledger: Ledger, before: Any, stat
     ended = replace(job, state=state, reserved=0, owner=None, lease=0, ended=NOW + 3, note="no credits")
     assert await named(ledger, job.job) == ended
     assert not await ledger.record_job(job.job, Unsent(ledger.owner, state, "again"), NOW + 4)
-    assert await ledger.job_for_take(ME, "r", 1) is None
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
 
 
 async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger) -> None:
@@ -194,7 +194,11 @@ async def test_what_was_booked_without_anybody_knowing_is_taken_back(ledger: Led
     await reserved(ledger, PLAIN, replace(PLAIN, request="s"), owner=mine)
     job = await planned(ledger, replace(PLAIN, request="t"))
     await ledger.unbooked(mine, NOW + 1)
-    assert await ledger.job_for_take(ME, "r", 1) is await ledger.job_for_take(ME, "s", 1) is None
+    assert (
+        await ledger.run(transactions.job_for_take, ME, "r", 1)
+        is await ledger.run(transactions.job_for_take, ME, "s", 1)
+        is None
+    )
     assert await named(ledger, job.job) == job
 
 
@@ -230,9 +234,9 @@ async def test_the_answer_is_written_down_as_it_was(ledger: Ledger) -> None:
     after = replace(job, state="running", owner=None, lease=0, generation_ids=("g2", "g1"))
     assert await named(ledger, job.job) == after
     clips = [replace(one, scope=ME, job=job.job, position=place) for place, one in enumerate(told)]
-    assert await ledger.clips_of(job.job) == clips
+    assert (await ledger.run(transactions.clips_of, [job.job]))[job.job] == clips
     assert await ledger.clips(ME, ["g2"]) == {"g2": clips[0]}
-    assert await ledger.job_of_clip(ME, "g1") == after
+    assert (await ledger.clip_and_job(ME, "g1"))[1] == after
 
 
 async def test_an_answer_after_all_takes_back_that_it_was_lost(ledger: Ledger) -> None:
@@ -248,7 +252,7 @@ async def test_another_answer_replaces_the_first(ledger: Ledger) -> None:
     await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g2"), GenerationRow(ME, "g3")]), NOW)
     assert (await named(ledger, job.job)).generation_ids == ("g2", "g3")
     assert (await clip(ledger, "g1")).job is None
-    assert await ledger.job_of_clip(ME, "g1") is None
+    assert (await ledger.clip_and_job(ME, "g1"))[1] is None
 
 
 async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Ledger) -> None:
@@ -323,12 +327,12 @@ async def test_paused_says_that_nothing_was_sent(ledger: Ledger) -> None:
         await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
     assert caught.value.message == "All spending is paused; nothing was sent."
     await ledger.set_paused(False, NOW)
-    assert await ledger.is_paused() is False
+    assert (await ledger.funds("hub|me", NOW)).paused is False
 
 
 async def test_what_counts_against_the_budget(ledger: Ledger) -> None:
     async def committed(now: float) -> int:
-        return await ledger.committed_spend(ME, now)
+        return (await ledger.funds(ME, now)).committed
 
     assert await committed(NOW) == 0
     for amount, state in ((1, "planned"), (10, "sending"), (100, "running"), (1000, "refused")):
@@ -365,7 +369,7 @@ async def test_a_job_ends_as_its_clips_do(ledger: Ledger, statuses: list[str], s
     found = await named(ledger, job.job)
     expected = job if state == "running" else replace(job, state=state, ended=NOW + 9)  # type: ignore[arg-type]
     assert found == expected
-    held = await ledger.job_for_take(ME, "r", 1)
+    held = await ledger.run(transactions.job_for_take, ME, "r", 1)
     assert (held is not None) is (state in ("succeeded", "running"))
 
 
@@ -406,10 +410,10 @@ async def test_a_strangers_generation_is_nobodys(ledger: Ledger) -> None:
     told = GenerationRow("else", "s1", status="succeeded", model="kling", cost=7, created=NOW, ended=NOW + 1)
     assert await saw(ledger, replace(told, file="/f.mp4", sha256="00", size=3)) == []
     assert await clip(ledger, "s1") == replace(told, scope=ME)
-    assert await ledger.job_of_clip(ME, "s1") is None
-    assert await ledger.job_of_clip(ME, "nowhere") is None
+    assert (await ledger.clip_and_job(ME, "s1"))[1] is None
+    assert (await ledger.clip_and_job(ME, "nowhere"))[1] is None
     assert await ledger.unsettled(ME, 0.0) == []
-    assert await ledger.committed_spend(ME, NOW) == 0
+    assert (await ledger.funds(ME, NOW)).committed == 0
 
 
 async def test_the_bill(ledger: Ledger) -> None:
@@ -428,13 +432,14 @@ async def test_the_bill(ledger: Ledger) -> None:
 
 async def test_whose_bill_is_not_known_yet(ledger: Ledger) -> None:
     for number in (2, 0, 1):
-        await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}"), now=NOW + number)
+        body = {"model": "kling"} | ({"target_namespace": "studio"} if number == 1 else {})
+        await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}", body=body), now=NOW + number)
     assert await ledger.unsettled(ME, 0.0) == [], "none has ended"
     await saw(ledger, *(GenerationRow(ME, f"g{n}", status="failed", error="no") for n in range(3)), now=NOW + 9)
     found = await ledger.unsettled(ME, NOW)
-    assert found == [await clip(ledger, "g1"), await clip(ledger, "g2")]
-    assert found[0].error == "no" and found[0].job is not None
-    assert [one.generation_id for one in await ledger.unsettled(ME, 0.0, 2)] == ["g0", "g1"]
+    assert found == [(await clip(ledger, "g1"), "studio"), (await clip(ledger, "g2"), None)]
+    assert found[0].clip.error == "no" and found[0].clip.job is not None
+    assert [one.clip.generation_id for one in await ledger.unsettled(ME, 0.0, 2)] == ["g0", "g1"]
     assert await ledger.unsettled("hub|you", 0.0) == []
 
 
@@ -559,7 +564,7 @@ async def test_a_person_gives_it_up(ledger: Ledger) -> None:
     assert await ledger.decide(job.job, WriteOff(), NOW + 1) == job
     after = replace(job, state="written off", ended=NOW + 1, note="written off by hand")
     assert await named(ledger, job.job) == after
-    assert await ledger.job_for_take(ME, "r", 1) is None
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
 
 
 async def test_only_what_is_unclear_is_settled_by_hand(ledger: Ledger) -> None:
@@ -592,7 +597,7 @@ async def test_what_is_sent_again_is_unclear_until_it_has_arrived(ledger: Ledger
     again = await ledger.decide(job.job, SendAgain("me:2", LEASE, 500_000), NOW + 100)
     note = "a person has it sent again"
     assert again == replace(job, owner="me:2", lease=NOW + 100 + LEASE, note=note) == await named(ledger, job.job)
-    assert await ledger.committed_spend(ME, NOW + 100) == 500_000
+    assert (await ledger.funds(ME, NOW + 100)).committed == 500_000
     assert await ledger.record_job(job.job, Unsent("me:2", "refused", "no credits"), NOW + 101) is not None
     refused = replace(job, note="it could not be sent again: no credits")
     assert await named(ledger, job.job) == refused, "that says nothing of the first time"
@@ -674,18 +679,18 @@ async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledg
 
 async def test_jobs_are_told_apart_by_every_part_of_their_key(ledger: Ledger) -> None:
     job = await planned(ledger, WHOLE)
-    assert await ledger.job_for_take(ME, "r", 1, 2) == job
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1, 2) == job
     for other in ((ME, "r", 1), (ME, "r", 2, 2), (ME, "s", 1, 2), ("hub|you", "r", 1, 2)):
-        assert await ledger.job_for_take(*other) is None
+        assert await ledger.run(transactions.job_for_take, *other) is None
     assert await ledger.job_named("nowhere") is None
 
 
 async def test_jobs_are_listed_oldest_first(ledger: Ledger) -> None:
     jobs = [await planned(ledger, replace(PLAIN, request=f"r{n}"), NOW - n) for n in range(3)]
     sent = await sending(ledger, replace(PLAIN, request="sent"))
-    assert await ledger.in_state(ME, ["planned"]) == jobs[::-1]
-    assert await ledger.in_state(ME, ["running", "sending"]) == [sent]
-    assert await ledger.in_state("hub|you", ["planned"]) == []
+    assert await ledger.find_jobs(ME, states=["planned"]) == jobs[::-1]
+    assert await ledger.find_jobs(ME, states=["running", "sending"]) == [sent]
+    assert await ledger.find_jobs("hub|you", states=["planned"]) == []
 
 
 async def test_a_thousand_generations_are_read_at_once(ledger: Ledger) -> None:

@@ -160,7 +160,7 @@ async def test_the_urgency_is_that_of_the_transaction(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(ledger._engine, "run", noted)
     await ledger.set_paused(True, NOW)
-    await ledger.is_paused()
+    await ledger.funds("hub|me", NOW)
     await ledger.record_cost("hub|me", {})
     await ledger.close()
     assert asked_for == ["now", "read", "soon"]

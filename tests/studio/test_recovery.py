@@ -48,7 +48,7 @@ def accepted(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=ALL)  # type: ignore[arg-type]
 
 
 async def planned(studio: AsyncStudio, request: str = "r", take: int = 1) -> Job:

@@ -93,7 +93,7 @@ async def test_a_failure_costs_nothing_only_because_the_history_says_so(
 
     scope = await studio._session.scope()
     hub.faults.add("error=500:json@*/history")
-    assert await ledger.committed_spend(scope, studio._session.clock.time()) == micros(PRICE), "nobody said yet"
+    assert (await ledger.funds(scope, studio._session.clock.time())).committed == micros(PRICE), "nobody said yet"
     hub.faults.clear()
     assert await spent(studio) == 0, "now it did"
 

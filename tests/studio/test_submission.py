@@ -23,7 +23,7 @@ from oxen_video_tools.errors import (
     TimedOut,
 )
 from oxen_video_tools.hub.records import Generation
-from oxen_video_tools.ledger import Ledger
+from oxen_video_tools.ledger import Ledger, transactions
 from oxen_video_tools.ledger.jobs import Submitted, Unanswered, Unsent
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.settings import Settings
@@ -129,7 +129,7 @@ class Scene:
 
     async def jobs(self) -> list[Job]:
         every = ["planned", "sending", "running", "refused", "dropped", "succeeded", "failed"]
-        return await self.ledger.in_state(ME, every)  # type: ignore[arg-type]
+        return await self.ledger.find_jobs(ME, states=every)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ async def test_an_attempt_sends_what_it_booked(still: Scene) -> None:
     assert attempt.mine and not attempt.gave_up
     [job] = await still.jobs()
     assert attempt.job == job and (job.state, job.generation_ids) == ("running", ("g1", "g2"))
-    clips = await still.ledger.clips_of(job.job)
+    clips = (await still.ledger.run(transactions.clips_of, [job.job]))[job.job]
     assert clips[0] == GenerationRow(ME, "g1", job.job, status="processing", model="kling", created=START + 1)
     assert still.counts.told == [("accepted", job.job, ["g1", "g2"], START)]
 

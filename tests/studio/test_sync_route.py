@@ -33,7 +33,7 @@ def posts(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=ALL)  # type: ignore[arg-type]
 
 
 def shown_nowhere(hub: Sandbox) -> None:

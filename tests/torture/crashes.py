@@ -13,7 +13,7 @@ from threading import Timer
 from typing import Any
 
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.ledger import Ledger, jobs, transaction
+from oxen_video_tools.ledger import Ledger, films, jobs, transaction
 from oxen_video_tools.studio import result_files
 from oxen_video_tools.studio.films import assembly
 from oxen_video_tools.studio.waiter import Waiter
@@ -81,10 +81,9 @@ _AFTER = {
     "record_job": "recorded",
     "record_cost": "settled",
     "delivered": "delivered",
-    "begin_film": "begun",
-    "resume_film": "taken up",
+    "start_film": "begun",
     "fill_part": "filled",
-    "record_delivery": "cut",
+    "record_film": "cut",
 }
 
 
@@ -110,7 +109,11 @@ def _around_ledger(doom: Doom) -> None:
     async def hooked(self: Ledger, steps: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = await run(self, steps, *args, **kwargs)
         name = getattr(steps, "__name__", "")
-        if name == "record_job" and not isinstance(args[1], jobs.Submitted):
+        if name == "start_film" and kwargs.get("agreed") is not None and result:
+            doom.reached("taken up")
+            return result
+        wanted = {"record_job": jobs.Submitted, "record_film": films.FilmDelivery}.get(name)
+        if wanted is not None and not isinstance(args[1], wanted):
             return result
         if name in _AFTER and _was_done(name, result):
             doom.reached(_AFTER[name])

@@ -69,7 +69,7 @@ async def deliver(session: Session, film: str, told: Told) -> None:
 
 async def _written_down(session: Session, film: str, cut: FilmDelivery) -> None:
     """Whoever made the film and no one else tidies up: another process may just be fetching its shots."""
-    mine = await session.ledger.record_delivery(film, cut, session.ledger.owner, session.clock.time())
+    mine = await session.ledger.record_film(film, cut, session.ledger.owner, session.clock.time())
     if mine and cut.file is not None:
         await asyncio.to_thread(shutil.rmtree, folder_of(session, film), ignore_errors=True)
 

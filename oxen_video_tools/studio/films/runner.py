@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
-from ...ledger.films import FilmRow, Part
+from ...ledger.films import FilmRow, FilmStopped, Part
 from ...ledger.records import Job, micros
 from ..settlement import record_observed
 from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
@@ -80,8 +80,8 @@ class FilmRunner:
         session = self._session
         note = self.error.message if self.error else None
         try:
-            await session.ledger.release_film(
-                self.film.film, self.film.scope, session.ledger.owner, session.clock.time(), note
+            await session.ledger.record_film(
+                self.film.film, FilmStopped(note), session.ledger.owner, session.clock.time()
             )
         except OxenError as error:  # its lease runs out by itself
             log.warning("%s could not be let go: %s", self.film.film, error)
@@ -112,9 +112,9 @@ class FilmRunner:
         joining = self._session.own(deliver(self._session, self.film.film, self._heard))
         await asyncio.wait({joining})
         joining.result()
-        film = await self._session.ledger.film_named(self.film.film)
-        if film is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
-            self._session.errand(link_to(self._session, film, PATIENCE))
+        now = await self._session.ledger.standing(self.film.film)
+        if now is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
+            self._session.errand(link_to(self._session, now.film, PATIENCE))
 
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
@@ -183,16 +183,16 @@ class FilmRunner:
                 charged="no",
                 fix="Call again with the same arguments.",
             )
-        budget = session.settings.budget
-        clip = self._clips[number]
-        booking = await session.ledger.rebook_film(
-            clip.intent(self.film.scope, self.film.asked, session.settings.route, film=self.film.film),
+        budget, film = session.settings.budget, self.film
+        booked = await session.ledger.reserve(
+            [self._clips[number].intent(film.scope, film.asked, session.settings.route, film=film.film)],
             session.ledger.owner,
             session.clock.time(),
             session.ledger.lease,
             None if budget is None else micros(budget),
+            film=film.film,
         )
-        if booking is None:
+        if not booked:
             raise StoppedError
 
     async def _sent(self, number: int, job: Job) -> Job | None:
@@ -218,8 +218,8 @@ class FilmRunner:
             log.warning("Not sent: %s", why)
             return None
         with suppress(OxenError):  # whatever fails here, it is paid and on its way
-            film = await ledger.film_named(self.film.film)
-            if film is not None and film.state == "cancelled":  # while it was on its way
+            now = await ledger.standing(self.film.film)
+            if now is not None and now.film.state == "cancelled":  # while it was on its way
                 for generation_id in sent.generation_ids:
                     await (await session.hub()).cancel(generation_id)
         return sent
@@ -234,7 +234,8 @@ class FilmRunner:
         return await body_of(session, clip, self._prepared.media, self._prepared.terms.files, frame)
 
     async def _part(self, number: int) -> Part:
-        return await self._session.ledger.part_of(self.film.film, number)
+        [part] = await self._session.ledger.parts_of(self.film.scope, [self.film.refs[number]])
+        return part
 
 
 def _raise_first(errors: list[BaseException]) -> None:

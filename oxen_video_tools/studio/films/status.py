@@ -161,9 +161,10 @@ async def listed(
 ) -> list[Video]:
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
-    shots = await session.ledger.films_of(scope, list(records))
+    jobs = await session.ledger.find_jobs(scope, of=list(records))
+    shots = [one for job in jobs if job.film for one in job.generation_ids if one in records]
     seen = [records.pop(one) for one in shots]
-    await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
+    await record_observed(session, seen, await session.ledger.clips(scope, shots))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
     films = [one for one in films if one.film.created >= since and (model is None or is_part(model, one.film.model))]
     videos = [(one.film, video_of_film(one, session)) for one in films]

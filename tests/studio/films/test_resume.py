@@ -15,7 +15,7 @@ import pytest
 
 from oxen_video_tools.errors import InsufficientCredits, SubmissionUnclear
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger.films import resume_film
+from oxen_video_tools.ledger.films import start_film
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submission
@@ -185,13 +185,13 @@ async def test_two_calls_that_take_up_one_film_at_once_pay_each_shot_once(
     assert (await studio.generate(**film(), take=1)).status == "failed"
     paid, turns, real = len(accepted(hub)), 0, Ledger.run
 
-    async def in_step(self: Ledger, steps: Any, *given: Any) -> Any:
+    async def in_step(self: Ledger, steps: Any, *given: Any, **named: Any) -> Any:
         nonlocal turns
-        if steps is resume_film:  # both have looked, neither has begun
+        if steps is start_film and "agreed" in named:  # both have looked, neither has begun
             turns += 1
             while turns < 2:
                 await asyncio.sleep(0)
-        return await real(self, steps, *given)
+        return await real(self, steps, *given, **named)
 
     monkeypatch.setattr(Ledger, "run", in_step)
     videos = await asyncio.gather(*(studio.generate(**film(), take=1) for _ in range(2)))
