@@ -136,7 +136,10 @@ def write_words(draft: BodyBuilder, request: VideoRequest) -> None:
         value = getattr(request, word)
         if value is not None:
             name = next((name for name in names if name in draft.info.parameters), None)
-            _put_or_nowhere(draft, name, value, word)
+            if name is None:
+                draft.nowhere(word, value)
+            else:
+                draft.put(name, value, word, value)
 
 
 def as_written(value: Any, parameter: Parameter | None) -> Any:
@@ -149,17 +152,12 @@ def as_written(value: Any, parameter: Parameter | None) -> Any:
     return value if same is None else same
 
 
-def _put_or_nowhere(draft: BodyBuilder, name: str | None, value: Any, word: str) -> None:
-    if name is None:
-        draft.nowhere(word, value)
-    else:
-        draft.put(name, value, word, value)
-
-
 def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
     info = draft.info
-    if request.prompt:
-        _put_or_nowhere(draft, "prompt" if info.takes("text") else None, request.prompt, "prompt")
+    if request.prompt and info.takes("text"):
+        draft.put("prompt", request.prompt, "prompt", request.prompt)
+    elif request.prompt:
+        draft.nowhere("prompt", request.prompt)
     if not request.multi_prompt:
         return
     if request.prompt:
@@ -508,7 +506,8 @@ def _references(value: Any, here: Path) -> Iterator[tuple[Path, str]]:
 class Translation:
     """A body for one model, and what is wrong or worth knowing about it.
 
-    body: media stand in it as the request gave them; `media` says where.  held: how each member of the cast is held.
+    body: media stand in it as the request gave them; `media` says where.
+    held: how each member of the cast is held.
     """
 
     body: dict[str, Any]
@@ -553,7 +552,9 @@ def translate(
     take_parameters(draft, request.model_parameters)
     write_words(draft, request)
     write_media(draft, request)
-    _draft_mode(draft, request)
+    own_draft_mode = info.parameters.get("draft")
+    if request.level == "draft" and own_draft_mode is not None and own_draft_mode.is_flag:
+        draft.put("draft", True, "level", "draft")
     members = place(draft, request.cast) if request.cast else None
     draft.body |= draft.loose
     if not defaults:
@@ -593,13 +594,6 @@ def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in refused and value is not None:
             draft.loose[name] = as_written(value, draft.info.parameters.get(name))
-
-
-def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
-    """A draft uses the model's own draft mode, where it has one."""
-    parameter = draft.info.parameters.get("draft")
-    if request.level == "draft" and parameter is not None and parameter.is_flag:
-        draft.put("draft", True, "level", "draft")
 
 
 def _required(draft: BodyBuilder) -> None:

@@ -76,7 +76,11 @@ _COLUMNS = "name, look, images, real_face, created"
 
 @dataclass(frozen=True)
 class KeptMember:
-    """One kept member. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
+    """One kept member.
+
+    images: references; a local file is kept as `cast:SHA256`.
+    created: Unix seconds.
+    """
 
     name: str
     look: str | None

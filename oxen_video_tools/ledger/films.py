@@ -26,7 +26,8 @@ PartState = Literal["open", "sending", "running", "done", "failed"]
 class FilmRow:
     """A film's row. Times are Unix seconds, money is micro-dollars.
 
-    request, take: of the call that asked for it (see `identity`).  way: how its clips are joined.
+    request, take: of the call that asked for it (see `identity`).
+    way: how its clips are joined.
     jobs: its clips as JSON text, in the form of `films.record`; each has its `ref`.
     agreed: what it may cost without asking a person again.
     owner: the process that makes it, until `lease`.
@@ -77,7 +78,9 @@ def film_of(row: tuple[Any, ...]) -> FilmRow:
 class Part:
     """One clip of a film.
 
-    number: from 0.  job: its last try, None before the first.  clip: what the hub made of it.
+    number: from 0.
+    job: its last try, None before the first.
+    clip: what the hub made of it.
     tries: every job that was ever booked for it, whoever booked it.
     """
 

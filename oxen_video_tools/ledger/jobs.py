@@ -233,7 +233,11 @@ def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Ste
 
 
 class Funds(NamedTuple):
-    """What an account may still spend. paused: all spending is stopped.  committed: see `committed_spend`."""
+    """What an account may still spend.
+
+    paused: all spending is stopped.
+    committed: see `committed_spend`.
+    """
 
     paused: bool
     committed: int

@@ -136,7 +136,9 @@ def set_paused(paused: bool, now: float) -> Steps[None]:
 class DaySum(NamedTuple):
     """What one model's jobs of one day came to.
 
-    day: whole days since 1970 (UTC).  cost: micro-dollars, real or reserved.  unpriced: jobs of unknown price.
+    day: whole days since 1970 (UTC).
+    cost: micro-dollars, real or reserved.
+    unpriced: jobs of unknown price.
     """
 
     day: int
@@ -171,7 +173,8 @@ def spent(scope: str) -> Steps[list[DaySum]]:
 class Ending(NamedTuple):
     """A video or a film of this ledger that has ended.
 
-    kind: "video", "film", or "shot" for a failed clip of a film.  film: the film of such a shot.
+    kind: "video", "film", or "shot" for a failed clip of a film.
+    film: the film of such a shot.
     ended: Unix seconds.
     """
 

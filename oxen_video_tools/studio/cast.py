@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
+from ..files import atomic_file
 from ..ledger.accounts import KeptMember
 from ..request import Member, VideoRequest
 from .local_files import KEPT, Files, cast_folder, opened
@@ -67,9 +68,8 @@ def _copied(reference: str | Path, settings: Settings, files: Files) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not place.exists():
-            partial = place.with_suffix(".part")
-            partial.write_bytes(content)
-            partial.replace(place)
+            with atomic_file(place) as part:
+                part.write_bytes(content)
     except OSError as error:
         raise InputUnreadable(f"{reference} can't be kept: {error.strerror or error}.", fix="Make room.") from None
     return f"{KEPT}{digest}"

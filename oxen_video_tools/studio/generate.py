@@ -43,7 +43,8 @@ SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, howev
 class Call:
     """The caller's side of a request.
 
-    wait_seconds: bounds the whole call.  approve: asks a person; answers whether, or up to which sum, they agree.
+    wait_seconds: bounds the whole call.
+    approve: asks a person; answers whether, or up to which sum, they agree.
     prepared: what was worked out when a person was asked, if that has just been done.
     repository: "namespace/name", where the finished video is kept.
     """

@@ -17,7 +17,7 @@ from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
 from ..catalog.findings import listing
 from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
-from ..catalog.selection import Choice, choose, for_purpose, over_every_length
+from ..catalog.selection import choose, for_purpose, over_every_length
 from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest, ModelNotFound
 from ..redaction import visible
@@ -79,8 +79,10 @@ USUAL = 5  # seconds, Oxen docs: the default of a shot
 class PlannedJob:
     """One paid job.
 
-    body: what is sent, media as the request gave them.  seconds: its length, where it is certain.
-    shots: which shots of the request it makes, from 0.  media: the places in `body` that need a URL the hub can read.
+    body: what is sent, media as the request gave them.
+    seconds: its length, where it is certain.
+    shots: which shots of the request it makes, from 0.
+    media: the places in `body` that need a URL the hub can read.
     first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
     held: how each member of the cast who is seen in it is held.
     """
@@ -95,7 +97,11 @@ class PlannedJob:
     held: tuple[Held, ...] = ()
 
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
-        """The body as it is sent. urls: what stands at each place of `media`.  first_frame: the link of that frame."""
+        """The body as it is sent.
+
+        urls: what stands at each place of `media`.
+        first_frame: the link of that frame.
+        """
         body = put_urls(self.body, urls)
         if first_frame is None or self.first_frame is None:
             return body
@@ -117,7 +123,9 @@ def name_of(shots: Sequence[int]) -> str:
 class PlannedClip:
     """How a clip of a plan stands in the ledger.
 
-    shots: from 1.  seconds: its length, where it is certain.  price_usd: what it costs, paid or not.
+    shots: from 1.
+    seconds: its length, where it is certain.
+    price_usd: what it costs, paid or not.
     already: it is paid for, or being paid for: this call pays nothing for it.
     stopped: it was cancelled: this call does not pay for it either; its next take would be another clip.
     take: None where every call makes a new one.
@@ -134,7 +142,10 @@ class PlannedClip:
 
 @dataclass(frozen=True)
 class PlannedMember:
-    """One member of the cast. held_by: the means that its weakest shot has.  shots: from 1, those that name it.
+    """One member of the cast.
+
+    held_by: the means that its weakest shot has.
+    shots: from 1, those that name it.
 
     sheet: the generation id of the sheet that shows it, where one was made.
     """
@@ -163,10 +174,13 @@ class PlannedPicture:
 class Plan:
     """What would be done.
 
-    reason: why this model, and why in so many jobs.  price: of all clips, US dollars at most.
+    reason: why this model, and why in so many jobs.
+    price: of all clips, US dollars at most.
     film: None for one job; how several are joined at the end.
-    clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
-    cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
+    clips: each job as the ledger has it.
+    due: what this call would pay; `price` where nothing is paid yet.
+    cast: how each member is held.
+    pictures: sheets of the cast and stills, which are made before the clips.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
     unknown_model: neither the live list nor Oxen's pages know the model that was named.
     """
@@ -239,24 +253,28 @@ def make_plan(
     division = _divide(paying, info)
     made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
     prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
+    unknown = _unknown_model(info, models)
+    problems = made.problems
+    if too_long := over_every_length(request, models):  # instead of the lengths of one model
+        problems = (too_long, *(one for one in problems if "duration=" not in one))
     return Plan(
         request=request,
         model=info.id,
-        reason=_reason(choice, made.why),
+        reason=f"{choice.reason}; {made.why}" if made.why else choice.reason,
         jobs=made.jobs,
         price=total(job.price for job in made.jobs),
         problems=(
-            *_unknown_model(info, models),
+            *unknown,
             *([choice.problem] if choice.problem else []),
             *refused,
             *cast_problems(request.cast),
-            *_with_lengths(made.problems, request, models),
+            *problems,
         ),
         choice="" if choice.asked else choice.warning,
-        unknown_model=bool(_unknown_model(info, models)),
+        unknown_model=bool(unknown),
         warnings=(
             *([choice.warning] if choice.warning else []),
-            *_about_the_list(info, models),
+            *([] if unknown else _about_the_list(info, models)),
             *cast_warnings(request.cast, prompts),
             *told,
             *made.warnings,
@@ -276,6 +294,7 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
     info = images.known(images.meant(choice.model_id) or choice.model_id)
     paying, refused = _with_payer(request, settings)
     asked = asked.model_copy(update={"target_namespace": paying.target_namespace, "prompt": _styled(request).prompt})
+    unknown = _unknown_model(info, images)
     spoken = translate_image(asked, info, models=images, cast=request.cast)
     price = estimate(spoken.body, info)
     job = PlannedJob(info.id, spoken.body, price, None, (), spoken.media, None, spoken.held)
@@ -285,8 +304,8 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
         reason=choice.reason,
         jobs=(job,),
         price=price,
-        problems=(*_unknown_model(info, images), *refused, *cast_problems(request.cast), *spoken.problems),
-        warnings=(*_about_the_list(info, images), *spoken.warnings),
+        problems=(*unknown, *refused, *cast_problems(request.cast), *spoken.problems),
+        warnings=(*([] if unknown else _about_the_list(info, images)), *spoken.warnings),
         cast=_held(request, (job,)),
     )
 
@@ -312,10 +331,6 @@ def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMem
     return tuple(found)
 
 
-def _reason(choice: Choice, why: str) -> str:
-    return f"{choice.reason}; {why}" if why else choice.reason
-
-
 def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
     """The request with the namespace that pays; a problem where it names one that is not allowed."""
     if not request.target_namespace:
@@ -326,12 +341,6 @@ def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest
     if not allowed or request.target_namespace in allowed:
         return request, []
     return request, [f"target_namespace={request.target_namespace}: use {' or '.join(sorted(allowed))}."]
-
-
-def _with_lengths(problems: Sequence[str], request: VideoRequest, models: ModelList) -> list[str]:
-    """For a length over every model's, the way that works instead of the lengths of one model."""
-    over = over_every_length(request, models)
-    return [over, *(one for one in problems if "duration=" not in one)] if over else list(problems)
 
 
 def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
@@ -345,8 +354,6 @@ def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
 
 def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
     """How far what is said here can be trusted."""
-    if _unknown_model(info, models):
-        return []
     if not info.listed:
         near = models.closest(info.id)
         gone = info.page.get("left_the_list")
@@ -363,7 +370,10 @@ def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
 
 @dataclass(frozen=True)
 class _Division:
-    """How the shots are divided among jobs. groups: empty for a request that is one job as it stands.  why: in words.
+    """How the shots are divided among jobs.
+
+    groups: empty for a request that is one job as it stands.
+    why: in words.
 
     single: whether each job takes one prompt; else its shots go as the model's own list of shots.
     """
@@ -440,14 +450,18 @@ def _make_jobs(
     opening, problems = _opening(request, info, models, groups)
     chained = bool(opening)
     asked = [_part(request, info, division, groups, number, chained) for number in range(len(groups))]
-    asked = [_with_still(one, group, stills) for one, group in zip(asked, groups, strict=True)]
+    for place, group in enumerate(groups):  # a first frame that the request names itself stays
+        still = stills.get(group[0] if group else 0)
+        if still is not None and not asked[place].start_image:
+            asked[place] = asked[place].model_copy(update={"start_image": still})
     said = [translate(one, info, route=settings.route, models=models, defaults=True) for one in asked]
     jobs = tuple(
         _job(one, info, group, opening if number else None, lengths)
         for number, (one, group) in enumerate(zip(said, groups, strict=True))
     )
     problems += [*_told([one.problems for one in said], groups), *_of_the_whole(request, division)]
-    warnings = [*_told([one.warnings for one in said], groups), *differences(_prompts(request), continuous=chained)]
+    prompts = [f"{shot.prompt} {request.style or ''}" for shot in request.multi_prompt]
+    warnings = [*_told([one.warnings for one in said], groups), *differences(prompts, continuous=chained)]
     warnings += _about_changes(jobs, request, info, models)
     if len(jobs) == 1:
         native = len(request.multi_prompt) > 1 and info.multi_shot is not None
@@ -456,10 +470,6 @@ def _make_jobs(
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
     why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
-
-
-def _prompts(request: VideoRequest) -> list[str]:
-    return [f"{shot.prompt} {request.style or ''}" for shot in request.multi_prompt]
 
 
 def _opening(
@@ -519,14 +529,6 @@ def _part(
     seconds = _seconds(shots[0], info)
     update |= {"multi_prompt": [], "prompt": shots[0].prompt, "duration": seconds}
     return _styled(request.model_copy(update=update))
-
-
-def _with_still(request: VideoRequest, group: Group, stills: Mapping[int, str]) -> VideoRequest:
-    """A clip begins with the still of its first shot; a first frame that the request names itself stays."""
-    still = stills.get(group[0] if group else 0)
-    if still is None or request.start_image:
-        return request
-    return request.model_copy(update={"start_image": still})
 
 
 def _styled(request: VideoRequest) -> VideoRequest:

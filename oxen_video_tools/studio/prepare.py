@@ -63,7 +63,11 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class Reservation:
-    """US dollars. amount: the most this call may cost.  estimate: what the models' prices say, where they say it."""
+    """US dollars.
+
+    amount: the most this call may cost.
+    estimate: what the models' prices say, where they say it.
+    """
 
     amount: Decimal
     estimate: Decimal | None
@@ -122,8 +126,9 @@ def question_about(
 ) -> Question | None:
     """What a person must agree to first, if anything.
 
-    jobs: how many are paid.  spent: US dollars that this very call came to before, when it failed; the person agrees
-    to the sum of both, so that an answer given once covers no second try.
+    jobs: how many are paid.
+    spent: US dollars that this very call came to before, when it failed; the person agrees to the sum of both, so that
+    an answer given once covers no second try.
     """
     if settings.approve_above is None or reserved.amount <= settings.approve_above:
         return None
@@ -150,7 +155,8 @@ FRESH = 300.0  # seconds: whoever answers later than that is asked again if the 
 class Terms:
     """On what terms a request is to be made.
 
-    take: None is a new one each time.  max_cost_usd: US dollars that this call may cost.
+    take: None is a new one each time.
+    max_cost_usd: US dollars that this call may cost.
     approved_usd: US dollars that a person has agreed to for this call, earlier tries included.
     files: where local inputs may lie.
     """
@@ -165,14 +171,19 @@ class Terms:
 class Prepared:
     """A call that is ready to be asked about and paid.
 
-    call: key of what was asked; None where every call is a new one.  asked: the words it stands for.
+    call: key of what was asked; None where every call is a new one.
+    asked: the words it stands for.
     media: where each medium lies, by what it is.
-    clips: what is made, in order.  parts: how each stands in the ledger.
-    film: the id of the film that they become; None for a single clip.  standing: that film, where it exists.
-    pays: the clips that this call pays for.  stopped: those that were cancelled, and that it does not pay for either.
+    clips: what is made, in order.
+    parts: how each stands in the ledger.
+    film: the id of the film that they become; None for a single clip.
+    standing: that film, where it exists.
+    pays: the clips that this call pays for.
+    stopped: those that were cancelled, and that it does not pay for either.
     spent: micro-dollars that this very call came to before.
     pictures: sheets and stills, which are made before the clips.
-    reserved: what this call may cost.  question: what a person must agree to first; None where nobody need be asked.
+    reserved: what this call may cost.
+    question: what a person must agree to first; None where nobody need be asked.
     """
 
     request: VideoRequest
@@ -317,7 +328,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         models,
         session.settings,
         lengths=await _lengths(session, request, terms.files, scope),
-        model=_model_of(before),
+        model=before.film.model if isinstance(before, Standing) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
     plan = replace(plan, warnings=(*plan.warnings, *frames))
@@ -421,11 +432,6 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
         whole = await _length_of_result(session, source.removeprefix("generation:"), scope, deep - 1)
         return whole - part[0] if whole is not None and part is not None else whole
     return seconds
-
-
-def _model_of(before: Standing | Job | None) -> str | None:
-    """What the same call was made with: the choice of a model must not change between two equal calls."""
-    return None if before is None else before.film.model if isinstance(before, Standing) else before.model
 
 
 def name_clips(

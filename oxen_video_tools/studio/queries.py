@@ -69,7 +69,10 @@ def time_in(since: str, now: float) -> float:
 async def list_videos(
     session: Session, status: str | None, model: str | None, limit: int, since: float = 0.0, *, mine: bool = False
 ) -> list[Video]:
-    """Newest first. since: Unix seconds.  mine: only what this ledger paid for.
+    """Newest first.
+
+    since: Unix seconds.
+    mine: only what this ledger paid for.
 
     Raises HubUnavailable, Unauthenticated.
     """

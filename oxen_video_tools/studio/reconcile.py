@@ -204,7 +204,8 @@ def assign_records(
 ) -> dict[str, list[Generation]]:
     """Which records belong to which unclear jobs, where that can be told.
 
-    sending: jobs whose answer is still awaited; a record that may be theirs is left alone.  records: held by no intent.
+    sending: jobs whose answer is still awaited; a record that may be theirs is left alone.
+    records: held by no intent.
     """
     given, left = _marked_ones(unclear, sending, records)
     open_ones = [job for job in unclear if job.job not in given]

@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -152,7 +153,10 @@ class SendGuard:
 
 @dataclass
 class Attempt:
-    """One way from an intent to the hub. job: as the ledger has it, once booked.  mine: this process may send it.
+    """One way from an intent to the hub.
+
+    job: as the ledger has it, once booked.
+    mine: this process may send it.
 
     gave_up: nothing was sent, and the intent may be written again.
     """
@@ -280,7 +284,7 @@ async def send(session: Session, job: Job) -> Job:
     if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
         with suppress(OxenError):
             await hub.me()
-    beating = asyncio.ensure_future(_beat(session, job))
+    beating = asyncio.ensure_future(keep_lease(session, partial(session.ledger.renew, job.job, job.owner or "")))
     expense().sends(job.job)
     try:
         if job.route == "sync":
@@ -297,13 +301,18 @@ async def send(session: Session, job: Job) -> Job:
     return await _written(session, job, clips)
 
 
-async def _beat(session: Session, job: Job) -> None:
-    """As long as this process lives and waits for the answer, the lease is its own."""
-    ledger = session.ledger
+async def keep_lease(session: Session, renew: Callable[[float, float], Awaitable[bool | None]]) -> None:
+    """Renew a lease until cancelled, three times in its length. Returns when it is another process's.
+
+    renew: called with the ledger's time and the length of the lease, in seconds; False: it was lost.
+    """
     while True:
-        await session.clock.sleep(ledger.lease / 3)
-        with suppress(OxenError):
-            await ledger.renew(job.job, job.owner or "", session.clock.time(), ledger.lease)
+        await session.clock.sleep(session.ledger.lease / 3)
+        try:
+            if await renew(session.clock.time(), session.ledger.lease) is False:
+                return
+        except OxenError as error:  # tried again: the lease is longer than one failure
+            log.warning("A lease could not be renewed: %s", error)
 
 
 async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Exception) -> Job:
@@ -398,8 +407,9 @@ async def body_of(
 ) -> dict[str, Any]:
     """The body of a clip as it is sent; each medium is uploaded once.
 
-    media: where each medium lies, by what it is.  first_frame: the link of the last frame of the clip before.
-    Raises InputNotAllowed, InputUnreadable, NotFound, HubUnavailable.
+    media: where each medium lies, by what it is.
+    first_frame: the link of the last frame of the clip before. Raises InputNotAllowed, InputUnreadable, NotFound,
+    HubUnavailable.
     """
     wanted = dict.fromkeys(place.reference for place in clip.job.media)
     links = {one: await to_public_url(session, media.get(one, one), files, known_as=one) for one in wanted}

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
 from ...ledger.films import FilmRow, FilmStopped, Part
 from ...ledger.records import Job, micros
 from ..settlement import record_observed
-from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
+from ..submission import TRIES, GaveUpError, body_of, keep_lease, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import clips_in, way_of
@@ -39,7 +40,8 @@ class FilmRunner:
 
     prepared: what the call that began it, or goes on with it, pays for.
     under_way: set when the first clip is with the hub, or when nothing more will come.
-    error: what stopped it, where something did.  joined: how much of the joining is done, 0 to 1.
+    error: what stopped it, where something did.
+    joined: how much of the joining is done, 0 to 1.
     """
 
     def __init__(self, session: Session, film: FilmRow, prepared: Prepared) -> None:
@@ -58,7 +60,10 @@ class FilmRunner:
 
     async def _run(self) -> None:
         work = asyncio.ensure_future(self._made())
-        holding = asyncio.ensure_future(self._held())
+        ledger = self._session.ledger
+        holding = asyncio.ensure_future(
+            keep_lease(self._session, partial(ledger.hold_film, self.film.film, ledger.owner))
+        )
         try:
             await asyncio.wait({work, holding}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -88,17 +93,6 @@ class FilmRunner:
         finally:
             session.films.pop(self.film.film, None)
             self.under_way.set()
-
-    async def _held(self) -> None:
-        """Hold on to it; returns when it is somebody else's."""
-        ledger, clock = self._session.ledger, self._session.clock
-        while True:
-            await clock.sleep(ledger.lease / 3)
-            try:
-                if not await ledger.hold_film(self.film.film, ledger.owner, clock.time(), ledger.lease):
-                    return
-            except OxenError as error:
-                log.warning("%s could not be held: %s", self.film.film, error)
 
     async def _made(self) -> None:
         numbers = range(len(self._clips))
