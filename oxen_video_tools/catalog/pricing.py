@@ -320,7 +320,7 @@ def follows_its_input(body: Body, info: ModelInfo) -> bool:
 
 
 def _of_the_input(body: Body, info: ModelInfo, lengths: Mapping[str, float]) -> Seconds:
-    """The duration of a result that is as long as its input: exact if that is known, else at most what is documented."""
+    """The duration of a result that is as long as its input: exact if known, else the documented maximum."""
     for slot in info.slots:
         source = body.get(slot.name) if slot.role in ("source", "driving_audio") else None
         if isinstance(source, str) and source in lengths:
@@ -335,7 +335,7 @@ def _of_the_input(body: Body, info: ModelInfo, lengths: Mapping[str, float]) -> 
 
 
 def _blind_to(body: Body, info: ModelInfo, pricing: Pricing) -> Iterator[str]:
-    """What may cost more, at an unknown rate: unknown fields of the prices, settings whose description mentions cost."""
+    """What may cost more, at an unknown rate: unknown rates, and settings whose description mentions cost."""
     for key in pricing.raw:
         if key not in _READ and re.search(r"cost|price|rate|fee", key, re.I) and pricing.raw[key] not in (None, 0, "0"):
             yield key

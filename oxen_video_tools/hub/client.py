@@ -242,7 +242,8 @@ class HubClient:
 
         Only a hint: what happens while this is not connected is lost. on_open: called at each (re)connection, when it
         is time to look at the queue.
-        on_break: called when one ends or can't be had. Raises Unauthenticated on 401 and 403.
+        on_break: called when one ends or can't be had.
+        Raises Unauthenticated on 401 and 403.
         """
         from .events import completions
 

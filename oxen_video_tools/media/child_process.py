@@ -80,7 +80,8 @@ def run_in_child(
     memory: bytes of address space (not limited on Windows).
     writes: bytes that a file may get.
     on_progress: hears 0 to 1 in this thread; what it raises ends the process.
-    options: of the work. Raises also InputUnreadable where the process died over the file, TimedOut where it took too
+    options: of the work.
+    Raises also InputUnreadable where the process died over the file, TimedOut where it took too
     long.
     """
     options = {"path": str(path), **options}

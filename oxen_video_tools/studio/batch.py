@@ -249,7 +249,8 @@ def run_on_ray(
     at_once: videos in the making on each maker.
     makers: one per living node, unless said otherwise.
     wait_seconds: for each line.
-    pictures: a contact sheet of each video. Raises InvalidRequest without a ledger and a hub that all nodes share,
+    pictures: a contact sheet of each video.
+    Raises InvalidRequest without a ledger and a hub that all nodes share,
     NotInstalled without Ray.
     """
     settings = _shared(environment)

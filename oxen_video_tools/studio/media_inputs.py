@@ -159,7 +159,8 @@ async def private_link(session: Session, content: str, file: Path | None = None)
     """A fresh link to a file of ours that the account keeps at the hub; None for one that is not there.
 
     content: its SHA-256.
-    file: is put there, whole, where it is not yet; however many ask, it is sent once. Raises InputUnreadable for a file
+    file: is put there, whole, where it is not yet; however many ask, it is sent once.
+    Raises InputUnreadable for a file
     that is too large for the hub or is another by now, and what the hub refuses with.
     """
     hub, scope = await session.hub(), await session.scope()

@@ -1,4 +1,4 @@
-"""A request + the catalog → what would be sent, in which clips, for how much, and what is wrong. Free and pure.
+"""The plan of a request: what would be sent, in which clips, at which price, and all problems. Free, and without I/O.
 
 A clip is one paid job: one shot, or the neighbouring shots that a model makes together. Shots are joined by hard cuts;
 `continuous` asks for one long take, in which each clip begins with the last frame of the one before.
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-# Neighbouring shots that differ in time of day, weather or place only because one of them says nothing.
+# Neighbouring shots that differ in time of day, weather or place only because one of them does not mention it.
 #
-# A model sees each shot by itself: "rain" or "night" in the first shot is not known to the second. Only what is
-# missing is told; two shots that say different things are meant to differ.
+# A model sees each shot by itself: it does not know "rain" or "night" of the shot before. Only omissions are reported;
+# two shots that state different things are meant to differ.
 
 MOST_TOLD = 5
 _KINDS: dict[str, str] = {
@@ -50,7 +50,7 @@ _WORDS = {kind: re.compile(rf"\b(?:{words})\b", re.I) for kind, words in _KINDS.
 
 
 def differences(prompts: Sequence[str], *, continuous: bool = False) -> list[str]:
-    """A warning for each shot that leaves out what its neighbour says. continuous: the picture is carried over."""
+    """A warning for each shot that omits what its neighbour states; none for a continuous film."""
     if continuous:
         return []
     found: list[str] = []
@@ -79,12 +79,12 @@ USUAL = 5  # seconds, Oxen docs: the default of a shot
 class PlannedJob:
     """One paid job.
 
-    body: what is sent, media as the request gave them.
-    seconds: its length, where it is certain.
+    body: what is sent, with media as the request gave them.
+    seconds: its duration; None if not certain.
     shots: which shots of the request it makes, from 0.
     media: the places in `body` that need a URL the hub can read.
     first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
-    held: how each member of the cast who is seen in it is held.
+    held: how each member of the cast in it is kept consistent.
     """
 
     model: str
@@ -99,8 +99,8 @@ class PlannedJob:
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
         """The body as it is sent.
 
-        urls: what stands at each place of `media`.
-        first_frame: the link of that frame.
+        urls: the URL for each place of `media`.
+        first_frame: the URL for the place `first_frame`.
         """
         body = put_urls(self.body, urls)
         if first_frame is None or self.first_frame is None:
@@ -110,12 +110,12 @@ class PlannedJob:
 
     @property
     def name(self) -> str:
-        """What a person calls it: "Shot 2", or "Shots 3 to 4" where one job makes several."""
+        """Its name for people: "Shot 2", or "Shots 3 to 4" if one job makes several."""
         return name_of(self.shots or (0,))
 
 
 def name_of(shots: Sequence[int]) -> str:
-    """What a person calls these neighbouring shots, counted from 0."""
+    """The name of neighbouring shots for people. shots: counted from 0."""
     return f"Shot {shots[0] + 1}" if len(shots) == 1 else f"Shots {shots[0] + 1} to {shots[-1] + 1}"
 
 
@@ -124,11 +124,11 @@ class PlannedClip:
     """How a clip of a plan stands in the ledger.
 
     shots: from 1.
-    seconds: its length, where it is certain.
-    price_usd: what it costs, paid or not.
+    seconds: its duration; None if not certain.
+    price_usd: its price, paid or not.
+    take: None if every call makes a new one.
     already: it is paid for, or being paid for: this call pays nothing for it.
     stopped: it was cancelled: this call does not pay for it either; its next take would be another clip.
-    take: None where every call makes a new one.
     """
 
     shots: tuple[int, ...]
@@ -144,10 +144,9 @@ class PlannedClip:
 class PlannedMember:
     """One member of the cast.
 
-    held_by: the means that its weakest shot has.
-    shots: from 1, those that name it.
-
-    sheet: the generation id of the sheet that shows it, where one was made.
+    held_by: how it is kept consistent, in the shot where that works least well.
+    shots: the shots that name it, from 1.
+    sheet: the generation id of its sheet, if one was made.
     """
 
     name: str
@@ -158,7 +157,12 @@ class PlannedMember:
 
 @dataclass(frozen=True)
 class PlannedPicture:
-    """A picture that is made before the clips. name: "Mira" for a sheet, "Shot 2" for a still."""
+    """A picture that is made before the clips.
+
+    name: "Mira" for a sheet, "Shot 2" for a still.
+    already: it is paid for.
+    shot: the shot of a still, from 1.
+    """
 
     kind: Literal["sheet", "still", "picture"]
     name: str
@@ -172,17 +176,17 @@ class PlannedPicture:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done.
+    """What a call would do.
 
-    reason: why this model, and why in so many jobs.
-    price: of all clips, US dollars at most.
-    film: None for one job; how several are joined at the end.
-    clips: each job as the ledger has it.
-    due: what this call would pay; `price` where nothing is paid yet.
-    cast: how each member is held.
+    reason: why this model, and why this number of jobs.
+    price: of all clips.
+    film: how several jobs are joined; None for one job.
+    clips: the state of each job in the ledger.
+    due: what this call would pay; `price` if nothing is paid yet.
+    cast: how each member is kept consistent.
     pictures: sheets of the cast and stills, which are made before the clips.
-    choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
-    unknown_model: neither the live list nor Oxen's pages know the model that was named.
+    choice: the price of a chosen model compared with the usual one; also the first of `warnings`.
+    unknown_model: neither the live list nor Oxen's pages have the named model.
     """
 
     request: VideoRequest
@@ -207,17 +211,17 @@ class Plan:
 
     @property
     def price_usd(self) -> Decimal | None:
-        """What this call would pay at most, in US dollars; None where nobody can know."""
+        """What this call would pay at most, in US dollars; None if unknown."""
         return (self.due or self.price).usd
 
     def _repr_html_(self) -> str:
-        """How a notebook shows it."""
+        """The plan as HTML, for notebooks."""
         from .display import plan_html
 
         return plan_html(self)
 
     def raise_for_problems(self) -> None:
-        """Raises InvalidRequest with every problem, where there is one."""
+        """Raise InvalidRequest with all problems, if there are any."""
         if self.problems:
             raise (ModelNotFound if self.unknown_model else InvalidRequest)(
                 " ".join(self.problems), problems=self.problems
@@ -235,10 +239,9 @@ def make_plan(
 ) -> Plan:
     """The plan for a request.
 
+    lengths: seconds of its input videos and sounds, by reference, as far as known.
+    model: the model that made the same request before; used if the request names none.
     stills: the picture that each shot begins with, by its number from 0.
-
-    lengths: seconds of its source videos and sounds, where they are known, by reference.
-    model: the model that the same request was made with before, where the request leaves the choice open.
     """
     if isinstance(request, PictureRequest):
         return plan_picture(request, models.images, settings, model)
@@ -314,7 +317,7 @@ BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictur
 
 
 def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMember, ...]:
-    """How each member of the cast is held, over all clips."""
+    """How consistently each member of the cast is kept, over all clips."""
     found = []
     for member in request.cast:
         means = [(one.held_by, job) for job in jobs for one in job.held if one.name == member.name]
@@ -332,7 +335,7 @@ def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMem
 
 
 def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
-    """The request with the namespace that pays; a problem where it names one that is not allowed."""
+    """The request with the namespace that pays, and a problem if it names one that is not allowed."""
     if not request.target_namespace:
         return (
             request.model_copy(update={"target_namespace": settings.namespace}) if settings.namespace else request
@@ -344,7 +347,7 @@ def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest
 
 
 def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
-    """A problem for a name that neither the live list nor Oxen's pages know."""
+    """A problem if neither the live list nor Oxen's pages have the model."""
     if info.listed or not models.live or info.page or info.has_schema:
         return []
     near = models.closest(info.id)
@@ -353,7 +356,7 @@ def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
 
 
 def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
-    """How far what is said here can be trusted."""
+    """Warnings if the model is not in the list, or if the list is not the live one."""
     if not info.listed:
         near = models.closest(info.id)
         gone = info.page.get("left_the_list")
@@ -372,10 +375,9 @@ def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
 class _Division:
     """How the shots are divided among jobs.
 
-    groups: empty for a request that is one job as it stands.
+    groups: the shots of each job, from 0; empty for a request that is one job.
     why: in words.
-
-    single: whether each job takes one prompt; else its shots go as the model's own list of shots.
+    single: each job takes one prompt; otherwise its shots go into the model's list of shots.
     """
 
     groups: tuple[Group, ...] = ()
@@ -395,7 +397,7 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
         return _Division(tuple((index,) for index in range(len(shots))), why, True)
     if several is None:
         if not info.has_schema:
-            return _Division()  # nobody knows the model: the shots go as they are
+            return _Division()  # an unknown model: the shots are sent as they are
         return _Division(tuple((index,) for index in range(len(shots))), f"{info.id} takes one prompt a job", True)
     lengths = [shot.seconds for shot in shots]
     if several.fits(lengths):
@@ -408,7 +410,7 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
 
 
 def _pack(shots: Sequence[Shot], info: ModelInfo) -> tuple[Group, ...] | None:
-    """The fewest groups of neighbours that each fit into a job; None where a shot fits into none."""
+    """The fewest groups of neighbouring shots that each fit into a job; None if a shot fits into none."""
     several = info.multi_shot
     best: list[tuple[Group, ...] | None] = [()]
     for end in range(1, len(shots) + 1):
@@ -445,7 +447,7 @@ def _make_jobs(
     lengths: Mapping[str, float],
     stills: Mapping[int, str],
 ) -> _Made:
-    """What each job is asked for, translated and priced."""
+    """The jobs, translated and priced."""
     groups = division.groups[:MOST_SHOTS] or (tuple(range(len(request.multi_prompt))),)
     opening, problems = _opening(request, info, models, groups)
     chained = bool(opening)
@@ -475,7 +477,7 @@ def _make_jobs(
 def _opening(
     request: VideoRequest, info: ModelInfo, models: ModelList, groups: Sequence[Group]
 ) -> tuple[Path | None, list[str]]:
-    """Where the last frame of the clip before goes, for a continuous film; and what is wrong with wishing for one."""
+    """For a continuous film: where the last frame of the previous clip goes in the body; and problems."""
     if not request.continuous or len(groups) < 2:
         return None, []
     slot = info.slot("image", "first_frame", "keyframes")
@@ -489,7 +491,7 @@ def _opening(
 
 
 def _of_the_whole(request: VideoRequest, division: _Division) -> list[str]:
-    """What is wrong with several shots, and not with one of the jobs."""
+    """Problems of the film as a whole, not of one job."""
     if not division.groups:
         return []
     count, shots = request.num_generations or 1, request.multi_prompt
@@ -513,7 +515,7 @@ def _sum_differs(request: VideoRequest) -> list[str]:
 def _part(
     request: VideoRequest, info: ModelInfo, division: _Division, groups: Sequence[Group], number: int, chained: bool
 ) -> VideoRequest:
-    """What one job is asked for."""
+    """The part of the request that one job makes."""
     if not division.groups:
         return _styled(request)
     shots = [request.multi_prompt[index] for index in groups[number]]
@@ -532,7 +534,7 @@ def _part(
 
 
 def _styled(request: VideoRequest) -> VideoRequest:
-    """With the words for the look in every prompt."""
+    """The request with its style added to every prompt."""
     style = (request.style or "").strip()
     if not style:
         return request
@@ -548,7 +550,7 @@ def _with(prompt: str, style: str) -> str:
 
 
 def _seconds(shot: Shot, info: ModelInfo) -> float | None:
-    """How long a shot is, where it says so or the model offers 5 s; else the model's own default is filled in."""
+    """The duration of a shot: its own, or 5 s if the model offers that. None: the model's default."""
     length = info.length
     if shot.duration or length is None:
         return shot.duration
@@ -558,7 +560,7 @@ def _seconds(shot: Shot, info: ModelInfo) -> float | None:
 def _job(
     spoken: Translation, info: ModelInfo, group: Group, place: Path | None, lengths: Mapping[str, float]
 ) -> PlannedJob:
-    """A job with its price; its first frame, where it is another job's last, is left open."""
+    """A job with its price. A first frame that is the last frame of another job is left open."""
     if place is None or not any(one.reference == FRAME for one in spoken.media):
         return planned_job(spoken, info, group, lengths=lengths)
     name = place[0]
@@ -593,7 +595,7 @@ def _moved(place: MediaPlace) -> MediaPlace:
 
 
 def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
-    """What was said of the jobs: once where it holds for all, else with the shot it is about."""
+    """Findings about the jobs: once if they hold for all, else each with its shot."""
     found: list[str] = []
     for said, group in zip(texts, groups, strict=True):
         for text in said:
@@ -605,7 +607,7 @@ def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
 
 
 def _about_changes(jobs: Sequence[PlannedJob], request: VideoRequest, info: ModelInfo, models: ModelList) -> list[str]:
-    """What a change to one shot costs, where one job makes several."""
+    """A warning about the price of changing one shot, if one job makes several."""
     many = [job for job in jobs if len(job.shots) > 1]
     if not many:
         return []

@@ -380,7 +380,8 @@ class AsyncStudio:
 
         What a person decided about an unclear job: adopt: this generation is its.
         send_again: this job never arrived, pay for it again.
-        write_off: this job is lost; its take is free. Raises InvalidRequest, SubmissionUnclear.
+        write_off: this job is lost; its take is free.
+        Raises InvalidRequest, SubmissionUnclear.
         """
         if adopt is None and send_again is None and write_off is None:
             return await recovery.recover(self._session)
