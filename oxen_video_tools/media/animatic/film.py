@@ -146,7 +146,9 @@ def _pulse(shot: Samples) -> None:
 # of which the second costs the encoder nothing. A canvas belongs to one thread at a time.
 
 IN_FLIGHT = 4  # canvases between the two threads
-_SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "8000"}  # nothing in it is higher
+_SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "4000"}  # little in it is higher
+_SOUND |= dict.fromkeys(("aac_tns", "aac_pns", "aac_is", "aac_ms"), "0")  # nor needs more than the plainest means
+X264 = {"preset": "ultrafast", "qp": "24", "bf": "0"}
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
 
 
@@ -320,7 +322,7 @@ class VideoWriter:
 
     def __init__(self, out: Any, film: Film) -> None:
         name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
-        options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 8 // film.step), "bf": "0"}
+        options = X264 | {"g": str(film.fps * 8 // film.step)}
         self.out = out
         self.stream = out.add_stream(name, rate=film.fps, options=options if name == "libx264" else {})
         self.stream.width, self.stream.height, self.stream.pix_fmt = film.width, film.height, "yuv420p"
