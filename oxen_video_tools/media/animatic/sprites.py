@@ -262,9 +262,15 @@ def moved(plane: Bytes, across: int, down: int) -> Bytes:
             far = np.roll(plane, 1, axis)
             between = plane ^ far
             between >>= 1
-            half = (plane | far) - between  # their mean, rounded up, in bytes
+            half = plane | far
+            half -= between  # their mean, rounded up, in bytes
             near = plane if share == 1 else far
-            plane = half if share == 2 else (half & near) + ((half ^ near) >> 1)  # rounded down
+            if share != 2:
+                np.bitwise_xor(half, near, out=between)
+                between >>= 1
+                half &= near
+                half += between  # rounded down
+            plane = half
     return plane
 
 
@@ -306,14 +312,21 @@ def body_of(lines: Image.Image) -> Image.Image:
     return inside.resize(lines.size, Image.Resampling.BILINEAR)
 
 
-def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
-    """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
+@lru_cache(24)  # a film's trees, houses and drops are of few sizes
+def _shape(pictogram: Pictogram, size: float) -> tuple[Image.Image, Image.Image]:
+    """Its lines, and what they enclose, with a margin."""
     lines = glyph(pictogram, max(8, round(size)))
     margin = max(2, round(size * MARGIN))
     wide, tall = ((side + 2 * margin + 1) & ~1 for side in lines.size)
     sheet = Image.new("L", (wide, tall))
     sheet.paste(lines, (margin, margin))
-    inside = body_of(sheet)
+    return sheet, body_of(sheet)
+
+
+def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
+    """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
+    sheet, inside = _shape(pictogram, size)
+    wide, tall = sheet.size
     strokes, filled = (np.asarray(sheet, np.float32) * np.float32(opacity / 255) for sheet in (sheet, inside))
     parts = [(np.maximum(filled, strokes) * np.float32(0.92), body), (strokes, line)]
     if opacity == 1.0:
