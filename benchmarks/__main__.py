@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> None:
         rows = import_module(f"benchmarks.{arguments[1]}").rows()
         print(json.dumps([row.as_json() for row in rows]))
         return
+    if unknown := [one for one in arguments if one not in ROOMS]:
+        sys.exit(f"{', '.join(unknown)}: no such room. There are: {', '.join(ROOMS)}")
     rooms = arguments or ROOMS
     about, table = machine(), []
     for room in rooms:
