@@ -120,8 +120,8 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def _bare(value: Any) -> Any:
-    """A value in a form in which all its spellings are equal: 5, 5.0, "5" and "5s"; "é" as one character or two; any line
-    ends; a link with any signature.
+    """A value in a form in which all its spellings are equal: 5, 5.0, "5" and "5s"; "é" as one character or two; any
+    line ends; a link with any signature.
     """
     if isinstance(value, bool) or value is None:
         return value
