@@ -52,6 +52,8 @@ LOADED = (
 CLIENT = Path(__file__).with_name("forked_client.py")
 
 
+#: An environment variable: the program's pauses, as those between two tries, last a hundredth.
+NAPS = "TESTS_NAPS"
 #: What programs with an agent import besides.
 AGENTS = ("oxen_video_tools.langchain", "langchain.agents", "langgraph.checkpoint.sqlite")
 
@@ -187,6 +189,11 @@ def become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     tempfile.tempdir = None
+    if NAPS in os.environ:
+        from oxen_video_tools.clock import SystemClock
+
+        sleep = SystemClock.sleep
+        SystemClock.sleep = lambda clock, seconds: sleep(clock, seconds / 100)  # type: ignore[method-assign]
     sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True)  # noqa: SIM115
