@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from ..errors import Charged, GenerationFailed
+from ..hub.records import Status
 from ..redaction import redact
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1024  # bytes of JSON; lists may be longer
 
-Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 Words = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
 Number = Annotated[int | float | None, WithJsonSchema({"type": ["number", "null"]})]
 
