@@ -104,7 +104,7 @@ class _Ready:
         if question is None:
             return self
         if approval == "middleware":  # it has asked before this tool ran: its yes covers what this call cost then
-            return replace(self, approved_usd=self.asked or question.cost)
+            return replace(self, approved_usd=self.asked or question.cost_usd)
         return replace(self, approved_usd=ask(question, self.asked, self.shown))
 
 
@@ -273,8 +273,8 @@ class VideoTool(BaseTool):
         name = question_id(_call_id.get(), request)
         if name is None:
             return _Ready(prepared)
-        first, before = await studio.asked_for(name, question.cost)
-        _, shown = await studio.asked_for(f"{name}:{question.cost.normalize():f}", question.cost)
+        first, before = await studio.asked_for(name, question.cost_usd)
+        _, shown = await studio.asked_for(f"{name}:{question.cost_usd.normalize():f}", question.cost_usd)
         return _Ready(prepared, first if before else Decimal(0), shown)
 
     async def _reply(self, studio: AsyncStudio, request: Any, report: Any, ready: _Ready, made: str | None) -> Reply:

@@ -35,9 +35,10 @@ from mcp.types import (
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import InputNotAllowed, OxenError
+from ..errors import InputNotAllowed, OxenError, RateLimited, Unauthenticated
 from ..hub import url_guard
 from ..hub.url_guard import PinnedAddress, check_url
+from .auth import RateLimiter
 from .callers import GUEST, Caller, caller_of
 from .service import Request, Service
 from .tasks import MODERN
@@ -59,14 +60,12 @@ IDLE_POLL, BUSY_POLL = 60_000, 10_000  # milliseconds until the next poll: while
 HEARTBEAT = 20.0  # seconds between heartbeats; the extension requires one every 30
 STREAMS = HOOKS = 20  # streams and webhooks that one caller may have at once
 ALL_HOOKS = 1000
-TTL, SHORTEST_TTL, LONGEST_TTL = (
-    3600.0,
-    300.0,
-    86_400.0,
-)  # seconds that a webhook subscription lasts: by default, at least, at most
+# Seconds that a webhook subscription lasts: by default, at least, at most.
+TTL, SHORTEST_TTL, LONGEST_TTL = 3600.0, 300.0, 86_400.0
 RETRIES = (5.0, 30.0, 120.0, 300.0)  # seconds before each retry of a delivery
 PATIENCE = 5.0  # seconds to wait for a webhook's answer
 GRACE = 300.0  # seconds after a change of the secret in which deliveries are also signed with the old one
+CHALLENGES = 10  # challenges a minute that one host, or one address, is sent, whoever asks for them
 ANSWER = 4096  # bytes of a webhook's answer that are read
 
 EVENT_TYPE: dict[str, Any] = {
@@ -211,6 +210,9 @@ async def read_events(
 
 
 def _upstream(error: OxenError) -> dict[str, Any]:
+    """As the extension words it. A key that the hub refuses ends a subscription."""
+    if isinstance(error, Unauthenticated):
+        return {"code": FORBIDDEN, "message": "Forbidden", "data": {"reason": "Access revoked"}}
     return {"code": INTERNAL_ERROR, "message": "UpstreamError", "data": {"reason": error.message}}
 
 
@@ -326,7 +328,7 @@ class Events(Extension):
         params: EventParams,
         send: Callable[[str, Mapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """Send events until the client disconnects or the server closes."""
+        """Send events until the client disconnects, its key is refused, or the server closes."""
         service, cursor, active = self._service, params.cursor, False
         while not service.closing.is_set():
             begun = service.clock.monotonic()
@@ -343,6 +345,9 @@ class Events(Extension):
                         await send("heartbeat", {"cursor": cursor})
                     if not batch.more:
                         await studio.next_ending(HEARTBEAT)
+            except Unauthenticated as error:
+                await send("terminated", {"error": _upstream(error)})
+                return
             except OxenError as error:
                 await send("error", {"error": _upstream(error)})
                 await service.clock.sleep(max(1.0, HEARTBEAT - (service.clock.monotonic() - begun)))
@@ -452,6 +457,8 @@ class Webhooks:
         self._service = service
         self._hooks: dict[tuple[str, str, str], Webhook] = {}
         self._verified: dict[tuple[str, str], float] = {}  # until when
+        self._challenged = RateLimiter(CHALLENGES, service.clock)
+        self._farewells: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
 
     async def subscribe(self, caller: Caller, params: SubscribeParams) -> HandlerResult:
@@ -516,9 +523,10 @@ class Webhooks:
     async def close(self) -> None:
         """Stop all deliveries."""
         hooks, self._hooks = list(self._hooks.values()), {}
-        for hook in hooks:
-            _stop(hook)
-        await asyncio.gather(*(hook.task for hook in hooks if hook.task), return_exceptions=True)
+        tasks = [hook.task for hook in hooks if hook.task] + list(self._farewells)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
 
@@ -529,7 +537,7 @@ class Webhooks:
         self._verified = {key: until for key, until in self._verified.items() if until > now}
 
     async def _deliver(self, hook: Webhook) -> None:
-        """Deliver events one by one, in order, until the subscription expires."""
+        """Deliver events one by one, in order, until the subscription expires or its caller's key is refused."""
         service = self._service
         while service.clock.time() < hook.until:
             begun = service.clock.monotonic()
@@ -542,6 +550,9 @@ class Webhooks:
                         hook.cursor = batch.cursor.write()
                         await studio.next_ending(HEARTBEAT)
                         continue
+            except Unauthenticated as error:
+                self._terminate(hook, error)
+                return
             except OxenError:
                 await service.clock.sleep(max(1.0, HEARTBEAT - (service.clock.monotonic() - begun)))
                 continue
@@ -549,6 +560,14 @@ class Webhooks:
             for event in batch.events:
                 await self._send_with_retries(hook, event["eventId"], {**event, "cursor": after})
             hook.cursor = after
+
+    def _terminate(self, hook: Webhook, error: OxenError) -> None:
+        """The subscription is gone from here on, and its endpoint is told so."""
+        self._hooks = {key: one for key, one in self._hooks.items() if one is not hook}
+        message, body = f"msg_terminated_{secrets.token_hex(8)}", {"type": "terminated", "error": _upstream(error)}
+        farewell = asyncio.create_task(self._send_with_retries(hook, message, body))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
 
     async def _send_with_retries(self, hook: Webhook, message: str, body: Mapping[str, Any]) -> None:
         clock = self._service.clock
@@ -569,6 +588,7 @@ class Webhooks:
         key, now = (hook.caller.name, hook.url), self._service.clock.time()
         if self._is_allowed(hook.url) or self._verified.get(key, 0.0) > now:
             return
+        await self._count_challenge(hook.url)
         challenge = secrets.token_urlsafe(24)
         message = f"msg_verification_{secrets.token_hex(8)}"
         try:
@@ -581,6 +601,21 @@ class Webhooks:
         except (ValueError, TypeError, KeyError):
             raise _unreachable("challenge_failed") from None
         self._verified[key] = now + LONGEST_TTL
+
+    async def _count_challenge(self, url: str) -> None:
+        """One more to this host, by its name and by its address: a stranger's host is not flooded in many callers'
+        names, nor by many names. Raises MCPError for one too many.
+        """
+        try:
+            place = await self._place(url)
+        except NotTaken as error:
+            raise _unreachable(error.reason) from None
+        try:
+            for one in (place.host.lower(), *place.addresses[:1]):
+                self._challenged.count(one)
+        except RateLimited as error:
+            data = {"limit": "challenges", "max": CHALLENGES, "retryAfterMs": round((error.retry_after or 60) * 1000)}
+            raise MCPError(code=RESOURCE_EXHAUSTED, message="ResourceExhausted", data=data) from None
 
     def _is_allowed(self, url: str) -> bool:
         return any(url.startswith(prefix) for prefix in self._service.options.webhooks)

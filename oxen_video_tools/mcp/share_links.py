@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from ..clock import iso
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
-from ..tools.answers import FILE, KEEP, moment
+from ..tools.answers import FILE, KEEP
 from .auth import RateLimiter
 from .callers import GUEST, LOCAL, USER, Caller, as_seen_from_afar, caller_of
 from .settings import derive_key
@@ -89,7 +91,7 @@ class ShareLinks:
         key = "link" if "link" in changed else "url"
         joined = named.startswith("film-") and changed.get("file")  # this machine has it, the hub perhaps not
         if joined or (named and changed.get(key) and not named.startswith("sync-")):
-            changed |= {key: link(named), "expires_at": moment(self._end(self._today()))}
+            changed |= {key: link(named), "expires_at": iso(datetime.fromtimestamp(self._end(self._today()), UTC))}
         return changed
 
     def _end(self, day: int) -> float:

@@ -17,6 +17,7 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams
 from pydantic import Field
 
+from ..clock import iso
 from ..errors import NotFound, OxenError
 from ..tools import Reply
 from ..tools.answers import to_answer
@@ -173,7 +174,10 @@ class Generations:
 async def task_fields(video: Video, service: Service, request: Any) -> dict[str, Any]:
     """A video as the fields of a task. A failed generation is a completed task whose result is an error."""
     now = service.clock.time()
-    fields: dict[str, Any] = {"createdAt": _date(video.created or now), "lastUpdatedAt": _date(now)}
+    fields: dict[str, Any] = {
+        "createdAt": iso(video.created) if video.created else _date(now),
+        "lastUpdatedAt": _date(now),
+    }
     if not video.is_terminal:
         return {**fields, "status": "working", "statusMessage": video.status}
     if video.status == "cancelled":

@@ -178,6 +178,19 @@ def measure(path: Path) -> Measures:
     return Measures(size, facts.width, facts.height, facts.duration, facts.fps)
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, upright, every pixel decoded. Raises InputUnreadable, NotInstalled."""
+    with require_media_extra():
+        from PIL import Image
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            sideways = picture.getexif().get(0x0112, 1) >= 5  # orientation: turned by a quarter
+            return (picture.height, picture.width) if sideways else (picture.width, picture.height)
+    except Exception as error:  # Pillow raises whatever its decoders do
+        raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
+
+
 def _sides(path: Path) -> tuple[int, int]:
     """Width and height of an image, upright."""
     try:

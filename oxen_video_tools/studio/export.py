@@ -290,7 +290,7 @@ async def _clip(session: Session, video: str, files: Files, held: ExitStack) -> 
 
 
 async def _described(session: Session, path: Path) -> Saved:
-    return await described(path, await asyncio.to_thread(content_hash, path), caller=session.isolated or "")
+    return await described(path, await asyncio.to_thread(content_hash, path), caller=session.isolated)
 
 
 async def _fetched(session: Session, video: str, filename: str | Path | None) -> Saved:
@@ -391,13 +391,17 @@ class Comparison:
 async def compare_videos(session: Session, videos: Sequence[str | Path], files: Files) -> Comparison:
     """What several videos look like, each as one numbered row of frames. Raises what `inspect_video` raises."""
     from ..media.contact_sheet import stacked
+    from ..media.pool import stack_in_child
 
     named = one_of(videos)
     if len(named) > MOST_COMPARED:
         raise InvalidRequest(f"At most {MOST_COMPARED} videos can be looked at together, not {len(named)}.")
     looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
     seen = await asyncio.gather(*looks)
-    return Comparison(tuple(seen), await asyncio.to_thread(stacked, [one.sheet for one in seen]))
+    sheets = [one.sheet for one in seen]
+    if session.isolated is None:
+        return Comparison(tuple(seen), await asyncio.to_thread(stacked, sheets))
+    return Comparison(tuple(seen), await stack_in_child(sheets, caller=session.isolated))
 
 
 async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..clock import wait_until
+from ..clock import moment, wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..hub.records import Status
 from ..ledger.records import Intent, Job, dollars, micros, said
@@ -134,7 +134,7 @@ async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
     answer = await answer if inspect.isawaitable(answer) else answer
     if answer is False or answer is None:
         raise Declined("The user declined this video; nothing was sent.")
-    agreed = question.cost if answer is True else Decimal(answer)
+    agreed = question.cost_usd if answer is True else Decimal(answer)
     if session.clock.monotonic() - asked > FRESH:  # prices may have changed while the person thought about it
         terms = replace(prepared.terms, approved_usd=agreed)
         return await _agreed(session, await prepare(session, prepared.request, terms), replace(call, approve=None))
@@ -155,7 +155,7 @@ async def agree(question: Question | None, terms: Terms, call: Call, needed: Dec
     answer = await answer if inspect.isawaitable(answer) else answer
     if answer is False or answer is None:
         raise Declined("The user declined; nothing was sent.")
-    agreed = question.cost if answer is True else Decimal(answer)
+    agreed = question.cost_usd if answer is True else Decimal(answer)
     if agreed < needed:
         raise NeedsApproval(
             f"{said(agreed)} was agreed to; this may cost {said(needed)}. Nothing was sent.",
@@ -270,9 +270,9 @@ def _fresh(session: Session, job: Job, generation_id: str) -> Video:
         generation_id=generation_id,
         model=job.model,
         duration=length(job.body),
-        cost=info,
+        cost_usd=info,
         cost_is="unknown" if info is None else "estimate",
-        created=job.sent,
+        created=moment(job.sent),
     )
     return timed(session, video, job.body)
 
@@ -283,12 +283,12 @@ def together(takes: list[Video]) -> Video:
     order: tuple[Status, ...] = ("processing", "queued", "succeeded", "failed", "cancelled")
     status = next(word for word in order if word in states)
     first = next((take for take in takes if take.status == status), takes[0])
-    costs = [take.cost for take in takes if take.cost is not None]
+    costs = [take.cost_usd for take in takes if take.cost_usd is not None]
     sure = len(costs) == len(takes) and all(take.cost_is == "real" for take in takes)
     return replace(
         first,
         status=status,
-        cost=sum(costs, Decimal(0)) if costs else None,
+        cost_usd=sum(costs, Decimal(0)) if costs else None,
         cost_is="real" if sure else "estimate" if costs else "unknown",
         takes=tuple(takes),
         warnings=tuple(dict.fromkeys(word for take in takes for word in take.warnings)),

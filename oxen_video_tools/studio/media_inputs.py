@@ -12,14 +12,23 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
+from ..errors import (
+    InputNotAllowed,
+    InputUnreadable,
+    InvalidRequest,
+    NotFound,
+    NotInstalled,
+    OxenError,
+    RateLimited,
+    TimedOut,
+)
 from ..files import ENOUGH, media_kind, part_file
 from ..ledger.records import LOCAL, ClipRef
 from ..redaction import redact
@@ -480,7 +489,7 @@ def _start_of(path: Path) -> bytes:
 # Local media held against what the model wants of them, before anything is uploaded or paid.
 
 
-async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Plan:
+async def check_local_media(session: Session, plan: Plan, files: Files) -> Plan:
     """The plan, with a warning for what its local files are too much or too little of.
 
     What can't be read is left to whoever uploads it.
@@ -488,7 +497,7 @@ async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Pla
     places = [place for job in plan.jobs for place in job.media if place.limits and _is_local(place.reference)]
     if not places:
         return plan
-    warnings = await asyncio.to_thread(_held, places, settings, files)
+    warnings = await _held(session, places, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
 
 
@@ -626,26 +635,25 @@ def _is_local(reference: str) -> bool:
     return not (is_url(reference) or is_generation(reference) or is_made(reference) or is_cut(reference))
 
 
-def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[str]:
+async def _held(session: Session, places: list[MediaPlace], files: Files) -> list[str]:
     found: dict[str, None] = {}
     measured: dict[str, Measures | None] = {}
     for place in places:
         if place.reference not in measured:
-            measured[place.reference] = _measures(place.reference, settings, files)
+            measured[place.reference] = await _measures(session, place.reference, files)
         facts = measured[place.reference]
         if facts is not None:
             found.update(dict.fromkeys(_words(place, facts)))
     return list(found)
 
 
-def _measures(reference: str, settings: Settings, files: Files) -> Measures | None:
-    from ..media.child_process import run_in_child
-    from ..media.probe import measure
-
+async def _measures(session: Session, reference: str, files: Files) -> Measures | None:
     try:
-        with snapshot(reference, settings, files) as path:
-            return measure(path) if files == "anywhere" else run_in_child("measure", path)
-    except (InputNotAllowed, InputUnreadable, TimedOut, NotInstalled, OSError):
+        with ExitStack() as held:
+            path = await asyncio.to_thread(held.enter_context, snapshot(reference, session.settings, files))
+            found: Measures = await look(session, "measure", path, files)
+            return found
+    except (InputNotAllowed, InputUnreadable, TimedOut, NotInstalled, RateLimited, OSError):
         return None
 
 

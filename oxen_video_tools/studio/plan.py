@@ -22,6 +22,7 @@ from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest, ModelNotFound
 from ..redaction import visible
 from ..request import ImageRequest, PictureRequest
+from .results import Shown
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -95,6 +96,11 @@ class PlannedJob:
     media: tuple[MediaPlace, ...] = ()
     first_frame: Path | None = None
     held: tuple[Held, ...] = ()
+
+    @property
+    def price_usd(self) -> Decimal | None:
+        """US dollars at most; None where nobody can know."""
+        return self.price.usd
 
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
         """The body as it is sent.
@@ -175,7 +181,7 @@ class PlannedPicture:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Shown):
     """What a call would do.
 
     reason: why this model, and why this number of jobs.
@@ -214,11 +220,19 @@ class Plan:
         """What this call would pay at most, in US dollars; None if unknown."""
         return (self.due or self.price).usd
 
+    @property
+    def total_usd(self) -> Decimal | None:
+        """What all of it costs, paid or not, in US dollars; None where nobody can know."""
+        return self.price.usd
+
     def _repr_html_(self) -> str:
         """The plan as HTML, for notebooks."""
         from .display import plan_html
 
         return plan_html(self)
+
+    def _poster(self) -> bytes | None:
+        return getattr(self, "sheet", None)  # of one with an animatic
 
     def raise_for_problems(self) -> None:
         """Raise InvalidRequest with all problems, if there are any."""

@@ -25,7 +25,7 @@ from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
-from .local_files import Files, allowed
+from .local_files import Files, allowed, look
 from .media_inputs import (
     check_inputs,
     check_links,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
     from ..catalog.model_info import ModelInfo
     from ..catalog.pricing import Price
+    from ..media.probe import Measures
     from ..settings import Settings
     from .session import Session
 
@@ -143,7 +144,7 @@ def question_about(
         fix = (
             "A person has to agree where this program can ask one; a number in a call does not count. Nothing was sent."
         )
-    return Question(text=text, fix=fix, cost=whole, waived=max_cost_usd is not None and not strict)
+    return Question(text=text, fix=fix, cost_usd=whole, waived=max_cost_usd is not None and not strict)
 
 
 FREE = Price(NOTHING, (), "$0.00: all of it is paid for already")
@@ -332,7 +333,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         stills=pictures.first_frames,
     )
     plan = replace(plan, warnings=(*plan.warnings, *frames))
-    plan = await check_local_media(plan, session.settings, terms.files)
+    plan = await check_local_media(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:
@@ -392,10 +393,8 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
             if is_generation(one):
                 seconds = await _length_of_result(session, one.strip(), scope)
             elif not is_url(one):
-                from ..media.probe import measure
-
                 path = await asyncio.to_thread(allowed, one, session.settings, files)
-                seconds = (await asyncio.to_thread(measure, path)).seconds
+                seconds = (await look(session, "measure", path, files)).seconds
         if part is not None:
             until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
             seconds = max(0.0, until - part[0])
@@ -412,10 +411,9 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
         return standing.film.duration if standing is not None and standing.film.scope == scope else None
     kept = await session.saved_file(generation_id)
     if kept is not None:
-        from ..media.probe import measure
-
         with suppress(OxenError, OSError):
-            return (await asyncio.to_thread(measure, kept)).seconds
+            measures: Measures = await look(session, "measure", kept)
+            return measures.seconds
     _, job = await session.ledger.clip_and_job(scope, generation_id)
     if job is None:  # made elsewhere: its record echoes what was asked for
         record = await (await session.hub()).get(generation_id)

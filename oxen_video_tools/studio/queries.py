@@ -102,7 +102,9 @@ async def list_videos(
         job = paid.get(clip.job or "") if clip is not None else None
         video = replace(video_of(one, clip, job), words=prompt_of(job.body if job else one.parameters))
         videos.append(timed(session, video, one.parameters))
-    return sorted(videos, key=lambda one: one.created or 0.0, reverse=True)[: max(0, limit)]
+    return sorted(videos, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True)[
+        : max(0, limit)
+    ]
 
 
 def _states(status: str | None) -> Sequence[str]:
@@ -199,7 +201,7 @@ async def cancel_many(session: Session, ids: Sequence[str]) -> list[Cancelled]:
 async def _stop(session: Session, generation_id: str) -> Cancelled:
     before = await get(session, generation_id)
     after = before if _is_over(before) else await cancel_video(session, generation_id)
-    charged = after.cost if after.cost_is == "real" else None
+    charged = after.cost_usd if after.cost_is == "real" else None
     return Cancelled(after.generation_id, before.status, after.status, charged)
 
 

@@ -169,9 +169,9 @@ async def spend(session: Session) -> Spend:
     lines, funds = await session.ledger.spent(scope), await session.ledger.funds(scope, now)
     return Spend(
         days=tuple(map(_said, lines)),
-        total=dollars(sum(one.cost for one in lines)),
-        last_24h=dollars(funds.committed),
-        budget=session.settings.budget,
+        total_usd=dollars(sum(one.cost for one in lines)),
+        last_24h_usd=dollars(funds.committed),
+        budget_usd=session.settings.budget,
         unclear=sum(not job.is_live(now) for job in await session.ledger.find_jobs(scope, states=["sending"])),
         paused=funds.paused,
     )

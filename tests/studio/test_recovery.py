@@ -118,7 +118,7 @@ async def test_what_is_planned_is_never_sent_whoever_asks(hub: Sandbox, opened: 
     for verb in ({"send_again": job.job}, {"write_off": job.job}):
         with pytest.raises(InvalidRequest, match="not unclear"):
             await studio.recover(**verb)
-    assert posts(hub) == 0 and (await studio.spend()).last_24h == 0
+    assert posts(hub) == 0 and (await studio.spend()).last_24h_usd == 0
 
 
 async def test_a_job_that_ended_while_nobody_looked_is_settled(hub: Sandbox, opened: Open) -> None:

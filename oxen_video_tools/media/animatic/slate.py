@@ -252,7 +252,7 @@ class Slate:
             lay(planes[0], over, keep, x, y)
 
     def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
-        """What runs: the timecode, over its own ground, and the timeline. frame: of the film."""
+        """What runs: the timecode, over its own ground, and the timeline. frame: of the film, the first of a pair."""
         self.restore_clock(planes, ground)
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)

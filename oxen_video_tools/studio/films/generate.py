@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...clock import wait_until
+from ...clock import iso, wait_until
 from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
 from ...ledger.films import FilmCancelled, FilmRow, FilmStatus
 from ...ledger.records import GenerationRow, Job, dollars, micros
@@ -202,9 +202,9 @@ async def _commit(session: Session, video: Video, repository: str) -> str:
     receipt = {
         "generation_id": video.generation_id,
         "model": video.model,
-        "created": video.created,
+        "created": video.created and iso(video.created),
         "seconds": saved.duration,
-        "cost_usd": None if video.cost is None else str(video.cost),
+        "cost_usd": None if video.cost_usd is None else str(video.cost_usd),
         "cost_is": video.cost_is,
         "sha256": saved.sha256,
         "shots": shots,

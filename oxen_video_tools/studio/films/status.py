@@ -11,7 +11,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ...clock import wait_until
+from ...clock import moment, wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
 from ...hub.records import Status
 from ...ledger.films import FilmRow, FilmStatus, Part
@@ -189,12 +189,12 @@ def video_of_film(now: FilmStatus, session: Session, records: Mapping[str, Gener
         file=file,
         model=film.model,
         duration=film.duration or (None if None in lengths else sum(one for one in lengths if one is not None)),
-        cost=cost,
+        cost_usd=cost,
         cost_is=cost_is,
         warnings=_warnings(now, status, live, file),
         shots=tuple(_shots(now, status, planned, records or {})),
         error=(film.note or "A shot failed.") if status == "failed" else None,
-        created=film.created,
+        created=moment(film.created),
         take=film.take,
         words=prompt_of(planned[0].job.body) if planned else "",
         kind="film",
@@ -234,7 +234,7 @@ def _shots(
         for index, seconds in zip(clip.job.shots or (part.number,), lengths, strict=True):
             end = None if at is None or seconds is None else at + seconds
             share = None if cost is None else cost * Decimal(str((seconds or 0) / total)) if total else cost
-            found.append(replace(whole, shot=index + 1, start=at, end=end, cost=share))
+            found.append(replace(whole, shot=index + 1, start=at, end=end, cost_usd=share))
             at = end
     return found
 

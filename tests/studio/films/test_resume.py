@@ -70,7 +70,7 @@ async def test_one_shot_that_failed_is_made_again_alone_and_only_when_asked(hub:
     assert (again.status, again.reused, again.generation_id) == ("succeeded", True, failed.generation_id)
     assert prompts(hub)[3:] == lost
     assert again.file is not None and probe(again.file).duration == pytest.approx(15, abs=0.1)
-    assert (again.cost, hub.ledger()["charged"]) == (Decimal("1.05"), "1.0500")
+    assert (again.cost_usd, hub.ledger()["charged"]) == (Decimal("1.05"), "1.0500")
 
 
 async def test_a_chain_stops_at_the_shot_that_failed_and_goes_on_from_there(hub: Sandbox, opened: Open) -> None:
