@@ -220,17 +220,10 @@ def lock_account_of(job: str) -> Steps[str]:
 
 
 def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
-    if (yield from is_paused()):
-        raise Paused("All spending is paused; nothing was sent.")
-    if budget is None:
-        return
-    spent = yield from committed_spend(scope, now)
-    if spent + amount > budget:
-        left = dollars(max(0, budget - spent))
-        raise OverBudget(
-            f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
-            f"{said(left)} is left."
-        )
+    """Raises Paused, OverBudget."""
+    paused = yield from is_paused()
+    committed = 0 if paused or budget is None else (yield from committed_spend(scope, now))
+    Funds(paused, committed).check(amount, budget)
 
 
 class Funds(NamedTuple):
@@ -242,6 +235,17 @@ class Funds(NamedTuple):
 
     paused: bool
     committed: int
+
+    def check(self, amount: int, budget: int | None) -> None:
+        """Raise Paused or OverBudget if `amount` may not be spent. amount, budget: micro-dollars; None: no budget."""
+        if self.paused:
+            raise Paused("All spending is paused; nothing was sent.")
+        if budget is not None and self.committed + amount > budget:
+            left = dollars(max(0, budget - self.committed))
+            raise OverBudget(
+                f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
+                f"{said(left)} is left."
+            )
 
 
 def funds(scope: str, now: float) -> Steps[Funds]:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..catalog.pricing import Price, billed_seconds, estimate, total
-from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
+from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, invalid_arguments
 from ..ledger.films import FilmRow, FilmStatus, Part, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
 from ..request import VideoRequest
@@ -294,15 +294,8 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """Check what `Ledger.reserve` will check, before a person is asked. Raises Paused, OverBudget."""
-    paused, committed = await session.ledger.funds(await session.scope(), session.clock.time())
-    if paused:
-        raise Paused("All spending is paused; nothing was sent.")
-    budget = session.settings.budget
-    if budget is not None and committed + micros(amount) > micros(budget):
-        left = dollars(max(0, micros(budget) - committed))
-        raise OverBudget(
-            f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
-        )
+    funds, budget = await session.ledger.funds(await session.scope(), session.clock.time()), session.settings.budget
+    funds.check(micros(amount), None if budget is None else micros(budget))
 
 
 # -- the plan, and what is there of it ---------------------------------------------------------------------------------
