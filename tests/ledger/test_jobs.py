@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, accounts, outcomes, sqlite_path, transactions
+from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
@@ -378,7 +378,8 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
         jobs.append(await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, generation)]), NOW))
     await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
     await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
-    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
+    kept = await asyncio.gather(*(one.remember_identity("https://hub", "k", new, old) for one in (ledger, other)))
+    assert kept == [new, new], "what was done under the stand-in moves to the account"
     held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):
