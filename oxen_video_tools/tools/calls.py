@@ -136,10 +136,13 @@ def shown(name: object) -> str:
 
 @dataclass
 class Reading:
-    """One call as it was understood. fields: the words that the tool takes here.  settled: its words that are not the
-    model's to say here.
+    """One call as it was understood.
 
-    values: the arguments in the tool's own words.  notes: everything that was read otherwise than it was written.
+    fields: the words that the tool takes here.
+    settled: its words that are not the model's to say here.
+
+    values: the arguments in the tool's own words.
+    notes: everything that was read otherwise than it was written.
     aside: names that resemble none of ours.
     problems: what can't be read, each with what to write instead; such values are not among `values`.
     """
@@ -177,8 +180,9 @@ class Reading:
 def read_call(tool: str, fields: Collection[str], given: Mapping[Any, Any], settled: Collection[str] = ()) -> Reading:
     """The arguments in the tool's own words.
 
-    fields: the words that the tool takes here.  settled: those that a developer or the environment has settled.
-    Types are left to the argument model, which checks them.
+    fields: the words that the tool takes here.
+    settled: those that a developer or the environment has settled. Types are left to the argument model, which checks
+    them.
     """
     reading = Reading(tool, fields, settled)
     others: dict[str, Any] = {}
