@@ -33,7 +33,11 @@ LEAST_SIDE = 32
 
 @dataclass(frozen=True)
 class Segment:
-    """One shot. prompt: any text, any length.  seconds: its length.  image: a picture to show instead of pictograms.
+    """One shot.
+
+    prompt: any text, any length.
+    seconds: its length.
+    image: a picture to show instead of pictograms.
 
     fade: seconds over which it fades in over the shot before; 0: a cut.
     """

@@ -31,7 +31,8 @@ Rect = tuple[int, int, int, int]  # left, top, right, bottom; even pixels
 class Canvas:
     """A frame of the encoder's own, and views of its planes. Used by one thread at a time.
 
-    shows: the picture that drew it last.  touched: what is not that picture's still part any more.
+    shows: the picture that drew it last.
+    touched: what is not that picture's still part any more.
     """
 
     def __init__(self, width: int, height: int) -> None:
