@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import urljoin
 
 from ..errors import HubUnavailable
@@ -219,8 +219,8 @@ def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
 class Pricing:
     """A model's rates in US dollars; keys of tables are in lower case.
 
-    cost_per_image_grid: quality → size → US dollars.  cost_per_credit: for `per_provider_credit`; nothing says
-    how many credits a result takes.
+    cost_per_image_grid: quality → size → US dollars.
+    cost_per_credit: for `per_provider_credit`; nothing says how many credits a result takes.
     """
 
     method: str | None = None
@@ -401,6 +401,8 @@ def decode_video(inline: Any) -> bytes | None:
 
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+TERMINAL: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 LONGEST_COMPLAINT = 10_000  # characters of a job's error that are kept
 _STATUS: dict[str, Status] = {
@@ -438,8 +440,10 @@ class Generation:
     """One job as the hub shows it.
 
     status: an unknown status counts as "processing"; `raw["status"]` has the hub's own word.
-    url: the whole link, signature and all.  error_message: the hub's words, redacted.
-    namespace: where it is kept and who pays.  cost: US dollars, known from the history only.
+    url: the whole link, signature and all.
+    error_message: the hub's words, redacted.
+    namespace: where it is kept and who pays.
+    cost: US dollars, known from the history only.
     parameters: every parameter that the record echoes, `prompt` among them.
     """
 
@@ -461,7 +465,7 @@ class Generation:
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
     @property
     def is_active(self) -> bool:

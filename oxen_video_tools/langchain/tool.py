@@ -114,9 +114,11 @@ class VideoTool(BaseTool):
     An option with the name of one of the tool's arguments settles it: the agent neither sees nor sets it
     (`GenerateVideo(model="…", max_cost_usd=2)`); `pinned={…}` does the same for all of them.
 
-    api_key: from OXEN_API_KEY if left out; needed at the first call, not before.  base_url, sandbox, settings: as in
-    `Settings`.  studio: a `Portal` to use instead.
-    wait: seconds to wait where the model names none (OXEN_VIDEO_WAIT, else 900).  longest: the most it may ask for.
+    api_key: from OXEN_API_KEY if left out; needed at the first call, not before.
+    base_url, sandbox, settings: as in `Settings`.
+    studio: a `Portal` to use instead.
+    wait: seconds to wait where the model names none (OXEN_VIDEO_WAIT, else 900).
+    longest: the most it may ask for.
     approval: "interrupt" asks through LangGraph where the graph has a checkpointer; "middleware" leaves asking to the
     agent's own middleware.
     keyframes: how a contact sheet is shown: "none"; "tool", in the tool's message; "message", in one after it.

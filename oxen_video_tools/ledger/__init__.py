@@ -30,8 +30,8 @@ LEASE = 60.0  # seconds: longer than a paid POST to the queue takes with all its
 class Engine(Protocol):
     """What runs transactions."""
 
-    async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
-        """Run a transaction and return its result once it is committed. haste: see `transactions.Durability`."""
+    async def run(self, make: Callable[[], Steps[T]], durability: Durability = "now") -> T:
+        """Run a transaction and return its result once it is committed. durability: see `transactions.Durability`."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -96,86 +96,59 @@ class Ledger:
     reserve = transaction(jobs.reserve, "soon")
     mark_sending = transaction(jobs.mark_sending)
     renew = transaction(jobs.renew, "soon")  # a lease need not survive a power failure
-    unsent = transaction(jobs.unsent)
     unbooked = transaction(jobs.unbooked)
-    record_submission = transaction(jobs.record_submission)
-    finish_if_all_done = transaction(jobs.finish_if_all_done)
-    abandon = transaction(outcomes.abandon)
-    note = transaction(jobs.note)
+    record_job = transaction(jobs.record_job)
 
     # A job whose answer was lost: searched for, found, sent again or written off.
-    unclear = transaction(jobs.unclear)
-    idless = transaction(jobs.idless)
-    sought = transaction(jobs.sought)
+    jobs_to_find = transaction(jobs.jobs_to_find)
     adopt = transaction(jobs.adopt)
-    add_found = transaction(jobs.add_found)
-    adopt_by_hand = transaction(jobs.adopt_by_hand)
-    reopen = transaction(jobs.reopen)
-    write_off = transaction(jobs.write_off)
+    decide = transaction(jobs.decide)
 
     # Jobs and their generations, as they are known.
     job_named = transaction(transactions.job_named, "read")
-    jobs_named = transaction(transactions.jobs_named, "read")
-    job_for_take = transaction(transactions.job_for_take, "read")
-    job_of_clip = transaction(transactions.job_of_clip)
-    clip_and_job = transaction(transactions.clip_and_job, "read")
+    find_jobs = transaction(transactions.find_jobs, "read")
     clips = transaction(transactions.clips, "read")
-    clips_of = transaction(transactions.clips_of, "read")
-    in_state = transaction(transactions.in_state)
+    clip_and_job = transaction(transactions.clip_and_job, "read")
     claim_unfinished = transaction(outcomes.claim_unfinished)
 
     # Outcomes: status, cost, file. After a power failure the hub can be asked again for the first two.
     record_status = transaction(outcomes.record_status, "soon")
     record_cost = transaction(outcomes.record_cost, "soon")
-    unsettled = transaction(outcomes.unsettled)
-    payers = transaction(outcomes.payers)
     delivered = transaction(outcomes.delivered)
+    unsettled = transaction(outcomes.unsettled)
     undelivered = transaction(outcomes.undelivered)
     typical = transaction(outcomes.typical, "read")
     endings = transaction(outcomes.endings, "read")
 
     # Films: several jobs, one file.
-    begin_film = transaction(films.begin_film)
-    resume_film = transaction(films.resume_film)
+    start_film = transaction(films.start_film)
     hold_film = transaction(films.hold_film)
     fill_part = transaction(films.fill_part)
-    rebook_film = transaction(films.rebook_film)
-    release_film = transaction(films.release_film)
-    cancel_film = transaction(films.cancel_film)
-    record_delivery = transaction(films.record_delivery)
-    film_named = transaction(films.film_named)
+    record_film = transaction(films.record_film)
     standing = transaction(films.standing)
-    part_of = transaction(films.part_of)
+    newest_films = transaction(films.newest_films)
     parts_of = transaction(films.parts_of)
     remembered = transaction(films.remembered)
-    films_of = transaction(films.films_of)
-    newest_films = transaction(films.newest_films)
-    films_of_before = transaction(films.films_of_before)
 
     # Money of the account, and the switch that stops all of it.
-    committed_spend = transaction(jobs.committed_spend)
+    funds = transaction(jobs.funds, "read")
     spent = transaction(outcomes.spent)
-    ask_once = transaction(films.ask_once)
-    is_paused = transaction(transactions.is_paused, "read")
     set_paused = transaction(outcomes.set_paused)
+    ask_once = transaction(films.ask_once)
     claim_interval = transaction(transactions.claim_interval)
 
     # Who pays, and the cast that an account keeps.
     identity = transaction(accounts.identity, "read")
     remember_identity = transaction(accounts.remember_identity)
-    join_scopes = transaction(accounts.join_scopes)
+    members = transaction(accounts.members, "read")
     keep_member = transaction(accounts.keep_member)
-    kept_members = transaction(accounts.kept_members, "read")
-    members_named = transaction(accounts.members_named, "read")
     forget_member = transaction(accounts.forget_member)
 
     # What was put at the hub, and the links that a server of ours gives.
-    kept_place = transaction(accounts.kept_place, "read")
     kept_places = transaction(accounts.kept_places, "read")
     keep_place = transaction(accounts.keep_place, "soon")  # if this is lost, the file is uploaded again
-    sealed_key = transaction(accounts.sealed_key, "read")
+    link_state = transaction(accounts.link_state, "read")
     keep_sealed_key = transaction(accounts.keep_sealed_key)
-    link_epochs = transaction(accounts.link_epochs, "read")
     revoke_links = transaction(accounts.revoke_links)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from ..errors import InvalidRequest, OverBudget, Paused
 from .records import (
+    ENDED,
     FREED,
     INSERT_CLIP,
     JOB_COLUMNS,
@@ -22,31 +24,163 @@ from .records import (
     said,
     to_json,
 )
-from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, whole
+from .transactions import Steps, clips, clips_of, find_jobs, is_paused, job_for_take, job_named, whole
 
 DAY = 86_400.0  # seconds; the window of the budget
-AGAIN = "a person has it sent again"
+RESENT = "a person has it sent again"
 FIRST = "sent again as {}"  # the note of a first sending
 # What the hub billed for a job, once it has billed every generation. A paid video without a known id counts with its
 # share of the reservation.
-BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
+TOTAL_COST = """cost = (select case when count(*) = count(cost) then sum(cost)
     + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
     from clips where clips.job = jobs.job)"""
 # A job that proves to be paid becomes the current job of its take again, unless another job has taken the slot.
-HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
+RECLAIM_TAKE = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
     and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
 
 
+# What may become of a job, for `record_job`.
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The hub answered the POST with these generations. Its answer is authoritative for the job's ids."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """Nothing was spent, and the take is free.
+
+    owner: of the reservation.
+    state: "refused" if the hub said no, "dropped" if it was given up before the first byte.
+    note: why.
+    """
+
+    owner: str
+    state: Literal["refused", "dropped"]
+    note: str
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """It is unknown whether the request arrived: the job may be searched for, but not sent again.
+
+    owner: of the reservation.
+    note: what happened.
+    """
+
+    owner: str
+    note: str
+
+
+@dataclass(frozen=True)
+class SearchFailed:
+    """A search did not find it. note: why."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class OwnerGone:
+    """It is still planned, and its owner's lease has expired: it was never sent."""
+
+
+JobOutcome = Submitted | Unsent | Unanswered | SearchFailed | OwnerGone
+
+
+# What a person may decide about a job whose answer was lost, for `decide`.
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """These generations are it."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class SendAgain:
+    """It never arrived: send it again. Its reservation is checked again.
+
+    owner: of the new reservation.
+    lease: seconds.
+    budget: micro-dollars over 24 h.
+    """
+
+    owner: str
+    lease: float
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class WriteOff:
+    """Stop looking for it. What it may have cost still counts for its 24 h.
+
+    forgotten: it has ids, but the hub no longer knows them.
+    """
+
+    forgotten: bool = False
+
+
+Decision = Adopt | SendAgain | WriteOff
+
+
+def record_job(job: str, outcome: JobOutcome, now: float) -> Steps[Job | None]:
+    """Record what became of a job. Returns the job as it then is; None if nothing was written, because the job is in
+    another state by now or belongs to another owner.
+    """
+    written = True
+    match outcome:
+        case Submitted(generations):
+            return (yield from record_submission(job, generations, now))
+        case Unsent(owner, state, note):
+            written = yield from unsent(job, owner, state, now, note)
+        case Unanswered(owner, note):
+            yield from unclear(job, owner, note)
+        case SearchFailed(note):
+            yield from not_found(job, note, now)
+        case OwnerGone():
+            written = yield from abandon(job, now)
+    return (yield from job_named(job)) if written else None
+
+
+def decide(job: str, decision: Decision, now: float) -> Steps[Job]:
+    """Carry out what a person decided about an unclear job. Raises InvalidRequest for one that is not unclear, and for
+    generations of another job; Paused, OverBudget.
+    """
+    match decision:
+        case Adopt(generations):
+            return (yield from adopt_by_hand(job, generations, now))
+        case SendAgain(owner, lease, budget):
+            return (yield from reopen(job, owner, now, lease, budget))
+        case WriteOff(forgotten):
+            return (yield from write_off(job, now, forgotten=forgotten))
+
+
 def reserve(
-    intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
+    intents: Sequence[Intent],
+    owner: str,
+    now: float,
+    lease: float,
+    budget: int | None = None,
+    *,
+    film: str | None = None,
 ) -> Steps[list[Booking]]:
     """Find existing jobs for these intents, and insert the missing ones: one transaction under the unique index.
 
     A planned job whose owner is gone was never sent: it is taken over, with the current body and price. Either all
-    new intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    new intents are written or none.
+
+    budget: micro-dollars over 24 h.
+    film: nothing is booked, and nothing returned, unless `owner` is making this film.
+    Raises Paused, OverBudget.
     """
     yield from lock_account(intents[0].scope)
+    if film is not None and not (yield from owns_film(film, owner)):
+        return []
     bookings: list[Booking | None] = []
     for intent in intents:
         found = None
@@ -65,6 +199,11 @@ def reserve(
     return written
 
 
+def owns_film(film: str, owner: str) -> Steps[bool]:
+    rows = yield "select film from films where film = ? and owner = ? and state = 'open' {locked}", (film, owner)
+    return bool(rows)
+
+
 def lock_account(scope: str) -> Steps[None]:
     """Allow one reservation at a time for an account, so that sums and limits are read and written together."""
     yield "insert into accounts (scope) values (?) on conflict do nothing", (scope,)
@@ -81,17 +220,37 @@ def lock_account_of(job: str) -> Steps[str]:
 
 
 def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
-    if (yield from is_paused()):
-        raise Paused("All spending is paused; nothing was sent.")
-    if budget is None:
-        return
-    spent = yield from committed_spend(scope, now)
-    if spent + amount > budget:
-        left = dollars(max(0, budget - spent))
-        raise OverBudget(
-            f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
-            f"{said(left)} is left."
-        )
+    """Raises Paused, OverBudget."""
+    paused = yield from is_paused()
+    committed = 0 if paused or budget is None else (yield from committed_spend(scope, now))
+    Funds(paused, committed).check(amount, budget)
+
+
+class Funds(NamedTuple):
+    """What an account may still spend.
+
+    paused: all spending is stopped.
+    committed: see `committed_spend`.
+    """
+
+    paused: bool
+    committed: int
+
+    def check(self, amount: int, budget: int | None) -> None:
+        """Raise Paused or OverBudget if `amount` may not be spent. amount, budget: micro-dollars; None: no budget."""
+        if self.paused:
+            raise Paused("All spending is paused; nothing was sent.")
+        if budget is not None and self.committed + amount > budget:
+            left = dollars(max(0, budget - self.committed))
+            raise OverBudget(
+                f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
+                f"{said(left)} is left."
+            )
+
+
+def funds(scope: str, now: float) -> Steps[Funds]:
+    """Whether spending is stopped, and what counts against the budget."""
+    return Funds((yield from is_paused()), (yield from committed_spend(scope, now)))
 
 
 def committed_spend(scope: str, now: float) -> Steps[int]:
@@ -138,7 +297,7 @@ def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float 
     )
     if not rows or (yield from _has_clips(job)):
         return False
-    if rows[0][0] == AGAIN:
+    if rows[0][0] == RESENT:
         yield from _remember_the_first(job, now)
     yield (
         "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
@@ -194,7 +353,7 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     )
     if not rows or (yield from _has_clips(job)):
         return False
-    if rows[0][0] == AGAIN:
+    if rows[0][0] == RESENT:
         yield from _forget_the_second(job, now)
         yield from unclear(job, owner, f"it could not be sent again: {note}")
     else:
@@ -216,6 +375,14 @@ def drop(job: str, now: float, note: str) -> Steps[bool]:
     rows = yield "select job from jobs where job = ? and state = 'planned' {locked}", (job,)
     if rows:
         yield from end(job, "dropped", now, note)
+    return bool(rows)
+
+
+def abandon(job: str, now: float) -> Steps[bool]:
+    """A planned job whose owner is gone: it was never sent."""
+    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
+    if rows:
+        yield from drop(job, now, "its owner went away before sending it")
     return bool(rows)
 
 
@@ -253,7 +420,7 @@ def record_submission(job: str, found: Sequence[GenerationRow], now: float) -> S
         yield from _unassign(other)
     yield (
         f"""update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null,
-            {HELD} where job = ?""",
+            {RECLAIM_TAKE} where job = ?""",
         (job,),
     )
     yield from finish_if_all_done(job, now)
@@ -270,7 +437,7 @@ def _unassign(job: str) -> Steps[None]:
         return
     yield (
         f"""update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
-            {HELD} where job = ?""",
+            {RECLAIM_TAKE} where job = ?""",
         (job,),
     )
 
@@ -288,11 +455,11 @@ def finish_if_all_done(job: str, now: float) -> Steps[bool]:
     yield "select job from jobs where job = ? {locked}", (job,)  # two generations may end in two processes at once
     rows = yield "select status from clips where job = ?", (job,)
     states = {row[0] for row in rows}
-    if not states or not states <= {"succeeded", "failed", "cancelled"}:
+    if not states or not states <= set(ENDED):
         return False
     state: State = "succeeded" if "succeeded" in states else "failed" if "failed" in states else "cancelled"
     yield from end(job, state, now, None)
-    yield f"update jobs set {BILLED} where job = ?", (job,)
+    yield f"update jobs set {TOTAL_COST} where job = ?", (job,)
     return True
 
 
@@ -304,13 +471,18 @@ def adopt(
     considered: Sequence[str],
     rivals: Callable[[Job], bool],
     now: float,
+    *,
+    more: bool = False,
 ) -> Steps[bool]:
-    """Give unclear and nameless jobs the generations that were found for them; all or none.
+    """Give jobs the generations that were found for them; all or none. False: nothing was written.
 
     considered: the jobs that were compared when the matches were made.
     rivals: whether a newer job might match one of them, too; then the comparison has to be repeated.
-    False: nothing was written.
+    more: this is one job that made more than the ledger knew (`JobsToFind.more`), not unclear or nameless ones.
     """
+    if more:
+        [(job, found)] = finds.items()
+        return (yield from add_found(job, found, considered, rivals, now))
     jobs = []
     scope = yield from lock_account_of(next(iter(finds)))
     for job in finds:
@@ -334,9 +506,25 @@ def adopt(
     return True
 
 
+class JobsToFind(NamedTuple):
+    """Jobs whose generations are searched for in the account.
+
+    unclear: those without an id of the hub's.
+    more: those that may have made more generations than the ledger knows.
+    """
+
+    unclear: list[Job]
+    more: list[Job]
+
+
+def jobs_to_find(scope: str, now: float) -> Steps[JobsToFind]:
+    """What has to be searched for."""
+    return JobsToFind((yield from idless(scope, now)), (yield from sought(scope, now)))
+
+
 def idless(scope: str, now: float) -> Steps[list[Job]]:
     """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
-    jobs = yield from in_state(scope, ["sending"])
+    jobs = yield from find_jobs(scope, states=["sending"])
     rows = yield (
         f"""select distinct job from clips where scope = ? and substr(generation_id, 1, {len(LOCAL)}) = '{LOCAL}'
             and job is not null and created > ?""",
@@ -386,13 +574,13 @@ def add_found(
     others = [*(yield from idless(scope, now)), *(yield from sought(scope, now))]
     if any(rivals(other) for other in others if other.job != job and other.job not in considered):
         return False
-    yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
+    yield from record_submission(job, [*(yield from clips_of([job])).get(job, ()), *found], now)
     return True
 
 
 def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
     """Its clips get the hub's ids, and keep their files."""
-    for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
+    for clip, generation_id in zip((yield from clips_of([job.job]))[job.job], generation_ids, strict=True):
         yield "delete from clips where scope = ? and generation_id = ?", (job.scope, generation_id)
         yield (
             "update clips set generation_id = ? where scope = ? and generation_id = ?",
@@ -422,7 +610,7 @@ def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -
     yield from check_budget(found.scope, found.reserved, now, budget)
     yield (
         "update jobs set state = 'sending', owner = ?, lease = ?, note = ? where job = ?",
-        (owner, now + lease, AGAIN, job),
+        (owner, now + lease, RESENT, job),
     )
     again = yield from job_named(job)
     assert again is not None
@@ -450,12 +638,12 @@ def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]
     return found
 
 
-def note(job: str, words: str, now: float) -> Steps[None]:
+def not_found(job: str, words: str, now: float) -> Steps[None]:
     """Record why it could not be found. Also clears the owner of a resend whose lease expired: a refusal of the second
     request does not tell whether the first one arrived.
     """
     yield (
         """update jobs set owner = case when note = ? then null else owner end, note = ?
             where job = ? and state = 'sending' and lease <= ?""",
-        (AGAIN, words, job, now),
+        (RESENT, words, job, now),
     )

@@ -72,7 +72,7 @@ class ShareLinks:
         """The answer with lasting links in place of those that expire soon."""
         if self.address is None:
             return answer
-        day, epochs = self._today(), await self._opened().link_epochs(caller.name)
+        day, (_, epochs) = self._today(), await self._opened().link_state(caller.name)
         changed: dict[str, Any] = self._linked(answer, partial(self._link, caller=caller, day=day, epochs=epochs))
         if changed != answer:
             await self._keep(caller)
@@ -100,7 +100,7 @@ class ShareLinks:
 
     async def link(self, generation_id: str, caller: Caller) -> str:
         """The link for one video of this caller."""
-        epochs = await self._opened().link_epochs(caller.name)
+        _, epochs = await self._opened().link_state(caller.name)
         return self._link(generation_id, caller=caller, day=self._today(), epochs=epochs)
 
     def _link(self, generation_id: str, *, caller: Caller, day: int, epochs: Epochs) -> str:
@@ -123,7 +123,7 @@ class ShareLinks:
         day = int(said)
         if self._end(day) < self._service.clock.time():
             raise NotFound("This link has ended.")
-        epochs = await self._opened().link_epochs(name)
+        sealed, epochs = await self._opened().link_state(name)
         made = any(
             hmac.compare_digest(
                 _proof(secret, name, generation_id, day, epochs).encode(), proof.encode("utf-8", "replace")
@@ -136,7 +136,6 @@ class ShareLinks:
             return Caller(user=name)
         if name in (LOCAL.name, GUEST.name):
             return LOCAL if name == LOCAL.name else GUEST
-        sealed = await self._opened().sealed_key(name)
         if sealed is None:
             raise NotFound("There is no such link any more.")
         try:

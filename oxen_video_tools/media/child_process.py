@@ -76,9 +76,13 @@ def run_in_child(
 ) -> Any:
     """`probe`, `measure`, `inspect`, `contact_sheet`, `last_frame` or `draw`; the same answers, the same errors.
 
-    seconds: of CPU and of waiting.  memory: bytes of address space (not limited on Windows).  writes: bytes that a file
-    may get.  on_progress: hears 0 to 1 in this thread; what it raises ends the process.  options: of the work.
-    Raises also InputUnreadable where the process died over the file, TimedOut where it took too long.
+    seconds: of CPU and of waiting.
+    memory: bytes of address space (not limited on Windows).
+    writes: bytes that a file may get.
+    on_progress: hears 0 to 1 in this thread; what it raises ends the process.
+    options: of the work.
+    Raises also InputUnreadable where the process died over the file, TimedOut where it took too
+    long.
     """
     options = {"path": str(path), **options}
     call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
@@ -97,7 +101,9 @@ async def run_child(
 ) -> Any:
     """The same from an event loop, for every kind of work; cancelling it ends the process at once.
 
-    options: JSON values.  name: of the file, for a person.  on_progress: is called in another thread.
+    options: JSON values.
+    name: of the file, for a person.
+    on_progress: is called in another thread.
     """
     call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
     try:

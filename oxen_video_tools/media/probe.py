@@ -35,7 +35,9 @@ def require_media_extra() -> Iterator[None]:
 class Display:
     """How players show a video's pictures: pixels made square, then mirrored, then turned.
 
-    mirrored: left for right.  rotation: degrees clockwise, 0, 90, 180 or 270.  pixel: a pixel's width over its height.
+    mirrored: left for right.
+    rotation: degrees clockwise, 0, 90, 180 or 270.
+    pixel: a pixel's width over its height.
     hdr: "pq" or "hlg", how brightness is coded where white is not the brightest there is.
     """
 
@@ -60,8 +62,11 @@ AS_CODED = Display()
 class Probe:
     """duration: seconds; counted where the file claims none.  width, height: pixels as shown: square and upright.
 
-    fps: frames a second.  size: bytes.  rotation, mirrored, pixel: as in `Display`.  hdr: "pq" or "hlg".  frames: where
-    the index counts them. A sound file has no width, height, fps or video_codec.
+    fps: frames a second.
+    size: bytes.
+    rotation, mirrored, pixel: as in `Display`.
+    hdr: "pq" or "hlg".
+    frames: where the index counts them. A sound file has no width, height, fps or video_codec.
     """
 
     duration: float

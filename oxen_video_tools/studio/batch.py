@@ -114,7 +114,8 @@ def _request(text: str) -> VideoRequest:
 class Priced:
     """What a batch may cost. lines: each with its price, for whoever agrees to the whole.
 
-    total_usd: US dollars that are still to be paid, at most.  unpriced: what has no price.
+    total_usd: US dollars that are still to be paid, at most.
+    unpriced: what has no price.
     """
 
     lines: tuple[Line, ...]
@@ -252,10 +253,14 @@ def run_on_ray(
 ) -> list[Done]:
     """Make every line on a Ray cluster.
 
-    address: of the cluster; None starts one on this machine.  environment: the OXEN_* variables of the makers.
-    at_once: videos in the making on each maker.  makers: one per living node, unless said otherwise.
-    wait_seconds: for each line.  pictures: a contact sheet of each video.
-    Raises InvalidRequest without a ledger and a hub that all nodes share, NotInstalled without Ray.
+    address: of the cluster; None starts one on this machine.
+    environment: the OXEN_* variables of the makers.
+    at_once: videos in the making on each maker.
+    makers: one per living node, unless said otherwise.
+    wait_seconds: for each line.
+    pictures: a contact sheet of each video.
+    Raises InvalidRequest without a ledger and a hub that all nodes share,
+    NotInstalled without Ray.
     """
     settings = _shared(environment)
     try:

@@ -59,7 +59,11 @@ def picture_html(picture: bytes, kind: str, words: str) -> str:
 
 
 def player_html(source: str, poster: bytes | None) -> str:
-    """A player. source: where the file lies, for the page.  poster: a JPEG that stands there until it plays."""
+    """A player.
+
+    source: where the file lies, for the page.
+    poster: a JPEG that stands there until it plays.
+    """
     shown = f' poster="{_data(poster, "image/jpeg")}"' if poster else ""
     return f'<video controls preload="none" style="max-width:100%" src="{escape(source)}"{shown}></video>'
 

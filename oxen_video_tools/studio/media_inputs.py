@@ -29,8 +29,8 @@ from ..errors import (
     RateLimited,
     TimedOut,
 )
-from ..files import ENOUGH, media_kind
-from ..ledger.records import LOCAL
+from ..files import ENOUGH, media_kind, part_file
+from ..ledger.records import LOCAL, ClipRef
 from ..redaction import redact
 from .identifiers import link_name
 from .local_files import (
@@ -167,11 +167,13 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
 async def private_link(session: Session, content: str, file: Path | None = None) -> str | None:
     """A fresh link to a file of ours that the account keeps at the hub; None for one that is not there.
 
-    content: its SHA-256.  file: is put there, whole, where it is not yet; however many ask, it is sent once.
-    Raises InputUnreadable for a file that is too large for the hub or is another by now, and what the hub refuses with.
+    content: its SHA-256.
+    file: is put there, whole, where it is not yet; however many ask, it is sent once.
+    Raises InputUnreadable for a file
+    that is too large for the hub or is another by now, and what the hub refuses with.
     """
     hub, scope = await session.hub(), await session.scope()
-    place = await session.ledger.kept_place(scope, content)
+    place = (await session.ledger.kept_places(scope, [content])).get(content)
     if place is not None:
         try:
             return await hub.private_link(place)
@@ -227,7 +229,8 @@ async def _made_picture(session: Session, reference: str) -> str:
     """The generation that is a sheet or a still. Raises InputUnreadable."""
     try:
         key, take, part = reference.removeprefix(MADE).split("/")
-        job = await session.ledger.job_for_take(await session.scope(), key, int(take), int(part))
+        [made] = await session.ledger.parts_of(await session.scope(), [ClipRef(key, int(take), int(part))])
+        job = made.job if made.state in ("running", "done") else None
     except ValueError:
         job = None
     if job is None or not job.generation_ids:
@@ -457,10 +460,10 @@ async def _make_cut(session: Session, reference: str, files: Files, place: Path)
             path = held.enter_context(snapshot(base, session.settings, files))
         else:
             path = await held.enter_async_context(session.local_copy(session, base, files))
-        partial = place.with_name(f".{place.name}.part.mp4")
         await asyncio.to_thread(place.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         head = await asyncio.to_thread(_start_of, path)
         try:
+            partial = held.enter_context(part_file(place.parent, ".mp4"))
             if part is not None and (known := media_kind(head)) is not None and known[0] == "video":
                 await join_files(session, [path], partial, lambda _: None, {"parts": [part]}, files)
             else:
@@ -475,8 +478,6 @@ async def _make_cut(session: Session, reference: str, files: Files, place: Path)
             await asyncio.to_thread(partial.replace, place)
         except OSError as error:
             raise InputUnreadable(f"A frame or part can't be kept: {error.strerror}.", fix="Make room.") from None
-        finally:
-            partial.unlink(missing_ok=True)
     return place
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
+from ..hub.records import STATUSES
 from .export import SAVE, get_saving
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
 from .films.status import listed as listed_films
 from .media_inputs import is_film
-from .reconcile import STATES, about_a_job
+from .reconcile import about_a_job
 from .results import Cancelled, Report, Video
 from .settlement import record_observed, settle_costs, settle_one
 from .submission import job_of_local
@@ -70,7 +71,10 @@ def time_in(since: str, now: float) -> float:
 async def list_videos(
     session: Session, status: str | None, model: str | None, limit: int, since: float = 0.0, *, mine: bool = False
 ) -> list[Video]:
-    """Newest first. since: Unix seconds.  mine: only what this ledger paid for.
+    """Newest first.
+
+    since: Unix seconds.
+    mine: only what this ledger paid for.
 
     Raises HubUnavailable, Unauthenticated.
     """
@@ -91,7 +95,8 @@ async def list_videos(
         newest = [one for one in newest if one.generation_id in info and info[one.generation_id].job]
     newest = newest[: max(0, limit)]
     await record_observed(session, newest, info)
-    paid = await session.ledger.jobs_named([clip.job for clip in info.values() if clip.job])
+    made = await session.ledger.find_jobs(await session.scope(), of=[one.generation_id for one in newest])
+    paid = {job.job: job for job in made}
     videos = list(films)
     for one in newest:
         clip = info.get(one.generation_id)
@@ -105,10 +110,10 @@ async def list_videos(
 
 def _states(status: str | None) -> Sequence[str]:
     if status is None:
-        return STATES
-    if status not in STATES:
+        return STATUSES
+    if status not in STATUSES:
         raise InvalidRequest(
-            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATES[:-1])} or {STATES[-1]}."
+            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATUSES[:-1])} or {STATUSES[-1]}."
         )
     return (status,)
 
@@ -162,7 +167,7 @@ async def next_ending(session: Session, seconds: float) -> None:
 
 
 async def _running(session: Session) -> list[str]:
-    jobs = await session.ledger.in_state(await session.scope(), ["running"])
+    jobs = await session.ledger.find_jobs(await session.scope(), states=["running"])
     return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]
 
 

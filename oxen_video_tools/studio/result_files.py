@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError
+from ..files import part_file
 from ..ledger.records import LOCAL, GenerationRow
 from ..redaction import is_plain
 from ..retries import poll
@@ -100,12 +101,8 @@ async def keep_link(session: Session, url: str, place: Path) -> Saved:
 async def _part_in(folder: Path) -> AsyncIterator[Path]:
     """A name for a file on its way; what is left of it goes at the end."""
     await asyncio.to_thread(make_writable, folder)
-    part = folder / f".{secrets.token_hex(8)}.part"
-    try:
+    with part_file(folder) as part:
         yield part
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _written(part: Path, data: bytes) -> None:

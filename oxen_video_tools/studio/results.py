@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from ..clock import moment
+from ..hub.records import TERMINAL, Status
 
 if TYPE_CHECKING:
     from .plan import PlannedMember
-
-Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
 
 def expires_at(url: str | None) -> datetime | None:
@@ -68,8 +67,10 @@ class Progress:
     """How far one video is.
 
     fraction: 0 to 1, an estimate from the model's typical time; rises strictly from one report to the next.
-    elapsed: seconds since the wait began.  typical: the model's usual seconds, where known.
-    shot, shots: which shot of a film (from 1), and of how many.  shot_fraction: how far that shot is.
+    elapsed: seconds since the wait began.
+    typical: the model's usual seconds, where known.
+    shot, shots: which shot of a film (from 1), and of how many.
+    shot_fraction: how far that shot is.
     """
 
     generation_id: str
@@ -100,8 +101,9 @@ Report = Callable[[Progress], Awaitable[None] | None]
 class Question:
     """What a person must agree to before money is spent.
 
-    cost_usd: US dollars.  waived: the caller named a ceiling that covers it, which stands for consent where nobody can
-    be asked (never under OXEN_VIDEO_APPROVAL=strict).
+    cost_usd: US dollars.
+    waived: the caller named a ceiling that covers it, which stands for consent where nobody can be asked (never under
+    OXEN_VIDEO_APPROVAL=strict).
     """
 
     text: str
@@ -119,8 +121,10 @@ class Question:
 class FilmShot:
     """One shot of a film. Shots that a model makes together in one clip share its id, and have their own times.
 
-    shot: its number, from 1.  start, end: seconds of the film; None where a length before is not known.
-    generation_id: of its clip; empty before it is sent.  cost_usd: US dollars, its part of the clip's.
+    shot: its number, from 1.
+    start, end: seconds of the film; None where a length before is not known.
+    generation_id: of its clip; empty before it is sent.
+    cost_usd: US dollars, its part of the clip's.
     reused: it was paid for by another call.
     """
 
@@ -156,14 +160,20 @@ class FilmShot:
 class Video(Shown):
     """One generation, or one film, as it stands now.
 
-    url: the whole link, signature and all; it expires, and `get` gives a fresh one.  file: where it was saved.
+    url: the whole link, signature and all; it expires, and `get` gives a fresh one.
+    file: where it was saved.
     repository: the lasting address of a film that was kept in a repository.
-    duration: seconds.  cost_usd: US dollars.  cost_is: "real" once the hub has billed it, "estimate" before.
+    duration: seconds.
+    cost_usd: US dollars.
+    cost_is: "real" once the hub has billed it, "estimate" before.
     reused: the answer to a repeated request: no new job was made.
-    takes: the other versions, with `num_generations` above 1.  shots: the shots of a film.
-    created: when it was asked for (UTC).  error: why it failed, in the hub's words.
+    takes: the other versions, with `num_generations` above 1.
+    shots: the shots of a film.
+    created: when it was asked for (UTC).
+    error: why it failed, in the hub's words.
     take: which take of its request it is.
-    reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
+    reason: why this model, and why in so many jobs, of a call that made it.
+    words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
     """
@@ -203,7 +213,7 @@ class Video(Shown):
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""
@@ -221,8 +231,9 @@ class Video(Shown):
 class Cancelled:
     """What became of a video that was to be stopped.
 
-    was, now: its status before and after; None where it could not be read.  charged_usd: US dollars that the hub
-    billed for it, None where it has not said so yet.  error: why it could not be stopped.
+    was, now: its status before and after; None where it could not be read.
+    charged_usd: US dollars that the hub billed for it, None where it has not said so yet.
+    error: why it could not be stopped.
     """
 
     generation_id: str
@@ -265,8 +276,8 @@ class Spent:
 class Spend:
     """What this account spent through this ledger, in US dollars.
 
-    last_24h_usd: what counts against the budget now, reservations included.  unclear: jobs of which nobody knows
-    whether the hub took them; `oxen-video recover` settles those.
+    last_24h_usd: what counts against the budget now, reservations included.
+    unclear: jobs of which nobody knows whether the hub took them; `oxen-video recover` settles those.
     """
 
     days: tuple[Spent, ...]
@@ -281,8 +292,9 @@ class Spend:
 class Recovered:
     """What became of one unfinished job.
 
-    job: its id in the ledger, or a film's.  outcome: "running", "found", "unclear", "never sent", "saved", "finished",
-    "sent again", "written off", or "stopped" for a film that nobody makes.
+    job: its id in the ledger, or a film's.
+    outcome: "running", "found", "unclear", "never sent", "saved", "finished", "sent again", "written off", or "stopped"
+    for a film that nobody makes.
     """
 
     job: str

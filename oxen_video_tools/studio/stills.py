@@ -43,7 +43,12 @@ class PreparedStills:
 
 @dataclass(frozen=True)
 class Still:
-    """One still as it stands. shot: from 1.  take: which take of it.  held: how each member who is in it is held."""
+    """One still as it stands.
+
+    shot: from 1.
+    take: which take of it.
+    held: how each member who is in it is held.
+    """
 
     shot: int
     video: Video

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..catalog.pricing import billed_seconds
 from ..clock import moment, wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
+from ..hub.records import Status
 from ..ledger.records import GenerationRow, Job, dollars
 from ..request import DEFAULT_SECONDS
 from .reconcile import about_a_job, unclear_error
-from .results import Report, Status, Video
+from .results import Report, Video
 from .settlement import kept, record_observed
 from .submission import job_of_local, local_id
 
@@ -168,8 +169,9 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     """What the ledger knows of a job of the blocking route."""
     if job.is_unclear and not job.is_live(session.clock.time()):
         raise unclear_error(job)
-    made = await session.ledger.clips_of(job.job)
-    clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
+    now = await session.ledger.job_named(job.job) or job
+    made = await session.ledger.clips(job.scope, now.generation_ids)
+    clip = made.get(generation_id or "") or next((made[one] for one in now.generation_ids if one in made), None)
     if clip is not None and job_of_local(clip.generation_id) is None:
         try:
             return await shown(session, await watch(session, clip.generation_id, 0, None))

@@ -37,7 +37,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:

@@ -22,6 +22,7 @@ import httpx2
 import pytest
 
 from oxen_video_tools.hub import url_guard
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.mcp.admission import PROVEN
 from oxen_video_tools.mcp.events import CHALLENGES, EVENT_TYPE, EVENTS, OVERLAP, Cursor, Wanted, read_events
 from oxen_video_tools.sandbox import Sandbox
@@ -227,7 +228,7 @@ async def test_what_the_hub_says_late_is_told_and_told_once(settings: Settings) 
             intent = Intent(scope, f"r{number}", 1, {"model": "kling"}, reserved=1)
             [booked] = await ledger.reserve([intent], ledger.owner, now, 60.0, None)
             await ledger.mark_sending(booked.job.job, ledger.owner, now, 60.0)
-            await ledger.record_submission(booked.job.job, [GenerationRow(scope, f"g{number}")], now)
+            await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, f"g{number}")]), now)
 
         async def ended(number: int, at: float) -> None:
             await ledger.record_status(scope, [GenerationRow(scope, f"g{number}", status="succeeded", ended=at)], now)

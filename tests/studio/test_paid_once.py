@@ -21,6 +21,7 @@ from oxen_video_tools.errors import (
     TimedOut,
     Unauthenticated,
 )
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import Job
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, generate, reconcile, submission
@@ -65,7 +66,7 @@ def posts(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:
@@ -408,12 +409,12 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sand
     run = ledger.run
 
     async def broken(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "record_submission":
+        if steps.__name__ == "record_job" and isinstance(args[1], Submitted):
             raise OxenError("the disk is full")
         return await run(steps, *args, **kwargs)
 
     ledger.run = broken  # type: ignore[method-assign]
-    video = await studio.generate(**ASKED, take=1, wait_seconds=0)
+    video = await studio.generate(**ASKED, take=1)
     assert video.generation_id == hub.ledger()["generations"][0]["generation_id"]
     later = Shifted()
     later.ahead = 120.0

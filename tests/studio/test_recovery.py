@@ -19,6 +19,7 @@ from oxen_video_tools.errors import HubUnavailable, InsufficientCredits, Invalid
 from oxen_video_tools.ledger.records import Intent, Job
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, submission
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.swift import HubClock, Swift
 
@@ -48,7 +49,7 @@ def accepted(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=ALL)  # type: ignore[arg-type]
 
 
 async def planned(studio: AsyncStudio, request: str = "r", take: int = 1) -> Job:
@@ -306,8 +307,8 @@ asyncio.run(main(sys.argv[1]))
         ("after reserve", 0, "never sent"),
         ("before mark_sending", 0, "never sent"),
         ("after mark_sending", 0, "unclear"),
-        ("before record_submission", 1, "found"),
-        ("after record_submission", 1, "finished"),
+        ("before record_job", 1, "found"),
+        ("after record_job", 1, "finished"),
     ],
 )
 async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(
@@ -320,7 +321,7 @@ async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(
         "PYTHONPATH": str(ROOT),
     }
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", PAYING, step], env=environment, capture_output=True, timeout=60
+        subprocess.run, [*forked.python(), "-c", PAYING, step], env=environment, capture_output=True, timeout=60
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert accepted(hub) == taken
@@ -358,7 +359,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     }
 
     def oxen(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
+        command = [*forked.python(), "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HUNG)
 
     def told(*words: str) -> list[dict[str, Any]]:

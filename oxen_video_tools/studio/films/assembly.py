@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
-from ...ledger.films import FilmDelivery, FilmRow, Part, Standing
+from ...files import atomic_file, part_file
+from ...ledger.films import FilmDelivery, FilmRow, FilmStatus, Part
 from ..local_files import join_files, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
@@ -69,7 +69,7 @@ async def deliver(session: Session, film: str, told: Told) -> None:
 
 async def _written_down(session: Session, film: str, cut: FilmDelivery) -> None:
     """Whoever made the film and no one else tidies up: another process may just be fetching its shots."""
-    mine = await session.ledger.record_delivery(film, cut, session.ledger.owner, session.clock.time())
+    mine = await session.ledger.record_film(film, cut, session.ledger.owner, session.clock.time())
     if mine and cut.file is not None:
         await asyncio.to_thread(shutil.rmtree, folder_of(session, film), ignore_errors=True)
 
@@ -78,7 +78,7 @@ def _cut(saved: Saved) -> FilmDelivery:
     return FilmDelivery(str(saved.file), saved.sha256, saved.size, saved.duration)
 
 
-async def _singly(session: Session, now: Standing) -> None:
+async def _singly(session: Session, now: FilmStatus) -> None:
     for part in now.parts:
         if part.clip is not None:
             with suppress(OxenError):  # its link is in the answer all the same
@@ -111,7 +111,7 @@ async def _kept(session: Session, film: str, filename: str | Path | None) -> Sav
     return saved
 
 
-async def _keep_rest(session: Session, now: Standing, place: Path | None, *, replacing: bool) -> Saved:
+async def _keep_rest(session: Session, now: FilmStatus, place: Path | None, *, replacing: bool) -> Saved:
     """What is there of a film that was stopped or failed, joined; the film itself stays unfinished."""
     there = tuple(part for part in now.parts if part.state == "done")
     going_on = now.film.film in session.films or now.is_live(session.clock.time()) or now.in_state("running", "sending")
@@ -129,14 +129,16 @@ async def _keep_rest(session: Session, now: Standing, place: Path | None, *, rep
     return replace(saved, warnings=(*saved.warnings, f"Without {missing}: what is there of the film was joined."))
 
 
-async def _found(session: Session, film: str) -> Standing:
+async def _found(session: Session, film: str) -> FilmStatus:
     now = await session.ledger.standing(film)
     if now is None or now.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return now
 
 
-async def _joined(session: Session, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:
+async def _joined(
+    session: Session, now: FilmStatus, place: Path | None, told: Told, *, replacing: bool = False
+) -> Saved:
     if not can_join():
         raise NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
     gate = asyncio.Semaphore(AT_ONCE)
@@ -160,13 +162,9 @@ async def _joined(session: Session, now: Standing, place: Path | None, told: Tol
 
 async def _spliced(session: Session, files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
     await asyncio.to_thread(make_writable, place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
-    try:
+    with part_file(place.parent, ".mp4") as part:
         await join_files(session, files, part, told)
         return await settled(session, part, place, replacing=replacing)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _name(film: FilmRow) -> str:
@@ -194,13 +192,8 @@ async def fetch_clip(session: Session, film: FilmRow, clip: GenerationRow) -> Pa
     if place.is_file():
         return place
     await asyncio.to_thread(make_writable, folder)
-    part = folder / f"{secrets.token_hex(8)}.part"
-    try:
+    with atomic_file(place) as part:
         await fetch_into(session, clip.generation_id, part, clip)
-        part.replace(place)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return place
 
 
@@ -215,6 +208,5 @@ async def last_frame_of(session: Session, film: FilmRow, clip: GenerationRow) ->
 
 
 def _written(place: Path, data: bytes) -> None:
-    part = place.with_name(f"{secrets.token_hex(8)}.part")
-    part.write_bytes(data)
-    part.replace(place)
+    with atomic_file(place) as part:
+        part.write_bytes(data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -15,10 +14,11 @@ import pytest
 
 from oxen_video_tools.errors import InsufficientCredits, SubmissionUnclear
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger.films import resume_film
+from oxen_video_tools.ledger.films import start_film
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submission
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
@@ -161,7 +161,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("model", [SIDE_BY_SIDE, CHAINED])
 async def test_killed_midway_another_process_goes_on(sandbox: Start, opened: Open, tmp_path: Path, model: str) -> None:
     hub = sandbox(speed=60.0)
-    command = [sys.executable, "-c", DOOMED, hub.base_url, str(tmp_path), model]
+    command = [*forked.python(), "-c", DOOMED, hub.base_url, str(tmp_path), model]
     doomed = subprocess.Popen(command)
     try:
         wanted = 3 if model == SIDE_BY_SIDE else 2
@@ -185,13 +185,13 @@ async def test_two_calls_that_take_up_one_film_at_once_pay_each_shot_once(
     assert (await studio.generate(**film(), take=1)).status == "failed"
     paid, turns, real = len(accepted(hub)), 0, Ledger.run
 
-    async def in_step(self: Ledger, steps: Any, *given: Any) -> Any:
+    async def in_step(self: Ledger, steps: Any, *given: Any, **named: Any) -> Any:
         nonlocal turns
-        if steps is resume_film:  # both have looked, neither has begun
+        if steps is start_film and "agreed" in named:  # both have looked, neither has begun
             turns += 1
             while turns < 2:
                 await asyncio.sleep(0)
-        return await real(self, steps, *given)
+        return await real(self, steps, *given, **named)
 
     monkeypatch.setattr(Ledger, "run", in_step)
     videos = await asyncio.gather(*(studio.generate(**film(), take=1) for _ in range(2)))
