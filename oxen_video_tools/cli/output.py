@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.markup import escape
 
-from ..clock import iso
 from ..redaction import visible
 from ..studio.display import dollars as dollars
+from ..studio.results import iso
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
-from ..clock import iso
 from ..errors import Charged, GenerationFailed
 from ..hub.records import Status
 from ..redaction import redact
 from ..studio.display import dollars
+from ..studio.results import iso
 
 if TYPE_CHECKING:
     from ..media.understanding import Direction
