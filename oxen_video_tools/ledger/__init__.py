@@ -151,6 +151,7 @@ class Ledger:
     films_of = transaction(films.films_of)
     newest_films = transaction(films.newest_films)
     films_of_before = transaction(films.films_of_before)
+    open_films = transaction(films.open_films, "read")
 
     # Money of the account, and the switch that stops all of it.
     committed_spend = transaction(jobs.committed_spend)
@@ -173,6 +174,8 @@ class Ledger:
     kept_place = transaction(accounts.kept_place, "read")
     kept_places = transaction(accounts.kept_places, "read")
     keep_place = transaction(accounts.keep_place, "soon")  # if this is lost, the file is uploaded again
+    places_beginning = transaction(accounts.places_beginning, "read")
+    swap_place = transaction(accounts.swap_place)
     sealed_key = transaction(accounts.sealed_key, "read")
     keep_sealed_key = transaction(accounts.keep_sealed_key)
     link_epochs = transaction(accounts.link_epochs, "read")

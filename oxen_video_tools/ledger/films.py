@@ -252,6 +252,12 @@ def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
     return found
 
 
+def open_films(since: float) -> Steps[list[FilmRow]]:
+    """The films of all accounts that are neither delivered nor cancelled and were begun after `since`."""
+    rows = yield f"select {FILM_COLUMNS} from films where state = 'open' and created > ?", (since,)
+    return [film_of(row) for row in rows]
+
+
 def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
     """The last films that were written before clips had keys of their own, newest first."""
     rows = yield (

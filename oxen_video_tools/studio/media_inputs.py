@@ -11,8 +11,9 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,6 +317,14 @@ def part_of_cut(reference: str) -> tuple[str, MediaPart | None]:
     return base, split_part(f"#t={what}")[1] if "," in what else None
 
 
+def cut_begins(reference: str) -> tuple[str, float] | None:
+    """The medium of a frame or part and the second at which that begins; None for "first", "last" and "middle"."""
+    if not is_cut(reference):
+        return None
+    what, base = _what_of(reference)
+    return None if what.isalpha() else (base, float(what.partition(",")[0]))
+
+
 def _what_of(reference: str) -> tuple[str, str]:
     what, _, base = reference.removeprefix(CUT).partition(":")
     return what, base
@@ -429,7 +438,7 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
             fix="Call again: then the file as it is now is used.",
             charged="no",
         )
-    name = hashlib.sha256(f"{await session.scope()} {told}".encode()).hexdigest()
+    name = _cut_name(await session.scope(), told)
     place = cast_folder(session.settings, "cuts") / name
     if not await asyncio.to_thread(place.is_file):
         making = session.cuts.get(name)
@@ -437,7 +446,54 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
             making = session.cuts[name] = session.errand(_make_cut(session, reference, files, place))
             making.add_done_callback(lambda _: session.cuts.pop(name, None))
         await asyncio.shield(making)
+        await _prune_cuts(session, place)
+    now = session.clock.time()
+    with suppress(OSError):
+        await asyncio.to_thread(os.utime, place, (now, now))  # used now: it is kept
     return place
+
+
+# Frames and parts lie beside the ledger, so that a job that goes on tomorrow finds them; those that nobody needs go.
+
+CUTS_KEPT = 7 * 86_400.0  # seconds after their last use
+CUTS_NEW = 3600.0  # seconds in which nothing is taken away: a job is just being prepared with it
+CUTS_LARGEST = 2 * 1024 * MEBI  # bytes of all of them
+OPEN_FILMS = 90 * 86_400.0  # seconds: films that were begun since and not finished keep what they were planned with
+
+
+async def _prune_cuts(session: Session, made: Path) -> None:
+    """Take away what is old, and the oldest of what is too much; never what an unfinished film was planned with."""
+    from .films.record import clips_in
+
+    now = session.clock.time()
+    needed = {made.name}
+    for film in await session.ledger.open_films(now - OPEN_FILMS):
+        media = (one.reference for clip in clips_in(film) for one in clip.job.media)
+        needed.update(_cut_name(film.scope, told) for told in media)
+    await asyncio.to_thread(_prune, made.parent, needed, now)
+
+
+def _prune(folder: Path, needed: Collection[str], now: float) -> None:
+    found: list[tuple[float, int, Path]] = []
+    with suppress(OSError):
+        for file in folder.iterdir():
+            with suppress(OSError):
+                facts = file.stat(follow_symlinks=False)
+                if stat.S_ISREG(facts.st_mode):
+                    found.append((facts.st_mtime, facts.st_size, file))
+    total = sum(size for _, size, _ in found)
+    for used, size, file in sorted(found):
+        if (used > now - CUTS_KEPT and total <= CUTS_LARGEST) or used > now - CUTS_NEW:
+            continue
+        if file.name not in needed:
+            with suppress(OSError):
+                file.unlink()
+                total -= size
+
+
+def _cut_name(scope: str, told: str) -> str:
+    """The name of the file of a frame or part. told: its fingerprint."""
+    return hashlib.sha256(f"{scope} {told}".encode()).hexdigest()
 
 
 async def _make_cut(session: Session, reference: str, files: Files, place: Path) -> Path:

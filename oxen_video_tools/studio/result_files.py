@@ -216,7 +216,7 @@ async def described(file: Path, sha256: str, *, caller: str = "") -> Saved:
         info = await look("probe", file, caller=caller)
     except NotInstalled:
         return Saved(file=file, size=(await asyncio.to_thread(file.stat)).st_size, sha256=sha256)
-    return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec)
+    return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec, fps=info.fps)
 
 
 def _described_here(file: Path, sha256: str) -> Saved | None:
@@ -233,7 +233,8 @@ def _described_here(file: Path, sha256: str) -> Saved | None:
         if found.video is not None and found.duration is not None and found.video.codec is not None:
             seen = found.video
             sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
-            return Saved(file, size, sha256, found.duration, *sides, seen.codec)
+            fps = seen.samples / found.duration if seen.samples and found.duration else None
+            return Saved(file, size, sha256, found.duration, *sides, seen.codec, fps=fps)
     return None
 
 

@@ -184,7 +184,7 @@ class StillsArguments(CallArguments):
 class GetArguments(CallArguments):
     tool = "get_video"
 
-    generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
+    generation_ids: Names = Field(description="1 to 100 ids.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
@@ -201,7 +201,7 @@ class ListArguments(CallArguments):
 class CancelArguments(CallArguments):
     tool = "cancel_video"
 
-    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
+    generation_ids: Names = Field(description='Ids; ["all"] for all that run.')
 
 
 class FindArguments(CallArguments):
@@ -234,6 +234,7 @@ class SaveArguments(CallArguments):
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
     captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
     burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
+    upload: Flag = Field(default_factory=unset, description="Also give a link to the file.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
