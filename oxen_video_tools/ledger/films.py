@@ -254,7 +254,10 @@ def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
 
 def open_films(since: float) -> Steps[list[FilmRow]]:
     """The films of all accounts that are neither delivered nor cancelled and were begun after `since`."""
-    rows = yield f"select {FILM_COLUMNS} from films where state = 'open' and created > ?", (since,)
+    rows = yield (
+        f"select {FILM_COLUMNS} from films where state = 'open' and created > ? and jobs like ?",
+        (since, '%"ref"%'),  # those that were begun before clips had keys name no media by content
+    )
     return [film_of(row) for row in rows]
 
 
