@@ -351,7 +351,7 @@ async def begin_open_film(ledger: Ledger, scope: str, told: str, now: float) -> 
     job = PlannedJob("kling", {"prompt": "It turns", "image": told}, Price(None, (), ""), 5.0, (0,), media)
     name = film_id(scope, [ref], "one take")
     film = FilmRow(name, scope, "r", 1, "one take", "kling", frozen([FilmClip(ref, job)]), {}, 0, now)
-    assert await ledger.begin_film(film, [], "me", now, 60.0, None)
+    assert await ledger.start_film(film, [], "me", now, 60.0, None)
 
 
 async def test_frames_that_nobody_needs_are_tidied_away(hub: Sandbox, tmp_path: Path) -> None:

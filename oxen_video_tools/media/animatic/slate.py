@@ -109,7 +109,12 @@ LEAST_TEXT = 10  # pixels
 
 @dataclass(frozen=True)
 class Cut:
-    """One shot's place in the film. number: from 1.  start, end: frames.  seconds: as it was asked for."""
+    """One shot's place in the film.
+
+    number: from 1.
+    start, end: frames.
+    seconds: as it was asked for.
+    """
 
     number: int
     start: int
@@ -118,9 +123,13 @@ class Cut:
 
 
 class Slate:
-    """The overlay of one shot. mark: small words that are always there.  pictured: whether there is a picture.
+    """The overlay of one shot.
 
-    room: what is free of words, in pixels.  bands: what stands still during the shot.
+    mark: small words that are always there.
+    pictured: whether there is a picture.
+
+    room: what is free of words, in pixels.
+    bands: what stands still during the shot.
     """
 
     def __init__(
@@ -243,7 +252,7 @@ class Slate:
             lay(planes[0], over, keep, x, y)
 
     def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
-        """What runs: the timecode, over its own ground, and the timeline. frame: of the film."""
+        """What runs: the timecode, over its own ground, and the timeline. frame: of the film, the first of a pair."""
         self.restore_clock(planes, ground)
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...clock import wait_until
+from ...clock import iso, wait_until
 from ...errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError, SubmissionUnclear, TimedOut
-from ...ledger.films import FilmRow, Standing
+from ...ledger.films import FilmCancelled, FilmRow, Standing
 from ...ledger.records import GenerationRow, Job, dollars, micros
 from ..media_inputs import content_hash, is_film, is_generation, to_public_url
 from ..result_files import keep_file, make_writable
@@ -122,12 +122,12 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
     ]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
-    if prepared.standing is None and await ledger.begin_film(row, intents, *lease):
+    if prepared.standing is None and await ledger.start_film(row, intents, *lease):
         return runner.begin(), True
     here = session.films.get(row.film)
     if here is not None or prepared.standing is None or _is_delivered(await standing_of(session, row.film)):
         return here, False
-    if not await ledger.resume_film(row, intents, prepared.agreed, *lease):
+    if not await ledger.start_film(row, intents, *lease, agreed=prepared.agreed):
         return None, False
     here = session.films.get(row.film)  # another call of this process may have been quicker
     return here or runner.begin(), False
@@ -247,7 +247,7 @@ async def _commit_once(session: Session, video: Video, repository: str, seen: st
     mine = f"{WANTED} {now} {ledger.owner}"
     begun = float(seen.split()[1]) if seen.startswith(f"{WANTED} ") else 0.0
     if begun + COMMITTING > now or not await ledger.swap_place(scope, content, seen, mine):
-        place: str | None = await ledger.kept_place(scope, content)
+        place = (await ledger.kept_places(scope, [content])).get(content)
         if place is not None and place.startswith(("http://", "https://")):
             return place
         raise HubUnavailable("Another call does that just now.", charged="no")
@@ -267,9 +267,9 @@ async def _commit(session: Session, video: Video, repository: str) -> str:
     receipt = {
         "generation_id": video.generation_id,
         "model": video.model,
-        "created": video.created,
+        "created": video.created and iso(video.created),
         "seconds": saved.duration,
-        "cost_usd": None if video.cost is None else str(video.cost),
+        "cost_usd": None if video.cost_usd is None else str(video.cost_usd),
         "cost_is": video.cost_is,
         "sha256": saved.sha256,
         "shots": shots,
@@ -336,8 +336,8 @@ def _entries(job: Job | None, clip: GenerationRow | None, before: int) -> list[d
 
 async def cancel(session: Session, film: str) -> Video:
     """Stop what runs and send nothing more. What was charged stays charged. Raises NotFound."""
-    found = await standing_of(session, film)
-    if await session.ledger.cancel_film(film, found.film.scope, session.clock.time()):
+    await standing_of(session, film)
+    if await session.ledger.record_film(film, FilmCancelled(), session.ledger.owner, session.clock.time()):
         until = session.clock.monotonic() + STOPPING
         while await _stop_clips(session, film) and session.clock.monotonic() < until:
             await session.clock.sleep(0.2)
