@@ -234,8 +234,8 @@ class SaveArguments(CallArguments):
     music: Text = Field(default_factory=unset, description="Id, URL or path, under the clips' sound.")
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
     captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
-    burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
-    upload: Flag = Field(default_factory=unset, description="Also give a link to the file.")
+    burn: Flag = Field(default_factory=unset, description="Draw captions in.")
+    upload: Flag = Field(default_factory=unset, description="Give a link, too.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 

@@ -399,8 +399,8 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
         await ledger.keep_member(scope, KeptMember(name, scope, (), None, NOW))
     await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
     assert await other.kept_places(new, ["film a", "film b"]) == {"film a": f"{old} film a", "film b": f"{new} film b"}
-    assert await other.kept_places(old, ["film a", "film b"]) == {} and await other.kept_members(old) == []
-    assert [(one.name, one.look) for one in await other.kept_members(new)] == [("Ben", old), ("mira", new)]
+    assert await other.kept_places(old, ["film a", "film b"]) == {} and await other.members(old) == {}
+    assert [(one.name, one.look) for one in (await other.members(new)).values()] == [("Ben", old), ("mira", new)]
     held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):
