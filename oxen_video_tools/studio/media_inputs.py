@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..catalog.dimensions import ratio
 from ..catalog.validate import unsuitable_media
 from ..errors import (
     InputNotAllowed,
@@ -555,6 +556,30 @@ async def check_local_media(session: Session, plan: Plan, files: Files) -> Plan:
         return plan
     warnings = await _held(session, places, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+async def check_frames(session: Session, plan: Plan, files: Files) -> Plan:
+    """A film's plan, with a warning where its clips will have different shapes: the first one's frame is the film's.
+
+    A first frame that lies here tells the shape of its clip, else the `aspect_ratio` that is sent; others are unknown.
+    """
+    shapes: list[tuple[float, str]] = []
+    for job in plan.jobs if plan.film == "separate shots" else ():
+        frames = [place.reference for place in job.media if place.kind == "image" and place.role == "first_frame"]
+        facts = await _measures(session, frames[0], files) if frames and _is_local(frames[0]) else None
+        sent = job.body.get("aspect_ratio")
+        if facts is not None and facts.width and facts.height:
+            shapes.append((facts.width / facts.height, f"{job.name} begins with {facts.width} × {facts.height}"))
+        elif not frames and (wide := ratio(sent)):
+            shapes.append((wide, f"{job.name} is {sent}"))
+    other = next((one for one in shapes if abs(one[0] / shapes[0][0] - 1) > SAME_SHAPE), None)
+    if other is None:
+        return plan
+    word = f"{shapes[0][1]}, {other[1]}: the film has the first one's frame, others get bars."
+    return replace(plan, warnings=(*plan.warnings, f"{word} aspect_ratio makes them equal."))
+
+
+SAME_SHAPE = 0.03  # by which two shapes may differ without bars that anybody sees
 
 
 # What a request names is looked at before anything is paid for it: a link that is dead, an id that nobody knows and a

@@ -27,6 +27,7 @@ from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_
 from .identifiers import canonical_request, clip_key, references, request_key
 from .local_files import Files, allowed, look, shorten
 from .media_inputs import (
+    check_frames,
     check_inputs,
     check_links,
     check_local_media,
@@ -335,6 +336,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     )
     plan = replace(plan, warnings=(*plan.warnings, *frames))
     plan = await check_local_media(session, plan, terms.files)
+    plan = await check_frames(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:

@@ -217,7 +217,9 @@ async def described(file: Path, sha256: str, *, caller: str | None = None) -> Sa
     try:
         if not kind.startswith("image/"):
             info = await look("probe", file, caller=caller or "", refuse=False)
-            return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec, fps=info.fps)
+            return Saved(
+                file, info.size, sha256, info.duration, info.width, info.height, info.video_codec, fps=info.fps
+            )
         if caller is None:
             sides = await asyncio.to_thread(picture_size, file)
         else:

@@ -461,6 +461,10 @@ def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
     return [[round(start, 2), round(end, 2)] for start, end in stretches[:LONGEST_LIST]]
 
 
+GIVE = "Give the user the link; it expires, and get_video with this id gives a fresh one."
+LINK = "with upload=true the same call gives a link. inspect_video looks at it."
+
+
 @tool("Saves one or more videos as one verified file.", read_only=False)
 async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) -> SaveAnswer:
     """Save one or more videos, in the given order, as one verified MP4 file. Free."""
@@ -500,5 +504,5 @@ async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) ->
         height=saved.height,
         codec=saved.codec,
         warnings=all_said(saved.warnings),
-        next="Tell the user where the file is; inspect_video looks at it.",
+        next=GIVE if saved.url else f"Tell the user where the file is; {LINK}",
     )

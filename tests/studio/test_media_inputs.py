@@ -65,6 +65,18 @@ async def test_a_plan_and_the_paid_call_warn_of_an_image_that_does_not_fit(hub: 
     assert set(said) <= set(video.warnings)
 
 
+async def test_a_plan_says_where_the_clips_of_a_film_will_have_other_shapes(hub: Sandbox, tmp_path: Path) -> None:
+    shots = [{"prompt": f"A {animal}", "duration": 4} for animal in ("fox", "wolf")]
+    wish: dict[str, Any] = {"model": "google-veo-3-1", "multi_prompt": shots}
+    tall, wide = picture(tmp_path / "tall.png", 720, 1280), picture(tmp_path / "wide.png", 1280, 720)
+    async with studio_at(hub, tmp_path) as studio:
+        mixed = await studio.plan(**wish, start_image=tall)
+        assert [one for one in mixed.warnings if "Shot 1 begins with 720 × 1280, Shot 2 is 16:9" in one], mixed.warnings
+        for even in ({"start_image": wide}, {"start_image": tall, "aspect_ratio": "9:16"}, {}):
+            plan = await studio.plan(**wish, **even)
+            assert plan.film and not [one for one in plan.warnings if "frame, others get bars" in one]
+
+
 async def test_what_fits_is_not_spoken_of(hub: Sandbox, tmp_path: Path) -> None:
     good = picture(tmp_path / "good.png", 1280, 720)
     async with studio_at(hub, tmp_path) as studio:
