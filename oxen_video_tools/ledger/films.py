@@ -208,6 +208,15 @@ def remembered(scope: str, call: str, take: int) -> Steps[FilmStatus | Job | Non
     return (yield from job_named(rows[0][0])) if rows else None
 
 
+def open_films(since: float) -> Steps[list[FilmRow]]:
+    """The films of all accounts that are neither delivered nor cancelled and were begun after `since`."""
+    rows = yield (
+        f"select {FILM_COLUMNS} from films where state = 'open' and created > ? and jobs like ?",
+        (since, '%"ref"%'),  # those that were begun before clips had keys name no media by content
+    )
+    return [film_of(row) for row in rows]
+
+
 def newest_films(scope: str, most: int, *, without_refs: bool = False) -> Steps[list[FilmStatus]]:
     """The last films of an account, newest first. without_refs: only those that were written before clips had keys of
     their own.

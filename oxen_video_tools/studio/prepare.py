@@ -25,11 +25,13 @@ from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
-from .local_files import Files, allowed, look
+from .local_files import Files, allowed, look, shorten
 from .media_inputs import (
+    check_frames,
     check_inputs,
     check_links,
     check_local_media,
+    cut_begins,
     fingerprint,
     is_film,
     is_generation,
@@ -327,6 +329,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     )
     plan = replace(plan, warnings=(*plan.warnings, *frames))
     plan = await check_local_media(session, plan, terms.files)
+    plan = await check_frames(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:
@@ -351,7 +354,24 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]
         found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files, lenient=lenient))
+        late = [await _past_the_end(session, one, terms.files, scope) for one in dict.fromkeys(found.media.values())]
+        if problems := tuple(filter(None, late)):
+            found = replace(found, plan=replace(found.plan, problems=(*found.plan.problems, *problems)))
     return found
+
+
+ROUNDED = 0.1  # seconds by which a clip may be longer than its model was asked for
+
+
+async def _past_the_end(session: Session, reference: str, files: Files, scope: str) -> str:
+    """What is wrong with a frame or part that begins where its medium has ended, if that can be told."""
+    begins = cut_begins(reference)
+    if begins is None or not begins[1]:
+        return ""
+    seconds = await _length_of_medium(session, begins[0], files, scope)
+    if seconds is None or begins[1] < seconds + ROUNDED:
+        return ""
+    return f"#t={begins[1]:g} is past the end of {shorten(begins[0])}: it is {seconds:g} s long. Name an earlier time."
 
 
 async def _prints(session: Session, media: Sequence[str], files: Files, *, lenient: bool) -> dict[str, str]:
@@ -380,20 +400,26 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
     """Seconds of the input video and sound, by reference, as far as the file or the ledger has them."""
     found: dict[str, float] = {}
     for name in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
-        seconds: float | None = None
         one, part = part_of_cut(name)
-        with suppress(OxenError, OSError):
-            if is_generation(one):
-                seconds = await _length_of_result(session, one.strip(), scope)
-            elif not is_url(one):
-                path = await asyncio.to_thread(allowed, one, session.settings, files)
-                seconds = (await look(session, "measure", path, files)).seconds
+        seconds = await _length_of_medium(session, one, files, scope)
         if part is not None:
             until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
             seconds = max(0.0, until - part[0])
         if seconds:
             found[name] = seconds
     return found
+
+
+async def _length_of_medium(session: Session, reference: str, files: Files, scope: str | None) -> float | None:
+    """Seconds of a video or sound, where the file or our ledger tells them."""
+    with suppress(OxenError, OSError):
+        if is_generation(reference):
+            return await _length_of_result(session, reference.strip(), scope)
+        if not (is_url(reference) or is_made(reference)):
+            path = await asyncio.to_thread(allowed, reference, session.settings, files)
+            seconds: float | None = (await look(session, "measure", path, files)).seconds
+            return seconds
+    return None
 
 
 async def _length_of_result(session: Session, generation_id: str, scope: str | None, deep: int = 3) -> float | None:

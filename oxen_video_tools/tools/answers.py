@@ -325,6 +325,7 @@ class Seen(BaseModel):
     """What one video is. Times in seconds."""
 
     video: str
+    error: Words = Field(None, exclude_if=not_)
     duration: Number = None
     width: Number = None
     height: Number = None
@@ -352,8 +353,10 @@ class SaveAnswer(Answer):
     """A verified file on disk."""
 
     status: Literal["succeeded", "processing"] = "succeeded"
-    generation_id: Words = Field(None, description="While it is written: for get_video.")
+    generation_id: Words = Field(None, exclude_if=not_, description="For get_video.")
     file: Words = None
+    url: Words = Field(None, exclude_if=not_)
+    expires_at: Words = Field(None, exclude_if=not_)
     size_bytes: Number = None
     sha256: Words = None
     duration: Number = None
