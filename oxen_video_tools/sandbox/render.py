@@ -380,12 +380,12 @@ def _composed(prompt: str, shots: ShotList, base: Path | None, cards: Sequence[P
 
 
 def _still(prompt: str, size: tuple[int, int], seed: int) -> Image:
-    """One frame of the animatic that a prompt becomes."""
+    """One frame of the animatic that a prompt becomes, without words: a film over it has its own."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "still.mp4"
-        animatic.render([animatic.Segment(prompt, 1.0)], clip, size=size, seed=seed, fps=1, mark=MARK)
+        animatic.render([animatic.Segment(prompt, 1.0)], clip, size=size, seed=seed, fps=1, mark=MARK, words=False)
         return opened(clip)
 
 
