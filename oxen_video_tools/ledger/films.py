@@ -18,6 +18,7 @@ FILM_COLUMNS = (
     "film, scope, request, take, way, model, jobs, asked, agreed, created, state, owner, lease, note, ended, "
     "file, sha256, size, duration"
 )
+OF_PICTURE = "jobs.call is not null"  # of a film's jobs: a sheet or a still, which is known by a call of its own
 FilmState = Literal["open", "delivered", "cancelled"]
 PartState = Literal["open", "sending", "running", "done", "failed"]
 
@@ -105,10 +106,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Standing:
-    """A film as the ledger has it, as of one moment."""
+    """A film as the ledger has it, as of one moment.
+
+    pictures: sheets and stills that were booked together with its clips, each try by itself. They stand for themselves:
+    what they came to counts against what was agreed to, and is no part of the film's own cost.
+    """
 
     film: FilmRow
     parts: tuple[Part, ...]
+    pictures: tuple[Part, ...] = ()
 
     def is_live(self, now: float) -> bool:
         """Whether a process is at work on it."""
@@ -120,8 +126,13 @@ class Standing:
 
     @property
     def tries(self) -> tuple[Job, ...]:
-        """Every job that was booked for this film."""
+        """Every clip that was booked for this film."""
         return tuple(job for part in self.parts for job in part.tries if job.film == self.film.film)
+
+    @property
+    def booked(self) -> tuple[Job, ...]:
+        """Those, and the pictures that were booked with them."""
+        return (*self.tries, *(one.job for one in self.pictures if one.job is not None))
 
     @property
     def is_shot(self) -> bool:
@@ -130,13 +141,13 @@ class Standing:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything may have been paid for it."""
+        """Whether any clip may have been paid for it."""
         return any(job.sent is not None and job.state not in ("refused", "dropped") for job in self.tries)
 
     @property
     def spent(self) -> int:
         """Micro-dollars: real costs where the hub told them, else what was reserved."""
-        return spent_on(self.tries)
+        return spent_on(self.booked)
 
 
 def spent_on(jobs: Sequence[Job]) -> int:
@@ -161,7 +172,18 @@ def standing(film: str) -> Steps[Standing | None]:
 
 
 def _standing(film: FilmRow) -> Steps[Standing]:
-    return Standing(film, (yield from parts_of(film.scope, film.refs)))
+    parts = yield from parts_of(film.scope, film.refs)
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where film = ? and {OF_PICTURE} order by created, job",
+        (film.film,),
+    )
+    made = yield from _clips_of([row[0] for row in rows])
+    pictures = []
+    for number, row in enumerate(rows):
+        its = made.get(row[0], [])
+        job = job_of(row, tuple(clip.generation_id for clip in its))
+        pictures.append(Part(number, job.ref, job, its[0] if its else None, (job,)))
+    return Standing(film, parts, tuple(pictures))
 
 
 def part_of(film: str, number: int) -> Steps[Part]:
@@ -229,13 +251,13 @@ def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]
 
 
 def films_of(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, str]]:
-    """Which of these generations were made for which films."""
+    """Which of these generations are clips that were made for which films."""
     found: dict[str, str] = {}
     for begin in range(0, len(generation_ids), 500):
         some = generation_ids[begin : begin + 500]
         rows = yield (
             f"""select clips.generation_id, jobs.film from clips join jobs on jobs.job = clips.job
-                where clips.scope = ? and jobs.film is not null
+                where clips.scope = ? and jobs.film is not null and not ({OF_PICTURE})
                 and clips.generation_id in ({", ".join("?" * len(some))})""",
             (scope, *some),
         )
@@ -271,7 +293,7 @@ def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
 def begin_film(
     film: FilmRow, intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Record a film and reserve what this call pays for: all of it, or nothing. False: it exists already.
+    """Record a film and reserve what this call pays for, pictures too: all of it, or nothing. False: it exists already.
 
     Raises Paused, OverBudget.
     """
@@ -305,8 +327,8 @@ def resume_film(
     if intents:
         found = yield from standing(film.film)
         assert found is not None
-        free = {part.ref for part in found.parts if not part.is_taken(now)}
-        wanted = [intent for intent in intents if ClipRef(intent.request, intent.take, intent.part) in free]
+        parts = yield from parts_of(film.scope, [intent.ref for intent in intents])
+        wanted = [intent for intent, part in zip(intents, parts, strict=True) if not part.is_taken(now)]
         needed = sum(intent.reserved for intent in wanted)
         if needed and found.spent + needed > agreed + len(found.parts):  # each share may be rounded up
             return False
@@ -345,7 +367,7 @@ def fill_part(
     """Store the body as it is sent, in place of the planned one. None: the owner may not send it, or its reservation
     expired. sender: the owner of this one reservation from here on.
     """
-    if not (yield from _is_owned(str(job.film), owner)):
+    if job.film is not None and not (yield from _is_owned(job.film, owner)):
         return None
     rows = yield (
         "select job from jobs where job = ? and owner = ? and state = 'planned' and lease > ? {locked}",

@@ -47,7 +47,7 @@ class Intent:
 
     scope: hub and account.
     request, take, part: see `ClipRef`.
-    call: the key of the call (see `studio.identifiers`), for a job that is no part of a film.
+    call: the key of the call (see `studio.identifiers`), for a job that is no clip of a film.
     expects: how many generations the POST makes.
     estimate, reserved: micro-dollars.
     """
@@ -64,6 +64,11 @@ class Intent:
     estimate: int | None = None
     reserved: int = 0
     call: str | None = None
+
+    @property
+    def ref(self) -> ClipRef:
+        """Which clip it makes."""
+        return ClipRef(self.request, self.take, self.part)
 
     @property
     def model(self) -> str:

@@ -8,7 +8,7 @@ that one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -16,10 +16,12 @@ from ..catalog.cast import holding, named_in
 from ..catalog.pricing import Price, total
 from ..catalog.selection import choose
 from ..errors import GenerationFailed, TimedOut
+from ..ledger.records import Booking, ClipRef, Intent, Job, micros
 from ..request import Member, PictureRequest, VideoRequest
+from .local_files import Files
 from .media_inputs import MADE
 from .plan import PlannedPicture
-from .results import Video
+from .results import Status, Video
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -57,9 +59,14 @@ class Picture:
     shot: int | None = None
 
     @property
+    def ref(self) -> ClipRef:
+        """Which picture it is, whatever it is needed for."""
+        return self.prepared.clips[0].ref
+
+    @property
     def reference(self) -> str:
         """What a body names it by until it is sent."""
-        ref = self.prepared.clips[0].ref
+        ref = self.ref
         return f"{MADE}{ref.request}/{ref.take}/{ref.part}"
 
     @property
@@ -83,6 +90,16 @@ class Picture:
         """Whether it is finished, as far as the ledger knows."""
         clip = self.prepared.parts[0].clip
         return not self.pays and clip is not None and clip.status == "succeeded"
+
+    @property
+    def share(self) -> int:
+        """Micro-dollars that it reserves."""
+        return 0 if self.price.usd is None else micros(self.price.usd)
+
+    def intent(self, scope: str, film: str | None = None) -> Intent:
+        """The job that makes it, to be reserved. film: the film that it is reserved with."""
+        clip, prepared = replace(self.prepared.clips[0], share=self.share), self.prepared
+        return clip.intent(scope, prepared.asked, "queue", film=film, call=prepared.call)
 
     def planned(self) -> PlannedPicture:
         """As a plan shows it."""
@@ -114,6 +131,23 @@ class Pictures:
     def first_frames(self) -> dict[int, str]:
         """The still of each shot, by its number from 0."""
         return {one.shot: one.reference for one in self.stills if one.shot is not None}
+
+
+def paying(pictures: Sequence[Picture]) -> list[Picture]:
+    """Those that are still to be paid, each once: shots with the same words share their still."""
+    return list({one.ref: one for one in pictures if one.pays}.values())
+
+
+async def looked_up_again(session: Session, pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """As the ledger has them now."""
+    if not pictures:
+        return ()
+    parts = await session.ledger.parts_of(await session.scope(), [one.ref for one in pictures])
+    now = session.clock.time()
+    return tuple(
+        replace(one, prepared=replace(one.prepared, parts=(part,), pays=() if part.is_taken(now) else (0,)))
+        for one, part in zip(pictures, parts, strict=True)
+    )
 
 
 async def survey_pictures(
@@ -199,11 +233,11 @@ def with_pictures(prepared: Prepared, pictures: Pictures) -> Prepared:
     if not pictures.all:
         return prepared
     plan = prepared.plan
-    due = [one.prepared.plan.due or one.price for one in pictures.all if one.pays]
+    due = [one.prepared.plan.due or one.price for one in paying(pictures.all)]
     sheets = {one.name: one.generation_id for one in pictures.sheets}
     plan = replace(
         plan,
-        price=total([plan.price, *(one.price for one in pictures.all)]),
+        price=total([plan.price, *(one.price for one in {one.ref: one for one in pictures.all}.values())]),
         due=total([plan.due or plan.price, *due]) if due else plan.due,
         problems=once([*plan.problems, *told_of(pictures, "problems")]),
         warnings=once([*plan.warnings, *told_of(pictures, "warnings")]),
@@ -228,34 +262,38 @@ def once(texts: Sequence[str]) -> tuple[str, ...]:
 
 # -- making them -------------------------------------------------------------------------------------------------------
 
-#: Makes one video or picture: session, request, terms, seconds to wait.
-Make = Callable[["Session", VideoRequest, "Terms", float], Awaitable[Video]]
+Booked = Mapping[ClipRef, Booking]
+#: Makes one picture that is reserved, or follows one that is under way: its call, until when, its reservation.
+Make = Callable[["Session", "Prepared", float, "Booking | None"], Awaitable[Video]]
 
 
-async def make_pictures(session: Session, pictures: Sequence[Picture], terms: Terms, until: float, make: Make) -> None:
+async def make_pictures(
+    session: Session, pictures: Sequence[Picture], booked: Booked, files: Files, until: float, make: Make
+) -> None:
     """Make what is not there yet, sheets before stills; answers when all of it is there.
 
     Raises GenerationFailed, and TimedOut where time runs out: what is paid then is not paid again.
     """
     for kind in ("sheet", "still", "picture"):
-        due = [one for one in pictures if one.kind == kind and not one.is_there]
-        videos = await asyncio.gather(*(make_one(session, one, terms, until, make) for one in due))
-        for one, video in zip(due, videos, strict=True):
+        due = {one.ref: one for one in pictures if one.kind == kind and not one.is_there}
+        videos = await asyncio.gather(*(make_one(session, one, booked, files, until, make) for one in due.values()))
+        for one, video in zip(due.values(), videos, strict=True):
             check(one, video)
 
 
-async def make_one(session: Session, picture: Picture, terms: Terms, until: float, make: Make) -> Video:
-    """One picture, made or as it stands."""
-    price = picture.price
-    agreed = price.usd if price.is_known else terms.max_cost_usd
-    own = replace(
-        picture.prepared.terms,
-        max_cost_usd=None if price.is_known else terms.max_cost_usd,
-        approved_usd=agreed if terms.approved_usd is None else terms.approved_usd,
-        files=terms.files,
-    )
-    left = max(0.0, until - session.clock.monotonic())
-    return await make(session, picture.prepared.request, own, left)
+async def make_one(session: Session, picture: Picture, booked: Booked, files: Files, until: float, make: Make) -> Video:
+    """One picture, made or as it stands. files: where its local media may lie."""
+    [clip] = picture.prepared.clips
+    terms = replace(picture.prepared.terms, files=files)
+    prepared = replace(picture.prepared, terms=terms, clips=(replace(clip, share=picture.share),))
+    return await make(session, prepared, until, booked.get(picture.ref))
+
+
+def ended(job: Job, error: str | None) -> Video:
+    """A picture whose job has ended, as `check` takes it."""
+    status: Status = "succeeded" if job.state == "succeeded" else "cancelled" if job.state == "cancelled" else "failed"
+    named = job.generation_ids[0] if job.generation_ids else ""
+    return Video(status=status, generation_id=named, model=job.model, error=error or None)
 
 
 def check(picture: Picture, video: Video) -> None:

@@ -39,7 +39,7 @@ from .media_inputs import (
     split_part,
     with_cuts,
 )
-from .pictures import Picture, survey_pictures, with_pictures
+from .pictures import Picture, paying, survey_pictures, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
@@ -246,8 +246,10 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
 
 
 def _own_tries(prepared: Prepared) -> list[Job]:
-    """What was booked for this film, or for this video by itself."""
-    return [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    """What was booked for this film and its pictures, or for this video by itself."""
+    clips = [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    pictures = prepared.standing.pictures if prepared.standing is not None else ()
+    return [*clips, *(one.job for one in pictures if one.job is not None)]
 
 
 async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
@@ -256,7 +258,7 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
     jobs = [prepared.clips[number].job for number in prepared.pays]
-    drawn = [one for one in prepared.pictures if one.pays]
+    drawn = paying(prepared.pictures)
     for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
     shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
     clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
 from ..clock import wait_until
 from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
-from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job, State
+from ..ledger.records import FREED, LOCAL, Booking, ClipRef, GenerationRow, Intent, Job, State
 from ..retries import poll
 from .local_files import Files
 from .media_inputs import to_public_url
@@ -153,11 +153,13 @@ class SendGuard:
 class Attempt:
     """One way from an intent to the hub. job: as the ledger has it, once booked.  mine: this process may send it.
 
+    booking: where it was reserved already, together with others.
     gave_up: nothing was sent, and the intent may be written again.
     """
 
     intent: Intent
     budget: int | None
+    booking: Booking | None = None
     job: Job | None = None
     mine: bool = False
     gave_up: bool = False
@@ -170,7 +172,10 @@ class Attempt:
     async def run(self, session: Session) -> None:
         """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
         try:
-            [booking] = await self._booked(session)
+            booking = await (self._booked(session) if self.booking is None else self._filled(session, self.booking))
+            if booking is None:
+                self.gave_up = True
+                return
             self.job, self.mine = booking.job, booking.mine
             if booking.mine:
                 try:
@@ -181,25 +186,79 @@ class Attempt:
         finally:
             expense().sent_nothing(self.name)  # by now the job itself is noted
 
-    async def _booked(self, session: Session) -> list[Booking]:
+    async def _filled(self, session: Session, booking: Booking) -> Booking | None:
+        """What was reserved with a planned body, with the body as it is sent; None where it was lost meanwhile."""
+        if not booking.mine:
+            return booking
+        ledger, job = session.ledger, booking.job
+        now = session.clock.time()
+        ready = await ledger.fill_part(
+            job, job.owner or "", dict(self.intent.body), now, ledger.lease, ledger.booking_owner()
+        )
+        return None if ready is None else Booking(ready, mine=True)
+
+    async def _booked(self, session: Session) -> Booking:
         ledger = session.ledger
         owner = ledger.booking_owner()
         try:
-            return await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
+            found = await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
         except SpendingRefused:
             raise
         except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
             session.errand(_noted(session, session.ledger.unbooked, owner, session.clock.time()))
             raise
+        return found[0]
 
 
-async def pay_once(session: Session, intent: Intent, *, budget: int | None, until: float) -> Submission:
+@asynccontextmanager
+async def reserved(
+    session: Session, intents: Sequence[Intent], budget: int | None
+) -> AsyncIterator[Mapping[ClipRef, Booking]]:
+    """All that a call pays for, reserved in one transaction, or nothing of it; and held as long as this lasts.
+
+    What was not sent until then is released. budget: micro-dollars over 24 h.  Raises Paused, OverBudget.
+    """
+    ledger = session.ledger
+    owner = ledger.booking_owner()
+    reserving = session.own(ledger.reserve(intents, owner, session.clock.time(), ledger.lease, budget))
+    holding: asyncio.Task[None] | None = None
+    try:
+        bookings = await asyncio.shield(reserving)
+        holding = asyncio.ensure_future(_hold(session, [one.job for one in bookings if one.mine]))
+        yield {one.job.ref: one for one in bookings}
+    finally:
+        if holding is not None:
+            holding.cancel()
+        await asyncio.shield(session.own(_release(session, reserving, owner)))
+
+
+async def _hold(session: Session, jobs: Sequence[Job]) -> None:
+    """Extend the leases of what is reserved; a job that has been handed over has an owner of its own by then."""
+    ledger = session.ledger
+    while True:
+        await session.clock.sleep(ledger.lease / 3)
+        for job in jobs:
+            with suppress(OxenError):
+                await ledger.renew(job.job, job.owner or "", session.clock.time(), ledger.lease)
+
+
+async def _release(session: Session, reserving: asyncio.Task[list[Booking]], owner: str) -> None:
+    await asyncio.wait({reserving})
+    if not reserving.cancelled() and not isinstance(reserving.exception(), SpendingRefused):
+        await _noted(session, session.ledger.unbooked, owner, session.clock.time())
+
+
+async def pay_once(
+    session: Session, intent: Intent, *, budget: int | None, until: float, booking: Booking | None = None
+) -> Submission:
     """The job of an intent: the one that exists, or one sent now. until: `clock.monotonic()` that bounds the waiting.
 
+    booking: where it is `reserved` already.
     Raises a refusal's own kind, Paused, OverBudget, SubmissionUnclear, TimedOut.
     """
     for _ in range(TRIES):
-        attempt = Attempt(intent, budget)
+        attempt = Attempt(intent, budget, booking)
+        booking = None  # given up, it is booked anew
         expense().sends(attempt.name)  # the task goes on when this call's time is up
         sending = session.own(attempt.run(session))
         if not await wait_until(session.clock, until, sending):

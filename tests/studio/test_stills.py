@@ -289,10 +289,18 @@ class TestWhatGoesWrong:
 
     async def test_time_runs_out_and_the_same_call_goes_on(self, studio: AsyncStudio, hub: Sandbox) -> None:
         hub.faults.add("stuck", calls="1")
+        film = {**FILM, "cast": []}
+        begun = await studio.generate(**film, wait_seconds=0)
+        assert begun.status == "queued" and begun.generation_id.startswith("film-")
+        assert not [one for one in made(hub) if one["model"] == I2V], "the clips wait for all stills"
+        hub.faults.clear()
+        again = await studio.generate(**film, wait_seconds=0)
+        assert again.generation_id == begun.generation_id and again.reused
+        one = {"prompt": "Mira waits.", "cast": [MIRA], "stills": True, "model": I2V}
+        hub.faults.add("stuck", calls="1")
         with pytest.raises(TimedOut) as raised:
-            await studio.generate(**{**FILM, "cast": []}, wait_seconds=0.2)
+            await studio.generate(**one, wait_seconds=0.2)
         assert "Call again" in (raised.value.fix or "")
-        assert not [one for one in made(hub) if one["model"] == I2V]
 
 
 class TestShownInANotebook:

@@ -47,7 +47,8 @@ def render(
 
     size: width and height in pixels, made even.  seed: the same seed draws the same film.  audio: adds a quiet bed.
     mark: small words that stand in every frame.  words: whether number, caption and times do, too.
-    on_progress: called with 0 to 1, in rising order, in this thread; what it raises ends the rendering. Drawn and encoded in a process of its own, so that nothing stays behind in this one.
+    on_progress: called with 0 to 1, in rising order, in this thread; what it raises ends the rendering.
+    Drawn and encoded in a process of its own, so that nothing stays behind in this one.
     Raises InvalidRequest for what is out of bounds, InputUnreadable for an image that can't be read, NotInstalled.
     """
     options, seconds = drawing(shots, Path(path), size=size, fps=fps, seed=seed, audio=audio, mark=mark)

@@ -57,7 +57,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
         error.generation_id = film
         with suppress(OxenError):
             found = await session.ledger.standing(film)
-            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
+            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.booked):
                 error.comes_after("yes", film)
         raise
 
