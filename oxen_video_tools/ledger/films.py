@@ -174,7 +174,7 @@ def standing(film: str) -> Steps[Standing | None]:
 def _standing(film: FilmRow) -> Steps[Standing]:
     parts = yield from parts_of(film.scope, film.refs)
     rows = yield (
-        f"select {JOB_COLUMNS} from jobs where film = ? and {OF_PICTURE} order by created, job",
+        f"select {JOB_COLUMNS} from jobs where film = ? and {OF_PICTURE} order by created, request, job",
         (film.film,),
     )
     made = yield from _clips_of([row[0] for row in rows])
