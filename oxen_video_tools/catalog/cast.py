@@ -397,10 +397,8 @@ def address(placed: Placed) -> tuple[Held, ...]:
 
 def _into_prompts(placed: Placed, held: Mapping[str, Held]) -> None:
     draft, info = placed.draft, placed.draft.info
-    limit = info.parameters["prompt"].limits.get("max_characters") if "prompt" in info.parameters else None
-    limit = limit or (info.parameters["prompt"].spec.get("maxLength") if "prompt" in info.parameters else None)
     if isinstance(draft.body.get("prompt"), str):
-        draft.body["prompt"] = _written(draft.body["prompt"], placed.members, held, limit)
+        draft.body["prompt"] = _written(draft.body["prompt"], placed.members, held, info.most_characters)
     several = info.multi_shot
     if several is not None and isinstance(draft.body.get(several.name), list):
         shots = draft.body[several.name]

@@ -164,7 +164,18 @@ def _shots(model: Model, words: Mapping[str, Any]) -> tuple[tuple[str, float], .
         default = model.shots.default_seconds
         return tuple((str(shot["prompt"]), float(shot.get("duration", default))) for shot in several)
     prompt = words.get("prompt")
+    if "wan-v2-7" in model.name and (timed := _timed(str(prompt), length(words))):
+        return timed
     return ((prompt if isinstance(prompt, str) and prompt else model.name, length(words)),)
+
+
+_LINE = re.compile(r"(?m)^Shot \d+ \[([\d.]+)-([\d.]+)s\] (.+)$")  # Oxen docs, Wan 2.7 text-to-video
+
+
+def _timed(prompt: str, seconds: float) -> tuple[tuple[str, float], ...]:
+    """The shots that a prompt names with their times, up to the clip's end; empty where it names none."""
+    found = [(line[3], min(float(line[2]), seconds) - float(line[1])) for line in _LINE.finditer(prompt)]
+    return tuple(found) if len(found) > 1 and all(one > 0 for _, one in found) else ()
 
 
 def length(words: Mapping[str, Any]) -> float:

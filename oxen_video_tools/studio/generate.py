@@ -130,7 +130,14 @@ def _told(prepared: Prepared, video: Video) -> Video:
         warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
     told = tuple(dict.fromkeys(warnings))
     choice = prepared.plan.choice if prepared.plan.choice in told else ""
-    return replace(video, warnings=told, reason=prepared.plan.reason, cast=prepared.plan.cast, choice=choice)
+    return replace(
+        video,
+        warnings=told,
+        reason=prepared.plan.reason,
+        cast=prepared.plan.cast,
+        choice=choice,
+        means=prepared.plan.means,
+    )
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:

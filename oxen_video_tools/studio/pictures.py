@@ -10,21 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..catalog.cast import holding, named_in
-from ..catalog.pricing import Price, total
+from ..catalog.findings import listing
+from ..catalog.pricing import Price, dollars, total
 from ..catalog.selection import choose
 from ..errors import GenerationFailed, TimedOut
 from ..ledger.records import Booking, ClipRef, Intent, Job, micros
 from ..request import Member, PictureRequest, VideoRequest
 from .local_files import Files
 from .media_inputs import MADE
-from .plan import PlannedPicture
+from .plan import BEST_FIRST, Plan, PlannedMember, PlannedPicture, make_plan, plan_picture
 from .results import Status, Video
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
+    from ..settings import Settings
     from .prepare import Prepared, Terms
     from .session import Session
 
@@ -245,6 +248,122 @@ def with_pictures(prepared: Prepared, pictures: Pictures) -> Prepared:
         pictures=tuple(one.planned() for one in pictures.all),
     )
     return replace(prepared, plan=plan, pictures=pictures.all)
+
+
+# -- which means a film with a cast is made by -------------------------------------------------------------------------
+#
+# Stills (one clip a shot, each begun with its still), references in each clip, or several shots in one clip: the
+# model's own list of shots, or timed lines of its prompt. What holds the cast decides, then the price. Stills that are
+# asked for are made; where they are left open they are taken for models that hold a cast by a first frame only.
+
+
+UNASKED = (
+    "Each shot gets a still, although none was asked for: {} holds a cast by a first frame only. stills: false leaves "
+    "them out, and a member's own picture is the first frame then."
+)
+
+
+def with_means(request: VideoRequest, models: ModelList, settings: Settings) -> VideoRequest:
+    """The request with stills, where it leaves them open and nothing else would hold its cast."""
+    open_ = request.stills is None and len(request.multi_prompt) > 1 and _cast_of(request)
+    given = request.start_image or request.input_image or request.input_video or request.continuous
+    if not open_ or given or isinstance(request, PictureRequest) or not models.images:
+        return request
+    info = models.known(choose(request, models, settings.model).model_id)
+    by_first_frame = holding(info).rank == 2 and info.slot("image", "first_frame") is not None
+    return request.model_copy(update={"stills": True}) if by_first_frame else request
+
+
+def _cast_of(request: VideoRequest) -> list[Member]:
+    return named_in(request.cast, *(shot.prompt for shot in request.multi_prompt))
+
+
+def weigh(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> Plan:
+    """The plan with the means that its shots are made by, why so, and what another way would cost."""
+    request = pictures.request
+    if isinstance(request, PictureRequest) or len(request.multi_prompt) < 2 or not _cast_of(request) or plan.problems:
+        return plan
+    way = _way_of(plan, request, models)
+    held = " and ".join(f"{listing(names, 'and')} by {by}" for by, names in _by_means(plan.cast).items())
+    words = f"{way}, for {_cost(plan.price)}: it holds {held}"
+    if len(plan.jobs) < len(request.multi_prompt):
+        words += ", drawn together in each clip"
+    if not request.stills:
+        return replace(plan, means=f"{words}. {_stills_instead(plan, pictures, models, settings)}".strip())
+    native = _native_instead(plan, pictures, models, settings)
+    if native is None:
+        return replace(plan, means=f"{words}. No model that makes several shots in one clip holds them as well.")
+    price, other = native
+    by = listing(list(_by_means(other.cast)), "and")
+    instead = f"{_way_of(other, request, models)} with {other.model} would hold them by {by} for {_cost(price)}"
+    cheaper = price.usd is not None and plan.price.usd is not None and price.usd < plan.price.usd
+    if not cheaper:
+        return replace(plan, means=f"{words}. {instead}.")
+    hint = f"{instead} instead of {_cost(plan.price)}: name it and leave stills out."
+    return replace(plan, means=f"{words}. {instead}.", warnings=(*plan.warnings, hint))
+
+
+def _cost(price: Price) -> str:
+    """In a few words; what could not be priced is said elsewhere."""
+    if price.usd is None:
+        return "a price that nobody knows"
+    most, more = "at most " * price.text.startswith("at most"), " and more" * (not price.is_known)
+    return f"{most}{dollars(price.usd)}{more}"
+
+
+def _by_means(cast: Sequence[PlannedMember]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in cast:
+        found.setdefault(one.held_by, []).append(one.name)
+    return found
+
+
+def _way_of(plan: Plan, request: VideoRequest, models: ModelList) -> str:
+    shots, jobs = len(request.multi_prompt), len(plan.jobs)
+    if jobs == shots:
+        return "One clip a shot, each begun with its still" if plan.request.stills else "One clip a shot"
+    form = "timed in its prompt" if models.known(plan.model).multi_shot is None else "its own list"
+    return f"{shots} shots in {jobs} clip{'s' * (jobs > 1)} ({form})"
+
+
+def _picture_price(asked: PictureRequest, models: ModelList, settings: Settings) -> Price:
+    return plan_picture(asked, models.images, settings).price
+
+
+def _stills_instead(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> str:
+    """What the same film costs with stills, with the same model where it takes a first frame."""
+    request = pictures.request.model_copy(update={"stills": True})
+    if not models.images or request.start_image or request.continuous:
+        return ""
+    takes = models.known(plan.model).slot("image", "first_frame", "keyframes") is not None
+    if not takes and request.model:
+        request = request.model_copy(update={"model": None})
+    shots = range(len(request.multi_prompt))
+    other = make_plan(request, models, settings, stills=dict.fromkeys(shots, MADE))
+    if other.problems:
+        return ""
+    sheets = {one.name: one.price for one in pictures.sheets}
+    for member in _without_pictures(request):
+        sheets[member.name] = _picture_price(sheet_request(member, request), models, settings)
+    drawn = {str(one): _picture_price(one, models, settings) for one in (still_request(request, n) for n in shots)}
+    price = total([other.price, *sheets.values(), *drawn.values()])
+    return f"With stills ({other.model}, one clip a shot) it would cost {_cost(price)}."
+
+
+def _native_instead(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> tuple[Price, Plan] | None:
+    """The cheapest way to make several shots in one clip that holds the cast at least as well; None where none does."""
+    request = pictures.request.model_copy(update={"stills": None})
+    weakest = max((BEST_FIRST.index(one.held_by) for one in plan.cast), default=0)
+    found = []
+    for info in models.values():
+        if info.multi_shot is None and info.shots_in_prompt is None:
+            continue
+        other = make_plan(request.model_copy(update={"model": info.id}), models, settings)
+        whole = other.ok and other.price.is_known and len(other.jobs) < len(request.multi_prompt)
+        if whole and other.cast and max(BEST_FIRST.index(one.held_by) for one in other.cast) <= weakest:
+            price = total([other.price, *(one.price for one in pictures.sheets)])
+            found.append((price.usd or Decimal(0), info.id, price, other))
+    return None if not found else min(found, key=lambda one: one[:2])[2:]
 
 
 def told_of(pictures: Pictures, what: str) -> list[str]:

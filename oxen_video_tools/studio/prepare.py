@@ -39,7 +39,7 @@ from .media_inputs import (
     split_part,
     with_cuts,
 )
-from .pictures import Picture, paying, survey_pictures, with_pictures
+from .pictures import UNASKED, Picture, paying, survey_pictures, weigh, with_means, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
@@ -312,6 +312,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
+    asked, request = request, with_means(request, models, session.settings)
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request, frames = await with_cuts(session, pictures.request, terms.files)
     named = references(request)
@@ -324,7 +325,8 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         model=_model_of(before),
         stills=pictures.first_frames,
     )
-    plan = replace(plan, warnings=(*plan.warnings, *frames))
+    unasked = [UNASKED.format(plan.model)] if request.stills and not asked.stills else []
+    plan = replace(plan, warnings=(*plan.warnings, *unasked, *frames))
     plan = await check_local_media(plan, session.settings, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
@@ -346,6 +348,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
     found = with_pictures(_reckoned(found, session.clock.time()), pictures)
+    found = replace(found, plan=weigh(found.plan, pictures, models, session.settings))
     if scope and found.pays:
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]

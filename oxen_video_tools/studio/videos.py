@@ -208,7 +208,22 @@ def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
             listed = isinstance(value, (list, tuple)) and value
             if listed and all(isinstance(one, Mapping) and prompt_of(one) for one in value):
                 return [(prompt_of(one), length({"duration": one.get("duration", DEFAULT_SECONDS)})) for one in value]
-    return [(str(body.get("prompt") or ""), length(body))]
+    prompt = str(body.get("prompt") or "")
+    return _timed_lines(prompt) or [(prompt, length(body))]
+
+
+_TIMED = re.compile(r"(?m)^Shot (\d+) \[(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)s\] (.+)$")
+
+
+def _timed_lines(prompt: str) -> list[tuple[str, float | None]]:
+    """The shots that a prompt has as timed lines, each with the words in front of them all; empty where it has none."""
+    lines = list(_TIMED.finditer(prompt))
+    ends = [0.0, *(float(line[3]) for line in lines)]
+    in_order = [(int(line[1]), float(line[2])) for line in lines] == list(enumerate(ends[:-1], 1))
+    if len(lines) < 2 or not in_order:
+        return []
+    lead = prompt[: lines[0].start()].strip()
+    return [(f"{line[4]} {lead}".strip(), end - start) for line, start, end in zip(lines, ends, ends[1:], strict=False)]
 
 
 def is_part(said: str, model: str) -> bool:

@@ -153,6 +153,7 @@ class VideoAnswer(Answer):
     cost_usd: Number = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
     reused: bool = Field(False, exclude_if=not_, description="The job that the same request made before.")
+    means: Words = Field(None, exclude_if=not_)
     cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
     takes: list[Part] = Field(default_factory=list, exclude_if=not_)
     shots: list[ShotPart] = Field(default_factory=list, exclude_if=not_)
@@ -273,6 +274,7 @@ class PlanAnswer(Answer):
     model: Words = None
     why: Words = Field(None, exclude_if=not_, description="Why this model.")
     film: Words = Field(None, exclude_if=not_, description="How several jobs become one video.")
+    means: Words = Field(None, exclude_if=not_, description="How a cast's shots are made, and what else would cost.")
     price_usd: Number = Field(None, description="What this call would pay at most; null if unknown.")
     total_usd: Number = Field(None, description="What all clips cost, paid or not.")
     price: str = Field("", description="The estimate in words, and what could not be priced.")

@@ -16,6 +16,9 @@ from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.translate import Translation, translate
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import Member, VideoRequest
+from oxen_video_tools.settings import Settings
+from oxen_video_tools.studio.plan import Plan, make_plan
+from oxen_video_tools.studio.videos import shots_of
 
 from .conftest import IDS, O3
 
@@ -302,6 +305,67 @@ class TestMeans:
             "Mira (@Element1) waits.",
             "Ben (@Element2) runs to Mira (@Element1).",
         ]
+
+
+WAN = "wan-v2-7-text-to-video"
+
+
+class TestShotsInOnePrompt:
+    """Wan 2.7 takes timed lines: "Shot 1 [0-3s] Wide angle: …" (its page)."""
+
+    @staticmethod
+    def plan(live: ModelList, *seconds: float, cast: int = 1, **words: Any) -> Plan:
+        names = list(LOOKS)[: max(1, cast)]
+        shots = [
+            {"prompt": f"{names[number % len(names)]} at the harbour, part {number}.", "duration": one}
+            for number, one in enumerate(seconds)
+        ]
+        people = [member(name, 0) for name in names] if cast else []
+        return make_plan(VideoRequest(model=WAN, multi_prompt=shots, cast=people, **words), live, Settings())
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_they_are_sent_in_the_pages_own_form(self, count: int, live: ModelList) -> None:
+        made = self.plan(live, 3, 4.0, 5, cast=count, style="Grainy 16 mm.")
+        [job] = made.jobs
+        assert made.ok and job.shots == (0, 1, 2) and made.film is None
+        assert refused(job.body, live[WAN]) == []
+        assert job.body["duration"] == 12 and "multi_prompt" not in job.body
+        lead, *lines = job.body["prompt"].split("\n")
+        assert lead == "Grainy 16 mm." and job.body["prompt"].count("Grainy") == 1
+        assert [line.split("] ")[0] for line in lines] == ["Shot 1 [0-3s", "Shot 2 [3-7s", "Shot 3 [7-12s"]
+        assert "Mira (woman of 40, grey coat) at the harbour" in lines[0]
+        assert "timed lines of its prompt" in made.reason
+        assert [text for text in made.warnings if "are one clip: a change to one of them" in text]
+        assert [seconds for _, seconds in shots_of(job.body)] == [3, 4, 5]
+        assert shots_of(job.body)[1][0].endswith("part 1. Grainy 16 mm.")
+
+    def test_the_clip_is_no_longer_than_the_model_makes(self, live: ModelList) -> None:
+        made = self.plan(live, 5, 5, 5, 5, 4)
+        assert [sum(seconds or 0 for _, seconds in shots_of(job.body)) for job in made.jobs] in ([15, 9], [10, 14])
+        assert all(refused(job.body, live[WAN]) == [] for job in made.jobs)
+        assert made.film == "separate shots"
+
+    def test_a_prompt_with_all_looks_stays_within_the_limit(self, live: ModelList) -> None:
+        made = self.plan(live, 3, 3, 3, style="x" * 380)
+        assert len(made.jobs) > 1
+        assert all(len(job.body["prompt"]) <= 500 for job in made.jobs)
+        assert all("(woman of 40, grey coat)" in job.body["prompt"] for job in made.jobs), "no look was cut off"
+
+    @pytest.mark.parametrize("words", [{"cast": 0}, {"continuous": True}])
+    def test_elsewhere_each_shot_is_made_by_itself(self, words: dict[str, Any], live: ModelList) -> None:
+        made = self.plan(live, 3, 4, 5, **words)
+        assert len(made.jobs) in (1, 3) and all("Shot 1 [" not in job.body["prompt"] for job in made.jobs)
+
+    def test_what_is_only_supposed_is_never_sent(self, live: ModelList) -> None:
+        model_id = "wan-v2-7-reference-to-video"
+        assert live[model_id].shots_in_prompt is not None
+        shots = [{"prompt": "Mira waits.", "duration": 3}, {"prompt": "Mira runs.", "duration": 4}]
+        made = make_plan(VideoRequest(model=model_id, multi_prompt=shots, cast=cast_of(1)), live, Settings())
+        assert [job.body["prompt"] for job in made.jobs] == ["Mira (@Image1) waits.", "Mira (@Image1) runs."]
+
+    def test_words_that_look_like_lines_and_are_none(self) -> None:
+        for prompt in ("Shot 1 [0-3s] alone", "Shot 1 [0-3s] a\nShot 3 [3-5s] b", "Shot 1 [0-3s] a\nShot 2 [4-5s] b"):
+            assert shots_of({"prompt": prompt, "duration": 5}) == [(prompt, 5)]
 
 
 class TestWords:

@@ -325,11 +325,60 @@ class TestShownInANotebook:
         assert str(Progress("g1", "processing", 0.3, elapsed=7, typical=60)) == "g1: processing, 7 s of about 60 s"
 
 
-async def test_the_plan_says_whether_stills_or_the_models_own_multi_shot_and_why(studio: AsyncStudio) -> None:
-    model = "kling-video-o3-pro-reference-to-video"
-    film = {**FILM, "model": model, "multi_prompt": [shot | {"duration": 4} for shot in FILM["multi_prompt"]]}
-    with_stills = await studio.plan(**film)
-    assert len(with_stills.jobs) == 3
-    assert f"each begins with its still, for which {model}'s own multi-shot job has no place" in with_stills.reason
-    native = await studio.plan(**film | {"stills": False, "cast": None, "start_image": None})
-    assert len(native.jobs) == 1 and f"3 shots in one clip: {model} makes several in one job" in native.reason
+O3 = "kling-video-o3-pro-reference-to-video"
+WAN = "wan-v2-7-text-to-video"
+THREE = [shot | {"duration": 4} for shot in FILM["multi_prompt"]]
+
+
+class TestMeans:
+    """Stills, references in each clip, or several shots in one clip: which was chosen, why, what else would cost."""
+
+    async def test_native_shots_where_they_hold_as_well(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM | {"model": None, "stills": None, "multi_prompt": THREE})
+        assert plan.model == O3 and len(plan.jobs) == 1
+        assert plan.means.startswith("3 shots in 1 clip (its own list), for $")
+        assert "it holds Mira and Ben by elements, drawn together in each clip" in plan.means
+        assert "With stills (" in plan.means and "it would cost $" in plan.means
+
+    async def test_stills_that_are_asked_for_are_made_and_the_cheaper_way_is_told(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM | {"model": O3, "multi_prompt": THREE})
+        assert len(plan.jobs) == 3 and plan.means.startswith("One clip a shot, each begun with its still, for $")
+        assert f"each begins with its still, for which {O3}'s own multi-shot job has no place" in plan.reason
+        (told,) = [text for text in plan.warnings if "leave stills out" in text]
+        assert told.startswith(f"3 shots in 1 clip (its own list) with {O3} would hold them by elements for $")
+        native = await studio.plan(**FILM | {"model": O3, "multi_prompt": THREE, "stills": False})
+        assert native.price.usd is not None and f"for ${native.price.usd:.2f} instead of" in told
+        assert plan.price.usd is not None and plan.price.usd > native.price.usd
+        assert str(plan.price.usd.quantize(Decimal("0.01"))) in native.means, "and the other way round"
+
+    async def test_no_hint_where_stills_are_the_cheaper_way(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM)
+        assert f"with {O3} would hold them by elements for $" in plan.means
+        assert not [text for text in plan.warnings if "leave stills out" in text]
+
+    async def test_stills_nobody_asked_for_where_nothing_else_holds(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        left_open = {name: value for name, value in FILM.items() if name != "stills"}
+        plan = await studio.plan(**left_open)
+        assert [one.name for one in plan.pictures if one.kind == "still"] == ["Shot 1", "Shot 2", "Shot 3"]
+        assert any("although none was asked for" in text and "stills: false" in text for text in plan.warnings)
+        assert plan.price_usd == (await studio.plan(**FILM)).price_usd, "they are in the price"
+        without = await studio.plan(**left_open, stills=False)
+        assert not [one for one in without.pictures if one.kind == "still"]
+        video = await studio.generate(**left_open, wait_seconds=200)
+        assert video.status == "succeeded" and len(made(hub)) == 5 + 3
+        assert (await studio.generate(**FILM, wait_seconds=200)).generation_id == video.generation_id
+
+    async def test_shots_in_one_prompt_are_filmed_as_shots(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        told = ("Mira waits on a beach at noon.", "Mira and Ben in a forest at night.", "A snowy mountain at dawn.")
+        shots = [{"prompt": prompt, "duration": 4} for prompt in told]
+        film = FILM | {"model": WAN, "stills": None, "multi_prompt": shots}
+        plan = await studio.plan(**film)
+        assert plan.means.startswith("3 shots in 1 clip (timed in its prompt), for $")
+        assert "by words, drawn together in each clip. With stills (" in plan.means
+        video = await studio.generate(**film, wait_seconds=200)
+        assert video.status == "succeeded" and video.means == plan.means
+        [sent] = made(hub)
+        assert sent["body"]["prompt"].startswith("Shot 1 [0-4s] Mira (woman of 40, grey coat) waits")
+        assert "\nShot 3 [8-12s] A snowy" in sent["body"]["prompt"] and sent["body"]["duration"] == 12
+        shown = await studio.inspect(video.generation_id)
+        assert [round(cut) for cut in shown.cuts] == [4, 8], "the sandbox cuts where the lines say"

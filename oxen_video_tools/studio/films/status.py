@@ -18,7 +18,7 @@ from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Status, Video
 from ..settlement import record_observed
-from ..videos import is_part, length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, shots_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -242,10 +242,8 @@ def _lengths(clip: FilmClip) -> list[float | None]:
     count = max(1, len(clip.job.shots))
     if count == 1:
         return [_seconds(clip)]
-    for value in clip.job.body.values():
-        if isinstance(value, list) and len(value) == count and all(isinstance(one, dict) for one in value):
-            return [length({"duration": one.get("duration", 5)}) for one in value]
-    return [None] * count
+    shots = shots_of(clip.job.body)
+    return [seconds for _, seconds in shots] if len(shots) == count else [None] * count
 
 
 def _whole_clip(part: Part, now: Standing, status: Status, records: Mapping[str, Generation]) -> FilmShot:

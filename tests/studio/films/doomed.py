@@ -1,4 +1,4 @@
-"""A process that makes pictures and clips of one call until it is killed: folder, hub, what, at which step, which time."""
+"""A process that makes pictures and clips of one call until it is killed: folder, hub, what, which step, which time."""
 
 from __future__ import annotations
 
