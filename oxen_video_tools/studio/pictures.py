@@ -408,25 +408,23 @@ async def make_one(session: Session, picture: Picture, booked: Booked, files: Fi
     return await make(session, prepared, until, booked.get(picture.ref))
 
 
-def ended(job: Job, error: str | None) -> Video:
+def ended(job: Job, error: str | None, fix: str) -> Video:
     """A picture whose job has ended, as `check` takes it."""
     status: Status = "succeeded" if job.state == "succeeded" else "cancelled" if job.state == "cancelled" else "failed"
     named = job.generation_ids[0] if job.generation_ids else ""
-    return Video(status=status, generation_id=named, model=job.model, error=error or None)
+    return Video(status=status, generation_id=named, model=job.model, error=error or None, fix=fix)
 
 
 def check(picture: Picture, video: Video) -> None:
+    """Raises GenerationFailed for a picture that there will not be, TimedOut for one that is not there yet."""
     if video.status == "succeeded":
         return
     what = f"The {picture.kind} of {picture.name}"
     if video.status in ("failed", "cancelled"):
         again = "another take of it: still_take in its shot" if picture.kind == "still" else "another look"
         fix = f"Change its words, or ask for {again}. Nothing was paid for the video."
-        if _is_filtered(video.error):
-            fix = (
-                f"A filter of {video.model} refused it: say real_face: true for members whose pictures show a real "
-                f"person, change the words, or name another model. Nothing was paid for the video."
-            )
+        if video.fix:
+            fix = f"{video.fix} Nothing was paid for the video."
         message = f"{what} {video.status}: {video.error or 'the hub gave no reason'}"
         raise GenerationFailed(message, fix=fix, charged="no", generation_id=video.generation_id)
     raise TimedOut(
@@ -434,8 +432,3 @@ def check(picture: Picture, video: Video) -> None:
         charged="yes",
         fix="Call again with the same arguments: it goes on, and what is paid is not paid again.",
     )
-
-
-def _is_filtered(error: str | None) -> bool:
-    told = (error or "").lower()
-    return any(word in told for word in ("inspection", "moderat", "safety", "sensitive", "policy", "filter"))

@@ -129,6 +129,7 @@ class Video:
     reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
+    fix: what to do about `error`, where that is known.
     means: of a film with a cast, how its shots are made, why so, and what another way would cost.
     """
 
@@ -154,6 +155,7 @@ class Video:
     repository: str | None = None
     choice: str = ""
     means: str = ""
+    fix: str = ""
 
     @property
     def expires_at(self) -> float | None:

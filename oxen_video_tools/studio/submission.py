@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
+from ..catalog.cast import filter_advice
 from ..clock import wait_until
-from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..errors import Moderated, OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..hub.error_mapping import is_moderated
 from ..ledger.records import FREED, LOCAL, Booking, ClipRef, GenerationRow, Intent, Job, State
 from ..retries import poll
 from .local_files import Files
@@ -355,6 +357,17 @@ async def send(session: Session, job: Job) -> Job:
     return await _written(session, job, clips)
 
 
+async def filter_fix(session: Session, model: str | None, error: str | None) -> str:
+    """What to do where a content filter refused something, naming the model's flags; empty for any other error."""
+    if not is_moderated(error) or not model:
+        return ""
+    with suppress(OxenError):
+        models = await session.catalog().models()
+        info = models.known(model)
+        return f"A filter of {model} refused it. {filter_advice(info)} Change the words, or name another model."
+    return ""
+
+
 async def _beat(session: Session, job: Job) -> None:
     """As long as this process lives and waits for the answer, the lease is its own."""
     ledger = session.ledger
@@ -374,6 +387,8 @@ async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Except
         await _noted(session, session.ledger.unsent, job.job, owner, state, now, words)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
+        if isinstance(error, Moderated):
+            error.fix = await filter_fix(session, job.model, error.message) or error.fix
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
     await _noted(session, session.ledger.unclear, job.job, owner, LOST)

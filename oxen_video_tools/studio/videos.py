@@ -20,7 +20,7 @@ from ..request import DEFAULT_SECONDS
 from .reconcile import about_a_job, unclear_error
 from .results import Report, Status, Video
 from .settlement import kept, record_observed
-from .submission import job_of_local, local_id
+from .submission import filter_fix, job_of_local, local_id
 
 if TYPE_CHECKING:
     from ..hub import Generation
@@ -80,9 +80,10 @@ async def shown(session: Session, record: Generation) -> Video:
         warnings = (*warnings, f"What is known of it here could not be read: {error.message}")
     if (odd := session.unreadable_bills.get(record.generation_id)) is not None:
         warnings = (*warnings, odd)
-    return timed(
-        session, replace(video_of(record, clip, job), warnings=warnings), job.body if job else record.parameters
-    )
+    video = replace(video_of(record, clip, job), warnings=warnings)
+    if video.status == "failed":
+        video = replace(video, fix=await filter_fix(session, video.model, video.error))
+    return timed(session, video, job.body if job else record.parameters)
 
 
 async def keep_soon(session: Session, generation_id: str) -> tuple[str, ...]:

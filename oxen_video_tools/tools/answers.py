@@ -508,7 +508,7 @@ def failure(video: Video) -> GenerationFailed:
     charged: Charged = "unknown"
     if video.cost_is == "real" and video.cost is not None:
         charged = "yes" if video.cost else "no"
-    fix = None
+    fix = video.fix or None
     if video.shots:
         fix = (
             "Call generate_video again with the same arguments: only what failed is made and paid for again. "

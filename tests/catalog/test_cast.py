@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from oxen_video_tools.catalog.cast import Holding, cast_problems, cast_warnings, holding, named_in
+from oxen_video_tools.catalog.cast import Holding, cast_problems, cast_warnings, filter_advice, holding, named_in
 from oxen_video_tools.catalog.catalog import ModelList
 from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.translate import Translation, translate
@@ -206,6 +206,34 @@ class TestMeans:
             "reference pictures",
         ]
         assert any("real_face: true" in text and "Mira and Rex" in text for text in translation.warnings)
+
+    @pytest.mark.parametrize(
+        "model_id", [one for one in IDS if fnmatchcase(one, "bytedance-seedance-*-image-to-video")]
+    )
+    def test_a_real_face_in_a_frame_is_flagged_where_the_model_asks(self, model_id: str, live: ModelList) -> None:
+        known, still = live[model_id], {"start_image": "https://media.example/still.png"}
+        for real, flag in ((True, True), (False, None), (None, None)):
+            translation = made(known, [member("Mira", real_face=real)], **still)
+            assert translation.body.get("input_image_has_face") is flag
+            assert "tail_image_url_has_face" not in translation.body
+            assert refused(translation.body, known) == []
+            assert any("real_face: true" in text for text in translation.warnings) == (real is None)
+        ends = {**still, "end_image": "https://media.example/end.png"}
+        assert made(known, [member("Mira", real_face=True)], **ends).body["tail_image_url_has_face"] is True
+        own = made(
+            known, [member("Rex"), member("Mira", real_face=True)], start_image="https://media.example/rex-1.png"
+        )
+        assert "input_image_has_face" not in own.body, "the frame is the picture of somebody else"
+        assert "input_image_has_face" not in made(known, [member("Ben", real_face=True)], prompt="Rain.", **still).body
+
+    def test_what_a_model_has_for_faces_and_filters_is_named(self, live: ModelList) -> None:
+        assert filter_advice(live["bytedance-seedance-2-0-reference-to-video"]) == (
+            "bytedance-seedance-2-0-reference-to-video has input_face_images and input_face_videos for real faces, "
+            "which real_face: true in cast sets."
+        )
+        assert "safety_tolerance in model_parameters" in filter_advice(live["flux-3-video"])
+        assert "input_image_has_face" in filter_advice(live["bytedance-seedance-2-0-image-to-video"])
+        assert filter_advice(live["google-veo-3-1"]) == "google-veo-3-1 has no flag for faces or filters."
 
     def test_ones_own_pictures_keep_their_numbers(self, live: ModelList) -> None:
         known = live["happyhorse-1.1-r2v"]

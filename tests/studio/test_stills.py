@@ -276,8 +276,24 @@ class TestWhatGoesWrong:
         hub.faults.add("moderated", calls="1")
         with pytest.raises(GenerationFailed, match="sheet of") as raised:
             await studio.generate(**FILM, wait_seconds=100)
-        assert "real_face" in (raised.value.fix or "")
+        fix = raised.value.fix or ""
+        assert "bytedance-seedream-5-pro has no flag for faces or filters. Change the words" in fix
+        hub.faults.add("moderated", calls="1")
+        with pytest.raises(GenerationFailed, match="still of Shot 1") as raised:
+            await studio.generate(
+                prompt="A crowd.", stills=True, model=I2V, wait_seconds=100, cast=[], level="best", duration=5
+            )
+        assert "Nothing was paid for the video" in (raised.value.fix or "")
         assert not [one for one in made(hub) if one["model"] == I2V], "no clip was paid"
+
+    async def test_a_clip_that_a_filter_refuses_names_the_models_flags(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        model = "bytedance-seedance-2-0-reference-to-video"
+        hub.faults.add("moderated", calls="1,2")
+        one = await studio.generate(prompt="A crowd.", model=model, wait_seconds=100)
+        assert one.status == "failed" and "input_face_images and input_face_videos for real faces" in one.fix
+        shots = [{"prompt": "A crowd.", "duration": 5}, {"prompt": "A square.", "duration": 5}]
+        film = await studio.generate(multi_prompt=shots, model=model, wait_seconds=100)
+        assert film.status == "failed" and "input_face_images" in (film.error or "")
 
     async def test_one_still_that_fails_leaves_the_others(self, studio: AsyncStudio, hub: Sandbox) -> None:
         film = {**FILM, "cast": []}

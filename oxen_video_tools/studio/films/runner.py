@@ -19,7 +19,7 @@ from ...ledger.films import FilmRow, Part
 from ...ledger.records import Job, micros
 from ..pictures import Picture, check, ended
 from ..settlement import record_observed
-from ..submission import TRIES, GaveUpError, body_of, resume_submission, send
+from ..submission import TRIES, GaveUpError, body_of, filter_fix, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import FilmClip, clips_in, way_of
@@ -163,7 +163,8 @@ class FilmRunner:
         piece = _Piece(replace(clip, share=picture.share), name, prepared.media, picture.pays, picture=picture)
         job = await self._made_of(piece)
         try:
-            check(picture, ended(job, _why(await self._part(piece), job)))
+            why = _why(await self._part(piece), job)
+            check(picture, ended(job, why, await filter_fix(self._session, job.model, why)))
         except GenerationFailed as error:  # whoever asks for the film later hears of the way on, too
             self._note = f"{error.message} {error.fix or ''}".strip()
             raise
@@ -183,6 +184,7 @@ class FilmRunner:
         part = await self._part(piece)
         if job.state != "succeeded":
             why = _why(part, job)
+            why = f"{why} {await filter_fix(self._session, job.model, why)}".strip()
             words = f"{piece.name} {'was ' * (job.state != 'failed')}{job.state}"
             raise GenerationFailed(f"{words}: {why}" if why else f"{words}.", generation_id=self.film.film)
         if part.clip is not None:
