@@ -396,6 +396,15 @@ class TestShotsInOnePrompt:
             assert shots_of({"prompt": prompt, "duration": 5}) == [(prompt, 5)]
 
 
+def test_a_draft_uses_the_models_own_draft_mode(live: ModelList) -> None:
+    for model_id in IDS:
+        known = live[model_id]
+        if known.takes("text"):
+            sent = made(known, [], level="draft").body.get("draft")
+            assert sent is (True if model_id == "flux-3-video" else None)
+            assert "draft" not in made(known, [], level="best").body
+
+
 class TestWords:
     @pytest.mark.parametrize(
         ("prompt", "written"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from oxen_video_tools.errors import Declined, GenerationFailed, InvalidRequest, NeedsApproval, OverBudget, TimedOut
+from oxen_video_tools.errors import (
+    Declined,
+    GenerationFailed,
+    InvalidRequest,
+    NeedsApproval,
+    OverBudget,
+    OxenError,
+    TimedOut,
+)
+from oxen_video_tools.ledger.records import micros
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio
 from oxen_video_tools.studio.results import Progress
@@ -214,6 +224,56 @@ class TestFilms:
 
 
 class TestMoney:
+    async def test_pictures_and_clips_hold_their_money_together(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        """While the first still is under way, all of the call is reserved; when it stops, nothing of the rest is."""
+        ledger, scope = studio._session.ledger, await studio._session.scope()
+
+        async def held() -> int:
+            return await ledger.committed_spend(scope, studio._session.clock.time())
+
+        one = {"prompt": "A harbour at dusk.", "stills": True, "model": I2V, "duration": 5}
+        plan = await studio.plan(**one)
+        price, drawn = plan.price_usd, plan.pictures[0].price_usd
+        assert price is not None and drawn is not None
+        hub.faults.add("stuck")
+        call = asyncio.ensure_future(studio.generate(**one, wait_seconds=100))
+        while not made(hub) or await held() != micros(price):
+            assert not call.done()
+            await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        while await held() != micros(drawn):
+            await asyncio.sleep(0.01)
+        film = {**FILM, "cast": []}
+        before, whole = await held(), (await studio.plan(**film)).price_usd
+        assert whole is not None
+        hub.faults.add("stuck", calls="1,2,3")
+        begun = await studio.generate(**film, wait_seconds=0)
+        assert await held() == before + micros(whole)
+        stopped = await studio.cancel(begun.generation_id)
+        assert stopped.status == "cancelled"
+        assert all(one["model"] != I2V for one in made(hub)), "no clip was sent"
+        assert {one["status"] for one in made(hub)[1:]} <= {"cancelled"}, "and what ran was stopped"
+
+    async def test_a_budget_counts_both_at_once(self, opened: Open, hub: Sandbox) -> None:
+        price = (await opened(clock=Swift()).plan(**FILM)).price_usd
+        assert price is not None
+        short = opened(clock=Swift(), budget=price - Decimal("0.01"))
+        with pytest.raises(OverBudget):
+            await short.generate(**FILM)
+        assert made(hub) == [], "not even a sheet was made"
+        assert (await opened(clock=Swift(), budget=price).generate(**FILM, wait_seconds=200)).status == "succeeded"
+
+    async def test_shots_with_the_same_words_share_their_still(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        shots = [{"prompt": "A harbour.", "duration": 5}] * 2
+        film = {"multi_prompt": shots, "stills": True, "model": I2V}
+        price = (await studio.plan(**film)).price_usd
+        assert [one.video.status for one in (await studio.stills(**film)).stills] == ["succeeded"] * 2
+        assert len(made(hub)) == 1
+        video = await studio.generate(**film, wait_seconds=200)
+        assert video.status == "succeeded" and len(made(hub)) == 1 + 2
+        assert price == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+
     async def test_a_cap_counts_pictures_too(self, studio: AsyncStudio, hub: Sandbox) -> None:
         price = (await studio.plan(**FILM)).price_usd
         assert price is not None
@@ -267,6 +327,33 @@ class TestWhatGoesWrong:
             await studio.generate(**film)
         assert raised.value.charged == "no"
         assert made(hub) == []
+
+    @pytest.mark.parametrize(
+        ("picture", "words", "fix"),
+        [
+            ("{hub}/nothing.png", "cast Mira", "Give a link that opens, a path or an id."),
+            ("/nowhere/mira.png", "can't be read: No such file", "Give an https URL, a path, or the id"),
+            ("https://127.0.0.1:9/mira.png", "inside this machine's network", "Give a public https URL."),
+        ],
+    )
+    async def test_a_picture_of_a_member_that_can_not_be_reached(
+        self, studio: AsyncStudio, hub: Sandbox, picture: str, words: str, fix: str
+    ) -> None:
+        film = {**FILM, "cast": [{"name": "Mira", "images": [picture.format(hub=hub.base_url)]}, BEN]}
+        assert any(words in problem for problem in (await studio.plan(**film)).problems)
+        with pytest.raises(OxenError) as raised:
+            await studio.generate(**film)
+        assert words in raised.value.message and fix in f"{raised.value.message} {raised.value.fix}"
+        assert raised.value.charged == "no" and made(hub) == []
+
+    async def test_a_model_that_can_hold_nobody(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        words = await studio.plan(prompt="Mira waits.", cast=[MIRA], model="kling-video-v2-6-pro-text-to-video")
+        assert any("held by words alone" in text and "would hold it by pictures" in text for text in words.warnings)
+        with pytest.raises(InvalidRequest, match="prompt has no place in topazlabs-video-upscale") as raised:
+            await studio.generate(
+                prompt="Mira waits.", cast=[MIRA], model="topazlabs-video-upscale", input_video=f"{hub.base_url}/a.mp4"
+            )
+        assert ", or use " in raised.value.message and raised.value.charged == "no" and made(hub) == []
 
     async def test_nothing_to_draw(self, studio: AsyncStudio) -> None:
         with pytest.raises(InvalidRequest, match="nothing to draw"):

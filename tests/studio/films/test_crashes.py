@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.media.probe import probe
+from oxen_video_tools.studio import reconcile
 from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.doomed import make
@@ -76,8 +77,16 @@ PIECES = {"film": 4, "single": 2, "stills": 2}
 @pytest.mark.long
 @pytest.mark.parametrize(("what", "step", "after", "sent"), ENDS)
 async def test_a_crash_between_pictures_and_clips_leaves_nothing_half_reserved(
-    sandbox: Start, opened: Open, tmp_path: Path, what: str, step: str, after: int, sent: int
+    sandbox: Start,
+    opened: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    step: str,
+    after: int,
+    sent: int,
 ) -> None:
+    monkeypatch.setattr(reconcile, "GRACE", 0.0)  # what the dead process had on its way and is not there never came
     hub = sandbox(speed=100.0)
     command = [sys.executable, "-m", "tests.studio.films.doomed", str(tmp_path), hub.base_url, what, step, str(after)]
     first = await asyncio.to_thread(subprocess.run, command, timeout=HUNG, check=False)
