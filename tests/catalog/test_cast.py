@@ -396,6 +396,37 @@ class TestShotsInOnePrompt:
             assert shots_of({"prompt": prompt, "duration": 5}) == [(prompt, 5)]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("model_id", [*IDS, O3])
+def test_a_film_of_every_model_is_planned_with_a_cast(model_id: str, count: int, live: ModelList) -> None:
+    """With references and with stills: every body is what the raw schema accepts, and holds who its shots name."""
+    known = live[model_id]
+    if not known.takes("text"):
+        pytest.skip("it takes no prompt, so nobody is named")
+    asked = ask(known).given() | {"prompt": None}
+    names = list(LOOKS)[:count]
+    shots = [{"prompt": f"{name} waits at the harbour."} for name in names] + [
+        {"prompt": f"{' and '.join(names)} walk."}
+    ]
+    for stills in (False, True):
+        request = VideoRequest(**asked | {"multi_prompt": shots, "cast": cast_of(count), "stills": stills})
+        drawn = {number: f"https://media.example/still-{number}.png" for number in range(len(shots))}
+        plan = make_plan(request, live, Settings(), stills=drawn if stills else None)
+        if stills and (known.slot("image", "first_frame", "keyframes") is None or plan.problems):
+            assert plan.problems, "who takes no first frame, or not beside its source, says so"
+            continue
+        assert plan.problems == ()
+        assert [refused(job.body, known) for job in plan.jobs] == [[]] * len(plan.jobs)
+        assert sorted(index for job in plan.jobs for index in job.shots) == list(range(len(shots)))
+        for job in plan.jobs:
+            seen = {name for index in job.shots for name in names if name in shots[index]["prompt"]}
+            assert {one.name for one in job.held} == seen
+            begins = [place.reference for place in job.media if place.reference in drawn.values()]
+            assert begins == ([drawn[job.shots[0]]] if stills else [])
+            if stills:
+                assert "words" not in {one.held_by for one in job.held}
+
+
 def test_a_draft_uses_the_models_own_draft_mode(live: ModelList) -> None:
     for model_id in IDS:
         known = live[model_id]
