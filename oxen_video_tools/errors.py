@@ -247,8 +247,9 @@ class Internal(OxenError):
 class Expense:
     """What one call has done about money so far.
 
-    sending: jobs whose paid request may have left and whose answer is not known.  paid: the generation ids of jobs
-    that the hub took.  parts: what calls within this one have done.
+    sending: jobs whose paid request may have left and whose answer is not known.
+    paid: the generation ids of jobs that the hub took.
+    parts: what calls within this one have done.
     """
 
     sending: set[str] = field(default_factory=set)

@@ -1,7 +1,10 @@
-"""What a file is, by its first bytes: a name or a Content-Type may say anything."""
+"""Files: what one is, by its first bytes (a name or a Content-Type may say anything), and how one is written whole."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -67,6 +70,39 @@ def content_type_of(path: Path | str) -> str | None:
     """`content_type` of the file at `path`. Raises OSError."""
     with Path(path).open("rb") as file:
         return content_type(file.read(HEAD_BYTES))
+
+
+# Writing: a file that others may read is whole, or not there.
+
+
+@contextmanager
+def part_file(folder: Path, ending: str = "") -> Iterator[Path]:
+    """A new hidden name in `folder` to write to. A file still under that name when the block ends is removed.
+
+    ending: of the name, ".mp4" for a program that goes by it.
+    """
+    part = folder / f".{secrets.token_hex(8)}.part{ending}"
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """A name beside `path` to write to. It becomes `path` if the block ends well, and is removed if it does not.
+
+    part: that name, where whoever ends this process has to know it.
+    Raises OSError, also for the renaming.
+    """
+    part = part or path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 # The bounds of everything that reads media. A hostile file can cost no more than this.

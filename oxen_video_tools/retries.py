@@ -37,7 +37,8 @@ async def retry(
     """What `attempt` returns; after an error for which `again` holds it is tried once more. Raises the last error.
 
     until: `clock.monotonic()` after which no new try begins; a wait that would end later is not begun, so a
-    `Retry-After` beyond it raises at once.  attempts: tries in all; None: as many as `until` allows.
+    `Retry-After` beyond it raises at once.
+    attempts: tries in all; None: as many as `until` allows.
     shortest, longest: seconds between tries, doubling, with jitter; where the error says how long, that is waited.
     """
     for number in count(1):

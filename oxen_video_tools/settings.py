@@ -32,12 +32,15 @@ class Settings:
     namespaces: names an agent may put into `target_namespace`.
     route: "queue", or "sync" for the blocking endpoint.
     wait: default of `wait_seconds`; None: MCP waits 45 s, everything else 900 s.
-    output_dir: where videos are saved.  save: "always" keeps every result.
+    output_dir: where videos are saved.
+    save: "always" keeps every result.
     upload: "films" puts each joined film into the account's private playground repository, which gives its link.
     repositories: "namespace/name" of repositories, or a namespace for all of its own, where agents may keep films.
     input_roots: folders that a tool's local inputs may come from.
     ledger: `sqlite:////abs/path.db`, `postgresql://…` or `memory:`.
-    max_cost: per call.  budget: over 24 hours.  approve_above: a person is asked above it.
+    max_cost: per call.
+    budget: over 24 hours.
+    approve_above: a person is asked above it.
     approval: "strict" takes no number from a model as consent.
     mark: "directory" marks each request by a folder of its own (`target_directory`), so that a lost answer is found for
     models that take no seed, too.

@@ -68,6 +68,14 @@ def manifests(root: Path = ROOT) -> dict[str, dict[str, Any]]:
             "description": about["description"],
             "mcpServers": servers,
             "contextFileName": "skills/direct-a-film/SKILL.md",
+            "settings": [
+                {
+                    "name": "Oxen.ai API key",
+                    "description": "Created on oxen.ai, under Settings.",
+                    "envVar": "OXEN_API_KEY",
+                    "sensitive": True,
+                }
+            ],
         },
     }
 

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -122,6 +124,13 @@ class Unhurried(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds if seconds <= self.SHORT else 60 * seconds)
+
+
+def end_leases(ledger: Path) -> None:
+    """In a SQLite ledger: what processes hold that were killed is free again, as it is a minute later."""
+    with closing(sqlite3.connect(ledger, timeout=HUNG)) as database, database:
+        for table in ("jobs", "films"):
+            database.execute(f"update {table} set lease = 1 where lease > 1")
 
 
 def _busy(loop: asyncio.AbstractEventLoop) -> bool:

@@ -17,6 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -30,7 +32,10 @@ LOADED = (
     "oxen_video_tools.mcp.server",
     "oxen_video_tools.sandbox",
     "oxen_video_tools.studio.studio",
-    "oxen_video_tools.media.probe",
+    "oxen_video_tools.media.animatic.film",
+    "oxen_video_tools.media.contact_sheet",
+    "oxen_video_tools.media.inspect",
+    "oxen_video_tools.media.join",
 )
 #: What the command of a test runs: it hands its streams over, waits for the end, and passes on what it is told.
 CLIENT = Path(__file__).with_name("forked_client.py")
@@ -40,12 +45,20 @@ CLIENT = Path(__file__).with_name("forked_client.py")
 AGENTS = ("oxen_video_tools.langchain", "langchain.agents", "langgraph.checkpoint.sqlite")
 
 
-@cache
 def python(*more: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The beginning of a command that runs Python with the package already imported.
 
     more: modules that are imported too.  options: the interpreter's own, as `-X dev`.
     """
+    with _starting:
+        return _python(more, options)
+
+
+_starting = threading.Lock()
+
+
+@cache
+def _python(more: tuple[str, ...], options: tuple[str, ...]) -> tuple[str, ...]:
     if not hasattr(socket, "send_fds") or sys.platform != "linux":
         return (sys.executable, *options)
     folder = Path(tempfile.mkdtemp(prefix="oxen-forks-"))
@@ -71,6 +84,15 @@ def python(*more: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
 
     atexit.register(end)
     return (sys.executable, "-I", "-S", str(CLIENT), str(address))
+
+
+def fork_media(server: Callable[[], tuple[str, ...]] = python) -> None:
+    """From now on what this process decodes and draws is done in processes of such a server: they have nothing to
+    import any more, and are otherwise what they were. `tests/media` goes the package's own way."""
+    from oxen_video_tools.media import child_process
+
+    real = child_process.command
+    child_process.command = lambda: [*server(), *real()[-2:]]
 
 
 def serve(address: str) -> dict[str, Any]:
@@ -177,5 +199,7 @@ if __name__ == "__main__":
 
     for name in (*LOADED, *sys.argv[2:]):
         importlib.import_module(name)
+    itself = (sys.executable, "-I", "-S", str(CLIENT), sys.argv[1])
+    fork_media(lambda: itself)
     gc.freeze()
     become(serve(sys.argv[1]))

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from oxen_video_tools.mcp.client_config import Launch, block
 from scripts.scripted_model import scripted_model
 from tests import forked
-from tests.clocks import HUNG
+from tests.clocks import HUNG, end_leases
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -118,6 +118,7 @@ def test_a_step_that_is_killed_and_run_again_is_paid_once(
         time.sleep(0.02)  # another process is at work: there is nothing to wait on but the books
     killed.kill()
     assert killed.communicate()[0] == b""
+    end_leases(tmp_path / "ledger.db")
     made = run(step, environment, tmp_path).stdout.strip()
     assert [one["generation_id"] for one in oxen_sandbox.ledger()["generations"]] == [made]
 

@@ -51,7 +51,8 @@ class Addressed:
 class BodyBuilder:
     """loose: what came by way of `model_parameters`; it wins over what was translated.
 
-    said: the request's word, and its value, for each field.  addressed: where each medium went.
+    said: the request's word, and its value, for each field.
+    addressed: where each medium went.
     """
 
     info: ModelInfo
@@ -73,7 +74,8 @@ class BodyBuilder:
     def nowhere(self, word: str, value: object, name: str | None = None, why: str = "") -> None:
         """Report an argument that the model has no parameter for: a problem if its live schema says so, else a warning.
 
-        name: what the hub calls it, if that differs.  why: a more exact reason.
+        name: what the hub calls it, if that differs.
+        why: a more exact reason.
         """
         info = self.info
         self.said[name or word] = (word, value)

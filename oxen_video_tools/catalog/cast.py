@@ -78,7 +78,11 @@ class Holding:
 
 @dataclass(frozen=True)
 class Held:
-    """How one member is held. pictures: those that are sent.  address: what the prompt calls it, where it does."""
+    """How one member is held.
+
+    pictures: those that are sent.
+    address: what the prompt calls it, where it does.
+    """
 
     name: str
     held_by: HeldBy

@@ -7,7 +7,7 @@ import difflib
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, ValuesView
 from functools import lru_cache
 from importlib.resources import files
 from itertools import islice
@@ -82,6 +82,10 @@ class ModelList(Mapping[str, ModelInfo]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def values(self) -> ValuesView[ModelInfo]:
+        """The models, without a look-up for each."""
+        return self._known.values()
 
     def known(self, model_id: str) -> ModelInfo:
         """The model; of one that is not listed, what the snapshot and Oxen's pages say."""

@@ -159,7 +159,11 @@ class Length:
 
 
 def length(parameters: Mapping[str, Parameter], told: str, fps: float | None) -> Length | None:
-    """The parameter for the length, if there is one. told: the model's description.  fps: where documented."""
+    """The parameter for the length, if there is one.
+
+    told: the model's description.
+    fps: where documented.
+    """
     named = [parameters[name] for name in NAMES if name in parameters]
     named += [one for name, one in parameters.items() if name.endswith(("_duration", "_seconds")) and _a_length(one)]
     if named:
@@ -278,7 +282,8 @@ def nearest_resolutions(word: str, among: Iterable[Any]) -> list[Any]:
 class Frame:
     """The parameters of a model for the size of its picture.
 
-    aspect, resolution: the parameters.  sizes: one parameter that is both (`landscape_16_9`).
+    aspect, resolution: the parameters.
+    sizes: one parameter that is both (`landscape_16_9`).
     width, height: pixels.
     """
 
@@ -362,7 +367,8 @@ LEAST_SHOT, MOST_SHOT, CHARACTERS = 1, 15, 512  # Oxen docs: each shot, where a 
 class MultiShot:
     """least, most: seconds of all shots together.  shot_least, shot_most: seconds of one.
 
-    characters: of one shot's prompt.  count: how many shots; None where nothing says so.
+    characters: of one shot's prompt.
+    count: how many shots; None where nothing says so.
     prompt, duration: the keys of a shot in the body.
     """
 

@@ -252,9 +252,10 @@ def _ranked(parameter: Parameter, wanted: str | None, level: str) -> Any:
 def choose_image(request: ImageRequest, models: ModelList, default: str | None = None) -> Choice:
     """The image model asked for; else one by level, by what it must take, and by the live prices.
 
-    models: the image models.  default: taken where it can make this. `draft` takes the cheapest of known price;
-    `standard` and `best` take the first of known price in the order of `documented.json`, which at `best` puts models
-    first whose pages claim to keep a character.
+    models: the image models.
+    default: taken where it can make this. `draft` takes the cheapest of known price; `standard` and `best` take the
+    first of known price in the order of `documented.json`, which at `best` puts models first whose pages claim to keep
+    a character.
     """
     if request.model:
         return Choice(request.model, "asked for", asked=True)

@@ -1,4 +1,4 @@
-"""One model as this package knows it: the hub's record, what Oxen's pages add to it, and what follows from both."""
+"""One model: the hub's record, what Oxen's pages add to it, and what follows from both."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _AUDIO_FLAGS = ("generate_audio", "enable_audio", "with_audio", "audio", "sound"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model and its facts, each worked out when first asked for.
+    """A model. Its facts are computed on first use and cached.
 
-    listed: whether it stands in the list at hand.  live: whether that list is the hub's own, read lately.
-    bundled: its schema in the snapshot, for what the live record leaves out.
+    listed: the current list of models contains it.
+    live: that list was read from the hub; otherwise it is the bundled snapshot.
+    bundled: the model's schema in the snapshot, for what the live record omits.
     """
 
     model: VideoModel
@@ -47,22 +48,22 @@ class ModelInfo:
 
     @property
     def name(self) -> str:
-        """Its name for people."""
+        """Its display name."""
         return self.model.name
 
     @cached_property
     def page(self) -> Mapping[str, Any]:
-        """What Oxen's pages say about it and its schema leaves out."""
+        """What Oxen's pages state about it and its schema omits."""
         return schema.page(self.id)
 
     @property
     def schema_is_live(self) -> bool:
-        """Whether its parameters are the hub's own words, so that a misfit is certain."""
+        """Whether its parameters come from the live list, so that a mismatch is certain to be an error."""
         return self.live and self.model.request_schema is not None
 
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
-        """By name, in the order of the schema."""
+        """Its parameters by name, in the order of the schema."""
         return merge_schemas(self.model.request_schema, self.bundled, self.page, live=self.live)
 
     @cached_property
@@ -72,12 +73,12 @@ class ModelInfo:
 
     @property
     def has_schema(self) -> bool:
-        """Whether anything is known about its parameters."""
+        """Whether any of its parameters are known."""
         return bool(self.parameters)
 
     @cached_property
     def about(self) -> str:
-        """What it is, in Oxen's words."""
+        """Its description, as Oxen writes it."""
         told = _LINK.sub("", self.model.description or "").strip()
         page: str = self.page.get("about", "")
         return page if page and (not self.live or len(told) < ABOUT) else told or page
@@ -90,23 +91,23 @@ class ModelInfo:
         return tuple(one for one in found if one is not None)
 
     def slot(self, kind: str, *roles: str) -> MediaParameter | None:
-        """The first slot of this kind with one of these roles, the first role first."""
+        """The first media parameter of this kind with one of these roles. Earlier roles are preferred."""
         return next((one for role in roles for one in self.slots if one.kind == kind and one.role == role), None)
 
     @cached_property
     def length(self) -> Length | None:
-        """How it is told the length; None where it has no say."""
+        """Its parameter for the duration; None if it has none."""
         fps = self.page.get("fps", {}).get("value")
         return length(self.parameters, f"{self.about} {self.model.description or ''}", fps)
 
     @cached_property
     def frame(self) -> Frame:
-        """How it is told the picture's shape and size."""
+        """Its parameters for aspect ratio and resolution."""
         return frame(self.parameters)
 
     @cached_property
     def audio_flag(self) -> Parameter | None:
-        """The parameter that switches sound on and off."""
+        """The parameter that switches sound on and off; None if it has none."""
         return next(
             (
                 self.parameters[name]
@@ -118,7 +119,7 @@ class ModelInfo:
 
     @cached_property
     def sound(self) -> Literal["always", "on request"] | None:
-        """Whether it makes sound; None where nothing says that it does."""
+        """Whether it makes sound; None if nothing says so."""
         if self.audio_flag is not None:
             return "on request"
         told = f"{self.about} {self.model.description or ''}"
@@ -126,7 +127,7 @@ class ModelInfo:
 
     @cached_property
     def multi_shot(self) -> MultiShot | None:
-        """How it takes several shots in one job; None where neither its schema nor a page says that it does."""
+        """Its parameter for several shots in one job; None if neither its schema nor a page has one."""
         return multi_shot(self.parameters)
 
     @property
@@ -144,13 +145,13 @@ class ModelInfo:
 
     @cached_property
     def needs_prompt(self) -> bool:
-        """Whether it does nothing without words."""
+        """Whether it needs a prompt."""
         prompt = self.parameters.get("prompt")
         return (prompt is not None and prompt.required) or self.multi_shot is not None or not self.has_schema
 
     @property
     def pricing(self) -> Pricing | None:
-        """Its rates; only the live list is believed."""
+        """Its prices; None without the live list, because others may be out of date."""
         return self.model.pricing if self.live else None
 
     def takes(self, kind: str) -> bool:
@@ -160,13 +161,13 @@ class ModelInfo:
         return any(one.kind == kind for one in self.slots)
 
 
-# The words of the common request (`request.py`), and where each has its place in a model.
+# The arguments of `VideoRequest`, and the parameters of a model that they belong to.
 
 # Every model takes these beside its own parameters (Oxen docs, video generation and async queue: Request Parameters).
 OF_THE_HUB = ("model", "response_format", "num_generations", "target_namespace", "target_repo", "target_directory")
-# These say who pays, for what and how often: never by way of `model_parameters`, where nobody looks.
+# These decide who pays, for what and how often. They are refused in `model_parameters`, which nothing checks.
 NOT_A_PARAMETER = ("model", "prompt", "multi_prompt", "num_generations", "target_namespace", "response_format")
-# Nor what says where a result goes, or whom it is told to, however it is spelt and however deep it stands.
+# So is what decides where a result goes or who is notified, in any spelling and at any depth.
 _ELSEWHERE = re.compile(
     r"target(repo|repository|directory|dir|folder|path|branch|namespace)s?"
     r"|webhook|callback|apikey|authtoken|accesstoken|authorization|bearer"
@@ -174,7 +175,7 @@ _ELSEWHERE = re.compile(
 
 
 def misplaced(parameters: Mapping[str, Any]) -> list[str]:
-    """The names in `model_parameters` that do not belong there."""
+    """The names in `model_parameters` that are not allowed there."""
     found = {name for name, value in parameters.items() if _bare(name) in _OWN_ARGUMENTS and value != ""}
     level: list[Any] = [parameters]
     while level:
@@ -189,13 +190,13 @@ def misplaced(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _bare(name: str) -> str:
-    """`Target-Repo`, `targetRepo` and `TARGET_REPO` are one name."""
+    """A name in a form in which `Target-Repo`, `targetRepo` and `TARGET_REPO` are equal."""
     return "".join(one for one in unicodedata.normalize("NFKC", name).casefold() if one.isalnum())
 
 
 _OWN_ARGUMENTS = frozenset(map(_bare, NOT_A_PARAMETER))
 
-# Which slots a medium may go to, the best first.
+# For each argument: the kind and roles of the media parameters that it may go to, best first.
 ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "start_image": ("image", ("first_frame", "keyframes")),
     "end_image": ("image", ("last_frame", "keyframes")),
@@ -205,19 +206,19 @@ ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 MEDIA = tuple(ROLES)
 
-# What the hub calls a word in models nobody here knows: names that its own pages and most models use.
+# Parameter names for models of unknown schema: those that Oxen's pages and most models use.
 AT_THE_HUB = {"start_image": "input_image", "end_image": "tail_image_url"}
 BESIDE_PICTURES = "start_image_url"  # the first frame, where `input_image` holds references
 
 
 def slots_for(info: ModelInfo, word: str) -> list[MediaParameter]:
-    """Where this medium may go, the best first."""
+    """The media parameters that this argument may go to, best first."""
     kind, roles = ROLES[word]
     return [one for role in roles for one in info.slots if one.kind == kind and one.role == role]
 
 
 def has_place(info: ModelInfo, word: str) -> bool:
-    """Whether the model has a counterpart for a word of the request."""
+    """Whether the model has a parameter for an argument of the request."""
     if word in ROLES:
         return bool(slots_for(info, word))
     frame = info.frame
@@ -233,7 +234,7 @@ def has_place(info: ModelInfo, word: str) -> bool:
 
 
 def word_for(slot: MediaParameter) -> str:
-    """The word of the request that fills this slot; its own name where none does."""
+    """The argument of the request that goes to this media parameter; its own name if there is none."""
     for word, (kind, roles) in ROLES.items():
         if slot.kind == kind and slot.role in roles and slot.role != "keyframes":
             return word

@@ -1,7 +1,7 @@
-"""What a body may cost, in US dollars: an upper bound, and what could not be priced.
+"""The price of a body in US dollars: an upper bound, and what could not be priced.
 
-Rates come from the live list only (hub API, models: pricing). Where the length, the resolution or the sound is left to
-the model, the dearest case counts.
+Rates come from the live list only (hub API, models: pricing). If the duration, the resolution or the sound is left to
+the model, its most expensive value counts.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ DEFAULT_SHOT = 5  # seconds, Oxen docs: a shot's default
 
 @dataclass(frozen=True)
 class Price:
-    """What something may cost.
+    """A price, as an upper bound.
 
-    usd: US dollars at most; None where unknown.  unpriced: what could not be priced.  text: one line for a person.
+    usd: US dollars; None if unknown.
+    unpriced: what could not be priced and may cost more.
+    text: one line for a person.
     """
 
     usd: Decimal | None
@@ -53,16 +55,17 @@ class Price:
 
     @property
     def is_known(self) -> bool:
-        """Whether nothing was left unpriced."""
+        """Whether everything could be priced."""
         return self.usd is not None and not self.unpriced
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """The length that is paid.
+    """The duration that is billed, in seconds.
 
-    value: None where nothing bounds it.  said: how it came about, where the body does not say it.
-    measured: whether it is the length of the source itself, and no mere bound.
+    value: at most; None if nothing bounds it.
+    said: where it comes from, if the body does not state it.
+    measured: it is the exact duration of the input, not a bound.
     """
 
     value: float | None
@@ -71,17 +74,17 @@ class Seconds:
 
     @property
     def certain(self) -> float | None:
-        """The length, where it is no bound."""
+        """The duration if it is exact; None if it is only a bound."""
         return self.value if self.measured or not self.said else None
 
 
-ABSURD = Decimal(10) ** 9  # US dollars: what costs more was never meant
+ABSURD = Decimal(10) ** 9  # US dollars: a higher price comes from a nonsensical duration or number
 
 
 def estimate(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = None) -> Price:
-    """What one body may cost, all of its `num_generations` together.
+    """The price of one body, for all of its `num_generations`.
 
-    lengths: seconds of source videos and sounds, by the reference that stands in the body.
+    lengths: seconds of input videos and sounds, by their reference in the body.
     """
     pricing = info.pricing
     if pricing is None:
@@ -103,7 +106,7 @@ def estimate(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = 
 
 
 def total(prices: Iterable[Price]) -> Price:
-    """The price of several clips together."""
+    """The sum of several prices."""
     prices = list(prices)
     if len(prices) == 1:
         return prices[0]
@@ -118,14 +121,14 @@ def total(prices: Iterable[Price]) -> Price:
 
 
 def dollars(amount: Decimal) -> str:
-    """Cents, or as many digits as a smaller amount needs."""
+    """An amount for people: in cents, with more digits only for smaller amounts."""
     if amount >= 1 or amount == amount.quantize(Decimal("0.01")):
         return f"${amount:.2f}"
     return f"${amount.quantize(Decimal('0.0001')).normalize():f}"
 
 
 def per_second(info: ModelInfo) -> Decimal | None:
-    """The lowest rate for a second; None where nothing says it."""
+    """The lowest price of a second; None if unknown."""
     pricing = info.pricing
     if pricing is None:
         return None
@@ -135,7 +138,11 @@ def per_second(info: ModelInfo) -> Decimal | None:
 
 @dataclass(frozen=True)
 class _One:
-    """One generation. how: what the amount is made of, or why there is none.  is_bound: whether it may cost less."""
+    """The price of one generation.
+
+    how: the calculation in words, or why there is no price.
+    is_bound: it may cost less.
+    """
 
     usd: Decimal | None
     how: str
@@ -144,7 +151,7 @@ class _One:
 
 
 def _one(body: Body, info: ModelInfo, pricing: Pricing, lengths: Mapping[str, float]) -> _One:
-    """What one generation may cost."""
+    """The price of one generation, by the billing method of the model."""
     if pricing.method == "per_provider_credit":
         each = f", {dollars(pricing.cost_per_credit)} each" if pricing.cost_per_credit is not None else ""
         what = f"it is billed by the provider's credits{each}, and nothing says how many it takes"
@@ -161,7 +168,10 @@ def _one(body: Body, info: ModelInfo, pricing: Pricing, lengths: Mapping[str, fl
 
 
 def _by_the_image(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
-    """A picture: from the grid of quality and size where there is one; what the body leaves open counts as dearest."""
+    """The price of pictures, from the grid of qualities and sizes if there is one.
+
+    What the body leaves open counts as the most expensive.
+    """
     several = body.get("num_images", 1)  # all are billed, though only the first is answered
     count = several if isinstance(several, int) and several > 1 else 1
     if not pricing.cost_per_image_grid:
@@ -183,7 +193,11 @@ def _by_the_image(body: Body, info: ModelInfo, pricing: Pricing) -> _One:
 
 
 def _said(body: Body, info: ModelInfo, keys: set[str], usual: str) -> set[str]:
-    """What a body says of a grid's keys, the model's default where it says nothing. usual: the parameter's own name."""
+    """The values that a body, or the model's default, gives to the parameter of a grid.
+
+    keys: the values that the grid has a price for.
+    usual: the usual name of the parameter.
+    """
     names = [usual] if usual in info.parameters or usual in body else []
     names = names or [one.name for one in info.parameters.values() if keys & {str(value).lower() for value in one.enum}]
     defaults = {name: info.parameters[name].default for name in names if name in info.parameters}
@@ -191,7 +205,7 @@ def _said(body: Body, info: ModelInfo, keys: set[str], usual: str) -> set[str]:
 
 
 def per_image(info: ModelInfo) -> Decimal | None:
-    """The lowest price of a picture; None where nothing says it."""
+    """The lowest price of a picture; None if unknown."""
     pricing = info.pricing
     if pricing is None:
         return None
@@ -218,7 +232,7 @@ def _rates(pricing: Pricing) -> list[Decimal]:
 
 
 def _rate(body: Body, info: ModelInfo, pricing: Pricing) -> tuple[Decimal | None, str]:
-    """US dollars a second, and a note where it is the dearest of several."""
+    """US dollars per second, and a note if it is the most expensive of several rates."""
     base, note = _rate_of_picture(body, info, pricing)
     loud = pricing.cost_per_second_with_audio
     if loud is None or sounds(body, info) is False:
@@ -253,7 +267,7 @@ def _rate_of_picture(body: Body, info: ModelInfo, pricing: Pricing) -> tuple[Dec
 
 
 def sounds(body: Body, info: ModelInfo) -> bool | None:
-    """Whether the result has sound; None where nobody can say."""
+    """Whether the result has sound; None if unknown."""
     flag = info.audio_flag
     if flag is None:
         return True if info.sound == "always" else None if info.sound is None and not info.has_schema else False
@@ -262,7 +276,7 @@ def sounds(body: Body, info: ModelInfo) -> bool | None:
 
 
 def billed_seconds(body: Body, info: ModelInfo, lengths: Mapping[str, float] | None = None) -> Seconds:
-    """How long the result will be, or at most. lengths: as for `estimate`."""
+    """The duration of the result, or an upper bound. lengths: as for `estimate`."""
     lengths = lengths or {}
     several = info.multi_shot
     shots = body.get(several.name if several else "multi_prompt")
@@ -289,7 +303,7 @@ def _shot_seconds(shot: Any, key: str) -> float:
 
 
 def follows_its_input(body: Body, info: ModelInfo) -> bool:
-    """Whether a rule says that the length is ignored here, or a flag that it follows the sound."""
+    """Whether the result is as long as its input: a rule ignores the duration here, or a flag ties it to the sound."""
     length = info.length
     case = RuleContext(info, body, {})
     for rule in info.rules:
@@ -306,7 +320,7 @@ def follows_its_input(body: Body, info: ModelInfo) -> bool:
 
 
 def _of_the_input(body: Body, info: ModelInfo, lengths: Mapping[str, float]) -> Seconds:
-    """A result as long as its input: its own length where that is known, else what a page says it may be at most."""
+    """The duration of a result that is as long as its input: exact if known, else the documented maximum."""
     for slot in info.slots:
         source = body.get(slot.name) if slot.role in ("source", "driving_audio") else None
         if isinstance(source, str) and source in lengths:
@@ -321,7 +335,7 @@ def _of_the_input(body: Body, info: ModelInfo, lengths: Mapping[str, float]) -> 
 
 
 def _blind_to(body: Body, info: ModelInfo, pricing: Pricing) -> Iterator[str]:
-    """What may cost more and has no rate: rates nobody here can read, settings whose description speaks of cost."""
+    """What may cost more, at an unknown rate: unknown rates, and settings whose description mentions cost."""
     for key in pricing.raw:
         if key not in _READ and re.search(r"cost|price|rate|fee", key, re.I) and pricing.raw[key] not in (None, 0, "0"):
             yield key
@@ -335,7 +349,7 @@ def _blind_to(body: Body, info: ModelInfo, pricing: Pricing) -> Iterator[str]:
 
 
 def _covered(info: ModelInfo, pricing: Pricing) -> Sequence[str]:
-    """Parameters that the rates speak of."""
+    """Parameters whose effect on the price is covered by the rates."""
     covered = [info.length.name] if info.length else []
     if pricing.cost_per_image_grid:
         rows = pricing.cost_per_image_grid

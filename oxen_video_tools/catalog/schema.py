@@ -1,4 +1,4 @@
-"""One parameter of a model's JSON schema, whatever form the schema gives it."""
+"""Parameters of models: read from JSON schemas of several forms, merged from three sources, with their media roles."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ Json = Any
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter as its schema describes it.
+    """A parameter of a model.
 
-    spec: its schema; alternatives (`anyOf` with null and the like) are laid together.
-    required: whether the model needs it.  certain: whether the schema is the hub's own, read live.
+    spec: its JSON schema, with alternatives (`anyOf` with null and the like) merged into one.
+    required: the model needs it.
+    certain: the schema comes from the hub's live list.
     """
 
     name: str
@@ -30,12 +31,12 @@ class Parameter:
 
     @classmethod
     def of(cls, name: str, spec: object, *, required: bool = False, certain: bool = False) -> Parameter:
-        """A parameter; a schema that is no object says nothing."""
+        """Read a parameter. A schema that is no object counts as empty."""
         return cls(name, _flat(spec if isinstance(spec, dict) else {}), required, certain)
 
     @cached_property
     def types(self) -> tuple[str, ...]:
-        """JSON types without "null"; empty where the schema names none."""
+        """JSON types without "null"; empty if the schema names none."""
         told = self.spec.get("type")
         types = [told] if isinstance(told, str) else told if isinstance(told, list) else []
         return tuple(one for one in types if isinstance(one, str) and one != "null")
@@ -47,7 +48,7 @@ class Parameter:
 
     @cached_property
     def enum(self) -> tuple[Json, ...]:
-        """The values it may have; empty where any goes."""
+        """The allowed values; empty if any value is allowed."""
         if "const" in self.spec:
             return (self.spec["const"],)
         told = self.spec.get("enum")
@@ -55,12 +56,12 @@ class Parameter:
 
     @cached_property
     def span(self) -> tuple[float | None, float | None]:
-        """Least and greatest number."""
+        """Minimum and maximum; None for one that is not stated."""
         return _number(self.spec.get("minimum")), _number(self.spec.get("maximum"))
 
     @property
     def default(self) -> Json:
-        """The value it has when nobody says one; None where there is none."""
+        """The default value; None if there is none."""
         return self.spec.get("default")
 
     @property
@@ -77,7 +78,7 @@ class Parameter:
 
     @cached_property
     def items(self) -> Parameter | None:
-        """What its list holds."""
+        """The parameter of a list's items; None if it is no list, or nothing is stated."""
         told = self.spec.get("items")
         return Parameter.of(self.name, told, certain=self.certain) if isinstance(told, dict) else None
 
@@ -88,7 +89,7 @@ class Parameter:
 
     @cached_property
     def limits(self) -> Mapping[str, Any]:
-        """`x-limits`: numbers that Oxen's pages state in prose."""
+        """`x-limits`: limits that Oxen's pages state in prose."""
         told = self.spec.get("x-limits")
         return told if isinstance(told, dict) else {}
 
@@ -98,7 +99,7 @@ def _number(value: object) -> float | None:
 
 
 def _flat(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema whose alternatives are laid together: types and enums joined, the rest from the first that says it."""
+    """Merge the alternatives of a schema: types and enums are united, other keys come from the first that has them."""
     parts = [part for key in _COMBINED for part in _parts(spec, key)]
     if not parts:
         return spec
@@ -124,10 +125,10 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-# What is known about a model's parameters, from three places: the live schema, the bundled one, Oxen's pages.
+# A model's parameters come from three sources: the live schema, the bundled one and Oxen's pages.
 #
-# The live schema wins. It often leaves out what a parameter is for and the numbers that pages state in prose;
-# those are taken from the other two, and keep their origin: only what the hub itself says live is certain.
+# The live schema wins. It often omits the purpose of a parameter and the limits that pages state in prose; these are
+# taken from the other two and marked as such, because only the live schema is certain.
 
 Schema = Mapping[str, Any]
 _NOTES = ("x-media", "x-limits", "x-addressing", "description", "x-order")
@@ -135,14 +136,24 @@ _NOTES = ("x-media", "x-limits", "x-addressing", "description", "x-order")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule between parameters. certain: whether the live schema itself states it."""
+    """A rule between parameters.
+
+    told: as its source writes it.
+    certain: the live schema states it.
+    """
 
     told: Mapping[str, Any]
     certain: bool
 
 
 def merge_schemas(own: Schema | None, bundled: Schema | None, page: Schema, *, live: bool) -> Mapping[str, Parameter]:
-    """Every parameter, in order."""
+    """All parameters by name, in the order of `x-order`.
+
+    own: the schema of the record at hand.
+    bundled: of the snapshot.
+    page: what is documented.
+    live: the record comes from the hub's live list.
+    """
     schema = own if own is not None else bundled
     certain = live and own is not None
     needed = schema.get("required") if schema else None
@@ -159,7 +170,7 @@ def merge_schemas(own: Schema | None, bundled: Schema | None, page: Schema, *, l
 
 
 def rules(own: Schema | None, bundled: Schema | None, page: Schema, *, live: bool) -> tuple[Rule, ...]:
-    """Every rule, once."""
+    """All rules, without duplicates. The arguments are those of `merge_schemas`."""
     certain = live and own is not None and "rules" in own
     told = list(_rules(own)) if own is not None and "rules" in own else list(_rules(bundled))
     found = [Rule(rule, certain) for rule in told]
@@ -180,7 +191,7 @@ def _rules(schema: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _noted(spec: Schema, bundled: Schema | None, documented: Schema | None, description: str | None) -> Schema:
-    """The parameter's schema with the notes it lacks. Limits from elsewhere are kept apart: they are not certain."""
+    """The parameter's schema, with missing notes filled in. Limits from other sources are marked as uncertain."""
     notes: dict[str, Any] = {}
     for other in (documented, bundled):
         if other is not None and _lists(other) == _lists(spec):
@@ -197,7 +208,7 @@ def _noted(spec: Schema, bundled: Schema | None, documented: Schema | None, desc
 
 
 def _items(spec: Schema, *others: Schema | None) -> Schema | None:
-    """What a list holds, where only another place says it in full."""
+    """The schema of a list's items, if only another source states it in full."""
     own = spec.get("items")
     if not isinstance(own, dict) or own.get("type") != "object" or own.get("properties"):
         return None
@@ -214,7 +225,7 @@ def _order(parameter: Parameter) -> float:
     return told if isinstance(told, (int, float)) and not isinstance(told, bool) else 1000
 
 
-# `documented.json`: what Oxen's pages say and the schemas leave out.
+# `documented.json`: what Oxen's pages state and the schemas omit.
 
 
 @lru_cache(maxsize=1)
@@ -225,13 +236,13 @@ def pages() -> Mapping[str, Any]:
 
 
 def page(model_id: str) -> Mapping[str, Any]:
-    """What is documented about this model; empty where nothing is."""
+    """What is documented about this model; may be empty."""
     told: Mapping[str, Any] = pages()["models"].get(model_id, {})
     return told
 
 
 def supposed(model_id: str) -> Mapping[str, Any]:
-    """Parameters that a sister model is documented to have, and that this one may have too: told, never acted on."""
+    """Parameters documented for a related model, which this one may have too. For display only."""
     for family in pages()["families"]:
         if fnmatchcase(model_id, family["match"]) and not page(model_id).get("request_schema"):
             told: Mapping[str, Any] = family["request_schema"]["properties"]
@@ -246,29 +257,28 @@ def image_choices(level: str) -> list[str]:
 
 
 def purposes() -> Mapping[str, list[str]]:
-    """Models by what they are for ("upscale", "retake", …), best first."""
+    """Models by purpose ("upscale", "retake", …), best first."""
     told: Mapping[str, list[str]] = pages()["purposes"]
     return told
 
 
 def cast_choices(level: str) -> list[str]:
-    """Models that hold a cast by pictures, by level, best first."""
+    """Models that keep a cast consistent by pictures, for this level, best first."""
     told: list[str] = pages()["cast_choices"].get(level, [])
     return told
 
 
 def choices(need: str) -> list[str]:
-    """Models to take for this need when a request names none, best first."""
+    """Models for this need ("text", "start_image", …) when a request names none, best first."""
     told: list[str] = pages()["choices"].get(need, [])
     return told
 
 
-# Where a model takes media, and what for: read from names, types and descriptions.
+# Which parameters take media, and in which role.
 #
-# `x-media` says it where a schema carries it. The hub's own schemas do not, so it is derived: the kind from the
-# last word that names a medium (`control_video_url` → video), the role from words in the name (`tail_image_url` →
-# last frame), then from the description, then from the form (a list holds references, a single picture is the
-# first frame).
+# A schema may state it in `x-media`. The hub's own schemas do not, so it is derived: the kind from the last word that
+# names a medium (`control_video_url` → video); the role from words in the name (`tail_image_url` → last frame), then
+# from the description, then from the type (a list takes references, a single picture is the first frame).
 
 Kind = Literal["image", "video", "audio"]
 
@@ -309,9 +319,13 @@ SINGLE = {"image": "first_frame", "video": "source", "audio": "driving_audio"}
 class MediaParameter:
     """A parameter that takes media.
 
-    role: "first_frame", "last_frame", "keyframes", "reference", "reference_face", "elements", "source", "control",
-    "driving_audio" or "mask".  many: whether it is a list.  item: the key under which an item that is an object holds
-    its link; None where an item is the link itself.
+    kind: of the media.
+    role: what they are for: "first_frame", "last_frame", "keyframes", "reference", "reference_face", "elements",
+    "source", "control", "driving_audio" or "mask".
+    many: it takes a list.
+    required: the model needs it.
+    parameter: as its schema describes it.
+    item: the key of the link in an item that is an object; None if an item is the link itself.
     """
 
     name: str
@@ -324,13 +338,13 @@ class MediaParameter:
 
     @property
     def shape_is_told(self) -> bool:
-        """Whether something says what an item of the list looks like."""
+        """Whether the form of a list's items is known."""
         items = self.parameter.items
         return self.item is None or (items is not None and bool(items.spec.get("properties")))
 
     @property
     def most(self) -> int | None:
-        """How many it takes; None where nothing says so."""
+        """How many media it takes; None if not stated."""
         if not self.many:
             return 1
         told = [self.parameter.spec.get("maxItems"), self.parameter.limits.get("max_items")]
@@ -339,7 +353,10 @@ class MediaParameter:
 
 
 def media_parameter(parameter: Parameter, items: Mapping[str, Any]) -> MediaParameter | None:
-    """The slot that this parameter is, if it takes media. items: how list items hold their link, where documented."""
+    """A parameter as one that takes media; None if it takes none.
+
+    items: the documented key of the link in a list's items, by the parameter's name.
+    """
     told = parameter.spec.get("x-media")
     meant = (told["kind"], told["role"]) if isinstance(told, dict) and {"kind", "role"} <= told.keys() else None
     meant = meant or meaning(parameter)
@@ -351,7 +368,7 @@ def media_parameter(parameter: Parameter, items: Mapping[str, Any]) -> MediaPara
 
 
 def meaning(parameter: Parameter) -> tuple[Kind, str] | None:
-    """What it takes and what for, derived; None where it takes no media."""
+    """The kind and role of a parameter, derived from its schema; None if it takes no media."""
     if not _may_hold_a_link(parameter):
         return None
     words = [word.removesuffix("s") for word in parameter.name.lower().split("_") if word not in _NAMES_A_LINK]

@@ -52,8 +52,10 @@ FILMS = (
 
 @dataclass(frozen=True)
 class Need:
-    """One need as a test. distance: how far a model that fails it is from it, for the nearest; None where that says
-    nothing.  said_of: what a model has instead.
+    """One need as a test.
+
+    distance: how far a model that fails it is from it, for the nearest; None where that says nothing.
+    said_of: what a model has instead.
     """
 
     said: str

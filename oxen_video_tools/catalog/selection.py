@@ -1,4 +1,4 @@
-"""Which model makes a video when the request names none: by what it must take, then by what it offers."""
+"""Choose a model for a request that names none: first by the inputs it must accept, then by what it offers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from ..request import VideoRequest
     from .catalog import ModelList
     from .model_info import ModelInfo
-    from .schema import MediaParameter
 
 
-# What a model is for, where it does not simply make a video of words or pictures: upscale, lip_sync, extend, …
+# The purpose of a model that does more than make a video of a prompt or pictures: upscale, lip_sync, extend, …
 #
-# Read from ids and parameters, since the hub's records say nothing of it; what these don't tell is data
-# (`documented.json`: purposes), which also says whom to take first.
+# The hub's records don't state it. It is read from the model's id and parameters, and from `documented.json`
+# (purposes), which also gives the order of preference.
 
 PURPOSES = ("upscale", "lip_sync", "extend", "retake", "reframe", "edit", "motion_control", "cut_out", "depth")
 
@@ -59,12 +58,12 @@ _IN_IDS: Mapping[str, re.Pattern[str]] = {
 
 
 def purpose(said: str) -> str | None:
-    """The purpose that these words name: "lip sync" → "lip_sync"; None where they name none."""
+    """The purpose that a text names: "lip sync" → "lip_sync". None if it names none."""
     return _SAID_purposes.get(re.sub(r"[\s-]+", "_", said.strip().lower()))
 
 
 def purposes(info: ModelInfo) -> tuple[str, ...]:
-    """What a model is for; empty where it makes videos of words and pictures."""
+    """The purposes of a model; empty for one that makes videos of a prompt or pictures."""
     told = schema.purposes()
     ids = info.id.lower()
     found = []
@@ -76,7 +75,7 @@ def purposes(info: ModelInfo) -> tuple[str, ...]:
 
 
 def serving(models: ModelList, wanted: str) -> list[str]:
-    """Ids of the listed models for a purpose, the best first: what is documented, then the cheaper."""
+    """Ids of the listed models for a purpose: the documented ones in their order, then the others by price."""
     told: Sequence[str] = schema.purposes()[wanted]
     able = [info for info in models.values() if wanted in purposes(info)]
 
@@ -87,8 +86,8 @@ def serving(models: ModelList, wanted: str) -> list[str]:
     return [info.id for info in sorted(able, key=order)]
 
 
-# A request asks for a purpose by what it says of its input: "upscale this to 4k". A verb counts where it begins the
-# prompt or has the input as its object; elsewhere it is part of what the video shows.
+# A request asks for a purpose in its prompt: "upscale this to 4k". A verb counts only if it begins the prompt or has
+# the input as its object; elsewhere it describes what the video shows.
 
 
 def _orders(verbs: str, otherwise: str = r"(?!)") -> re.Pattern[str]:
@@ -113,7 +112,7 @@ _ASKED_BY: Mapping[str, re.Pattern[str]] = {
     ),
     "edit": _orders(r"edit|restyle|recolou?r|replace|remove|change|swap"),
 }
-# What the words of a purpose may name that has an argument of its own, and what it is called there.
+# For each purpose: which argument its prompt may contain the value of, and how to find that value.
 _LINES_SAID = re.compile(r"\b([248]k|uhd|(?:720|1080|1440|2160)p|full hd)\b", re.I)
 _SHAPE_SAID = re.compile(r"\b(\d{1,2}:\d{1,2}|vertical|portrait|upright|horizontal|landscape|square)\b", re.I)
 _SECONDS_SAID = re.compile(r"\b(\d{1,3}(?:\.\d+)?)\s*(?:s|sec|seconds?)\b", re.I)
@@ -127,7 +126,7 @@ _CALLED |= dict.fromkeys(("horizontal", "landscape"), "16:9") | {"square": "1:1"
 
 
 def purpose_of(request: VideoRequest) -> str | None:
-    """What a request wants done with its video or sound, where it says so; None where it simply wants a video."""
+    """The purpose that a request asks for with its video or sound; None if it asks for a new video."""
     if request.multi_prompt or not (request.input_video or request.input_audio):
         return None
     if not request.prompt:
@@ -142,10 +141,10 @@ def purpose_of(request: VideoRequest) -> str | None:
 
 
 def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[VideoRequest, list[str]]:
-    """The request as a model for this purpose takes it, and what to warn of.
+    """The request as a model for this purpose takes it, and warnings.
 
-    A resolution, a shape or a length that only its words name is said in its own argument; words that the model has
-    no place for have done their part by choosing it.
+    A resolution, an aspect ratio or a duration that only the prompt mentions is moved to its argument. A model that
+    takes no prompt gets none: the prompt was needed to choose it.
     """
     words, update = request.prompt or "", dict[str, object]()
     word, pattern = _SAID_IN_WORDS.get(wanted, ("prompt", _LINES_SAID))
@@ -159,8 +158,8 @@ def for_purpose(request: VideoRequest, wanted: str, info: ModelInfo) -> tuple[Vi
 
 
 def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -> Choice | None:
-    """The best model for what the request wants done with its input; None where it wants no such thing, or no model
-    for it takes the rest.
+    """The best model for the purpose of the request; None if it has no purpose, or if no model for it accepts the other
+    arguments.
     """
     if (wanted := purpose_of(request)) is None:
         return None
@@ -177,7 +176,7 @@ def _by_purpose(request: VideoRequest, models: ModelList, default: str | None) -
 
 
 def _is_documented(model_id: str) -> bool:
-    """Whether the data was made with this model in view; what it leaves out is no such model then."""
+    """Whether `documented.json` describes this model. If it does and names no purpose, the model has none."""
     return bool(schema.page(model_id))
 
 
@@ -198,11 +197,13 @@ _BY_WEIGHT = ("input_video", "input_audio", "input_image", "end_image", "start_i
 
 @dataclass(frozen=True)
 class Choice:
-    """asked: whether the request itself named the model.
+    """A model, and why it was chosen.
 
-    warning: what the choice costs beside the usual one, where a wish or a cast made it another.
-    purpose: what is done with the request's input, where the model was chosen for that.
-    problem: why none of ours can be chosen.
+    reason: in words, for the answer.
+    asked: whether the request named the model.
+    warning: the price compared with the usual model's, if a wish or a cast led to another one.
+    purpose: of the request, if the model was chosen for it.
+    problem: why no model could be chosen.
     """
 
     model_id: str
@@ -214,11 +215,11 @@ class Choice:
 
 
 def choose(request: VideoRequest, models: ModelList, default: str | None = None) -> Choice:
-    """The model asked for; else `default`, where it takes what the request has; else the usual one for such a request.
+    """The model that the request names; else `default`, if it accepts the request's inputs; else the usual model.
 
-    A wish that the usual one can't fulfil (7 s, 21:9, a seed) moves the request to the cheapest model that can, and the
-    choice then says what that costs. A value that no model lists moves nothing, and a model whose price nobody knows
-    is never chosen.
+    A wish that the usual model can't fulfil (7 s, 21:9, a seed) leads to the cheapest model that can; the choice then
+    states the price. A value that no model lists changes nothing. A model of unknown price is never chosen while the
+    list has prices.
     """
     if request.model:
         meant = models.meant(request.model, request)
@@ -249,17 +250,16 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
     what = listing(_media(request), "and") or ("several shots" if request.multi_prompt else "text alone")
     if not fitting:
         return Choice(default or FALLBACK, f"no model listed takes {what} together", asked=False)
-    if any(known_cost(info) is not None for info in models.values()):  # else the list names no prices at all
-        priced = [info for info in fitting if known_cost(info) is not None]
-        if not priced:
-            names = listing(info.id for info in fitting[:3])
-            return Choice(
-                fitting[0].id,
-                f"no model of known price takes {what}",
-                asked=False,
-                problem=f"No model of known price takes {what}: name one, such as {names}, and ask what it may cost.",
-            )
-        fitting = priced
+    priced = [info for info in fitting if known_cost(info) is not None]
+    if not priced and any(known_cost(info) is not None for info in models.values()):
+        names = listing(info.id for info in fitting[:3])
+        return Choice(
+            fitting[0].id,
+            f"no model of known price takes {what}",
+            asked=False,
+            problem=f"No model of known price takes {what}: name one, such as {names}, and ask what it may cost.",
+        )
+    fitting = priced or fitting  # a list may name no prices at all
     liked = schema.choices(need) + (schema.choices("text") if need == "multi_prompt" else [])
     if request.cast or request.stills or request.level:
         best = min(fitting, key=lambda info: _rank(info, request, liked))
@@ -267,7 +267,8 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
             what = f"{what} with a cast of {len(request.cast)}, held by {_held_by(best, request)}"
         warning = _dearer(best, fitting, request)
         return Choice(best.id, f"chosen for {what}{_offered(best, request)}{lacks}", asked=False, warning=warning)
-    usual = next((models[name] for name in liked if any(info.id == name for info in fitting)), None)
+    by_id = {info.id: info for info in fitting}
+    usual = next((by_id[name] for name in liked if name in by_id), None)
     wishes = [one for one in _wishes(request, fitting) if any(one.met(info) for info in fitting)]
     best = _best(fitting, wishes, usual, request)
     warning = _dearer_reference(best, request, models)
@@ -277,14 +278,20 @@ def choose(request: VideoRequest, models: ModelList, default: str | None = None)
 
 
 def over_every_length(request: VideoRequest, models: ModelList) -> str:
-    """What to do about a shot that is longer than any model makes; empty where some model makes it."""
+    """What to do about a shot that is longer than any model can make; empty if one can make it."""
     asked = [request.duration] if not request.multi_prompt else [shot.duration for shot in request.multi_prompt]
     wanted = max((one for one in asked if one), default=0)
-    able = [info for info in models.values() if not alternatives(info, request)]
-    ends = [(most, info) for info in able if info.length is not None and (most := info.length.span()[1])]
-    most = max((one for one, _ in ends), default=wanted)
-    if wanted <= most:
+    ends = []
+    for info in models.values():
+        if alternatives(info, request) or info.length is None:
+            continue
+        if most := info.length.span()[1]:
+            if wanted <= most:
+                return ""
+            ends.append((most, info))
+    if not ends:
         return ""
+    most = max(one for one, _ in ends)
     longest = [info for one, info in ends if one == most]
     cheapest = min(longest, key=lambda info: (known_cost(info) or Decimal(1000), info.id))
     way = "split it into several" if request.multi_prompt else "give the shots in multi_prompt"
@@ -294,12 +301,18 @@ def over_every_length(request: VideoRequest, models: ModelList) -> str:
     )
 
 
-# What a request wishes for beyond what a model must take: the usual model fulfils it, or the cheapest that can does.
+# Wishes: what a request asks for beyond the inputs that a model must accept. If the usual model can't fulfil them, the
+# cheapest one that can is taken.
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """word: of the request.  said: what the wish is called, "7 s".  met: whether a model can fulfil it."""
+    """One wish of a request.
+
+    word: the argument.
+    said: for people, "7 s".
+    met: whether a model can fulfil it.
+    """
 
     word: str
     said: str
@@ -307,8 +320,10 @@ class _Wish:
 
 
 def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wish]:
-    """What is wished for. models: among which one is chosen; a shape that none of them lists is no reason to change to
-    one that takes any width and height.
+    """The wishes of a request.
+
+    models: the candidates. An aspect ratio that none of them lists is no reason to take a model that accepts any width
+    and height.
     """
     found: list[_Wish] = []
 
@@ -325,7 +340,7 @@ def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wi
     wish(
         "multi_prompt", several if lengths else "several shots", lambda info: not _open_lengths_of_shots(info, request)
     )
-    listed = not models or any(_lists_ratio(info, shape) for info in models)
+    listed = not (shape and models) or any(_lists_ratio(info, shape) for info in models)
     wish("aspect_ratio", shape, lambda info: (listed and info.frame.in_pixels) or _lists_ratio(info, shape))
     wish("resolution", high, lambda info: same_resolution(high, info.frame.resolutions) is not None)
     wish("generate_audio", "sound", lambda info: info.sound is not None)
@@ -337,13 +352,13 @@ def _wishes(request: VideoRequest, models: Sequence[ModelInfo] = ()) -> list[_Wi
 
 
 def _lists_ratio(info: ModelInfo, shape: str) -> bool:
-    """Whether this very shape is offered; "landscape" stands for 16:9 alone here."""
+    """Whether a model offers exactly this aspect ratio; "landscape" means 16:9 only."""
     same = same_ratio(shape, info.frame.ratios)
     return same is not None and (ratio(shape) is None or isclose(ratio(same) or 0, ratio(shape) or 1, rel_tol=0.01))
 
 
 def _open_lengths_of_shots(info: ModelInfo, request: VideoRequest) -> bool:
-    """Whether some shot has a length that this model does not make."""
+    """Whether a shot has a duration that this model can't make."""
     if info.multi_shot is not None and not request.stills:
         return False
     lengths = [shot.duration for shot in request.multi_prompt if shot.duration]
@@ -361,13 +376,16 @@ _MADE_FOR_MEDIA = re.compile(r"(image|video|audio)-to-video|reference|i2v|r2v|co
 def _best(
     fitting: Sequence[ModelInfo], wishes: Sequence[_Wish], usual: ModelInfo | None, request: VideoRequest
 ) -> ModelInfo:
-    """The usual model where it fulfils every wish, or none fulfils them all; else the cheapest that does. Nothing
-    confirms that a model whose name says image-to-video makes a video of words alone: it is taken last.
+    """The usual model if it fulfils every wish, or if none does; else the cheapest that does.
+
+    A model whose name says image-to-video is taken last for a prompt without media: nothing confirms that it works.
     """
+
+    without_media = not _media(request)
 
     def left(info: ModelInfo) -> int:
         needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
-        other = info is not usual and not _media(request) and bool(_MADE_FOR_MEDIA.search(info.id))
+        other = info is not usual and without_media and bool(_MADE_FOR_MEDIA.search(info.id))
         return sum(not one.met(info) for one in wishes) + needless + other
 
     fewest = min(map(left, fitting))
@@ -385,7 +403,7 @@ def _best(
 
 
 def price_of(request: VideoRequest, info: ModelInfo) -> Price | None:
-    """What this request costs with this model, wholly known; None where it is not, or can't be made so."""
+    """The price of this request with this model; None if it is not wholly known, or if the model can't make it."""
     parts = [request]
     if request.multi_prompt and info.multi_shot is None:
         alone: dict[str, Any] = {"multi_prompt": [], "num_generations": None}
@@ -404,7 +422,7 @@ def _at_most(price: Price) -> str:
 
 
 def _moved(best: ModelInfo, usual: ModelInfo, wishes: Sequence[_Wish], request: VideoRequest) -> str:
-    """What a wish costs: the price with the model that can, and what comes nearest with the usual one."""
+    """The price of a wish: with the model that fulfils it, and of the nearest that the usual model makes."""
     if not wishes:
         return ""
     several = len(wishes) > 1 or wishes[0].word in ("multi_prompt", "input_image")
@@ -415,7 +433,7 @@ def _moved(best: ModelInfo, usual: ModelInfo, wishes: Sequence[_Wish], request: 
 
 
 def _nearest_with(usual: ModelInfo, wishes: Sequence[_Wish], request: VideoRequest) -> str:
-    """What the usual model makes instead, and for how much: "makes 5 or 10 s for $0.35 or $0.70"."""
+    """What the usual model can make instead, and its price: "makes 5 or 10 s for $0.35 or $0.70"."""
     given: dict[str, Any] = dict.fromkeys(one.word for one in wishes if one.word != "multi_prompt")
     given |= {"input_image": []} if "input_image" in given else {}
     words = [one.word for one in wishes]
@@ -442,7 +460,7 @@ def _nearest_with(usual: ModelInfo, wishes: Sequence[_Wish], request: VideoReque
 
 
 def _dearer_reference(best: ModelInfo, request: VideoRequest, models: ModelList) -> str:
-    """What a reference costs beside the same picture as first frame."""
+    """The price of a reference picture compared with the same picture as first frame; empty if it is not higher."""
     if len(request.input_image) != 1 or request.start_image or request.end_image or request.input_video:
         return ""
     as_frame = request.model_copy(update={"input_image": [], "start_image": request.input_image[0]})
@@ -459,7 +477,7 @@ def _dearer_reference(best: ModelInfo, request: VideoRequest, models: ModelList)
 
 
 def _without_a_prompt(request: VideoRequest, models: ModelList) -> Choice:
-    """Only upscalers and the like go without words, and which of them is meant nobody can guess."""
+    """The choice for a request without a prompt. Upscalers and the like take none; which is meant can't be told."""
     need = next((word for word in _BY_WEIGHT if getattr(request, word)), "text")
     usual = next((name for name in schema.choices(need) if name in models), FALLBACK)
     return Choice(usual, "there is no prompt; a model that goes without one has to be named", asked=False)
@@ -470,8 +488,8 @@ def _media(request: VideoRequest) -> list[str]:
 
 
 def alternatives(info: ModelInfo, request: VideoRequest) -> str:
-    """Why a model can't make this at all; empty where it can."""
-    media = _media(request)
+    """Why a model can't make this request at all; empty if it can."""
+    media = [word for word in MEDIA if getattr(request, word)]
     for word in media:
         if not has_place(info, word):
             return f"takes no {word}"
@@ -483,25 +501,23 @@ def alternatives(info: ModelInfo, request: VideoRequest) -> str:
         return "takes no first frame"
     given = {slot.name for word in media for slot in slots_for(info, word)[:1]} | set(request.model_parameters)
     for slot in info.slots:
-        if slot.required and slot.name not in given and not _comes_later(slot, request):
-            return f"needs {slot.name}"
+        if slot.required and slot.name not in given:
+            # stills bring a first frame, and a cast brings reference pictures
+            comes_later = request.stills if slot.role == "first_frame" else request.cast
+            if not (slot.kind == "image" and comes_later):
+                return f"needs {slot.name}"
     if request.input_image and _room(info) < len(request.input_image):
         return f"takes {_room(info)} reference pictures at most"
     for word, rest, things in (
         ("input_video", request.input_videos, "videos"),
         ("input_audio", request.input_audios, "sounds"),
     ):
+        if not rest:
+            continue
         room = max((slot.most or 100 for slot in slots_for(info, word)), default=0)
-        if rest and room < 1 + len(rest):
+        if room < 1 + len(rest):
             return f"takes {room} {things if room != 1 else things[:-1]} at most"
     return ""
-
-
-def _comes_later(slot: MediaParameter, request: VideoRequest) -> bool:
-    """Whether a picture that the model can't go without is one that stills or the cast will bring."""
-    if slot.kind != "image":
-        return False
-    return bool((request.stills and slot.role == "first_frame") or (request.cast and slot.role != "first_frame"))
 
 
 def _held_by(info: ModelInfo, request: VideoRequest) -> str:
@@ -512,13 +528,13 @@ def _held_by(info: ModelInfo, request: VideoRequest) -> str:
 
 
 def _holds(info: ModelInfo, request: VideoRequest) -> int:
-    """How well it holds what must look the same: 0 is best, as `Holding.rank` counts."""
+    """How well it keeps the cast and references consistent: 0 is best (`Holding.rank`)."""
     rank = holding(info).rank
     return min(rank, 2) if request.stills and rank != 0 else rank
 
 
 def _dearer(best: ModelInfo, fitting: Sequence[ModelInfo], request: VideoRequest) -> str:
-    """What holding together costs: the price beside that of the cheapest."""
+    """The price of consistency: of the chosen model, compared with the cheapest that can make the request."""
     rate = per_second(best)
     told = [(one, info.id) for info in fitting if (one := per_second(info)) is not None]
     if not (request.cast or request.input_image) or rate is None or not told or min(told)[0] >= rate:
@@ -531,13 +547,13 @@ def _dearer(best: ModelInfo, fitting: Sequence[ModelInfo], request: VideoRequest
 
 
 def _room(info: ModelInfo) -> int:
-    """How many pictures `input_image` may hold."""
+    """How many pictures `input_image` may contain."""
     slots = slots_for(info, "input_image")
     return sum(slot.most or 100 for slot in slots if slot.role == slots[0].role) if slots else 0
 
 
 def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple[object, ...]:
-    """Fewer wishes left open first, then what Oxen's pages put forward, then the cheaper."""
+    """Sort key: fewest unfulfilled wishes, then the order of Oxen's pages, then the price."""
     rate = per_second(info)
     price = Decimal(1000) if rate is None else rate
     if request.cast or request.stills or request.level:
@@ -554,7 +570,7 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
 
 
 def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
-    """How much of the request this model leaves undone."""
+    """How many wishes of the request this model does not fulfil."""
     unmet = sum(not one.met(info) for one in _wishes(request))
     needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
     return unmet + needless + (not request.cast and _is_divided(info, request))
@@ -566,7 +582,7 @@ def _is_divided(info: ModelInfo, request: VideoRequest) -> bool:
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:
-    """What else speaks for it."""
+    """Which of the request's wishes it fulfils, as the end of a sentence."""
     offers = []
     if request.multi_prompt and info.multi_shot is not None and not request.stills:
         offers.append("several shots in one job")

@@ -35,8 +35,8 @@ __all__ = ["MediaPlace", "Path", "Translation", "put_urls", "translate"]
 # The API's defaults, written into a body: 5 seconds, 16:9, silent (Oxen docs, video generation: Request
 # Parameters).
 #
-# A default is sent wherever the model has a place for it and offers the value, so that what is made is what was
-# asked for. Where the model does not offer it, the model's own default is sent instead, and a warning says so.
+# A default is sent if the model has a parameter for it and offers the value, so that the result does not depend on the
+# model's own default. If it does not offer the value, its own default is sent, with a warning.
 
 DEFAULT_RATIO = "16:9"
 _PICTURES = ("start_image", "end_image", "input_image", "input_video")
@@ -55,7 +55,7 @@ def _fill_length(draft: BodyBuilder) -> None:
         return
     medium = request.input_video or request.input_audio
     if follows_its_input(draft.body, draft.info) or (medium and length.default in (AUTO, None)):
-        return  # the source decides the length
+        return  # the duration is the input's
     values: list[Any] = []
     if length.offers(DEFAULT_SECONDS):
         values.append(length.say(DEFAULT_SECONDS, draft.body))
@@ -73,7 +73,7 @@ def _fill_length(draft: BodyBuilder) -> None:
 def _fill_ratio(draft: BodyBuilder) -> None:
     info, frame, request = draft.info, draft.info.frame, draft.request
     if request.aspect_ratio or any(getattr(request, word) for word in _PICTURES):
-        return  # a medium that is given decides the frame
+        return  # the aspect ratio is the input's
     if any(slot.name in draft.body for slot in info.slots if slot.kind in ("image", "video")):
         return
     if frame.in_pixels and frame.width is not None and frame.height is not None:
@@ -106,7 +106,7 @@ def _fill_sound(draft: BodyBuilder) -> None:
 
 
 def _first_that_fits(draft: BodyBuilder, candidates: Iterator[Mapping[str, Any]] | list[Mapping[str, Any]]) -> Any:
-    """Add the first of these to the body against which nothing new is to be said; answers what was added, or None."""
+    """Add the first of these to the body that causes no new finding. Returns what was added, or None."""
     before = _said_of(draft, draft.body)
     for fields in candidates:
         if _said_of(draft, {**draft.body, **fields}) <= before:
@@ -120,7 +120,7 @@ def _said_of(draft: BodyBuilder, body: Mapping[str, Any]) -> set[str]:
     return {finding.text for finding in found if " needs " not in finding.text}
 
 
-# Everything of a request but its media: prompts, length, shape, size, sound.
+# The arguments of a request except for media: prompts, duration, aspect ratio, resolution, sound.
 
 _FOLLOWS_ITS_INPUT = re.compile(r"match_.*(length|duration)")
 _ALSO_CALLED = {"negative_prompt": ("negative_prompt", "neg_prompt"), "seed": ("seed", "random_seed")}
@@ -136,7 +136,10 @@ def write_words(draft: BodyBuilder, request: VideoRequest) -> None:
         value = getattr(request, word)
         if value is not None:
             name = next((name for name in names if name in draft.info.parameters), None)
-            _put_or_nowhere(draft, name, value, word)
+            if name is None:
+                draft.nowhere(word, value)
+            else:
+                draft.put(name, value, word, value)
 
 
 def as_written(value: Any, parameter: Parameter | None) -> Any:
@@ -149,17 +152,12 @@ def as_written(value: Any, parameter: Parameter | None) -> Any:
     return value if same is None else same
 
 
-def _put_or_nowhere(draft: BodyBuilder, name: str | None, value: Any, word: str) -> None:
-    if name is None:
-        draft.nowhere(word, value)
-    else:
-        draft.put(name, value, word, value)
-
-
 def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
     info = draft.info
-    if request.prompt:
-        _put_or_nowhere(draft, "prompt" if info.takes("text") else None, request.prompt, "prompt")
+    if request.prompt and info.takes("text"):
+        draft.put("prompt", request.prompt, "prompt", request.prompt)
+    elif request.prompt:
+        draft.nowhere("prompt", request.prompt)
     if not request.multi_prompt:
         return
     if request.prompt:
@@ -201,7 +199,7 @@ def _length(draft: BodyBuilder, request: VideoRequest) -> None:
 
 
 def _follows(draft: BodyBuilder, what: str) -> str:
-    """Why a model has no say in it."""
+    """Why a model has no parameter for it, in words."""
     if draft.info.slot("video", "source"):
         return f" (its {what} follows input_video)"
     if what == "shape" and draft.info.slot("image", "first_frame"):
@@ -266,8 +264,8 @@ def _sound(draft: BodyBuilder, wanted: bool | None) -> None:
 
 # Where the media of a request go: each to the parameter with the same meaning.
 #
-# `input_image` holds references. It fills a required picture first where nothing else does (an image-to-video
-# model calls its first frame so), then reference slots, then keyframes, a free first frame, and elements.
+# `input_image` holds references. They go first to a required picture that nothing else fills (image-to-video models
+# call their first frame so), then to reference parameters, keyframes, a free first frame, and elements.
 
 Medium = tuple[str, int, str]  # the request's word, its number there, the reference
 
@@ -303,7 +301,7 @@ def _frames(draft: BodyBuilder, start: list[Medium], pictures: list[Medium], end
 
 
 def _write_references(draft: BodyBuilder, pictures: list[Medium]) -> list[Medium]:
-    """Place references; answers those that become keyframes."""
+    """Place references. Returns those that become keyframes."""
     if not pictures:
         return []
     count = len(pictures)
@@ -340,18 +338,18 @@ def _taken(slot: MediaParameter, pictures: list[Medium]) -> list[Medium]:
 
 
 def _in_turn(free: list[MediaParameter]) -> list[MediaParameter]:
-    """A required single picture is filled before anything else."""
+    """Media parameters in the order to fill them: a required single picture comes first."""
     needed = [slot for slot in free if slot.required and not slot.many]
     return needed + [slot for slot in free if slot not in needed]
 
 
 def _more(slot: MediaParameter, left: Sequence[Medium], free: Sequence[MediaParameter]) -> bool:
-    """Whether what is left goes on to a list of references; never to a first frame behind references."""
+    """Whether the remaining pictures go to this parameter: to a list of references, never to a first frame."""
     return bool(left) and slot.required and any(one.role == "reference" and one is not slot for one in free)
 
 
 def _several(draft: BodyBuilder, word: str, references: Sequence[str | None]) -> None:
-    """A video or sound at its best place; several go to a place that takes a list."""
+    """Place videos or sounds: one at its best parameter, several at one that takes a list."""
     media: list[Medium] = [(word, number, one) for number, one in enumerate(references, 1) if one]
     slots = slots_for(draft.info, word)
     if not media:
@@ -380,7 +378,7 @@ def _fill(draft: BodyBuilder, slot: MediaParameter, media: Sequence[Medium]) -> 
 
 
 def _confirmed(slot: MediaParameter) -> bool:
-    """Whether a schema of the model's own says what an item looks like; `x-source` marks one taken from another's."""
+    """Whether the model's own schema states the form of an item; `x-source` marks a schema taken from another model."""
     items = slot.parameter.items
     return slot.shape_is_told and (items is None or "x-source" not in items.spec)
 
@@ -400,11 +398,10 @@ def _no_references(draft: BodyBuilder, pictures: Sequence[Medium]) -> None:
     draft.nowhere("input_image", links[0] if len(links) == 1 else links)
 
 
-# Where a page tells how two parameters go together, the body follows it, and says so.
+# Documented rules between parameters are followed, with a warning.
 #
-# Two cases only. A parameter that a page wants left out is left out. And where a default (which nobody asked for)
-# would forbid what was asked for, another value is said: veo's default is 1080p, which wants 8 s; asked for 4 s
-# it gets 720p.
+# There are two cases. A parameter that a rule excludes is left out. If a default forbids what was asked for, another
+# value is sent: veo's default of 1080p requires 8 s; a request for 4 s gets 720p.
 
 
 def adapt(draft: BodyBuilder) -> None:
@@ -470,7 +467,7 @@ def _fits(case: RuleContext, name: str, told: Any) -> bool:
     return case.value(name) is None or among(case, name, case.value(name), told)
 
 
-# Where the media of a body stand.
+# The places of media in a body.
 
 # The hub's names of media parameters, if the schema is unknown (Oxen docs, video generation: Request Parameters).
 _WORDS = {word: kind for word, (kind, _) in ROLES.items()} | dict.fromkeys(
@@ -492,7 +489,7 @@ def media_places(body: Mapping[str, Any], info: ModelInfo) -> Iterator[MediaPlac
 
 
 def _references(value: Any, here: Path) -> Iterator[tuple[Path, str]]:
-    """Links in a value; inside an object only those whose key says that it is one."""
+    """The links in a value; in an object only those whose key names a link."""
     if isinstance(value, str) and value:
         yield here, value
     elif isinstance(value, list):
@@ -506,9 +503,11 @@ def _references(value: Any, here: Path) -> Iterator[tuple[Path, str]]:
 
 @dataclass(frozen=True)
 class Translation:
-    """A body for one model, and what is wrong or worth knowing about it.
+    """A body for one model, with problems and warnings.
 
-    body: media stand in it as the request gave them; `media` says where.  held: how each member of the cast is held.
+    body: with media as the request gave them.
+    media: their places in the body.
+    held: how each member of the cast is kept consistent.
     """
 
     body: dict[str, Any]
@@ -519,7 +518,7 @@ class Translation:
 
 
 def put_urls(body: Mapping[str, Any], urls: Mapping[Path, str]) -> dict[str, Any]:
-    """The body with other references: `urls` says what stands at which place."""
+    """The body with other references. urls: by place."""
 
     def at(value: Any, here: Path) -> Any:
         if here in urls:
@@ -542,18 +541,20 @@ def translate(
     models: ModelList | None = None,
     defaults: bool = False,
 ) -> Translation:
-    """The body that says to this model what the request says.
+    """Translate a request into the body of one model. Members of the cast who are named in the prompts get their
+    pictures and addresses.
 
-    route: the queue has no inline results, so `response_format` is sent on the blocking route only.
-    defaults: whether the API's defaults (5 s, 16:9, silent) are written into the body, too.
-    models: where to look for models that have a place for what this one has none for.
-    Members of the cast who are named in the prompts get their pictures and addresses.
+    route: `response_format` is sent on the blocking route only, because the queue has no inline results.
+    models: among which alternatives are suggested for arguments that this model has no parameter for.
+    defaults: also write the API's defaults (5 s, 16:9, silent) into the body.
     """
     draft = BodyBuilder(info, request, models)
     take_parameters(draft, request.model_parameters)
     write_words(draft, request)
     write_media(draft, request)
-    _draft_mode(draft, request)
+    own_draft_mode = info.parameters.get("draft")
+    if request.level == "draft" and own_draft_mode is not None and own_draft_mode.is_flag:
+        draft.put("draft", True, "level", "draft")
     members = place(draft, request.cast) if request.cast else None
     draft.body |= draft.loose
     if not defaults:
@@ -573,7 +574,7 @@ def translate(
 
 
 def _doubts(draft: BodyBuilder, media: Sequence[MediaPlace]) -> None:
-    """What can't be told from a schema."""
+    """Warnings about what a schema does not tell."""
     if not draft.info.has_schema:
         draft.findings.warning(f"What {draft.info.id} takes is not known here: everything is sent as it is, unchecked.")
     inline = [place for place in media if place.reference.startswith("data:")]
@@ -593,13 +594,6 @@ def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in refused and value is not None:
             draft.loose[name] = as_written(value, draft.info.parameters.get(name))
-
-
-def _draft_mode(draft: BodyBuilder, request: VideoRequest) -> None:
-    """A draft uses the model's own draft mode, where it has one."""
-    parameter = draft.info.parameters.get("draft")
-    if request.level == "draft" and parameter is not None and parameter.is_flag:
-        draft.put("draft", True, "level", "draft")
 
 
 def _required(draft: BodyBuilder) -> None:

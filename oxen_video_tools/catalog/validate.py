@@ -57,7 +57,8 @@ def mismatches(parameter: Parameter, value: object) -> list[str]:
     if parameter.types and not any(is_type(value, name) for name in parameter.types):
         return [_wanted(parameter)]
     if parameter.enum:
-        return [] if any(_equal(value, one) for one in parameter.enum) else [_one_of(value, parameter.enum)]
+        same = (one == value and isinstance(one, bool) == isinstance(value, bool) for one in parameter.enum)
+        return [] if any(same) else [_one_of(value, parameter.enum)]
     return [*_bounds(parameter, value), *_inside(parameter, value)]
 
 
@@ -72,10 +73,6 @@ def _wanted(parameter: Parameter) -> str:
     if parameter.enum:
         return f"use {show_value(parameter.enum)}"
     return f"must be {listing(_TYPES.get(name, name) for name in parameter.types)}"
-
-
-def _equal(value: object, one: object) -> bool:
-    return value == one and isinstance(value, bool) == isinstance(one, bool)
 
 
 def show_value(values: Sequence[object]) -> str:
@@ -372,8 +369,8 @@ def check(
 ) -> Findings:
     """What is wrong with a body for this model.
 
-    said: the word of the request that each field came from.  loose: fields that came by way of `model_parameters`: of
-    these only what the live schema itself says is certain.
+    said: the word of the request that each field came from.
+    loose: fields that came by way of `model_parameters`: of these only what the live schema itself says is certain.
     """
     findings = Findings()
     said = said or {}
@@ -386,6 +383,7 @@ def check(
 def _all(body: Mapping[str, Any], info: ModelInfo, said: Said) -> Iterator[Finding]:
     yield from _prompts(body, info)
     yield from _counts(body)
+    has_shots = info.multi_shot is not None and is_set(body, info.multi_shot.name)
     for name, value in body.items():
         if name in OF_THE_HUB:
             continue
@@ -395,20 +393,15 @@ def _all(body: Mapping[str, Any], info: ModelInfo, said: Said) -> Iterator[Findi
         elif info.multi_shot is not None and name == info.multi_shot.name:
             yield from check_shots(value, info.multi_shot) if value else ()
         else:
-            yield from _value(_as_read(parameter, body, info), value, body, info, said)
+            if has_shots and info.length is not None and name == info.length.name:
+                # The length is one prompt's (Oxen docs, Kling O3 Pro walkthrough): beside shots only its type counts.
+                parameter = replace(parameter, spec={"type": list(parameter.types)})
+            yield from _value(parameter, value, body, info, said)
     yield from _missing(body, info)
     yield from exceeded_limits(info, body, said)
     case = rules.RuleContext(info, body, said)
     for rule in info.rules:
         yield from rules.broken_rules(rule, case)
-
-
-def _as_read(parameter: Parameter, body: Mapping[str, Any], info: ModelInfo) -> Parameter:
-    """A length is for a single prompt (Oxen docs, Kling O3 Pro walkthrough): beside shots only its type counts."""
-    shots_told = info.multi_shot is not None and is_set(body, info.multi_shot.name)
-    if not shots_told or info.length is None or parameter.name != info.length.name:
-        return parameter
-    return replace(parameter, spec={"type": list(parameter.types)})
 
 
 def _prompts(body: Mapping[str, Any], info: ModelInfo) -> Iterator[Finding]:

@@ -111,11 +111,11 @@ async def spend(json: Json = False, sandbox: InSandbox = False) -> None:
         return
     table = Table("day", "model", "videos", "spent")
     for day in spent.days:
-        table.add_row(day.day, escape(day.model or "?"), str(day.jobs), output.dollars(day.cost))
+        table.add_row(day.day, escape(day.model or "?"), str(day.jobs), output.dollars(day.cost_usd))
     output.out.print(table)
-    output.say(f"in all {output.dollars(spent.total)}; in the last 24 hours {output.dollars(spent.last_24h)}")
-    if spent.budget is not None:
-        output.say(f"budget {output.dollars(spent.budget)} in 24 hours")
+    output.say(f"in all {output.dollars(spent.total_usd)}; in the last 24 hours {output.dollars(spent.last_24h_usd)}")
+    if spent.budget_usd is not None:
+        output.say(f"budget {output.dollars(spent.budget_usd)} in 24 hours")
     if spent.unclear:
         output.say(f"[yellow]{spent.unclear} unclear[/]: oxen-video recover")
     if spent.paused:

@@ -71,7 +71,7 @@ async def _agree(
 ) -> Sequence[batch.Line]:
     """The lines, each with the sum that was agreed to. Raises OverBudget, NeedsApproval."""
     priced = await batch.price(studio, lines)
-    total, unpriced = priced.total, priced.unpriced
+    total, unpriced = priced.total_usd, priced.unpriced
     words = f"{len(lines)} videos for at most {output.dollars(total)}" + (
         f", {len(unpriced)} of them without a known price" if unpriced else ""
     )
@@ -149,7 +149,7 @@ def write_report(folder: Path, done: Sequence[batch.Done], sheets: dict[int, byt
 
 def _cost(done: Sequence[batch.Done]) -> Decimal:
     """US dollars of all of them, as far as it is known."""
-    return sum((one.video.cost or Decimal(0) for one in done if one.video), Decimal(0))
+    return sum((one.video.cost_usd or Decimal(0) for one in done if one.video), Decimal(0))
 
 
 def _row(one: batch.Done) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _row(one: batch.Done) -> dict[str, Any]:
         "status": video.status if video else "failed",
         "generation_id": video.generation_id if video else None,
         "model": video.model if video else request.model,
-        "cost_usd": float(video.cost) if video and video.cost is not None else None,
+        "cost_usd": float(video.cost_usd) if video and video.cost_usd is not None else None,
         "cost_is": video.cost_is if video else None,
         "reused": bool(video and video.reused),
         "file": str(video.file) if video and video.file else None,

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ..clock import Clock, SystemClock
+from ..clock import Clock, SystemClock, iso
 from ..errors import InvalidRequest, NotInstalled, OxenError, only_oxen_errors
 from ..redaction import visible
 from ..settings import Settings
@@ -156,12 +156,12 @@ def shown(video: Video) -> dict[str, Any]:
         "picture": bool(video.url) and urlsplit(video.url or "").path.lower().endswith(PICTURES),
         "model": video.model,
         "duration": video.duration,
-        "cost": video.cost,
+        "cost_usd": video.cost_usd,
         "cost_is": video.cost_is,
         "error": video.error and visible(video.error),
         "warnings": [visible(one) for one in video.warnings],
         "file": video.file and video.file.name,
-        "created": video.created,
+        "created": video.created and iso(video.created),
         "plays": video.status == "succeeded" and bool(video.url or video.file),
         "shots": [{"id": one.generation_id, "status": one.status} for one in video.shots],
     }

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.markup import escape
 
+from ..clock import iso
 from ..redaction import visible
 from ..studio.display import dollars as dollars
 
@@ -125,9 +126,7 @@ def plain(value: Any) -> Any:
     """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
     if is_dataclass(value) and not isinstance(value, type):
         facts = {one.name: getattr(value, one.name) for one in fields(value)}
-        if isinstance(facts.get("created"), float | int):
-            facts["created"] = iso(facts["created"])
-        return {_CALLED.get(name, name): plain(fact) for name, fact in facts.items()}
+        return {name: plain(fact) for name, fact in facts.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -136,21 +135,14 @@ def plain(value: Any) -> Any:
         return None  # a picture: shown, not printed
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, datetime):
+        return iso(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-#: The names that facts have in every answer, file and window.
-_CALLED = {"cost": "cost_usd", "total": "total_usd", "budget": "budget_usd", "last_24h": "last_24h_usd"}
-
-
-def iso(moment: float) -> str:
-    """Unix seconds as ISO 8601, UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def cost(video: results.Video) -> str:
     """What a video cost, and whether that is an estimate."""
-    return dollars(video.cost) + (" (estimate)" if video.cost_is == "estimate" else "")
+    return dollars(video.cost_usd) + (" (estimate)" if video.cost_is == "estimate" else "")
 
 
 def show_video(video: results.Video) -> None:
@@ -173,7 +165,7 @@ def show_video(video: results.Video) -> None:
         say(f"  {take.status} {escape(take.generation_id)}")
     for shot in video.shots:
         again = f" take {shot.take}" if (shot.take or 1) > 1 else ""
-        paid = "reused" if shot.reused else dollars(shot.cost) if shot.cost is not None else ""
+        paid = "reused" if shot.reused else dollars(shot.cost_usd) if shot.cost_usd is not None else ""
         say(f"  shot {shot.shot}{again} {shot.status} {escape(shot.generation_id)} {paid}".rstrip())
     if video.url:
         line(video.url)
@@ -188,12 +180,12 @@ def show_videos(videos: Sequence[results.Video]) -> None:
     if not out.is_terminal:
         for video in videos:
             when = iso(video.created) if video.created else ""
-            amount = "" if video.cost is None else f"{video.cost:f}"
+            amount = "" if video.cost_usd is None else f"{video.cost_usd:f}"
             facts = [video.generation_id, video.status, video.kind, video.model or "", amount, when]
             line("\t".join([*facts, _first_words(video.words, 80), video.url or ""]))
         return
     for video in videos:
-        when = datetime.fromtimestamp(video.created).strftime("%d %b %H:%M") if video.created else ""
+        when = video.created.astimezone().strftime("%d %b %H:%M") if video.created else ""
         colour = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(video.status, "cyan")
         say(f"[bold]{escape(video.generation_id)}[/]  [{colour}]{video.status}[/]")
         say("  " + ", ".join(filter(None, [video.kind, when, cost(video), escape(video.model or "")])))
@@ -221,7 +213,7 @@ def show_plan(plan: Plan) -> None:
         there = "" if clip is None else " paid already" if clip.already else " stopped" if clip.stopped else ""
         say(f"job {number}: {job.seconds or '?'} s{there}  {escape(json.dumps(job.body, ensure_ascii=False))}")
     due = plan.due or plan.price
-    say(f"price: {escape(due.text)}" + (f" (of {dollars(plan.price.usd)} in all)" if due != plan.price else ""))
+    say(f"price: {escape(due.text)}" + (f" (of {dollars(plan.total_usd)} in all)" if due != plan.price else ""))
     for warning in plan.warnings[bool(plan.choice) :]:
         say(f"[yellow]note[/] {escape(warning)}")
     for problem in plan.problems:
@@ -331,7 +323,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "clips": clips,
         "pictures": [plain(picture) for picture in plan.pictures],
         "price_usd": plan.price_usd,
-        "total_usd": plan.price.usd,
+        "total_usd": plan.total_usd,
         "price": (plan.due or plan.price).text,
         "problems": plan.problems,
         "warnings": plan.warnings,
@@ -414,7 +406,7 @@ def show_stills(made: Any, *, sheet: Path | None, as_json_too: bool) -> None:
                 }
                 for one in made.stills
             ],
-            "cost_usd": None if made.cost is None else float(made.cost),
+            "cost_usd": None if made.cost_usd is None else float(made.cost_usd),
             "cast": [{"name": one.name, "held_by": one.held_by} for one in made.cast],
             "sheet": str(sheet) if sheet else None,
             "warnings": list(made.warnings),
@@ -425,8 +417,8 @@ def show_stills(made: Any, *, sheet: Path | None, as_json_too: bool) -> None:
         line(f"{one.shot}\t{one.video.status}\t{one.video.url or one.video.error or one.video.generation_id}")
     if sheet:
         line(str(sheet))
-    if made.cost is not None:
-        err.print(f"All of it: ${made.cost:.2f}")
+    if made.cost_usd is not None:
+        err.print(f"All of it: ${made.cost_usd:.2f}")
     for one in made.cast:
         err.print(escape(f"{one.name} is held by {one.held_by}."))
     for text in made.warnings:

@@ -167,7 +167,7 @@ async def cancel(
         cli_output.as_json(found)
         return
     for one in found:
-        charged = "" if one.charged is None else f", charged ${one.charged:f}"
+        charged = "" if one.charged_usd is None else f", charged ${one.charged_usd:f}"
         cli_output.line(f"{one.generation_id}\t{one.error or f'was {one.was}, now {one.now}'}{charged}")
     if not found:
         cli_output.err.print("Nothing was running.")

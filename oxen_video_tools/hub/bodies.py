@@ -35,8 +35,9 @@ async def raw(response: httpx.Response) -> AsyncIterator[bytes]:
 async def whole(response: httpx.Response, *, largest: int, usual: int | None = None, cut: bool = False) -> bytes:
     """All of it, unpacked. Raises httpx.DecodingError for what is larger or packed more than once.
 
-    largest: bytes, on the wire and unpacked.  usual: a packed answer that unpacks to more than this may be at most
-    `INFLATION` times as large as what came.  cut: keep the beginning of what is too large, and stop reading there.
+    largest: bytes, on the wire and unpacked.
+    usual: a packed answer that unpacks to more than this may be at most `INFLATION` times as large as what came.
+    cut: keep the beginning of what is too large, and stop reading there.
     """
     unpack = _unpacking(response)
     content = bytearray()

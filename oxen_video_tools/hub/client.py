@@ -240,9 +240,10 @@ class HubClient:
     ) -> AsyncGenerator[Completion, None]:
         """Completions as they happen, for as long as it is iterated; reconnects by itself.
 
-        Only a hint: what happens while this is not connected is lost. on_open: called at each (re)connection,
-        when it is time to look at the queue.  on_break: called when one ends or can't be had. Raises Unauthenticated on
-        401 and 403.
+        Only a hint: what happens while this is not connected is lost. on_open: called at each (re)connection, when it
+        is time to look at the queue.
+        on_break: called when one ends or can't be had.
+        Raises Unauthenticated on 401 and 403.
         """
         from .events import completions
 
@@ -364,7 +365,8 @@ class HubClient:
     ) -> Path:
         """A result → the file `path`, whole or not at all.
 
-        max_bytes: larger results are refused.  deadline: seconds for the whole download, resumptions included.
+        max_bytes: larger results are refused.
+        deadline: seconds for the whole download, resumptions included.
         on_bytes: called with the bytes so far and, if known, in all. Raises NotFound for an expired link (read the
         generation again for a new one), InputNotAllowed for one that leads into this machine's network.
         """

@@ -7,10 +7,8 @@ pinned to the checked address, which prevents DNS rebinding.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +23,7 @@ import anyio.to_thread
 import httpx
 
 from ..errors import HubUnavailable, InputNotAllowed, InputUnreadable, NotFound, OxenError
-from ..files import ENOUGH, media_kind
+from ..files import ENOUGH, media_kind, part_file
 from ..redaction import unsigned
 from ..retries import retry
 from . import bodies
@@ -49,11 +47,11 @@ async def download(
     transport: Transport, url: str, path: Path, *, max_bytes: int, deadline: float, on_bytes: OnBytes | None = None
 ) -> Path:
     """Fetch `url` into `path`. See `HubClient.download`."""
-    with _disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{secrets.token_hex(8)}.part")
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b")
-    try:
+    with part_file(path.parent) as part:
+        with _disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            file = os.fdopen(os.open(part, flags, 0o666), "w+b")
         with file:
             until = transport.clock.monotonic() + deadline
             arrival = _Arrival(transport, url, file, path, max_bytes, until, on_bytes)
@@ -68,9 +66,6 @@ async def download(
                 await anyio.to_thread.run_sync(_settle, file)
         with _disk(path):
             part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 
@@ -91,7 +86,9 @@ def _disk(path: Path) -> Iterator[None]:
 class Peeked:
     """How a URL answered when it was asked for its first bytes.
 
-    status: the HTTP status; None if there was no answer.  unknown: its host does not exist.  why: the reason then.
+    status: the HTTP status; None if there was no answer.
+    unknown: its host does not exist.
+    why: the reason then.
     """
 
     status: int | None

@@ -149,7 +149,11 @@ def known(payload: Any, content: bytes = b"") -> type[OxenError] | None:
 
 
 def to_error(reply: Reply, what: str, *, now: float = 0.0, secret: str | None = None) -> OxenError:
-    """The error for an unsuccessful answer. what: the call, in words for a person.  now: Unix seconds."""
+    """The error for an unsuccessful answer.
+
+    what: the call, in words for a person.
+    now: Unix seconds.
+    """
     payload = reply.json()
     words = error_message(payload, reply.content)
     message = redact(words, secret) if words else f"The hub answered {reply.status} to {what}."

@@ -219,8 +219,8 @@ def result_link(record: Mapping[str, Any], base_url: str = "") -> str | None:
 class Pricing:
     """A model's rates in US dollars; keys of tables are in lower case.
 
-    cost_per_image_grid: quality → size → US dollars.  cost_per_credit: for `per_provider_credit`; nothing says
-    how many credits a result takes.
+    cost_per_image_grid: quality → size → US dollars.
+    cost_per_credit: for `per_provider_credit`; nothing says how many credits a result takes.
     """
 
     method: str | None = None
@@ -438,8 +438,10 @@ class Generation:
     """One job as the hub shows it.
 
     status: an unknown status counts as "processing"; `raw["status"]` has the hub's own word.
-    url: the whole link, signature and all.  error_message: the hub's words, redacted.
-    namespace: where it is kept and who pays.  cost: US dollars, known from the history only.
+    url: the whole link, signature and all.
+    error_message: the hub's words, redacted.
+    namespace: where it is kept and who pays.
+    cost: US dollars, known from the history only.
     parameters: every parameter that the record echoes, `prompt` among them.
     """
 

@@ -108,7 +108,10 @@ async def exchange(
     largest: int,
     usual: int,
 ) -> Reply:
-    """An answer. left: seconds for all of it.  largest, usual: bytes, see `bodies.whole`.
+    """An answer.
+
+    left: seconds for all of it.
+    largest, usual: bytes, see `bodies.whole`.
 
     Raises NoAnswerError, or what `before_send` does.
     """

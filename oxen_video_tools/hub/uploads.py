@@ -75,7 +75,11 @@ def local_file(path: str, content: bytes) -> LocalFile:
 
 @dataclass(frozen=True)
 class Account:
-    """The account of the key. username: also its namespace.  email: the author of commits."""
+    """The account of the key.
+
+    username: also its namespace.
+    email: the author of commits.
+    """
 
     username: str
     email: str

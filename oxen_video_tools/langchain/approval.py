@@ -34,15 +34,15 @@ def ask(question: Question, asked: Decimal, shown: bool) -> Decimal | None:
         if not question.waived:
             raise NeedsApproval(question.text, fix=question.fix)
         return None
-    told = {"type": "approval", "message": question.text, "cost_usd": float(question.cost)}
+    told = {"type": "approval", "message": question.text, "cost_usd": float(question.cost_usd)}
     interrupt = sys.modules["langgraph.types"].interrupt
     agreed = _sum(interrupt(told), asked)
     for _ in range(MOST_PLAYED):
-        if agreed >= question.cost:
+        if agreed >= question.cost_usd:
             return agreed
         # Not enough by now. Answers that were given before this question was shown are used up one by one; behind the
         # last of them the graph stops and a person sees it.
-        agreed = _sum(interrupt(told), question.cost if shown else Decimal(0))
+        agreed = _sum(interrupt(told), question.cost_usd if shown else Decimal(0))
     raise NeedsApproval(question.text, fix=question.fix)
 
 

@@ -104,7 +104,7 @@ class _Ready:
         if question is None:
             return self
         if approval == "middleware":  # it has asked before this tool ran: its yes covers what this call cost then
-            return replace(self, approved_usd=self.asked or question.cost)
+            return replace(self, approved_usd=self.asked or question.cost_usd)
         return replace(self, approved_usd=ask(question, self.asked, self.shown))
 
 
@@ -114,9 +114,11 @@ class VideoTool(BaseTool):
     An option with the name of one of the tool's arguments settles it: the agent neither sees nor sets it
     (`GenerateVideo(model="…", max_cost_usd=2)`); `pinned={…}` does the same for all of them.
 
-    api_key: from OXEN_API_KEY if left out; needed at the first call, not before.  base_url, sandbox, settings: as in
-    `Settings`.  studio: a `Portal` to use instead.
-    wait: seconds to wait where the model names none (OXEN_VIDEO_WAIT, else 900).  longest: the most it may ask for.
+    api_key: from OXEN_API_KEY if left out; needed at the first call, not before.
+    base_url, sandbox, settings: as in `Settings`.
+    studio: a `Portal` to use instead.
+    wait: seconds to wait where the model names none (OXEN_VIDEO_WAIT, else 900).
+    longest: the most it may ask for.
     approval: "interrupt" asks through LangGraph where the graph has a checkpointer; "middleware" leaves asking to the
     agent's own middleware.
     keyframes: how a contact sheet is shown: "none"; "tool", in the tool's message; "message", in one after it.
@@ -271,8 +273,8 @@ class VideoTool(BaseTool):
         name = question_id(_call_id.get(), request)
         if name is None:
             return _Ready(prepared)
-        first, before = await studio.asked_for(name, question.cost)
-        _, shown = await studio.asked_for(f"{name}:{question.cost.normalize():f}", question.cost)
+        first, before = await studio.asked_for(name, question.cost_usd)
+        _, shown = await studio.asked_for(f"{name}:{question.cost_usd.normalize():f}", question.cost_usd)
         return _Ready(prepared, first if before else Decimal(0), shown)
 
     async def _reply(self, studio: AsyncStudio, request: Any, report: Any, ready: _Ready, made: str | None) -> Reply:

@@ -54,9 +54,10 @@ def __getattr__(name: str) -> Any:
 class OxenVideoToolkit(BaseToolkit):
     """All tools over one studio.
 
-    tools: names, for only some of them.  read_only: only those that neither spend nor write.
-    Every other option goes to each tool (`api_key`, `sandbox`, `wait`, `approval`, `keyframes`, …); one with the name
-    of an argument, or in `pinned`, settles it in each tool that has it.
+    tools: names, for only some of them.
+    read_only: only those that neither spend nor write. Every other option goes to each tool (`api_key`, `sandbox`,
+    `wait`, `approval`, `keyframes`, …); one with the name of an argument, or in `pinned`, settles it in each tool that
+    has it.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", defer_build=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .jobs import lock_account
-from .transactions import Row, Steps
+from .transactions import Row, Steps, batches
 
 
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
@@ -17,14 +18,20 @@ def identity(origin: str, key_hash: str) -> Steps[str | None]:
 
 
 def remember_identity(origin: str, key_hash: str, scope: str, stand_in: str = "") -> Steps[str]:
-    """The first scope that was written stays; only a key's own hash, its `stand_in`, is replaced."""
+    """Keep the scope of a key, and return the one that counts from now on.
+
+    The first scope that was written stays; only a key's own hash, its `stand_in`, is replaced. What was done under the
+    stand-in moves to the account.
+    """
     yield (
         """insert into identities (origin, key_hash, scope) values (?, ?, ?)
             on conflict (origin, key_hash) do update set scope = excluded.scope where identities.scope = ?""",
         (origin, key_hash, scope, stand_in),
     )
-    rows = yield "select scope from identities where origin = ? and key_hash = ?", (origin, key_hash)
-    return str(rows[0][0])
+    kept = str((yield from identity(origin, key_hash)))
+    if stand_in:
+        yield from join_scopes(stand_in, kept)
+    return kept
 
 
 def join_scopes(old: str, new: str) -> Steps[None]:
@@ -69,7 +76,11 @@ _COLUMNS = "name, look, images, real_face, created"
 
 @dataclass(frozen=True)
 class KeptMember:
-    """One kept member. images: references; a local file is kept as `cast:SHA256`.  created: Unix seconds."""
+    """One kept member.
+
+    images: references; a local file is kept as `cast:SHA256`.
+    created: Unix seconds.
+    """
 
     name: str
     look: str | None
@@ -90,20 +101,11 @@ def keep_member(scope: str, member: KeptMember) -> Steps[None]:
     )
 
 
-def kept_members(scope: str) -> Steps[list[KeptMember]]:
-    """All of them, by name."""
-    rows = yield f"select {_COLUMNS} from cast_members where scope = ? order by key", (scope,)
-    return [_member(row) for row in rows]
-
-
-def members_named(scope: str, names: Sequence[str]) -> Steps[dict[str, KeptMember]]:
-    """The members of these names that exist, by the name in lower case."""
-    found: dict[str, KeptMember] = {}
-    for name in names:
-        rows = yield f"select {_COLUMNS} from cast_members where scope = ? and key = ?", (scope, name.casefold())
-        if rows:
-            found[name.casefold()] = _member(rows[0])
-    return found
+def members(scope: str, names: Sequence[str] | None = None) -> Steps[dict[str, KeptMember]]:
+    """The kept members, or those of these names, by the name in lower case and in its order."""
+    rows = yield f"select key, {_COLUMNS} from cast_members where scope = ? order by key", (scope,)
+    wanted = None if names is None else {name.casefold() for name in names}
+    return {key: _member(tuple(row)) for key, *row in rows if wanted is None or key in wanted}
 
 
 def forget_member(scope: str, name: str) -> Steps[bool]:
@@ -121,22 +123,12 @@ def _member(row: Row) -> KeptMember:
 # Where files of ours lie at the hub: a film by its content, a film kept in a repository by both.
 
 
-def kept_place(scope: str, content: str) -> Steps[str | None]:
-    """Where the hub has this."""
-    return (yield from kept_places(scope, [content])).get(content)
-
-
 def kept_places(scope: str, contents: Sequence[str]) -> Steps[dict[str, str]]:
     """Where the hub has each of these, as far as it has them."""
     found: dict[str, str] = {}
-    for begin in range(0, len(contents), 500):
-        some = contents[begin : begin + 500]
-        marks = ", ".join("?" * len(some))
-        rows = yield (
-            f"select content, place from uploads where scope = ? and content in ({marks})",
-            (scope, *some),
-        )
-        found |= {row[0]: row[1] for row in rows}
+    for marks, some in batches(contents):
+        rows = yield f"select content, place from uploads where scope = ? and content in ({marks})", (scope, *some)
+        found |= dict(rows)
     return found
 
 
@@ -152,10 +144,27 @@ def keep_place(scope: str, content: str, place: str) -> Steps[None]:
 # Links that the MCP server gives: the sealed key of each caller, and how often links were revoked.
 
 
-def sealed_key(caller: str) -> Steps[str | None]:
-    """The caller's key, sealed."""
-    rows = yield "select sealed from link_keys where caller = ?", (caller,)
-    return rows[0][0] if rows else None
+class LinkState(NamedTuple):
+    """What a caller's links are checked by.
+
+    sealed: the caller's key, sealed.
+    epochs: how often links were revoked: of a video by its id, all of the caller's under "".
+    """
+
+    sealed: str | None
+    epochs: Mapping[str, int]
+
+
+def link_state(caller: str) -> Steps[LinkState]:
+    """What is kept for the links of a caller."""
+    place = _epoch(caller, "")
+    rows = yield (
+        "select caller, sealed from link_keys where caller = ? or caller = ? or caller like ?",
+        (caller, place, f"{place} %"),
+    )
+    kept: dict[str, str] = dict(rows)
+    sealed = kept.pop(caller, None)
+    return LinkState(sealed, {named[len(place) :].lstrip(): int(number) for named, number in kept.items()})
 
 
 def keep_sealed_key(caller: str, sealed: str, now: float) -> Steps[None]:
@@ -165,13 +174,6 @@ def keep_sealed_key(caller: str, sealed: str, now: float) -> Steps[None]:
         " on conflict (caller) do update set sealed = excluded.sealed, seen = excluded.seen",
         (caller, sealed, now),
     )
-
-
-def link_epochs(caller: str) -> Steps[Mapping[str, int]]:
-    """How often links were revoked: of a video by its id, all of the caller's under ""."""
-    place = _epoch(caller, "")
-    rows = yield "select caller, sealed from link_keys where caller = ? or caller like ?", (place, f"{place} %")
-    return {named[len(place) :].lstrip(): int(number) for named, number in rows}
 
 
 def revoke_links(caller: str, generation_id: str | None, now: float) -> Steps[None]:

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .jobs import drop, lock_account, reserve
-from .records import CLIP_COLUMNS, JOB_COLUMNS, Booking, ClipRef, GenerationRow, Intent, Job, job_of, to_json
-from .transactions import Steps, job_named
+from .jobs import drop, lock_account, owns_film, reserve
+from .records import JOB_COLUMNS, ClipRef, GenerationRow, Intent, Job, job_of, to_json
+from .transactions import Steps, batches, clips_of, job_named
 
 FILM_COLUMNS = (
     "film, scope, request, take, way, model, jobs, asked, agreed, created, state, owner, lease, note, ended, "
     "file, sha256, size, duration"
 )
-OF_PICTURE = "jobs.call is not null"  # of a film's jobs: a sheet or a still, which is known by a call of its own
+OF_PICTURE = "jobs.call is not null"  # of the jobs of a film: a sheet or a still, which has a call of its own
 FilmState = Literal["open", "delivered", "cancelled"]
 PartState = Literal["open", "sending", "running", "done", "failed"]
 
@@ -27,7 +27,8 @@ PartState = Literal["open", "sending", "running", "done", "failed"]
 class FilmRow:
     """A film's row. Times are Unix seconds, money is micro-dollars.
 
-    request, take: of the call that asked for it (see `identity`).  way: how its clips are joined.
+    request, take: of the call that asked for it (see `identity`).
+    way: how its clips are joined.
     jobs: its clips as JSON text, in the form of `films.record`; each has its `ref`.
     agreed: what it may cost without asking a person again.
     owner: the process that makes it, until `lease`.
@@ -78,7 +79,9 @@ def film_of(row: tuple[Any, ...]) -> FilmRow:
 class Part:
     """One clip of a film.
 
-    number: from 0.  job: its last try, None before the first.  clip: what the hub made of it.
+    number: from 0.
+    job: its last try, None before the first.
+    clip: what the hub made of it.
     tries: every job that was ever booked for it, whoever booked it.
     """
 
@@ -177,7 +180,7 @@ def _standing(film: FilmRow) -> Steps[Standing]:
         f"select {JOB_COLUMNS} from jobs where film = ? and {OF_PICTURE} order by created, request, job",
         (film.film,),
     )
-    made = yield from _clips_of([row[0] for row in rows])
+    made = yield from clips_of([row[0] for row in rows])
     pictures = []
     for number, row in enumerate(rows):
         its = made.get(row[0], [])
@@ -186,29 +189,20 @@ def _standing(film: FilmRow) -> Steps[Standing]:
     return Standing(film, parts, tuple(pictures))
 
 
-def part_of(film: str, number: int) -> Steps[Part]:
-    """One part of a film."""
-    found = yield from film_named(film)
-    assert found is not None
-    [part] = yield from parts_of(found.scope, found.refs[number : number + 1])
-    return Part(number, part.ref, part.job, part.clip, part.tries)
-
-
 def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
     """These clips with every try at them; the job that holds its clip is its last."""
     found: dict[ClipRef, list[Job]] = {}
     names = list(dict.fromkeys(ref.request for ref in refs if ref.take is not None))
     rows: list[tuple[Any, ...]] = []
-    for begin in range(0, len(names), 200):
-        some = names[begin : begin + 200]
+    for marks, some in batches(names):
         rows += yield (
-            f"""select {JOB_COLUMNS} from jobs where scope = ? and request in ({", ".join("?" * len(some))})
+            f"""select {JOB_COLUMNS} from jobs where scope = ? and request in ({marks})
                 order by holds, created, job""",
             (scope, *some),
         )
     wanted = set(refs)
     rows = [row for row in rows if ClipRef(row[2], row[3], row[4]) in wanted]
-    made = yield from _clips_of([row[0] for row in rows])
+    made = yield from clips_of([row[0] for row in rows])
     for row in rows:
         job = job_of(row, tuple(clip.generation_id for clip in made.get(row[0], ())))
         found.setdefault(job.ref, []).append(job)
@@ -219,20 +213,6 @@ def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
         its = made.get(last.job, []) if last else []
         parts.append(Part(number, ref, last, its[0] if its else None, tries))
     return tuple(parts)
-
-
-def _clips_of(jobs: Sequence[str]) -> Steps[dict[str, list[GenerationRow]]]:
-    made: dict[str, list[GenerationRow]] = {}
-    for begin in range(0, len(jobs), 500):
-        some = jobs[begin : begin + 500]
-        rows = yield (
-            f"select {CLIP_COLUMNS} from clips where job in ({', '.join('?' * len(some))}) order by position",
-            tuple(some),
-        )
-        for row in rows:
-            clip = GenerationRow(*row)
-            made.setdefault(str(clip.job), []).append(clip)
-    return made
 
 
 def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]:
@@ -250,36 +230,14 @@ def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]
     return (yield from job_named(rows[0][0])) if rows else None
 
 
-def films_of(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, str]]:
-    """Which of these generations are clips that were made for which films."""
-    found: dict[str, str] = {}
-    for begin in range(0, len(generation_ids), 500):
-        some = generation_ids[begin : begin + 500]
-        rows = yield (
-            f"""select clips.generation_id, jobs.film from clips join jobs on jobs.job = clips.job
-                where clips.scope = ? and jobs.film is not null and not ({OF_PICTURE})
-                and clips.generation_id in ({", ".join("?" * len(some))})""",
-            (scope, *some),
-        )
-        found |= dict(rows)
-    return found
-
-
-def newest_films(scope: str, most: int) -> Steps[list[Standing]]:
-    """The last films of an account, newest first."""
-    rows = yield f"select {FILM_COLUMNS} from films where scope = ? order by created desc, film limit ?", (scope, most)
-    found = []
-    for row in rows:
-        found.append((yield from _standing(film_of(row))))
-    return found
-
-
-def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
-    """The last films that were written before clips had keys of their own, newest first."""
+def newest_films(scope: str, most: int, *, without_refs: bool = False) -> Steps[list[Standing]]:
+    """The last films of an account, newest first. without_refs: only those that were written before clips had keys of
+    their own.
+    """
+    only, values = ("and jobs not like ?", ('%"ref"%',)) if without_refs else ("", ())
     rows = yield (
-        f"""select {FILM_COLUMNS} from films where scope = ? and jobs not like ?
-            order by created desc, film limit ?""",
-        (scope, '%"ref"%', most),
+        f"select {FILM_COLUMNS} from films where scope = ? {only} order by created desc, film limit ?",
+        (scope, *values, most),
     )
     found = []
     for row in rows:
@@ -290,14 +248,26 @@ def films_of_before(scope: str, most: int) -> Steps[list[Standing]]:
 # -- making ------------------------------------------------------------------------------------------------------------
 
 
-def begin_film(
-    film: FilmRow, intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None
+def start_film(
+    film: FilmRow,
+    intents: Sequence[Intent],
+    owner: str,
+    now: float,
+    lease: float,
+    budget: int | None,
+    *,
+    agreed: int | None = None,
 ) -> Steps[bool]:
-    """Record a film and reserve what this call pays for, pictures too: all of it, or nothing. False: it exists already.
+    """Become a film's owner and reserve what this call pays for, pictures too: all of it, or nothing.
 
+    agreed: resume a film that exists, for at most this sum; None: record a new one.
+    False: a new one exists already; or a process makes it, or has made it since the price was worked out, so that this
+    would exceed the agreed sum.
     Raises Paused, OverBudget.
     """
     yield from lock_account(film.scope)
+    if agreed is not None:
+        return (yield from _resume(film, intents, agreed, owner, now, lease, budget))
     if (yield from film_named(film.film)) is not None:
         return False
     if intents:
@@ -312,15 +282,9 @@ def begin_film(
     return True
 
 
-def resume_film(
+def _resume(
     film: FilmRow, intents: Sequence[Intent], agreed: int, owner: str, now: float, lease: float, budget: int | None
 ) -> Steps[bool]:
-    """Resume a film that no process makes: `intents` are reserved together. False: a process is making it, or has been
-    since the price was worked out, so that this would exceed the agreed sum.
-
-    Raises Paused, OverBudget.
-    """
-    yield from lock_account(film.scope)
     rows = yield "select owner, lease from films where film = ? {locked}", (film.film,)
     if rows[0][0] not in (None, owner) and rows[0][1] > now:
         return False
@@ -346,7 +310,7 @@ def hold_film(film: str, owner: str, now: float, lease: float) -> Steps[bool]:
 
     An expired reservation is not renewed, because its money may have been spent meanwhile: it has to be made again.
     """
-    if not (yield from _is_owned(film, owner)):
+    if not (yield from owns_film(film, owner)):
         return False
     yield "update films set lease = ? where film = ?", (now + lease, film)
     yield (
@@ -356,18 +320,13 @@ def hold_film(film: str, owner: str, now: float, lease: float) -> Steps[bool]:
     return True
 
 
-def _is_owned(film: str, owner: str) -> Steps[bool]:
-    rows = yield "select film from films where film = ? and owner = ? and state = 'open' {locked}", (film, owner)
-    return bool(rows)
-
-
 def fill_part(
     job: Job, owner: str, body: dict[str, Any], now: float, lease: float, sender: str | None = None
 ) -> Steps[Job | None]:
     """Store the body as it is sent, in place of the planned one. None: the owner may not send it, or its reservation
     expired. sender: the owner of this one reservation from here on.
     """
-    if job.film is not None and not (yield from _is_owned(job.film, owner)):
+    if job.film is not None and not (yield from owns_film(job.film, owner)):
         return None
     rows = yield (
         "select job from jobs where job = ? and owner = ? and state = 'planned' and lease > ? {locked}",
@@ -382,38 +341,60 @@ def fill_part(
     return (yield from job_named(job.job))
 
 
-def rebook_film(intent: Intent, owner: str, now: float, lease: float, budget: int | None) -> Steps[Booking | None]:
-    """Reserve a clip again that was given up before its first byte. None: the owner lost the film."""
-    yield from lock_account(intent.scope)
-    if not (yield from _is_owned(str(intent.film), owner)):
-        return None
-    [booking] = yield from reserve([intent], owner, now, lease, budget)
-    return booking
+@dataclass(frozen=True)
+class FilmDelivery:
+    """It was joined to one file, or its shots were saved one by one.
+
+    size: bytes.
+    duration: seconds.
+    note: why its shots were not joined, if they were not.
+    """
+
+    file: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    duration: float | None = None
+    note: str | None = None
 
 
-def release_film(film: str, scope: str, owner: str, now: float, note: str | None) -> Steps[None]:
-    """Give the film up and release the reservations of clips that were not sent. note: why it stopped."""
-    yield from lock_account(scope)
-    if not (yield "select film from films where film = ? and owner = ? {locked}", (film, owner)):
-        return
-    yield from _drop_planned(film, now)
-    yield (
-        "update films set owner = null, lease = 0, note = coalesce(?, note), ended = ? where film = ?",
-        (note, now, film),
-    )
+@dataclass(frozen=True)
+class FilmStopped:
+    """Its owner gives it up. note: why, if something went wrong."""
+
+    note: str | None = None
 
 
-def _drop_planned(film: str, now: float) -> Steps[None]:
-    rows = yield "select job from jobs where film = ? and state = 'planned'", (film,)
-    for (job,) in rows:
-        yield from drop(job, now, "its film stopped before it")
+@dataclass(frozen=True)
+class FilmCancelled:
+    """The rest is not made: nothing more of it is sent."""
 
 
-def cancel_film(film: str, scope: str, now: float) -> Steps[bool]:
-    """Stop the rest: nothing more of it is sent. False: it was delivered already."""
-    yield from lock_account(scope)
-    rows = yield "select state from films where film = ? {locked}", (film,)
-    if rows[0][0] == "delivered":
+FilmOutcome = FilmDelivery | FilmStopped | FilmCancelled
+
+
+def record_film(film: str, outcome: FilmOutcome, owner: str, now: float) -> Steps[bool]:
+    """Record what became of a film. One that is stopped or cancelled releases the reservations of unsent clips.
+
+    False: nothing was written. It was delivered already (`FilmCancelled`); or `owner` is not making it (`FilmStopped`);
+    or it was cancelled, or another process is making it and still needs its shots (`FilmDelivery`).
+    """
+    if isinstance(outcome, FilmDelivery):
+        return (yield from _deliver(film, outcome, owner, now))
+    scopes = yield "select scope from films where film = ?", (film,)
+    if not scopes:
+        return False
+    yield from lock_account(scopes[0][0])
+    rows = yield "select owner, state from films where film = ? {locked}", (film,)
+    if isinstance(outcome, FilmStopped):
+        if rows[0][0] != owner:
+            return False
+        yield from _drop_planned(film, now)
+        yield (
+            "update films set owner = null, lease = 0, note = coalesce(?, note), ended = ? where film = ?",
+            (outcome.note, now, film),
+        )
+        return True
+    if rows[0][1] == "delivered":
         return False
     yield from _drop_planned(film, now)
     yield (
@@ -423,22 +404,13 @@ def cancel_film(film: str, scope: str, now: float) -> Steps[bool]:
     return True
 
 
-@dataclass(frozen=True)
-class FilmDelivery:
-    """How a film was delivered. note: why its shots were not joined, if they were not."""
-
-    file: str | None = None
-    sha256: str | None = None
-    size: int | None = None
-    duration: float | None = None
-    note: str | None = None
+def _drop_planned(film: str, now: float) -> Steps[None]:
+    rows = yield "select job from jobs where film = ? and state = 'planned'", (film,)
+    for (job,) in rows:
+        yield from drop(job, now, "its film stopped before it")
 
 
-def record_delivery(film: str, cut: FilmDelivery, owner: str, now: float) -> Steps[bool]:
-    """Record a delivery: joined to one file or, if that is impossible, shot by shot.
-
-    False: it was cancelled, or another process is making it and still needs its shots.
-    """
+def _deliver(film: str, cut: FilmDelivery, owner: str, now: float) -> Steps[bool]:
     rows = yield (
         "select film from films where film = ? and state <> 'cancelled' and (owner is null or owner = ? or lease <= ?)"
         " {locked}",

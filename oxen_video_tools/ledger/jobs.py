@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from ..errors import InvalidRequest, OverBudget, Paused
@@ -22,7 +23,7 @@ from .records import (
     said,
     to_json,
 )
-from .transactions import Steps, clips, clips_of, in_state, is_paused, job_for_take, job_named, whole
+from .transactions import Steps, clips, clips_of, find_jobs, is_paused, job_for_take, job_named, whole
 
 DAY = 86_400.0  # seconds; the window of the budget
 AGAIN = "a person has it sent again"
@@ -38,15 +39,147 @@ HELD = """holds = case when exists (select 1 from jobs as rival where rival.scop
     and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
 
 
+# What may become of a job, for `record_job`.
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The hub answered the POST with these generations. Its answer is authoritative for the job's ids."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """Nothing was spent, and the take is free.
+
+    owner: of the reservation.
+    state: "refused" if the hub said no, "dropped" if it was given up before the first byte.
+    note: why.
+    """
+
+    owner: str
+    state: Literal["refused", "dropped"]
+    note: str
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """It is unknown whether the request arrived: the job may be searched for, but not sent again.
+
+    owner: of the reservation.
+    note: what happened.
+    """
+
+    owner: str
+    note: str
+
+
+@dataclass(frozen=True)
+class SearchFailed:
+    """A search did not find it. note: why."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class OwnerGone:
+    """It is still planned, and its owner's lease has expired: it was never sent."""
+
+
+JobOutcome = Submitted | Unsent | Unanswered | SearchFailed | OwnerGone
+
+
+# What a person may decide about a job whose answer was lost, for `decide`.
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """These generations are it."""
+
+    generations: Sequence[GenerationRow]
+
+
+@dataclass(frozen=True)
+class SendAgain:
+    """It never arrived: send it again. Its reservation is checked again.
+
+    owner: of the new reservation.
+    lease: seconds.
+    budget: micro-dollars over 24 h.
+    """
+
+    owner: str
+    lease: float
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class WriteOff:
+    """Stop looking for it. What it may have cost still counts for its 24 h.
+
+    forgotten: it has ids, but the hub no longer knows them.
+    """
+
+    forgotten: bool = False
+
+
+Decision = Adopt | SendAgain | WriteOff
+
+
+def record_job(job: str, outcome: JobOutcome, now: float) -> Steps[Job | None]:
+    """Record what became of a job. Returns the job as it then is; None if nothing was written, because the job is in
+    another state by now or belongs to another owner.
+    """
+    written = True
+    match outcome:
+        case Submitted(generations):
+            return (yield from record_submission(job, generations, now))
+        case Unsent(owner, state, note):
+            written = yield from unsent(job, owner, state, now, note)
+        case Unanswered(owner, note):
+            yield from unclear(job, owner, note)
+        case SearchFailed(note):
+            yield from not_found(job, note, now)
+        case OwnerGone():
+            written = yield from abandon(job, now)
+    return (yield from job_named(job)) if written else None
+
+
+def decide(job: str, decision: Decision, now: float) -> Steps[Job]:
+    """Carry out what a person decided about an unclear job. Raises InvalidRequest for one that is not unclear, and for
+    generations of another job; Paused, OverBudget.
+    """
+    match decision:
+        case Adopt(generations):
+            return (yield from adopt_by_hand(job, generations, now))
+        case SendAgain(owner, lease, budget):
+            return (yield from reopen(job, owner, now, lease, budget))
+        case WriteOff(forgotten):
+            return (yield from write_off(job, now, forgotten=forgotten))
+
+
 def reserve(
-    intents: Sequence[Intent], owner: str, now: float, lease: float, budget: int | None = None
+    intents: Sequence[Intent],
+    owner: str,
+    now: float,
+    lease: float,
+    budget: int | None = None,
+    *,
+    film: str | None = None,
 ) -> Steps[list[Booking]]:
     """Find existing jobs for these intents, and insert the missing ones: one transaction under the unique index.
 
     A planned job whose owner is gone was never sent: it is taken over, with the current body and price. Either all
-    new intents are written or none. budget: micro-dollars over 24 h. Raises Paused, OverBudget.
+    new intents are written or none.
+
+    budget: micro-dollars over 24 h.
+    film: nothing is booked, and nothing returned, unless `owner` is making this film.
+    Raises Paused, OverBudget.
     """
     yield from lock_account(intents[0].scope)
+    if film is not None and not (yield from owns_film(film, owner)):
+        return []
     bookings: list[Booking | None] = []
     for intent in intents:
         found = None
@@ -63,6 +196,11 @@ def reserve(
     for intent, booking in zip(intents, bookings, strict=True):
         written.append(booking or Booking((yield from _insert(intent, owner, now, lease)), mine=True))
     return written
+
+
+def owns_film(film: str, owner: str) -> Steps[bool]:
+    rows = yield "select film from films where film = ? and owner = ? and state = 'open' {locked}", (film, owner)
+    return bool(rows)
 
 
 def lock_account(scope: str) -> Steps[None]:
@@ -92,6 +230,22 @@ def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Ste
             f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
             f"{said(left)} is left."
         )
+
+
+class Funds(NamedTuple):
+    """What an account may still spend.
+
+    paused: all spending is stopped.
+    committed: see `committed_spend`.
+    """
+
+    paused: bool
+    committed: int
+
+
+def funds(scope: str, now: float) -> Steps[Funds]:
+    """Whether spending is stopped, and what counts against the budget."""
+    return Funds((yield from is_paused()), (yield from committed_spend(scope, now)))
 
 
 def committed_spend(scope: str, now: float) -> Steps[int]:
@@ -219,6 +373,14 @@ def drop(job: str, now: float, note: str) -> Steps[bool]:
     return bool(rows)
 
 
+def abandon(job: str, now: float) -> Steps[bool]:
+    """A planned job whose owner is gone: it was never sent."""
+    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
+    if rows:
+        yield from drop(job, now, "its owner went away before sending it")
+    return bool(rows)
+
+
 def end(job: str, state: State, now: float, note: str | None) -> Steps[None]:
     yield (
         """update jobs set state = ?, holds = case when ? = 1 then 0 else holds end,
@@ -304,13 +466,18 @@ def adopt(
     considered: Sequence[str],
     rivals: Callable[[Job], bool],
     now: float,
+    *,
+    more: bool = False,
 ) -> Steps[bool]:
-    """Give unclear and nameless jobs the generations that were found for them; all or none.
+    """Give jobs the generations that were found for them; all or none. False: nothing was written.
 
     considered: the jobs that were compared when the matches were made.
     rivals: whether a newer job might match one of them, too; then the comparison has to be repeated.
-    False: nothing was written.
+    more: this is one job that made more than the ledger knew (`JobsToFind.more`), not unclear or nameless ones.
     """
+    if more:
+        [(job, found)] = finds.items()
+        return (yield from add_found(job, found, considered, rivals, now))
     jobs = []
     scope = yield from lock_account_of(next(iter(finds)))
     for job in finds:
@@ -334,9 +501,25 @@ def adopt(
     return True
 
 
+class JobsToFind(NamedTuple):
+    """Jobs whose generations are searched for in the account.
+
+    unclear: those without an id of the hub's.
+    more: those that may have made more generations than the ledger knows.
+    """
+
+    unclear: list[Job]
+    more: list[Job]
+
+
+def jobs_to_find(scope: str, now: float) -> Steps[JobsToFind]:
+    """What has to be searched for."""
+    return JobsToFind((yield from idless(scope, now)), (yield from sought(scope, now)))
+
+
 def idless(scope: str, now: float) -> Steps[list[Job]]:
     """Jobs without an id of the hub's: those that are sending, and of the last 24 h those of the blocking route."""
-    jobs = yield from in_state(scope, ["sending"])
+    jobs = yield from find_jobs(scope, states=["sending"])
     rows = yield (
         f"""select distinct job from clips where scope = ? and substr(generation_id, 1, {len(LOCAL)}) = '{LOCAL}'
             and job is not null and created > ?""",
@@ -386,13 +569,13 @@ def add_found(
     others = [*(yield from idless(scope, now)), *(yield from sought(scope, now))]
     if any(rivals(other) for other in others if other.job != job and other.job not in considered):
         return False
-    yield from record_submission(job, [*(yield from clips_of(job)), *found], now)
+    yield from record_submission(job, [*(yield from clips_of([job])).get(job, ()), *found], now)
     return True
 
 
 def _named(job: Job, generation_ids: Sequence[str]) -> Steps[None]:
     """Its clips get the hub's ids, and keep their files."""
-    for clip, generation_id in zip((yield from clips_of(job.job)), generation_ids, strict=True):
+    for clip, generation_id in zip((yield from clips_of([job.job]))[job.job], generation_ids, strict=True):
         yield "delete from clips where scope = ? and generation_id = ?", (job.scope, generation_id)
         yield (
             "update clips set generation_id = ? where scope = ? and generation_id = ?",
@@ -450,7 +633,7 @@ def _unclear_one(job: str, now: float, *, forgotten: bool = False) -> Steps[Job]
     return found
 
 
-def note(job: str, words: str, now: float) -> Steps[None]:
+def not_found(job: str, words: str, now: float) -> Steps[None]:
     """Record why it could not be found. Also clears the owner of a resend whose lease expired: a refusal of the second
     request does not tell whether the first one arrived.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import NamedTuple
 
-from .jobs import BILLED, DAY, drop, finish_if_all_done
+from .jobs import BILLED, DAY, finish_if_all_done
 from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
 from .transactions import Steps, clips, job_named
 
@@ -55,28 +55,27 @@ def record_cost(scope: str, costs: Mapping[str, int]) -> Steps[None]:
             )
 
 
-def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[GenerationRow]]:
-    """Ended generations of ours whose real cost is not known yet. since: Unix seconds of their POST."""
+class Unsettled(NamedTuple):
+    """A generation of ours that has ended and whose real cost is not known yet.
+
+    namespace: where it is kept and billed; None is the account's own.
+    """
+
+    clip: GenerationRow
+    namespace: str | None
+
+
+def unsettled(scope: str, since: float, most: int = 1000) -> Steps[list[Unsettled]]:
+    """The generations whose cost is still looked for. since: Unix seconds of their POST."""
     columns = ", ".join(f"clips.{column}" for column in CLIP_COLUMNS.split(", "))
     rows = yield (
-        f"""select {columns} from jobs join clips on clips.job = jobs.job
+        f"""select jobs.namespace, {columns} from jobs join clips on clips.job = jobs.job
             where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
             and clips.cost is null and clips.status in ('succeeded', 'failed', 'cancelled')
             order by jobs.sent limit ?""",
         (scope, since, most),
     )
-    return [GenerationRow(*row) for row in rows]
-
-
-def payers(scope: str, since: float) -> Steps[dict[str, str]]:
-    """The namespaces, other than the account's own, in which some of them are kept and billed."""
-    rows = yield (
-        """select clips.generation_id, jobs.namespace from jobs join clips on clips.job = jobs.job
-            where jobs.scope = ? and jobs.cost is null and jobs.sent > ?
-            and jobs.namespace is not null and clips.cost is null""",
-        (scope, since),
-    )
-    return dict(rows)
+    return [Unsettled(GenerationRow(*row), namespace) for namespace, *row in rows]
 
 
 def delivered(scope: str, generation_id: str, file: str, sha256: str, size: int) -> Steps[None]:
@@ -126,14 +125,6 @@ def claim_unfinished(scope: str, now: float, most: int = 50) -> Steps[list[Job]]
     return jobs
 
 
-def abandon(job: str, now: float) -> Steps[bool]:
-    """A planned job whose owner is gone: it was never sent."""
-    rows = yield "select job from jobs where job = ? and state = 'planned' and lease <= ? {locked}", (job, now)
-    if rows:
-        yield from drop(job, now, "its owner went away before sending it")
-    return bool(rows)
-
-
 def set_paused(paused: bool, now: float) -> Steps[None]:
     """Stop all spending through this ledger, or allow it again."""
     if paused:
@@ -145,7 +136,9 @@ def set_paused(paused: bool, now: float) -> Steps[None]:
 class DaySum(NamedTuple):
     """What one model's jobs of one day came to.
 
-    day: whole days since 1970 (UTC).  cost: micro-dollars, real or reserved.  unpriced: jobs of unknown price.
+    day: whole days since 1970 (UTC).
+    cost: micro-dollars, real or reserved.
+    unpriced: jobs of unknown price.
     """
 
     day: int
@@ -180,7 +173,8 @@ def spent(scope: str) -> Steps[list[DaySum]]:
 class Ending(NamedTuple):
     """A video or a film of this ledger that has ended.
 
-    kind: "video", "film", or "shot" for a failed clip of a film.  film: the film of such a shot.
+    kind: "video", "film", or "shot" for a failed clip of a film.
+    film: the film of such a shot.
     ended: Unix seconds.
     """
 

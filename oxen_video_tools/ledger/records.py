@@ -123,6 +123,11 @@ class Job:
         """Which clip it makes."""
         return ClipRef(self.request, self.take, self.part)
 
+    @property
+    def is_clip(self) -> bool:
+        """Whether it was booked for a film as one of its clips; its sheets and stills have calls of their own."""
+        return self.film is not None and self.call is None
+
     def is_live(self, now: float) -> bool:
         """Whether somebody is at work on sending it."""
         return self.owner is not None and self.lease > now

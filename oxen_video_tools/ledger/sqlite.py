@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from ..errors import Internal, InvalidRequest
+from ..files import atomic_file
 from ..threads import DaemonExecutor
 from .schema import VERSION, migrations, refuse_newer
-from .transactions import Durability, Row, Statement, Steps
+from .transactions import Durability, Steps
 
 # Transactions in SQLite: alone or several in one commit, each as strictly as it asks for.
 
@@ -39,15 +40,6 @@ class Call:
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
-
-    def tell(self) -> None:
-        """On the loop of who waits."""
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
 
 
 def _begin(connection: sqlite3.Connection, calls: Sequence[Call]) -> None:
@@ -114,22 +106,24 @@ def tell(calls: Sequence[Call]) -> None:
 
 
 def _tell_all(calls: Sequence[Call]) -> None:
+    """On the loop of those who wait."""
     for call in calls:
-        call.tell()
+        if call.future.done():
+            continue
+        if call.error is not None:
+            call.future.set_exception(call.error)
+        else:
+            call.future.set_result(call.result)
 
 
 def _carried_out(connection: sqlite3.Connection, steps: Steps[T]) -> T:
     try:
-        statement = next(steps)
+        sql, values = next(steps)
         while True:
-            statement = steps.send(_rows(connection, statement))
+            plain = sql.replace("{locked}", "").replace("{skipping}", "")
+            sql, values = steps.send(connection.execute(plain, tuple(values)).fetchall())
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # StopIteration can't be told its type
-
-
-def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
-    sql, values = statement
-    return connection.execute(sql.replace("{locked}", "").replace("{skipping}", ""), tuple(values)).fetchall()
 
 
 def unwritable(place: str, why: str) -> InvalidRequest:
@@ -319,15 +313,13 @@ def _copy_aside(path: Path, version: int) -> None:
     Raises InvalidRequest if the disk is full.
     """
     aside = path.with_name(f"{path.stem}.form-{version}{path.suffix}")
-    part = aside.with_name(f".{aside.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        # A connection of its own: it reads what was committed. The file itself must not be opened and closed by other
-        # means, which would drop the locks of every connection of this process.
-        with closing(sqlite3.connect(str(path))) as reading, closing(sqlite3.connect(str(part))) as copy:
-            reading.backup(copy)
-        part.replace(aside)
+        with atomic_file(aside) as part:
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            # A connection of its own: it reads what was committed. The file itself must not be opened and closed by
+            # other means, which would drop the locks of every connection of this process.
+            with closing(sqlite3.connect(str(path))) as reading, closing(sqlite3.connect(str(part))) as copy:
+                reading.backup(copy)
     except OSError as error:
         raise unwritable(str(aside), error.strerror or str(error)) from None
 

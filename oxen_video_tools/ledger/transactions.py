@@ -8,12 +8,13 @@ them; SQLite's transactions have the file to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from .records import CLIP_COLUMNS, JOB_COLUMNS, GenerationRow, Job, State, job_of
 
 T = TypeVar("T")
+BATCH = 500  # names in one statement
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
 Steps = Generator[Statement, list[Row], T]
@@ -28,20 +29,34 @@ def job_named(job: str) -> Steps[Job | None]:
     return (yield from whole(rows[0])) if rows else None
 
 
-def jobs_named(jobs: Sequence[str]) -> Steps[dict[str, Job]]:
-    """The jobs of these ids, without their generation ids."""
-    found: dict[str, Job] = {}
-    for begin in range(0, len(jobs), 500):
-        some = jobs[begin : begin + 500]
-        rows = yield f"select {JOB_COLUMNS} from jobs where job in ({', '.join('?' * len(some))})", tuple(some)
-        found |= {row[0]: job_of(row) for row in rows}
-    return found
+def find_jobs(scope: str, *, states: Sequence[State] = (), of: Sequence[str] = ()) -> Steps[list[Job]]:
+    """The jobs in one of these states, and the jobs that made these generations (`of`); of each, oldest first."""
+    rows: list[Row] = []
+    if states:
+        rows += yield (
+            f"""select {JOB_COLUMNS} from jobs where scope = ? and state in ({", ".join("?" * len(states))})
+                order by created, job""",
+            (scope, *states),
+        )
+    names: list[str] = []
+    for marks, some in batches(of):
+        made = yield (
+            f"""select distinct job from clips where scope = ? and job is not null
+                and generation_id in ({marks})""",
+            (scope, *some),
+        )
+        names += [row[0] for row in made]
+    for marks, some in batches(names):
+        rows += yield f"select {JOB_COLUMNS} from jobs where job in ({marks}) order by created, job", tuple(some)
+    its = yield from clips_of([row[0] for row in rows])
+    return [job_of(row, tuple(clip.generation_id for clip in its.get(row[0], ()))) for row in rows]
 
 
-def job_of_clip(scope: str, generation_id: str) -> Steps[Job | None]:
-    """The job that made a generation."""
-    rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
-    return (yield from job_named(rows[0][0])) if rows and rows[0][0] else None
+def batches(names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The names in batches, because databases limit the values of a statement; each with its placeholders."""
+    for begin in range(0, len(names), BATCH):
+        some = names[begin : begin + BATCH]
+        yield ", ".join("?" * len(some)), some
 
 
 def job_for_take(scope: str, request: str, take: int, part: int = 0) -> Steps[Job | None]:
@@ -67,9 +82,7 @@ def clip_and_job(scope: str, generation_id: str) -> Steps[tuple[GenerationRow | 
 def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, GenerationRow]]:
     """What is known of these generations."""
     found: dict[str, GenerationRow] = {}
-    for begin in range(0, len(generation_ids), 500):
-        some = generation_ids[begin : begin + 500]
-        marks = ", ".join("?" * len(some))
+    for marks, some in batches(generation_ids):
         rows = yield (
             f"select {CLIP_COLUMNS} from clips where scope = ? and generation_id in ({marks})",
             (scope, *some),
@@ -78,23 +91,18 @@ def clips(scope: str, generation_ids: Sequence[str]) -> Steps[dict[str, Generati
     return found
 
 
-def clips_of(job: str) -> Steps[list[GenerationRow]]:
-    """The generations of one job, in order."""
-    rows = yield f"select {CLIP_COLUMNS} from clips where job = ? order by position, generation_id", (job,)
-    return [GenerationRow(*row) for row in rows]
-
-
-def in_state(scope: str, states: Sequence[State]) -> Steps[list[Job]]:
-    """Every job in one of these states, oldest first."""
-    marks = ", ".join("?" * len(states))
-    rows = yield (
-        f"select {JOB_COLUMNS} from jobs where scope = ? and state in ({marks}) order by created, job",
-        (scope, *states),
-    )
-    jobs = []
-    for row in rows:
-        jobs.append((yield from whole(row)))
-    return jobs
+def clips_of(jobs: Sequence[str]) -> Steps[dict[str, list[GenerationRow]]]:
+    """The generations of these jobs, each job's in their order."""
+    made: dict[str, list[GenerationRow]] = {}
+    for marks, some in batches(jobs):
+        rows = yield (
+            f"select {CLIP_COLUMNS} from clips where job in ({marks}) order by position, generation_id",
+            tuple(some),
+        )
+        for row in rows:
+            clip = GenerationRow(*row)
+            made.setdefault(str(clip.job), []).append(clip)
+    return made
 
 
 def is_paused() -> Steps[bool]:

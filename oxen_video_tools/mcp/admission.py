@@ -226,7 +226,9 @@ def bounded_protocol(
 ) -> type[H11Protocol]:
     """Uvicorn's HTTP protocol with these limits.
 
-    seconds: for the headers of a request.  most: connections in all.  per_address: from one address.
+    seconds: for the headers of a request.
+    most: connections in all.
+    per_address: from one address.
     proxies: addresses that may hold as many as there are.
     """
     held: Counter[str] = Counter()

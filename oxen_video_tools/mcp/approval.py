@@ -95,7 +95,7 @@ def agreed_sum(answer: Any, prepared: Prepared | PreparedStills | None) -> Decim
         raise Declined("The user did not approve the cost. Nothing was submitted.")
     if isinstance(answer.data, NotAsked) or prepared is None or prepared.question is None:
         return None
-    return prepared.question.cost
+    return prepared.question.cost_usd
 
 
 class SingleUse(AESGCMRequestStateCodec):

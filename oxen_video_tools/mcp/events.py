@@ -1,10 +1,9 @@
-"""The Events extension (SEP-3415, protocol 2026-07-28): a client hears that a video has finished.
+"""The Events extension (SEP-3415, protocol 2026-07-28): a client is notified when a video has finished.
 
-One event type, `video.finished`, by all three ways: asked for again and again (`events/poll`), on a stream
-(`events/stream`), or at a webhook (`events/subscribe`). All are fed by the caller's ledger, which the hub's event
-stream keeps up to date; a cursor says up to which moment of it a client has heard. So nothing is lost when this
-server is restarted: whoever comes back with its cursor hears what it missed. The same event may come twice and then
-has the same `eventId`.
+There is one event type, `video.finished`, over all three transports: polling (`events/poll`), a stream
+(`events/stream`) and a webhook (`events/subscribe`). The events come from the caller's ledger, which the hub's event
+stream keeps up to date. A cursor marks how far a client has read, so nothing is lost when this server restarts: the
+client comes back with its cursor and gets what it missed. An event may be delivered twice, with the same `eventId`.
 """
 
 from __future__ import annotations
@@ -36,9 +35,10 @@ from mcp.types import (
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import InputNotAllowed, OxenError
+from ..errors import InputNotAllowed, OxenError, RateLimited, Unauthenticated
 from ..hub import url_guard
 from ..hub.url_guard import PinnedAddress, check_url
+from .auth import RateLimiter
 from .callers import GUEST, Caller, caller_of
 from .service import Request, Service
 from .tasks import MODERN
@@ -53,18 +53,20 @@ EVENTS = "io.modelcontextprotocol/events"
 NAME = "video.finished"
 NOT_FOUND, FORBIDDEN, RESOURCE_EXHAUSTED, UNSUPPORTED, CALLBACK_FAILED = -32023, -32024, -32025, -32026, -32027
 
-OVERLAP = 900.0  # seconds behind a cursor that are read again: the hub may say late when something ended
-REPLAY = 30 * 86_400.0  # seconds that a cursor reaches back at most
-MOST, PAGE = 500, 50  # events of one answer: at most, and where the client does not say
-IDLE_POLL, BUSY_POLL = 60_000, 10_000  # milliseconds until the next poll, while nothing or something runs
-HEARTBEAT = 20.0  # seconds; the extension wants one every 30
+OVERLAP = 900.0  # seconds before a cursor that are read again, because the hub may report an end late
+REPLAY = 30 * 86_400.0  # seconds that a cursor can reach back
+MOST, PAGE = 500, 50  # events in one answer: at most, and by default
+IDLE_POLL, BUSY_POLL = 60_000, 10_000  # milliseconds until the next poll: while no job runs, and while one does
+HEARTBEAT = 20.0  # seconds between heartbeats; the extension requires one every 30
 STREAMS = HOOKS = 20  # streams and webhooks that one caller may have at once
 ALL_HOOKS = 1000
-TTL, SHORTEST_TTL, LONGEST_TTL = 3600.0, 300.0, 86_400.0  # seconds that a webhook is granted
-RETRIES = (5.0, 30.0, 120.0, 300.0)  # seconds before each further try of a delivery
-PATIENCE = 5.0  # seconds for a webhook's answer
-GRACE = 300.0  # seconds for which deliveries are signed with the secret of before, too
-ANSWER = 4096  # bytes that are read of a webhook's answer
+# Seconds that a webhook subscription lasts: by default, at least, at most.
+TTL, SHORTEST_TTL, LONGEST_TTL = 3600.0, 300.0, 86_400.0
+RETRIES = (5.0, 30.0, 120.0, 300.0)  # seconds before each retry of a delivery
+PATIENCE = 5.0  # seconds to wait for a webhook's answer
+GRACE = 300.0  # seconds after a change of the secret in which deliveries are also signed with the old one
+CHALLENGES = 10  # challenges a minute that one host, or one address, is sent, whoever asks for them
+ANSWER = 4096  # bytes of a webhook's answer that are read
 
 EVENT_TYPE: dict[str, Any] = {
     "name": NAME,
@@ -100,14 +102,14 @@ EVENT_TYPE: dict[str, Any] = {
 
 
 class Wanted(BaseModel):
-    """The arguments of a subscription."""
+    """The filter of a subscription. None: no filter by this field."""
 
     model_config = ConfigDict(extra="forbid")
     generation_ids: list[str] | None = Field(None, max_length=200)
     status: Literal["succeeded", "failed", "cancelled"] | None = None
 
     def takes(self, ending: Ending) -> bool:
-        """Whether it asks for this one."""
+        """Whether an ending passes the filter."""
         ids = self.generation_ids
         if ids is not None and ending.generation_id not in ids and ending.film not in ids:
             return False
@@ -144,19 +146,23 @@ class UnsubscribeParams(RequestParams):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in what has ended. time: Unix seconds.  known: short digests of what was told of the time behind it."""
+    """How far a client has read.
+
+    time: everything before it was delivered, in Unix seconds.
+    known: short digests of the events of the last `OVERLAP` seconds that were delivered.
+    """
 
     time: float
     known: frozenset[str] = frozenset()
 
     def write(self) -> str:
-        """As clients keep it."""
+        """The cursor as an opaque string for the client."""
         plain = json.dumps([round(self.time, 3), sorted(self.known)], separators=(",", ":"))
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, text: str) -> Cursor | None:
-        """None for what is no cursor of ours."""
+        """Read such a string; None if it is not one of ours."""
         try:
             time, known = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             return cls(float(time), frozenset(str(one) for one in known))
@@ -165,13 +171,18 @@ class Cursor:
 
     @classmethod
     def behind(cls, told: Sequence[Ending], time: float) -> Cursor:
-        """The place at `time`, where these have been told."""
+        """The cursor at `time`, after these endings were delivered."""
         return cls(time, frozenset(_digest(one) for one in told if one.ended > time - OVERLAP))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What has happened behind a cursor. truncated: something before it may have been left out."""
+    """The events after a cursor.
+
+    cursor: after these events.
+    truncated: earlier events may be missing, because the cursor was too old.
+    more: there are more events than fit.
+    """
 
     events: list[dict[str, Any]]
     cursor: Cursor
@@ -182,7 +193,7 @@ class Batch:
 async def read_events(
     studio: AsyncStudio, wanted: Wanted, cursor: str | None, now: float, *, max_age: float | None, most: int
 ) -> Batch:
-    """What has ended behind the cursor; from now on without one. Raises OxenError where the hub can't be asked."""
+    """The events after a cursor; without one, only those from now on. Raises OxenError if the hub can't be read."""
     place = Cursor.read(cursor) if cursor is not None else None
     if place is None:
         before = await studio.endings(now - OVERLAP, MOST)
@@ -199,6 +210,9 @@ async def read_events(
 
 
 def _upstream(error: OxenError) -> dict[str, Any]:
+    """As the extension words it. A key that the hub refuses ends a subscription."""
+    if isinstance(error, Unauthenticated):
+        return {"code": FORBIDDEN, "message": "Forbidden", "data": {"reason": "Access revoked"}}
     return {"code": INTERNAL_ERROR, "message": "UpstreamError", "data": {"reason": error.message}}
 
 
@@ -233,7 +247,7 @@ Send = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
 class Events(Extension):
-    """Poll, stream and webhook, for each caller over its own ledger."""
+    """The extension: polling, streams and webhooks, each caller with its own ledger."""
 
     identifier = EVENTS
 
@@ -252,7 +266,7 @@ class Events(Extension):
         ]
 
     async def close(self) -> None:
-        """End every webhook's deliveries; clients subscribe again with their cursors."""
+        """Stop all deliveries to webhooks. Clients subscribe again with their cursors."""
         await self._hooks.close()
 
     async def _list(self, ctx: Request, params: PaginatedRequestParams) -> HandlerResult:
@@ -314,7 +328,7 @@ class Events(Extension):
         params: EventParams,
         send: Callable[[str, Mapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """Until the client goes, or the server closes."""
+        """Send events until the client disconnects, its key is refused, or the server closes."""
         service, cursor, active = self._service, params.cursor, False
         while not service.closing.is_set():
             begun = service.clock.monotonic()
@@ -331,6 +345,9 @@ class Events(Extension):
                         await send("heartbeat", {"cursor": cursor})
                     if not batch.more:
                         await studio.next_ending(HEARTBEAT)
+            except Unauthenticated as error:
+                await send("terminated", {"error": _upstream(error)})
+                return
             except OxenError as error:
                 await send("error", {"error": _upstream(error)})
                 await service.clock.sleep(max(1.0, HEARTBEAT - (service.clock.monotonic() - begun)))
@@ -350,7 +367,7 @@ class Events(Extension):
 
 
 def wanted_in(name: str, arguments: Mapping[str, Any] | None) -> Wanted:
-    """What a subscription asks for. Raises MCPError for an unknown event or arguments that it does not take."""
+    """The filter of a subscription. Raises MCPError for an unknown event or invalid arguments."""
     if name != NAME:
         raise MCPError(code=NOT_FOUND, message="NotFound", data={"kind": "event", "events": [NAME]})
     try:
@@ -381,7 +398,11 @@ def _principal(ctx: Request) -> Caller:
 
 @dataclass
 class Webhook:
-    """One subscription. until: when it expires, Unix seconds.  cursor: everything before it was taken or given up."""
+    """One webhook subscription.
+
+    until: when it expires, in Unix seconds.
+    cursor: everything before it was delivered or given up.
+    """
 
     caller: Caller
     url: str
@@ -398,7 +419,7 @@ class Webhook:
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def headers(self, message: str, body: bytes, now: float) -> dict[str, str]:
-        """Signed anew for each try."""
+        """The headers of a delivery, signed anew for each try."""
         keys = [self.secret]
         if self.old_secret is not None and now < self.old_secret[1]:
             keys.append(self.old_secret[0])
@@ -414,7 +435,11 @@ class Webhook:
 
 
 class NotTaken(Exception):
-    """A delivery that failed. reason: one of the extension's words for it.  final: trying again is no use."""
+    """A delivery failed.
+
+    reason: as the extension names it.
+    final: retrying is useless.
+    """
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -432,10 +457,12 @@ class Webhooks:
         self._service = service
         self._hooks: dict[tuple[str, str, str], Webhook] = {}
         self._verified: dict[tuple[str, str], float] = {}  # until when
+        self._challenged = RateLimiter(CHALLENGES, service.clock)
+        self._farewells: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
 
     async def subscribe(self, caller: Caller, params: SubscribeParams) -> HandlerResult:
-        """A new one, or one renewed. Raises MCPError."""
+        """Add a subscription, or renew it. Raises MCPError."""
         service, url = self._service, params.delivery.url
         if not url.startswith("https://"):
             raise MCPError(code=INVALID_PARAMS, message="delivery.url must be an https address")
@@ -487,18 +514,19 @@ class Webhooks:
         return result
 
     async def unsubscribe(self, caller: Caller, params: UnsubscribeParams) -> None:
-        """Raises MCPError where there is none like it."""
+        """Remove a subscription. Raises MCPError if there is no such one."""
         hook = self._hooks.pop((caller.name, params.delivery.url, _canonical(params.arguments)), None)
         if hook is None:
             raise MCPError(code=NOT_FOUND, message="NotFound", data={"kind": "subscription"})
         _stop(hook)
 
     async def close(self) -> None:
-        """Nothing more is delivered."""
+        """Stop all deliveries."""
         hooks, self._hooks = list(self._hooks.values()), {}
-        for hook in hooks:
-            _stop(hook)
-        await asyncio.gather(*(hook.task for hook in hooks if hook.task), return_exceptions=True)
+        tasks = [hook.task for hook in hooks if hook.task] + list(self._farewells)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
 
@@ -509,7 +537,7 @@ class Webhooks:
         self._verified = {key: until for key, until in self._verified.items() if until > now}
 
     async def _deliver(self, hook: Webhook) -> None:
-        """Event after event, in their order, until the subscription expires."""
+        """Deliver events one by one, in order, until the subscription expires or its caller's key is refused."""
         service = self._service
         while service.clock.time() < hook.until:
             begun = service.clock.monotonic()
@@ -522,6 +550,9 @@ class Webhooks:
                         hook.cursor = batch.cursor.write()
                         await studio.next_ending(HEARTBEAT)
                         continue
+            except Unauthenticated as error:
+                self._terminate(hook, error)
+                return
             except OxenError:
                 await service.clock.sleep(max(1.0, HEARTBEAT - (service.clock.monotonic() - begun)))
                 continue
@@ -529,6 +560,14 @@ class Webhooks:
             for event in batch.events:
                 await self._send_with_retries(hook, event["eventId"], {**event, "cursor": after})
             hook.cursor = after
+
+    def _terminate(self, hook: Webhook, error: OxenError) -> None:
+        """The subscription is gone from here on, and its endpoint is told so."""
+        self._hooks = {key: one for key, one in self._hooks.items() if one is not hook}
+        message, body = f"msg_terminated_{secrets.token_hex(8)}", {"type": "terminated", "error": _upstream(error)}
+        farewell = asyncio.create_task(self._send_with_retries(hook, message, body))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
 
     async def _send_with_retries(self, hook: Webhook, message: str, body: Mapping[str, Any]) -> None:
         clock = self._service.clock
@@ -545,10 +584,11 @@ class Webhooks:
                 return
 
     async def _verify(self, hook: Webhook) -> None:
-        """Ask the address whether it wants this, unless it said so lately or the operator vouches for it."""
+        """Ask the address whether it wants deliveries, unless it confirmed lately or the operator allows it."""
         key, now = (hook.caller.name, hook.url), self._service.clock.time()
         if self._is_allowed(hook.url) or self._verified.get(key, 0.0) > now:
             return
+        await self._count_challenge(hook.url)
         challenge = secrets.token_urlsafe(24)
         message = f"msg_verification_{secrets.token_hex(8)}"
         try:
@@ -562,11 +602,26 @@ class Webhooks:
             raise _unreachable("challenge_failed") from None
         self._verified[key] = now + LONGEST_TTL
 
+    async def _count_challenge(self, url: str) -> None:
+        """One more to this host, by its name and by its address: a stranger's host is not flooded in many callers'
+        names, nor by many names. Raises MCPError for one too many.
+        """
+        try:
+            place = await self._place(url)
+        except NotTaken as error:
+            raise _unreachable(error.reason) from None
+        try:
+            for one in (place.host.lower(), *place.addresses[:1]):
+                self._challenged.count(one)
+        except RateLimited as error:
+            data = {"limit": "challenges", "max": CHALLENGES, "retryAfterMs": round((error.retry_after or 60) * 1000)}
+            raise MCPError(code=RESOURCE_EXHAUSTED, message="ResourceExhausted", data=data) from None
+
     def _is_allowed(self, url: str) -> bool:
         return any(url.startswith(prefix) for prefix in self._service.options.webhooks)
 
     async def _place(self, url: str) -> PinnedAddress:
-        """Looked up and checked for every POST: a name may lead elsewhere by now."""
+        """Resolve and check the address again for every POST, because a name may resolve differently by now."""
         import httpx
 
         if self._is_allowed(url):
@@ -580,7 +635,7 @@ class Webhooks:
         return place
 
     async def _post(self, hook: Webhook, message: str, content: Mapping[str, Any]) -> bytes:
-        """The beginning of the answer. Raises NotTaken; MCPError for an address that is forbidden."""
+        """POST, and return the beginning of the answer. Raises NotTaken; MCPError for a forbidden address."""
         import httpx
 
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -640,7 +695,7 @@ def _canonical(arguments: Mapping[str, Any] | None) -> str:
 
 
 def _granted(ttl_ms: int | None) -> float:
-    """Seconds; no expiry is not granted, for subscriptions are not kept over a restart."""
+    """The seconds that a subscription is granted. Always limited, because subscriptions don't survive a restart."""
     return LONGEST_TTL if ttl_ms is None else min(max(ttl_ms / 1000, SHORTEST_TTL), LONGEST_TTL)
 
 

@@ -1,4 +1,6 @@
-"""Prompts that a person picks: direct a multi-shot video, review a storyboard, make a product teaser."""
+"""Prompts for people to pick (direct a video of several shots, review a video, make a product teaser), completion of
+their arguments, and the skills of this package.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,7 @@ the result with inspect_video before you show it to me."""
 
 
 def add_prompts(server: MCPServer[Service], service: Service) -> None:
-    """Enter them into the server."""
+    """Register the prompts."""
 
     @server.prompt(title="Direct a multi-shot video")
     async def direct_multi_shot(
@@ -130,7 +132,7 @@ def add_prompts(server: MCPServer[Service], service: Service) -> None:
 
 
 async def chosen(service: Service, ctx: Context[Any], model: str, image: str = "") -> tuple[ModelInfo, str]:
-    """The model that was named, or the one that the studio takes for several shots; and why."""
+    """The named model, or the one that would be chosen for several shots; and why."""
     try:
         with only_oxen_errors():
             async with service.studio(ctx.request_context.request) as studio:
@@ -150,7 +152,7 @@ async def _chosen(studio: AsyncStudio, model: str, image: str) -> tuple[ModelInf
 
 
 def limits(known: ModelInfo, aspect_ratio: str = "") -> str:
-    """What the model allows, in sentences that a director can keep to."""
+    """The limits of a model as sentences for a prompt."""
     return "\n".join(f"- {line}" for line in (*_shots(known), *_shape(known, aspect_ratio), *_sound(known)))
 
 
@@ -190,15 +192,15 @@ def _sound(known: ModelInfo) -> list[str]:
     }.get(known.sound or "", ["It makes no sound."])
 
 
-# What an assistant offers while a person types: model ids, values that a model allows, ids of their videos.
+# Completion while a person types: model ids, values that a model allows, ids of the person's videos.
 
-MOST = 100  # values that the protocol allows in one answer
+MOST = 100  # values in one answer, by the protocol
 RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
 LENGTHS = ("5", "8", "10", "15", "30")
 
 
 def add_completions(server: MCPServer[Service], service: Service) -> None:
-    """Enter them into the server."""
+    """Register the completion of arguments."""
 
     @server.completion()  # type: ignore[no-untyped-call,untyped-decorator]  # the SDK left its types out
     async def complete(
@@ -211,11 +213,11 @@ def add_completions(server: MCPServer[Service], service: Service) -> None:
             async with service.studio_now() as studio:
                 return matching(argument.value, await values(studio, ref, argument.name, model))
         except OxenError:
-            return None  # a suggestion less: what is wrong shows when the prompt is taken
+            return None  # no suggestions; the error appears when the prompt is used
 
 
 async def values(studio: AsyncStudio, ref: Any, name: str, model: str) -> Sequence[str]:
-    """Everything that may stand for this argument."""
+    """All possible values of an argument."""
     if isinstance(ref, ResourceTemplateReference):
         if "models/" in ref.uri:
             return await _models(studio)
@@ -251,7 +253,7 @@ async def _lengths(studio: AsyncStudio, model: str) -> Sequence[str]:
 
 
 def matching(typed: str, among: Iterable[str]) -> Completion:
-    """Those that begin with what was typed, then those that hold it."""
+    """The values that begin with what was typed, then those that contain it."""
     wanted, all_values = typed.casefold(), list(among)
     begin = [value for value in all_values if value.casefold().startswith(wanted)]
     hold = [value for value in all_values if wanted in value.casefold() and value not in begin]
@@ -259,11 +261,10 @@ def matching(typed: str, among: Iterable[str]) -> Completion:
     return Completion(values=found[:MOST], total=len(found), has_more=len(found) > MOST)
 
 
-# The Skills extension (SEP-2640, protocol 2026-07-28): our skills, served beside the tools that they are about.
+# The Skills extension (SEP-2640, protocol 2026-07-28): the skills of this package.
 #
-# A skill is a folder with a SKILL.md. Its files are resources under `skill://`; `skills/list` and `skills/get`
-# tell the SHA-256 and the size of each, so that a host can check what it reads and ask its user anew when a file
-# has changed.
+# A skill is a folder with a SKILL.md. Its files are resources under `skill://`. `skills/list` and `skills/get` state
+# the SHA-256 and size of each file, so that a host can verify it, and ask its user again when it has changed.
 
 SKILLS = "io.modelcontextprotocol/skills"
 MODERN = frozenset({"2026-07-28"})
@@ -277,14 +278,18 @@ class GetParams(RequestParams):
 
 @dataclass(frozen=True)
 class Skill:
-    """One skill. frontmatter: what stands between the `---` of its SKILL.md.  files: content by URI, SKILL.md first."""
+    """One skill.
+
+    frontmatter: what stands between the `---` of its SKILL.md.
+    files: content by URI, SKILL.md first.
+    """
 
     uri: str
     frontmatter: dict[str, str]
     files: dict[str, bytes]
 
     def entry(self) -> dict[str, Any]:
-        """The skill as both methods answer it."""
+        """The skill as `skills/list` and `skills/get` return it."""
         manifest = [
             {"uri": uri, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
             for uri, content in self.files.items()
@@ -322,7 +327,7 @@ class Skills(Extension):
         ]
 
     async def _list(self, _: Request, params: PaginatedRequestParams) -> HandlerResult:
-        if params.cursor:  # all of them fit on one page, so no cursor is ours
+        if params.cursor:  # all skills fit on one page, so we never gave a cursor
             raise MCPError(code=INVALID_PARAMS, message="There is no page with this cursor")
         return {**FRESH, "skills": [skill.entry() for skill in self._skills.values()]}
 
@@ -334,14 +339,14 @@ class Skills(Extension):
 
 
 def skills_folder() -> Path:
-    """Where the skills lie: in the installed package, or beside it in a checkout."""
+    """The folder of the skills: in the installed package, or beside it in a checkout."""
     packed = PACKAGE / "skills"
     return packed if packed.is_dir() else PACKAGE.parent / "skills"
 
 
 @cache
 def read_skills(folder: Path) -> tuple[Skill, ...]:
-    """Every skill in the folder, by name. Files are Markdown; a folder without a SKILL.md is none."""
+    """All skills in the folder, by name. Only Markdown files count, and only folders with a SKILL.md."""
     return tuple(_read(main.parent) for main in sorted(folder.glob("*/SKILL.md")))
 
 
@@ -354,7 +359,7 @@ def _read(place: Path) -> Skill:
 
 
 def frontmatter(text: str) -> dict[str, str]:
-    """The lines `name: value` between the `---` at the top of a SKILL.md: all the YAML that ours use."""
+    """The front matter of a SKILL.md: its lines `name: value` between two `---`. Our skills use no other YAML."""
     lines = text.split("---", 2)[1].strip().splitlines()
     pairs = (line.partition(": ") for line in lines)
     return {name.strip(): value.strip() for name, _, value in pairs}

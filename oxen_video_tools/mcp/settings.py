@@ -30,28 +30,32 @@ class ServerSettings:
     public_url: its address as others write it. Given, answers carry links that last (`/v/{id}?k=…`).
     secrets: the first seals questions and links, all of them open; shared by every process of one service.
     token: `oxv_…`; who sends it as bearer is the owner of this process: its key pays, and files of this machine may be
-        named. `--http` on loopback makes one and keeps it in a file.
+    named. `--http` on loopback makes one and keeps it in a file.
     own_key: callers without any credential use the process's own key, and no file of this machine.
-    rate: calls a minute for each caller.  unproven: calls a minute from each address that bring no key yet which the
-        hub has proven.  calls: most that are answered at once for a caller.
-    body: largest request in bytes.  sessions: most open at once; caller_sessions: for one caller.
+    rate: calls a minute for each caller.
+    unproven: calls a minute from each address that bring no key yet which the hub has proven.
+    calls: most that are answered at once for a caller.
+    body: largest request in bytes.
+    sessions: most open at once; caller_sessions: for one caller.
     connections: most at once; address_connections: from one address.
     proxies: networks whose `X-Forwarded-For` is believed when callers are counted by address.
     quota: bytes that each caller's saved files may take on this machine; keep: seconds that such a file is kept.
     stateless: no sessions for clients of the old protocol, for several processes behind one address without sticky
-        sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
+    sessions; such clients then can't be asked, and spending needs `max_cost_usd`.
     links: seconds for which a link of this server is good.
     local_links: answers carry links of this server's own without a `public_url`: it is on loopback, where its address
-        is known when it is bound. They are sealed with the token unless there are secrets. Never read from a variable.
-    read_only: only tools that change nothing.  tools: only these; None is all.
+    is known when it is bound. They are sealed with the token unless there are secrets. Never read from a variable.
+    read_only: only tools that change nothing.
+    tools: only these; None is all.
     audit: a file to which each call that may spend adds a line; None: the log.
     issuer: an OAuth authorization server. Callers then bring its tokens, made for this server, in place of Oxen keys.
-    scopes: what such a token has to allow.  client: id and secret for the issuer's introspection of opaque tokens.
+    scopes: what such a token has to allow.
+    client: id and secret for the issuer's introspection of opaque tokens.
     webhooks: addresses, or beginnings of them, to which events may be sent without asking there first, also in this
-        network.
+    network.
     media_hosts: where results may be fetched from besides the hub, every host of a chain of redirects included.
-    log: "text" or "json", to stderr.  log_level: DEBUG, INFO, WARNING or ERROR; None: INFO
-        over HTTP, a line for each call, and WARNING over stdio.
+    log: "text" or "json", to stderr.
+    log_level: DEBUG, INFO, WARNING or ERROR; None: INFO over HTTP, a line for each call, and WARNING over stdio.
     poll: seconds between two looks at a task that a client is told to keep.
     """
 

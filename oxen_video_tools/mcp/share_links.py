@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from ..clock import iso
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
-from ..tools.answers import FILE, KEEP, moment
+from ..tools.answers import FILE, KEEP
 from .auth import RateLimiter
 from .callers import GUEST, LOCAL, USER, Caller, as_seen_from_afar, caller_of
 from .settings import derive_key
@@ -70,7 +72,7 @@ class ShareLinks:
         """The answer with lasting links in place of those that expire soon."""
         if self.address is None:
             return answer
-        day, epochs = self._today(), await self._opened().link_epochs(caller.name)
+        day, (_, epochs) = self._today(), await self._opened().link_state(caller.name)
         changed: dict[str, Any] = self._linked(answer, partial(self._link, caller=caller, day=day, epochs=epochs))
         if changed != answer:
             await self._keep(caller)
@@ -89,7 +91,7 @@ class ShareLinks:
         key = "link" if "link" in changed else "url"
         joined = named.startswith("film-") and changed.get("file")  # this machine has it, the hub perhaps not
         if joined or (named and changed.get(key) and not named.startswith("sync-")):
-            changed |= {key: link(named), "expires_at": moment(self._end(self._today()))}
+            changed |= {key: link(named), "expires_at": iso(datetime.fromtimestamp(self._end(self._today()), UTC))}
         return changed
 
     def _end(self, day: int) -> float:
@@ -98,7 +100,7 @@ class ShareLinks:
 
     async def link(self, generation_id: str, caller: Caller) -> str:
         """The link for one video of this caller."""
-        epochs = await self._opened().link_epochs(caller.name)
+        _, epochs = await self._opened().link_state(caller.name)
         return self._link(generation_id, caller=caller, day=self._today(), epochs=epochs)
 
     def _link(self, generation_id: str, *, caller: Caller, day: int, epochs: Epochs) -> str:
@@ -121,7 +123,7 @@ class ShareLinks:
         day = int(said)
         if self._end(day) < self._service.clock.time():
             raise NotFound("This link has ended.")
-        epochs = await self._opened().link_epochs(name)
+        sealed, epochs = await self._opened().link_state(name)
         made = any(
             hmac.compare_digest(
                 _proof(secret, name, generation_id, day, epochs).encode(), proof.encode("utf-8", "replace")
@@ -134,7 +136,6 @@ class ShareLinks:
             return Caller(user=name)
         if name in (LOCAL.name, GUEST.name):
             return LOCAL if name == LOCAL.name else GUEST
-        sealed = await self._opened().sealed_key(name)
         if sealed is None:
             raise NotFound("There is no such link any more.")
         try:

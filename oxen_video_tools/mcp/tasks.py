@@ -1,7 +1,6 @@
 """The Tasks extension (SEP-2663, protocol 2026-07-28): a generation is a task, and its id is the task's id.
 
-The hub holds the state, so any process, or a server that was started a second ago, answers for any task. Nothing is
-kept in memory.
+The state is the hub's. Nothing is kept in memory, so any process, or a server after a restart, can answer for any task.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams
 from pydantic import Field
 
+from ..clock import iso
 from ..errors import NotFound, OxenError
 from ..tools import Reply
 from ..tools.answers import to_answer
@@ -29,19 +29,23 @@ if TYPE_CHECKING:
 
 TASKS = "io.modelcontextprotocol/tasks"
 MODERN = frozenset({"2026-07-28"})
-DAY = 86_400_000  # milliseconds; the hub keeps its records longer
+DAY = 86_400_000  # milliseconds that a task is promised to live; the hub keeps its records longer
 
 
 class TaskParams(RequestParams):
+    """Parameters of `tasks/get` and `tasks/cancel`."""
+
     task_id: str = Field(alias="taskId", min_length=1, max_length=256)
 
 
 class UpdateParams(TaskParams):
+    """Parameters of `tasks/update`: the client's answers to questions of the task."""
+
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
 class Work(Protocol):
-    """Whatever runs longer than a call. `get` gives a task's fields, or None for an unknown id."""
+    """What tasks stand for. `get` returns a task's fields, or None for an unknown id."""
 
     async def get(self, task_id: str, ctx: Request) -> dict[str, Any] | None: ...
 
@@ -50,13 +54,16 @@ class Work(Protocol):
     async def update(self, task_id: str, responses: Mapping[str, Any], ctx: Request) -> None: ...
 
     def started(self, answer: CallToolResult) -> str | None:
-        """The id of the task that a tool's answer speaks of."""
+        """The id of the task that a tool's answer is about; None if it is about none."""
 
 
 class Tasks(Extension):
-    """Answers a slow tool with a task, where the client declared that it takes one.
+    """Answers a call of a slow tool with a task, if the client declared the extension.
 
-    tools: the slow ones.  only: those of them that can't be had without a task.
+    work: what the tasks stand for.
+    tools: names of the slow tools.
+    only: those of them that a client without the extension can't call.
+    poll: seconds that a client should wait between two calls of `tasks/get`.
     """
 
     identifier = TASKS
@@ -118,13 +125,13 @@ class Tasks(Extension):
 
 
 def declared(ctx: Request) -> bool:
-    """Whether this very request said that its client takes tasks."""
+    """Whether the client declared the extension in this request."""
     capabilities = ctx.session.client_capabilities
     return ctx.protocol_version in MODERN and capabilities is not None and TASKS in (capabilities.extensions or {})
 
 
 def admitted(ctx: Request, params: TaskParams) -> str:
-    """The task's id, if this request may speak of tasks and its routing header agrees."""
+    """The task's id. Raises MCPError if the client did not declare the extension, or its header names another task."""
     require_client_extension(ctx, TASKS)
     headers: Mapping[str, str] = getattr(ctx.request, "headers", None) or {}
     name = headers.get(MCP_NAME_HEADER)
@@ -134,7 +141,7 @@ def admitted(ctx: Request, params: TaskParams) -> str:
 
 
 class Generations:
-    """Videos as work: the caller's studio knows each by its id."""
+    """Generations as tasks, through the caller's own studio."""
 
     def started(self, answer: CallToolResult) -> str | None:
         return (answer.structured_content or {}).get("generation_id")
@@ -161,13 +168,16 @@ class Generations:
             raise MCPError(code=INVALID_PARAMS, message=error.message) from None
 
     async def update(self, task_id: str, responses: Mapping[str, Any], ctx: Request) -> None:
-        """Nothing to do: the question about the cost came before the task."""
+        """Does nothing: a task asks no questions, since the price is agreed to before it starts."""
 
 
 async def task_fields(video: Video, service: Service, request: Any) -> dict[str, Any]:
-    """A video as the extension describes work. A failed generation is a completed task with a failed result."""
+    """A video as the fields of a task. A failed generation is a completed task whose result is an error."""
     now = service.clock.time()
-    fields: dict[str, Any] = {"createdAt": _date(video.created or now), "lastUpdatedAt": _date(now)}
+    fields: dict[str, Any] = {
+        "createdAt": iso(video.created) if video.created else _date(now),
+        "lastUpdatedAt": _date(now),
+    }
     if not video.is_terminal:
         return {**fields, "status": "working", "statusMessage": video.status}
     if video.status == "cancelled":

@@ -76,9 +76,13 @@ def run_in_child(
 ) -> Any:
     """`probe`, `measure`, `inspect`, `contact_sheet`, `last_frame` or `draw`; the same answers, the same errors.
 
-    seconds: of CPU and of waiting.  memory: bytes of address space (not limited on Windows).  writes: bytes that a file
-    may get.  on_progress: hears 0 to 1 in this thread; what it raises ends the process.  options: of the work.
-    Raises also InputUnreadable where the process died over the file, TimedOut where it took too long.
+    seconds: of CPU and of waiting.
+    memory: bytes of address space (not limited on Windows).
+    writes: bytes that a file may get.
+    on_progress: hears 0 to 1 in this thread; what it raises ends the process.
+    options: of the work.
+    Raises also InputUnreadable where the process died over the file, TimedOut where it took too
+    long.
     """
     options = {"path": str(path), **options}
     call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
@@ -97,7 +101,9 @@ async def run_child(
 ) -> Any:
     """The same from an event loop, for every kind of work; cancelling it ends the process at once.
 
-    options: JSON values.  name: of the file, for a person.  on_progress: is called in another thread.
+    options: JSON values.
+    name: of the file, for a person.
+    on_progress: is called in another thread.
     """
     call = _Call(work, options, seconds=seconds, memory=memory, writes=writes, on_progress=on_progress)
     try:
@@ -292,6 +298,9 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = {
     "last_frame": base64.b64decode,
     "frame_at": base64.b64decode,
     "sound_part": base64.b64decode,
+    "numbered_sheet": base64.b64decode,
+    "stacked": base64.b64decode,
+    "picture_size": tuple,
     "cut": lambda _: None,
     "draw": lambda _: None,
 }
@@ -304,7 +313,8 @@ _WORK = {  # by name: what starts these processes must not load what they load
     **{"probe": "probe:probe", "measure": "probe:measure", "inspect": "inspect:inspect", "cut": "join:join"},
     **{"contact_sheet": "contact_sheet:contact_sheet", "last_frame": "contact_sheet:last_frame"},
     **{"frame_at": "contact_sheet:frame_at", "sound_part": "clips:sound_part"},
-    "draw": "animatic.film:draw",
+    **{"numbered_sheet": "contact_sheet:numbered_sheet", "stacked": "contact_sheet:stacked_from_text"},
+    **{"picture_size": "probe:picture_size", "draw": "animatic.film:draw"},
 }
 
 
@@ -349,7 +359,9 @@ def work(kind: str, options: dict[str, Any]) -> Any:
         if kind in ("cut", "draw"):
             do(**options, on_progress=lambda fraction: _say({"progress": round(fraction, 3)}))
             return None
-        return do(Path(options.pop("path")), **options)
+        if "path" in options:
+            return do(Path(options.pop("path")), **options)
+        return do(**options)
 
 
 def _limit(seconds: float, memory: int, writes: int, *, for_good: bool) -> None:

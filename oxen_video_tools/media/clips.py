@@ -26,10 +26,15 @@ from .probe import Display, display_of
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What joining has to know of a file. width, height: as shown.  rate: frames a second.  seconds: of its video.
+    """What joining has to know of a file.
 
-    video_key, audio_key: equal keys may stand behind one another in one stream.  drift: seconds by which the sound
-    begins or ends after the picture, whichever is more.  since, until: seconds between which it is wanted.
+    width, height: as shown.
+    rate: frames a second.
+    seconds: of its video.
+
+    video_key, audio_key: equal keys may stand behind one another in one stream.
+    drift: seconds by which the sound begins or ends after the picture, whichever is more.
+    since, until: seconds between which it is wanted.
     hidden: an edit list leaves out its first pictures, which are there only to decode the others with.
     """
 

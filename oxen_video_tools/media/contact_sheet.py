@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import pairwise
@@ -88,6 +89,11 @@ def sheet_of(pictures: Sequence[tuple[str, Any]], max_bytes: int, columns: int |
     return _within(_laid_out(pictures, columns), max_bytes)
 
 
+def stacked_from_text(strips: Sequence[str]) -> bytes:
+    """`stacked`, of sheets in base64."""
+    return stacked([b64decode(one) for one in strips])
+
+
 def stacked(strips: Sequence[bytes], max_bytes: int = 100_000) -> bytes:
     """Sheets below one another as one JPEG, all as wide as the widest."""
     from PIL import Image
@@ -151,7 +157,7 @@ _GAP = 6
 _BAND = 22  # pixels under each picture, for its number
 
 
-def numbered_sheet(pictures: Sequence[tuple[int, Path]], *, max_bytes: int = MOST_BYTES) -> bytes:
+def numbered_sheet(pictures: Sequence[tuple[int, Path | str]], *, max_bytes: int = MOST_BYTES) -> bytes:
     """A JPEG of at most `max_bytes` with all pictures in rows, each with its number under it, never over it.
 
     pictures: number and file.  Raises InputUnreadable where none can be read, NotInstalled.
@@ -169,7 +175,7 @@ def numbered_sheet(pictures: Sequence[tuple[int, Path]], *, max_bytes: int = MOS
             continue
     if not found:
         raise unreadable_error(
-            pictures[0][1] if pictures else Path("stills"), "it holds no picture that can be decoded"
+            Path(pictures[0][1]) if pictures else Path("stills"), "it holds no picture that can be decoded"
         )
     width, height = found[0][1].size
     columns = min(len(found), max(1, round((len(found) * height / width * 1.6) ** 0.5)))

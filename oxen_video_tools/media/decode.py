@@ -31,7 +31,8 @@ EARLIER = 1.0  # seconds: no picture is decoded so much before it is shown
 class Decoder:
     """The pictures of a stream from where the container stands, in the order of showing.
 
-    A damaged packet is counted and skipped; decoding goes on after it. damaged: packets.  shown: pictures so far.
+    A damaged packet is counted and skipped; decoding goes on after it. damaged: packets.
+    shown: pictures so far.
     """
 
     def __init__(self, container: Any, stream: Any, limits: Limits = LIMITS) -> None:

@@ -24,11 +24,18 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True)
 class Inspection:
-    """duration and all times: seconds.  width, height: pixels as shown.  fps: frames a second.  size: bytes.
+    """duration and all times: seconds.
 
-    cuts: where one shot ends and the next begins.  black, frozen: stretches of black, of a picture that stands still.
-    loudness: LUFS (ITU-R BS.1770), None for silence or no sound.  complete: every byte is there and every frame
-    decodes.  warnings: what is odd, in plain words.  sheet: a JPEG with a numbered frame from the middle of each shot.
+    width, height: pixels as shown.
+    fps: frames a second.
+    size: bytes.
+
+    cuts: where one shot ends and the next begins.
+    black, frozen: stretches of black, of a picture that stands still.
+    loudness: LUFS (ITU-R BS.1770), None for silence or no sound.
+    complete: every byte is there and every frame decodes.
+    warnings: what is odd, in plain words.
+    sheet: a JPEG with a numbered frame from the middle of each shot.
     """
 
     duration: float
@@ -74,10 +81,10 @@ def inspect(
     """Watches and listens to a whole video, in bounds. max_bytes: of the sheet.
 
     shots: seconds at which shots are known to end, where two that look alike follow one another.
-    part: from and to, seconds: what is told and shown is what lies between.  row: a number for one of several videos
-    that are looked at together: the sheet is a single row.
-    A damaged or cut file is told as such, as long as one picture decodes. Raises InputUnreadable, InvalidRequest for
-    a part with nothing in it, NotInstalled.
+    part: from and to, seconds: what is told and shown is what lies between.
+    row: a number for one of several videos that are looked at together: the sheet is a single row. A damaged or cut
+    file is told as such, as long as one picture decodes. Raises InputUnreadable, InvalidRequest for a part with nothing
+    in it, NotInstalled.
     """
     path = Path(path)
     with require_media_extra():

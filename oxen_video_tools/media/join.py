@@ -56,13 +56,14 @@ def join(
     """Writes the clips in order to `out`, an MP4 (index first) that appears only when it is whole.
 
     transition: None or "cut", or "crossfade" (which encodes everything again and shortens the film by
-    `transition_seconds` each).  music: a sound or video file to lay under the film; it gives way to the clips' own
-    sound.  mute: without the clips' own sound.
+    `transition_seconds` each).
+    music: a sound or video file to lay under the film; it gives way to the clips' own sound.
+    mute: without the clips' own sound.
     captions: what is read when, in seconds of the film: a track that players switch on, or drawn into it with `burn`.
     parts: for each clip the seconds from and to which it is wanted, to the frame; None or nothing for all of it.
-    on_progress: hears 0 to 1, rising; what it raises ends the joining.
-    Sizes, rates and shapes may differ: the first clip's size counts, the highest rate, and others get dark bars.
-    Raises InvalidRequest, InputUnreadable, NotInstalled.
+    on_progress: hears 0 to 1, rising; what it raises ends the joining. Sizes, rates and shapes may differ: the first
+    clip's size counts, the highest rate, and others get dark bars. Raises InvalidRequest, InputUnreadable,
+    NotInstalled.
     """
     fade = _fading(transition, transition_seconds)
     if not 1 <= len(paths) <= MOST_CLIPS:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import InputUnreadable, Internal
-from ..files import content_type
+from ..files import atomic_file, content_type
 
 MOST_BOXES = 200_000  # of the outermost level: a fragment each second makes two
 CODECS = {
@@ -303,18 +303,15 @@ def _numbers(body: memoryview, count: int, code: str) -> array[int]:
 @contextmanager
 def write_output(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it becomes `path` at the end, or vanishes. Raises Internal for a full disk."""
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        yield unfinished
-        unfinished.replace(path)
+        with atomic_file(path, path.with_name(f".{path.name}.part")) as unfinished:
+            yield unfinished
     except OSError as error:
         raise Internal(
             f"{path.name} can't be written: {error.strerror or error}.",
             fix="Make room, or choose another folder.",
             charged="no",
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64encode
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -36,18 +37,21 @@ class Turns:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, caller: str) -> AsyncIterator[None]:
-        """While the block runs the caller has a place. Raises RateLimited where too many of its calls wait."""
-        await self._turn(caller)
+    async def turn(self, caller: str, *, refuse: bool = True) -> AsyncIterator[None]:
+        """While the block runs the caller has a place. Raises RateLimited where too many of its calls wait.
+
+        refuse: False for what is paid for, which waits however many there are.
+        """
+        await self._turn(caller, refuse)
         try:
             yield
         finally:
             self._working[caller] -= 1
             self._next()
 
-    async def _turn(self, caller: str) -> None:
+    async def _turn(self, caller: str, refuse: bool) -> None:
         queue = self._waiting.setdefault(caller, deque())
-        if len(queue) >= self._longest:
+        if refuse and len(queue) >= self._longest:
             raise RateLimited("Too many of your videos are being worked on.", fix="Wait for them, then call again.")
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(ready)
@@ -87,11 +91,32 @@ def turns() -> Turns:
     return _turns.setdefault(asyncio.get_running_loop(), Turns(min(MOST, max(LEAST, os.cpu_count() or 1))))
 
 
-async def look(work: str, path: Path, *, caller: str = "", seconds: float = SECONDS, **options: Any) -> Any:
-    """`run_child` in turn with others; cancelling it ends the process. Raises as it does, and RateLimited."""
-    async with turns().turn(caller):
+async def look(
+    work: str, path: Path, *, caller: str = "", seconds: float = SECONDS, refuse: bool = True, **options: Any
+) -> Any:
+    """`run_child` in turn with others; cancelling it ends the process. Raises as it does, and RateLimited.
+
+    refuse: as in `Turns.turn`.
+    """
+    async with turns().turn(caller, refuse=refuse):
         asked = {"path": str(path), **options}
         return await run_child(work, asked, name=path.name, seconds=seconds)
+
+
+async def sheet_in_child(pictures: Sequence[tuple[int, Path]], *, caller: str = "") -> bytes:
+    """`contact_sheet.numbered_sheet` in turn with others."""
+    asked = {"pictures": [(number, str(path)) for number, path in pictures]}
+    async with turns().turn(caller):
+        sheet: bytes = await run_child("numbered_sheet", asked, name="a still", seconds=SECONDS)
+    return sheet
+
+
+async def stack_in_child(sheets: Sequence[bytes], *, caller: str = "") -> bytes:
+    """`contact_sheet.stacked` in turn with others."""
+    asked = {"strips": [b64encode(one).decode() for one in sheets]}
+    async with turns().turn(caller):
+        sheet: bytes = await run_child("stacked", asked, name="a contact sheet", seconds=SECONDS)
+    return sheet
 
 
 async def cut_in_child(

@@ -35,7 +35,9 @@ def require_media_extra() -> Iterator[None]:
 class Display:
     """How players show a video's pictures: pixels made square, then mirrored, then turned.
 
-    mirrored: left for right.  rotation: degrees clockwise, 0, 90, 180 or 270.  pixel: a pixel's width over its height.
+    mirrored: left for right.
+    rotation: degrees clockwise, 0, 90, 180 or 270.
+    pixel: a pixel's width over its height.
     hdr: "pq" or "hlg", how brightness is coded where white is not the brightest there is.
     """
 
@@ -60,8 +62,11 @@ AS_CODED = Display()
 class Probe:
     """duration: seconds; counted where the file claims none.  width, height: pixels as shown: square and upright.
 
-    fps: frames a second.  size: bytes.  rotation, mirrored, pixel: as in `Display`.  hdr: "pq" or "hlg".  frames: where
-    the index counts them. A sound file has no width, height, fps or video_codec.
+    fps: frames a second.
+    size: bytes.
+    rotation, mirrored, pixel: as in `Display`.
+    hdr: "pq" or "hlg".
+    frames: where the index counts them. A sound file has no width, height, fps or video_codec.
     """
 
     duration: float
@@ -171,6 +176,19 @@ def measure(path: Path) -> Measures:
     except NotInstalled:
         return Measures(size)
     return Measures(size, facts.width, facts.height, facts.duration, facts.fps)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, upright, every pixel decoded. Raises InputUnreadable, NotInstalled."""
+    with require_media_extra():
+        from PIL import Image
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            sideways = picture.getexif().get(0x0112, 1) >= 5  # orientation: turned by a quarter
+            return (picture.height, picture.width) if sideways else (picture.width, picture.height)
+    except Exception as error:  # Pillow raises whatever its decoders do
+        raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
 
 
 def _sides(path: Path) -> tuple[int, int]:

@@ -39,7 +39,11 @@ MOST_HELD = 256 << 20  # bytes of pictures held for a cross-fade
 
 @dataclass(frozen=True)
 class Format:
-    """Of the film. rate: frames a second.  fade: frames of a cross-fade, 0 for cuts."""
+    """Of the film.
+
+    rate: frames a second.
+    fade: frames of a cross-fade, 0 for cuts.
+    """
 
     width: int
     height: int

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputUnreadable, OxenError
+from ..files import atomic_file
 from ..media import animatic
 from ..media.container import audio_of, open_container, video_of
 from ..media.mp4 import mp4_output, write_output
@@ -45,7 +46,11 @@ _LEAST_SIDE, _MOST_SIDE = 64, 3840
 
 @dataclass(frozen=True)
 class Medium:
-    """A medium that a job works on. size: pixels.  seconds: 0 for a picture."""
+    """A medium that a job works on.
+
+    size: pixels.
+    seconds: 0 for a picture.
+    """
 
     size: tuple[int, int]
     seconds: float = 0.0
@@ -55,8 +60,9 @@ class Medium:
 class ShotList:
     """shots: (prompt, seconds) of each.  size: pixels.  image: URL of the first frame, where one was given.
 
-    references: URLs of what shall be seen in it: people, products, places.  source: URL of the video or picture that is
-    worked on.  drawn: from when to when (seconds of the result) something new is drawn; the rest is the source itself.
+    references: URLs of what shall be seen in it: people, products, places.
+    source: URL of the video or picture that is worked on.
+    drawn: from when to when (seconds of the result) something new is drawn; the rest is the source itself.
     """
 
     shots: tuple[tuple[str, float], ...]
@@ -84,7 +90,8 @@ def shot_list(
     """lines: an upper bound for the picture's shorter side, for tests that want it small.
 
     source: the video or picture that is worked on, where it can be had: an upscale, a retake, an extension and a
-    reframe have its length and shape.  take: how many equal requests came before: each gets another picture.
+    reframe have its length and shape.
+    take: how many equal requests came before: each gets another picture.
     """
     words = filled(model, body)
     seed = body.get("seed")
@@ -364,9 +371,8 @@ def _picture(shots: ShotList, media: Media, place: Path) -> None:
     """A still of the first shot: drawn from its words, or the picture that is worked on, with the references in it."""
     cards = [media[url] for url in shots.references if url in media]
     base = media.get(shots.source or "") or media.get(shots.image or "")
-    partial = place.with_suffix(".partial")
-    _composed(shots.shots[0][0], shots, base, cards).save(partial, "PNG")
-    partial.replace(place)
+    with atomic_file(place) as part:
+        _composed(shots.shots[0][0], shots, base, cards).save(part, "PNG")
 
 
 def _composed(prompt: str, shots: ShotList, base: Path | None, cards: Sequence[Path]) -> Image:
@@ -449,9 +455,10 @@ def rework(
 ) -> Path:
     """Writes an H.264 MP4 of `source` to `path`, with its sound as far as it reaches.
 
-    size: pixels; the picture is cropped where the shape is another.  seconds: its length; a source that is shorter
-    stands still at its end.  new: a clip that stands from `drawn[0]` to `drawn[1]` seconds; where that goes beyond the
-    source or begins before it, the source is moved, not cut. Raises InputUnreadable.
+    size: pixels; the picture is cropped where the shape is another.
+    seconds: its length; a source that is shorter stands still at its end.
+    new: a clip that stands from `drawn[0]` to `drawn[1]` seconds; where that goes beyond the source or begins before
+    it, the source is moved, not cut. Raises InputUnreadable.
     """
     import av
 

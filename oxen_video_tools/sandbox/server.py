@@ -42,7 +42,8 @@ def build_app(
 ) -> Starlette:
     """The app. Its state opens with the server and closes with it.
 
-    base_url: what result URLs begin with.  on_open: called with the simulated hub, in the server's event loop.
+    base_url: what result URLs begin with.
+    on_open: called with the simulated hub, in the server's event loop.
     """
 
     @asynccontextmanager
@@ -207,14 +208,17 @@ class Sandbox:
     state: an SQLite file (or a folder for one) in which jobs, uploads and charges outlive a restart; files lie beside
     it. None: forgotten.
     picture_height: an upper bound in pixels for the shorter side of every video and picture, for tests.
-    credits: US dollars on the account; None is without end.  namespaces: whose `target_namespace` is accepted beside
-    `username`; None accepts any.  faults: `Fault`s or their text form; `.faults` changes them at any time, calls being
-    counted from then.  seed: for faults with a probability.
-    lifetime: seconds for which a signed URL is good.  keep_alive: seconds of silence on the event stream.
+    credits: US dollars on the account; None is without end.
+    namespaces: whose `target_namespace` is accepted beside `username`; None accepts any.
+    faults: `Fault`s or their text form; `.faults` changes them at any time, calls being counted from then.
+    seed: for faults with a probability.
+    lifetime: seconds for which a signed URL is good.
+    keep_alive: seconds of silence on the event stream.
     parallel: how many jobs run at once; others wait in the queue.
     fetch_inputs: read what a request names at other hosts: a dead link then fails the job as the hub's would, and what
     is read is drawn. Without it links of other hosts are believed. A function stands for the reading itself.
-    host: loopback, unless told otherwise: whoever reaches it may use it.  port: 0 takes a free one.
+    host: loopback, unless told otherwise: whoever reaches it may use it.
+    port: 0 takes a free one.
 
     Also `async with`. Raises ValueError for invalid options, OSError if the port is taken.
     """

@@ -18,9 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
-from uuid import uuid4
 
-from ..files import content_type_of
+from ..files import atomic_file, content_type_of
 
 ACTIVE = ("queued", "processing")
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -51,9 +50,10 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, words TEXT NOT NULL);
 class Job:
     """One generation. next_at: when its status changes next; None: never again.
 
-    outcome: what it will end as.  faults: the faults that hold for this job, by name.
-    stranger: it came from another client of the same account.  listed_at, gone_at: when lists begin to show it, and
-    when it vanishes; None: at once, and never.
+    outcome: what it will end as.
+    faults: the faults that hold for this job, by name.
+    stranger: it came from another client of the same account.
+    listed_at, gone_at: when lists begin to show it, and when it vanishes; None: at once, and never.
     """
 
     generation_id: str
@@ -240,7 +240,8 @@ EXPIRES, SIGNATURE = "oxen_expires", "oxen_signature"
 class Files:
     """Signed URLs, and bytes kept under their SHA-256.
 
-    lifetime: seconds for which a signed URL is good.  base_url: what every URL begins with.
+    lifetime: seconds for which a signed URL is good.
+    base_url: what every URL begins with.
     """
 
     def __init__(self, store: Store, folder: Path | None, secret: str, *, lifetime: float) -> None:
@@ -278,9 +279,8 @@ class Files:
         digest = hashlib.sha256(content).hexdigest()
         place = self.path(digest)
         if not place.exists():
-            partial = place.with_name(f"{uuid4().hex}.partial")
-            partial.write_bytes(content)
-            partial.replace(place)
+            with atomic_file(place) as part:
+                part.write_bytes(content)
         return digest
 
     def fetched(self, url: str) -> bool:

@@ -20,7 +20,7 @@ import anyio
 from ..errors import InvalidRequest, NotInstalled, OxenError, invalid_arguments, only_oxen_errors
 from ..request import VideoRequest
 from ..settings import Settings
-from .results import Video
+from .results import Shown, Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Done:
+class Done(Shown):
     """How one line ended: a video, or the error that an agent would read. sheet: a JPEG, where one was drawn."""
 
     line: Line
@@ -58,6 +58,15 @@ class Done:
     def succeeded(self) -> bool:
         """Whether there is a video to watch."""
         return self.video is not None and self.video.status == "succeeded"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from .display import line_html
+
+        return line_html(self)
+
+    def _poster(self) -> bytes | None:
+        return self.sheet or (self.video._poster() if self.video else None)
 
     @property
     def ends_all(self) -> bool:
@@ -105,11 +114,12 @@ def _request(text: str) -> VideoRequest:
 class Priced:
     """What a batch may cost. lines: each with its price, for whoever agrees to the whole.
 
-    total: US dollars that are still to be paid, at most.  unpriced: what has no price.
+    total_usd: US dollars that are still to be paid, at most.
+    unpriced: what has no price.
     """
 
     lines: tuple[Line, ...]
-    total: Decimal
+    total_usd: Decimal
     unpriced: tuple[str, ...]
 
 
@@ -243,10 +253,14 @@ def run_on_ray(
 ) -> list[Done]:
     """Make every line on a Ray cluster.
 
-    address: of the cluster; None starts one on this machine.  environment: the OXEN_* variables of the makers.
-    at_once: videos in the making on each maker.  makers: one per living node, unless said otherwise.
-    wait_seconds: for each line.  pictures: a contact sheet of each video.
-    Raises InvalidRequest without a ledger and a hub that all nodes share, NotInstalled without Ray.
+    address: of the cluster; None starts one on this machine.
+    environment: the OXEN_* variables of the makers.
+    at_once: videos in the making on each maker.
+    makers: one per living node, unless said otherwise.
+    wait_seconds: for each line.
+    pictures: a contact sheet of each video.
+    Raises InvalidRequest without a ledger and a hub that all nodes share,
+    NotInstalled without Ray.
     """
     settings = _shared(environment)
     try:

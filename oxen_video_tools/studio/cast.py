@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import InputUnreadable, InvalidRequest, NotFound, invalid_arguments
+from ..files import atomic_file
 from ..ledger.accounts import KeptMember
 from ..request import Member, VideoRequest
 from .local_files import KEPT, Files, cast_folder, opened
@@ -67,9 +68,8 @@ def _copied(reference: str | Path, settings: Settings, files: Files) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not place.exists():
-            partial = place.with_suffix(".part")
-            partial.write_bytes(content)
-            partial.replace(place)
+            with atomic_file(place) as part:
+                part.write_bytes(content)
     except OSError as error:
         raise InputUnreadable(f"{reference} can't be kept: {error.strerror or error}.", fix="Make room.") from None
     return f"{KEPT}{digest}"
@@ -77,12 +77,12 @@ def _copied(reference: str | Path, settings: Settings, files: Files) -> str:
 
 async def members(session: Session) -> list[KeptMember]:
     """Everybody who is kept, by name."""
-    return await session.ledger.kept_members(await session.scope())
+    return list((await session.ledger.members(await session.scope())).values())
 
 
 async def member(session: Session, name: str) -> KeptMember:
     """One of them. Raises NotFound."""
-    found = await session.ledger.members_named(await session.scope(), [name])
+    found = await session.ledger.members(await session.scope(), [name])
     if name.casefold() not in found:
         raise await _nobody(session, name)
     return found[name.casefold()]
@@ -105,7 +105,7 @@ async def resolve(session: Session, request: VideoRequest) -> VideoRequest:
     bare = [one.name for one in request.cast if not one.look or not one.images]
     if not bare:
         return request
-    kept = await session.ledger.members_named(await session.scope(), bare)
+    kept = await session.ledger.members(await session.scope(), bare)
     if not kept:
         return request
     filled = [_filled(one, kept.get(one.name.casefold())) for one in request.cast]

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import inspect
 import json
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import wait_until
 from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, OxenError, TimedOut
+from ..files import atomic_file, part_file
 from ..media.understanding import Direction, direct_all
 from ..request import DEFAULT_SECONDS, VideoRequest
 from .identifiers import request_key
@@ -135,8 +135,10 @@ async def get_saving(session: Session, key: str, wait_seconds: float) -> Video:
 class JoinOptions:
     """How clips become one file.
 
-    transition: "cut" or "fade", of `fade_seconds` each.  music: a sound file or a video, laid under all of it; it is
-    repeated or faded out to the length, and gives way to the clips' own sound.  sound: of the clips, "keep" or "mute".
+    transition: "cut" or "fade", of `fade_seconds` each.
+    music: a sound file or a video, laid under all of it; it is repeated or faded out to the length, and gives way to
+    the clips' own sound.
+    sound: of the clips, "keep" or "mute".
     captions: SRT or WebVTT, its text or a file, as a track; with `burn` drawn into the picture.
     trim: from, to, seconds of the whole.
     """
@@ -288,7 +290,7 @@ async def _clip(session: Session, video: str, files: Files, held: ExitStack) -> 
 
 
 async def _described(session: Session, path: Path) -> Saved:
-    return await described(path, await asyncio.to_thread(content_hash, path), caller=session.isolated or "")
+    return await described(path, await asyncio.to_thread(content_hash, path), caller=session.isolated)
 
 
 async def _fetched(session: Session, video: str, filename: str | Path | None) -> Saved:
@@ -328,19 +330,15 @@ async def _joined(
     rest = f"and-{len(clips) - 1}-more" if len(clips) > 1 else "cut"
     place = place or session.settings.videos_folder / f"{clips[0].file.stem}-{rest}"
     await asyncio.to_thread(make_writable, place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
     loop = asyncio.get_running_loop()
 
     def told(fraction: float) -> None:
         progress = Progress(clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction)
         asyncio.run_coroutine_threadsafe(_told(on_progress, progress), loop)
 
-    try:
+    with part_file(place.parent, ".mp4") as part:
         await join_files(session, [clip.file for clip in clips], part, _rising(told), how, files)
         saved = await settled(session, part, place)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return replace(saved, warnings=(*_mixed(clips), *(word for clip in clips for word in clip.warnings)))
 
 
@@ -393,13 +391,17 @@ class Comparison:
 async def compare_videos(session: Session, videos: Sequence[str | Path], files: Files) -> Comparison:
     """What several videos look like, each as one numbered row of frames. Raises what `inspect_video` raises."""
     from ..media.contact_sheet import stacked
+    from ..media.pool import stack_in_child
 
     named = one_of(videos)
     if len(named) > MOST_COMPARED:
         raise InvalidRequest(f"At most {MOST_COMPARED} videos can be looked at together, not {len(named)}.")
     looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
     seen = await asyncio.gather(*looks)
-    return Comparison(tuple(seen), await asyncio.to_thread(stacked, [one.sheet for one in seen]))
+    sheets = [one.sheet for one in seen]
+    if session.isolated is None:
+        return Comparison(tuple(seen), await asyncio.to_thread(stacked, sheets))
+    return Comparison(tuple(seen), await stack_in_child(sheets, caller=session.isolated))
 
 
 async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:
@@ -410,14 +412,11 @@ async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:
 
     def write() -> None:
         make_writable(place.parent)
-        part = place.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            part.write_bytes(sheet)
-            part.replace(place)
+            with atomic_file(place) as part:
+                part.write_bytes(sheet)
         except OSError as error:
             raise InputUnreadable(f"{place} can't be written: {error.strerror}.", fix="Make room there.") from None
-        finally:
-            part.unlink(missing_ok=True)
 
     await asyncio.to_thread(write)
     return place
@@ -473,7 +472,12 @@ async def local_copy(session: Session, video: str | Path, files: Files) -> Async
 
 @dataclass(frozen=True)
 class Preview(Plan):
-    """A plan with its animatic. preview: the MP4.  sheet: a JPEG of its frames.  shown: what each shot shows."""
+    """A plan with its animatic.
+
+    preview: the MP4.
+    sheet: a JPEG of its frames.
+    shown: what each shot shows.
+    """
 
     preview: Path | None = None
     sheet: bytes | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""`generate`: prepare, ask, pay each clip once, wait. A single video is the film of one clip: nothing is joined."""
+"""`generate`: prepare, ask for approval, pay each clip once, wait. A single video is a film of one clip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..clock import wait_until
+from ..clock import moment, wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..ledger.records import Booking, Intent, Job, dollars, micros, said
 from ..request import PictureRequest
@@ -35,16 +35,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Answer = bool | Decimal
 Approve = Callable[[Question], "Answer | Awaitable[Answer]"]
-WAIT = 900.0  # seconds, where neither the call nor OXEN_VIDEO_WAIT says
-SHORTEST = 15.0  # seconds that planning, uploading and the POST may take, however short the wait: an id is worth it
+WAIT = 900.0  # seconds, if neither the call nor OXEN_VIDEO_WAIT states it
+SHORTEST = 15.0  # seconds for planning, uploading and the POST, even if the caller waits less, to return an id
 
 
 @dataclass(frozen=True)
 class Call:
     """The caller's side of a request.
 
-    wait_seconds: bounds the whole call.  approve: asks a person; answers whether, or up to which sum, they agree.
-    prepared: what was worked out when a person was asked, if that has just been done.
+    wait_seconds: bounds the whole call.
+    approve: asks a person; returns whether, or up to which sum, they agree.
+    prepared: what was prepared for a question that was just asked.
     repository: "namespace/name", where the finished video is kept.
     """
 
@@ -56,7 +57,7 @@ class Call:
 
 
 async def generate(session: Session, request: VideoRequest, terms: Terms, call: Call) -> Video:
-    """The clips of a request, each paid once, waited for. Raises what `AsyncStudio.generate` says."""
+    """Make the clips of a request, each paid once, and wait. Raises what `AsyncStudio.generate` raises."""
     wait = next(one for one in (call.wait_seconds, session.settings.wait, WAIT) if one is not None)
     began = session.clock.monotonic()
     ready = began + max(wait, SHORTEST)
@@ -67,7 +68,7 @@ async def generate(session: Session, request: VideoRequest, terms: Terms, call: 
         video = await _made(session, prepared, call, began, wait)
         if video is not None:
             return video if call.repository is None else await films.keep_in_repository(session, video, call.repository)
-        prepared = None  # it was there when it was looked up, and its take is free by now
+        prepared = None  # the job that existed was given up meanwhile: prepare again
     raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
 
 
@@ -90,7 +91,7 @@ async def make_picture(session: Session, prepared: Prepared, until: float, booki
 
 
 async def _made(session: Session, prepared: Prepared, call: Call, began: float, wait: float) -> Video | None:
-    """What was prepared, agreed to, paid and waited for; None where what was there before turned out to be free."""
+    """Prepare, get approval, pay and wait. None: an existing job was never sent after all, so prepare again."""
     until, ready = began + wait, began + max(wait, SHORTEST)
     prepared = await _within(session, _agreed(session, prepared, call), max(ready, began + FRESH))
     if prepared.film is not None:
@@ -141,16 +142,16 @@ def _told(prepared: Prepared, video: Video) -> Video:
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:
-    """What was prepared for the question, unless that is so long ago that prices may have changed since."""
+    """What was prepared for the question, unless it is so old that prices may have changed."""
     if prepared is None or session.clock.monotonic() - prepared.made > FRESH:
         return None
     return replace(prepared, terms=terms)
 
 
 async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
-    """Whoever has to be asked is asked. What is sent never costs more than the sum that was agreed to.
+    """Get approval if needed. What is sent never costs more than the agreed sum.
 
-    Raises Declined or NeedsApproval.
+    Raises Declined, NeedsApproval.
     """
     question, sum_usd = prepared.question, prepared.terms.approved_usd
     needed = prepared.spent + micros(prepared.reserved.amount)
@@ -168,7 +169,7 @@ async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
     answer = await answer if inspect.isawaitable(answer) else answer
     if answer is False or answer is None:
         raise Declined("The user declined this video; nothing was sent.")
-    agreed = question.cost if answer is True else Decimal(answer)
+    agreed = question.cost_usd if answer is True else Decimal(answer)
     if session.clock.monotonic() - asked > FRESH:  # prices may have changed while the person thought about it
         terms = replace(prepared.terms, approved_usd=agreed)
         return await _agreed(session, await prepare(session, prepared.request, terms), replace(call, approve=None))
@@ -178,7 +179,7 @@ async def _agreed(session: Session, prepared: Prepared, call: Call) -> Prepared:
 
 
 async def agree(question: Question | None, terms: Terms, call: Call, needed: Decimal) -> Terms:
-    """The terms with the sum that a person agreed to, asked where that must be. Raises Declined or NeedsApproval."""
+    """Get approval if needed; the terms with the agreed sum. Raises Declined, NeedsApproval."""
     if question is None or (terms.approved_usd is not None and terms.approved_usd >= needed):
         return terms
     if call.approve is None:
@@ -189,7 +190,7 @@ async def agree(question: Question | None, terms: Terms, call: Call, needed: Dec
     answer = await answer if inspect.isawaitable(answer) else answer
     if answer is False or answer is None:
         raise Declined("The user declined; nothing was sent.")
-    agreed = question.cost if answer is True else Decimal(answer)
+    agreed = question.cost_usd if answer is True else Decimal(answer)
     if agreed < needed:
         raise NeedsApproval(
             f"{said(agreed)} was agreed to; this may cost {said(needed)}. Nothing was sent.",
@@ -208,7 +209,7 @@ def _not_enough(prepared: Prepared, agreed: Decimal) -> NeedsApproval:
 
 
 async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) -> T:
-    """What comes before the money ends with the caller's time."""
+    """Run what comes before the payment, and cancel it when the caller's time is up. Raises TimedOut."""
     task = asyncio.ensure_future(work)
     try:
         if not await wait_until(session.clock, until, task):
@@ -225,7 +226,7 @@ async def _within(session: Session, work: Coroutine[Any, Any, T], until: float) 
 
 @dataclass(frozen=True)
 class _Handed:
-    """A job that the hub has, or is being handed. listening: keeps the place of whoever waits for it."""
+    """A submitted job. listening: reserves a place among those who wait for jobs."""
 
     made: Submission
     listening: AsyncExitStack
@@ -234,22 +235,22 @@ class _Handed:
 async def _pay(
     session: Session, prepared: Prepared, ready: float, *, listens: bool, booking: Booking | None = None
 ) -> _Handed | None:
-    """The job of an equal call before this one, or one that is paid now; None where it turned out to be free."""
+    """The job of an earlier equal call, or one that is paid now. None: that job was never sent, so prepare again."""
     job = prepared.existing
     if job is not None:
-        # One that was cancelled is the answer, too: only its next take pays.
+        # A cancelled job is an answer, too: only its next take is paid.
         made = Submission(job, reused=True) if prepared.stopped else await resume_submission(session, job, ready)
         return None if made is None else _Handed(made, AsyncExitStack())
     intent = await _within(session, _intent(session, prepared), ready)
     async with AsyncExitStack() as listening:
-        if listens and intent.route == "queue":  # refused here if too many wait, not after paying
+        if listens and intent.route == "queue":  # if too many wait, this fails before paying
             await listening.enter_async_context((await session.waiter()).listening())
         made = await pay_once(session, intent, budget=budget_of(session), until=ready, booking=booking)
         return _Handed(made, listening.pop_all())
 
 
 async def _intent(session: Session, prepared: Prepared) -> Intent:
-    """Ready to be booked: the media are where the hub can read them. Nothing is spent yet."""
+    """The intent of the clip, with its media uploaded. Nothing is spent yet."""
     [clip] = prepared.clips
     body = await body_of(session, clip, prepared.media, prepared.terms.files)
     scope = await session.scope()
@@ -283,7 +284,7 @@ async def _watch(
 
 
 async def _outcome(session: Session, paid: Submission, until: float, on_progress: Report | None) -> Video:
-    """How the job stands when it has ended, or when the time is up."""
+    """The job as a `Video`, when it has ended or the time is up."""
     job = paid.job
     if job.route == "sync":
         return await of_blocking(session, job)
@@ -301,7 +302,7 @@ async def _one(
         info = await session.ledger.clips(paid.job.scope, [generation_id])
         record = await watch(session, generation_id, left, on_progress, info.get(generation_id))
         return await shown(session, record)
-    except (NotFound, Unauthenticated) as error:  # a person is needed
+    except (NotFound, Unauthenticated) as error:  # only a person can solve it
         raise await about_a_job(session, generation_id, error, reading=True) from None
     except OxenError as error:  # the job is paid and has an id: that is the answer
         log.warning("%s is paid, and its state could not be read: %s", generation_id, error)
@@ -311,32 +312,32 @@ async def _one(
 
 
 def _fresh(session: Session, job: Job, generation_id: str) -> Video:
-    """What is known of a job without asking the hub."""
+    """A job as a `Video`, without asking the hub."""
     info = None if job.estimate is None else dollars(job.estimate) / max(1, job.expects)
     video = Video(
         status="queued",
         generation_id=generation_id,
         model=job.model,
         duration=length(job.body),
-        cost=info,
+        cost_usd=info,
         cost_is="unknown" if info is None else "estimate",
-        created=job.sent,
+        created=moment(job.sent),
     )
     return timed(session, video, job.body)
 
 
 def together(takes: list[Video]) -> Video:
-    """Several versions as one answer: the first good one in front, the price of all."""
+    """Several versions as one answer: the first good one, with the cost of all."""
     states = {take.status for take in takes}
     order: tuple[Status, ...] = ("processing", "queued", "succeeded", "failed", "cancelled")
     status = next(word for word in order if word in states)
     first = next((take for take in takes if take.status == status), takes[0])
-    costs = [take.cost for take in takes if take.cost is not None]
+    costs = [take.cost_usd for take in takes if take.cost_usd is not None]
     sure = len(costs) == len(takes) and all(take.cost_is == "real" for take in takes)
     return replace(
         first,
         status=status,
-        cost=sum(costs, Decimal(0)) if costs else None,
+        cost_usd=sum(costs, Decimal(0)) if costs else None,
         cost_is="real" if sure else "estimate" if costs else "unknown",
         takes=tuple(takes),
         warnings=tuple(dict.fromkeys(word for take in takes for word in take.warnings)),

@@ -51,7 +51,8 @@ def references(request: VideoRequest) -> list[str]:
 def canonical_request(request: VideoRequest, namespace: str | None, fingerprints: Mapping[str, str]) -> dict[str, Any]:
     """What was asked, in one form however it was put.
 
-    namespace: who pays, where the request does not say.  fingerprints: what each of `references` is.
+    namespace: who pays, where the request does not say.
+    fingerprints: what each of `references` is.
     """
     if isinstance(request, PictureRequest):
         return _asked_picture(request, namespace, fingerprints)

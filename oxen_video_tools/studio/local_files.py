@@ -60,7 +60,11 @@ def kept_picture(reference: str | Path, settings: Settings) -> Path | None:
 
 @dataclass(frozen=True)
 class Opened:
-    """A medium that may be read. path: where it really lies.  size: bytes, at most what its kind may have."""
+    """A medium that may be read.
+
+    path: where it really lies.
+    size: bytes, at most what its kind may have.
+    """
 
     path: Path
     file: BinaryIO
@@ -273,7 +277,11 @@ async def join_files(
     how: Mapping[str, Any] | None = None,
     files: Files = "anywhere",
 ) -> None:
-    """Clips to one file at `out`. told: hears 0 to 1, in whatever thread.  how: what else `media.join.join` takes."""
+    """Clips to one file at `out`.
+
+    told: hears 0 to 1, in whatever thread.
+    how: what else `media.join.join` takes.
+    """
     how = how or {}
     if session.isolated is None and files == "anywhere":
         from ..media.join import join

@@ -12,16 +12,25 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..catalog.validate import unsuitable_media
-from ..errors import InputNotAllowed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError, TimedOut
-from ..files import ENOUGH, media_kind
-from ..ledger.records import LOCAL
+from ..errors import (
+    InputNotAllowed,
+    InputUnreadable,
+    InvalidRequest,
+    NotFound,
+    NotInstalled,
+    OxenError,
+    RateLimited,
+    TimedOut,
+)
+from ..files import ENOUGH, media_kind, part_file
+from ..ledger.records import LOCAL, ClipRef
 from ..redaction import redact
 from .identifiers import link_name
 from .local_files import (
@@ -158,11 +167,13 @@ async def to_public_url(session: Session, reference: str, files: Files, *, known
 async def private_link(session: Session, content: str, file: Path | None = None) -> str | None:
     """A fresh link to a file of ours that the account keeps at the hub; None for one that is not there.
 
-    content: its SHA-256.  file: is put there, whole, where it is not yet; however many ask, it is sent once.
-    Raises InputUnreadable for a file that is too large for the hub or is another by now, and what the hub refuses with.
+    content: its SHA-256.
+    file: is put there, whole, where it is not yet; however many ask, it is sent once.
+    Raises InputUnreadable for a file
+    that is too large for the hub or is another by now, and what the hub refuses with.
     """
     hub, scope = await session.hub(), await session.scope()
-    place = await session.ledger.kept_place(scope, content)
+    place = (await session.ledger.kept_places(scope, [content])).get(content)
     if place is not None:
         try:
             return await hub.private_link(place)
@@ -218,7 +229,8 @@ async def _made_picture(session: Session, reference: str) -> str:
     """The generation that is a sheet or a still. Raises InputUnreadable."""
     try:
         key, take, part = reference.removeprefix(MADE).split("/")
-        job = await session.ledger.job_for_take(await session.scope(), key, int(take), int(part))
+        [made] = await session.ledger.parts_of(await session.scope(), [ClipRef(key, int(take), int(part))])
+        job = made.job if made.state in ("running", "done") else None
     except ValueError:
         job = None
     if job is None or not job.generation_ids:
@@ -448,10 +460,10 @@ async def _make_cut(session: Session, reference: str, files: Files, place: Path)
             path = held.enter_context(snapshot(base, session.settings, files))
         else:
             path = await held.enter_async_context(session.local_copy(session, base, files))
-        partial = place.with_name(f".{place.name}.part.mp4")
         await asyncio.to_thread(place.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         head = await asyncio.to_thread(_start_of, path)
         try:
+            partial = held.enter_context(part_file(place.parent, ".mp4"))
             if part is not None and (known := media_kind(head)) is not None and known[0] == "video":
                 await join_files(session, [path], partial, lambda _: None, {"parts": [part]}, files)
             else:
@@ -466,8 +478,6 @@ async def _make_cut(session: Session, reference: str, files: Files, place: Path)
             await asyncio.to_thread(partial.replace, place)
         except OSError as error:
             raise InputUnreadable(f"A frame or part can't be kept: {error.strerror}.", fix="Make room.") from None
-        finally:
-            partial.unlink(missing_ok=True)
     return place
 
 
@@ -479,7 +489,7 @@ def _start_of(path: Path) -> bytes:
 # Local media held against what the model wants of them, before anything is uploaded or paid.
 
 
-async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Plan:
+async def check_local_media(session: Session, plan: Plan, files: Files) -> Plan:
     """The plan, with a warning for what its local files are too much or too little of.
 
     What can't be read is left to whoever uploads it.
@@ -487,7 +497,7 @@ async def check_local_media(plan: Plan, settings: Settings, files: Files) -> Pla
     places = [place for job in plan.jobs for place in job.media if place.limits and _is_local(place.reference)]
     if not places:
         return plan
-    warnings = await asyncio.to_thread(_held, places, settings, files)
+    warnings = await _held(session, places, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
 
 
@@ -625,26 +635,25 @@ def _is_local(reference: str) -> bool:
     return not (is_url(reference) or is_generation(reference) or is_made(reference) or is_cut(reference))
 
 
-def _held(places: list[MediaPlace], settings: Settings, files: Files) -> list[str]:
+async def _held(session: Session, places: list[MediaPlace], files: Files) -> list[str]:
     found: dict[str, None] = {}
     measured: dict[str, Measures | None] = {}
     for place in places:
         if place.reference not in measured:
-            measured[place.reference] = _measures(place.reference, settings, files)
+            measured[place.reference] = await _measures(session, place.reference, files)
         facts = measured[place.reference]
         if facts is not None:
             found.update(dict.fromkeys(_words(place, facts)))
     return list(found)
 
 
-def _measures(reference: str, settings: Settings, files: Files) -> Measures | None:
-    from ..media.child_process import run_in_child
-    from ..media.probe import measure
-
+async def _measures(session: Session, reference: str, files: Files) -> Measures | None:
     try:
-        with snapshot(reference, settings, files) as path:
-            return measure(path) if files == "anywhere" else run_in_child("measure", path)
-    except (InputNotAllowed, InputUnreadable, TimedOut, NotInstalled, OSError):
+        with ExitStack() as held:
+            path = await asyncio.to_thread(held.enter_context, snapshot(reference, session.settings, files))
+            found: Measures = await look(session, "measure", path, files)
+            return found
+    except (InputNotAllowed, InputUnreadable, TimedOut, NotInstalled, RateLimited, OSError):
         return None
 
 

@@ -51,7 +51,10 @@ class Survey(Protocol):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that a request needs. name: "Mira" for a sheet, "Shot 2" for a still.  shot: from 0; None for a sheet.
+    """A picture that a request needs.
+
+    name: "Mira" for a sheet, "Shot 2" for a still.
+    shot: from 0; None for a sheet.
 
     prepared: the call that makes it, and what is there of it.
     """

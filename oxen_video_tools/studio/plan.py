@@ -1,4 +1,4 @@
-"""A request + the catalog → what would be sent, in which clips, for how much, and what is wrong. Free and pure.
+"""The plan of a request: what would be sent, in which clips, at which price, and all problems. Free, and without I/O.
 
 A clip is one paid job: one shot, or the neighbouring shots that a model makes together. Shots are joined by hard cuts;
 `continuous` asks for one long take, in which each clip begins with the last frame of the one before.
@@ -17,11 +17,12 @@ from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, holding, 
 from ..catalog.findings import listing
 from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
-from ..catalog.selection import Choice, choose, for_purpose, over_every_length
+from ..catalog.selection import choose, for_purpose, over_every_length
 from ..catalog.translate import Translation, put_urls, translate
 from ..errors import InvalidRequest, ModelNotFound
 from ..redaction import visible
 from ..request import ImageRequest, PictureRequest
+from .results import Shown
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-# Neighbouring shots that differ in time of day, weather or place only because one of them says nothing.
+# Neighbouring shots that differ in time of day, weather or place only because one of them does not mention it.
 #
-# A model sees each shot by itself: "rain" or "night" in the first shot is not known to the second. Only what is
-# missing is told; two shots that say different things are meant to differ.
+# A model sees each shot by itself: it does not know "rain" or "night" of the shot before. Only omissions are reported;
+# two shots that state different things are meant to differ.
 
 MOST_TOLD = 5
 _KINDS: dict[str, str] = {
@@ -50,7 +51,7 @@ _WORDS = {kind: re.compile(rf"\b(?:{words})\b", re.I) for kind, words in _KINDS.
 
 
 def differences(prompts: Sequence[str], *, continuous: bool = False) -> list[str]:
-    """A warning for each shot that leaves out what its neighbour says. continuous: the picture is carried over."""
+    """A warning for each shot that omits what its neighbour states; none for a continuous film."""
     if continuous:
         return []
     found: list[str] = []
@@ -79,10 +80,12 @@ USUAL = 5  # seconds, Oxen docs: the default of a shot
 class PlannedJob:
     """One paid job.
 
-    body: what is sent, media as the request gave them.  seconds: its length, where it is certain.
-    shots: which shots of the request it makes, from 0.  media: the places in `body` that need a URL the hub can read.
+    body: what is sent, with media as the request gave them.
+    seconds: its duration; None if not certain.
+    shots: which shots of the request it makes, from 0.
+    media: the places in `body` that need a URL the hub can read.
     first_frame: the place in `body` that takes the last frame of the job before it; `body` has nothing there yet.
-    held: how each member of the cast who is seen in it is held.
+    held: how each member of the cast in it is kept consistent.
     """
 
     model: str
@@ -94,8 +97,17 @@ class PlannedJob:
     first_frame: Path | None = None
     held: tuple[Held, ...] = ()
 
+    @property
+    def price_usd(self) -> Decimal | None:
+        """US dollars at most; None where nobody can know."""
+        return self.price.usd
+
     def filled(self, urls: Mapping[Path, str], first_frame: str | None = None) -> dict[str, Any]:
-        """The body as it is sent. urls: what stands at each place of `media`.  first_frame: the link of that frame."""
+        """The body as it is sent.
+
+        urls: the URL for each place of `media`.
+        first_frame: the URL for the place `first_frame`.
+        """
         body = put_urls(self.body, urls)
         if first_frame is None or self.first_frame is None:
             return body
@@ -104,12 +116,12 @@ class PlannedJob:
 
     @property
     def name(self) -> str:
-        """What a person calls it: "Shot 2", or "Shots 3 to 4" where one job makes several."""
+        """Its name for people: "Shot 2", or "Shots 3 to 4" if one job makes several."""
         return name_of(self.shots or (0,))
 
 
 def name_of(shots: Sequence[int]) -> str:
-    """What a person calls these neighbouring shots, counted from 0."""
+    """The name of neighbouring shots for people. shots: counted from 0."""
     return f"Shot {shots[0] + 1}" if len(shots) == 1 else f"Shots {shots[0] + 1} to {shots[-1] + 1}"
 
 
@@ -117,10 +129,12 @@ def name_of(shots: Sequence[int]) -> str:
 class PlannedClip:
     """How a clip of a plan stands in the ledger.
 
-    shots: from 1.  seconds: its length, where it is certain.  price_usd: what it costs, paid or not.
+    shots: from 1.
+    seconds: its duration; None if not certain.
+    price_usd: its price, paid or not.
+    take: None if every call makes a new one.
     already: it is paid for, or being paid for: this call pays nothing for it.
     stopped: it was cancelled: this call does not pay for it either; its next take would be another clip.
-    take: None where every call makes a new one.
     """
 
     shots: tuple[int, ...]
@@ -134,9 +148,11 @@ class PlannedClip:
 
 @dataclass(frozen=True)
 class PlannedMember:
-    """One member of the cast. held_by: the means that its weakest shot has.  shots: from 1, those that name it.
+    """One member of the cast.
 
-    sheet: the generation id of the sheet that shows it, where one was made.
+    held_by: how it is kept consistent, in the shot where that works least well.
+    shots: the shots that name it, from 1.
+    sheet: the generation id of its sheet, if one was made.
     """
 
     name: str
@@ -147,7 +163,12 @@ class PlannedMember:
 
 @dataclass(frozen=True)
 class PlannedPicture:
-    """A picture that is made before the clips. name: "Mira" for a sheet, "Shot 2" for a still."""
+    """A picture that is made before the clips.
+
+    name: "Mira" for a sheet, "Shot 2" for a still.
+    already: it is paid for.
+    shot: the shot of a still, from 1.
+    """
 
     kind: Literal["sheet", "still", "picture"]
     name: str
@@ -160,16 +181,19 @@ class PlannedPicture:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What would be done.
+class Plan(Shown):
+    """What a call would do.
 
-    reason: why this model, and why in so many jobs.  price: of all clips, US dollars at most.
-    film: None for one job; how several are joined at the end.
-    clips: each job as the ledger has it.  due: what this call would pay; `price` where nothing is paid yet.
-    cast: how each member is held.  pictures: sheets of the cast and stills, which are made before the clips.
-    choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
-    means: of a film with a cast, how its shots are made, why so, and what another way would cost.
-    unknown_model: neither the live list nor Oxen's pages know the model that was named.
+    reason: why this model, and why this number of jobs.
+    price: of all clips.
+    film: how several jobs are joined; None for one job.
+    clips: the state of each job in the ledger.
+    due: what this call would pay; `price` if nothing is paid yet.
+    cast: how each member is kept consistent.
+    pictures: sheets of the cast and stills, which are made before the clips.
+    choice: the price of a chosen model compared with the usual one; also the first of `warnings`.
+    means: how the shots of a film with a cast are made, why, and what another way would cost.
+    unknown_model: neither the live list nor Oxen's pages have the named model.
     """
 
     request: VideoRequest
@@ -195,17 +219,25 @@ class Plan:
 
     @property
     def price_usd(self) -> Decimal | None:
-        """What this call would pay at most, in US dollars; None where nobody can know."""
+        """What this call would pay at most, in US dollars; None if unknown."""
         return (self.due or self.price).usd
 
+    @property
+    def total_usd(self) -> Decimal | None:
+        """What all of it costs, paid or not, in US dollars; None where nobody can know."""
+        return self.price.usd
+
     def _repr_html_(self) -> str:
-        """How a notebook shows it."""
+        """The plan as HTML, for notebooks."""
         from .display import plan_html
 
         return plan_html(self)
 
+    def _poster(self) -> bytes | None:
+        return getattr(self, "sheet", None)  # of one with an animatic
+
     def raise_for_problems(self) -> None:
-        """Raises InvalidRequest with every problem, where there is one."""
+        """Raise InvalidRequest with all problems, if there are any."""
         if self.problems:
             raise (ModelNotFound if self.unknown_model else InvalidRequest)(
                 " ".join(self.problems), problems=self.problems
@@ -223,10 +255,9 @@ def make_plan(
 ) -> Plan:
     """The plan for a request.
 
+    lengths: seconds of its input videos and sounds, by reference, as far as known.
+    model: the model that made the same request before; used if the request names none.
     stills: the picture that each shot begins with, by its number from 0.
-
-    lengths: seconds of its source videos and sounds, where they are known, by reference.
-    model: the model that the same request was made with before, where the request leaves the choice open.
     """
     if isinstance(request, PictureRequest):
         return plan_picture(request, models.images, settings, model)
@@ -241,24 +272,28 @@ def make_plan(
     division = _divide(paying, info)
     made = _make_jobs(division, paying, info, models, settings, lengths or {}, stills or {})
     prompts = [shot.prompt for shot in request.multi_prompt] or [request.prompt or ""]
+    unknown = _unknown_model(info, models)
+    problems = made.problems
+    if too_long := over_every_length(request, models):  # instead of the lengths of one model
+        problems = (too_long, *(one for one in problems if "duration=" not in one))
     return Plan(
         request=request,
         model=info.id,
-        reason=_reason(choice, made.why),
+        reason=f"{choice.reason}; {made.why}" if made.why else choice.reason,
         jobs=made.jobs,
         price=total(job.price for job in made.jobs),
         problems=(
-            *_unknown_model(info, models),
+            *unknown,
             *([choice.problem] if choice.problem else []),
             *refused,
             *cast_problems(request.cast),
-            *_with_lengths(made.problems, request, models),
+            *problems,
         ),
         choice="" if choice.asked else choice.warning,
-        unknown_model=bool(_unknown_model(info, models)),
+        unknown_model=bool(unknown),
         warnings=(
             *([choice.warning] if choice.warning else []),
-            *_about_the_list(info, models),
+            *([] if unknown else _about_the_list(info, models)),
             *cast_warnings(request.cast, prompts),
             *told,
             *made.warnings,
@@ -278,6 +313,7 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
     info = images.known(images.meant(choice.model_id) or choice.model_id)
     paying, refused = _with_payer(request, settings)
     asked = asked.model_copy(update={"target_namespace": paying.target_namespace, "prompt": _styled(request).prompt})
+    unknown = _unknown_model(info, images)
     spoken = translate_image(asked, info, models=images, cast=request.cast)
     price = estimate(spoken.body, info)
     job = PlannedJob(info.id, spoken.body, price, None, (), spoken.media, None, spoken.held)
@@ -287,8 +323,8 @@ def plan_picture(request: PictureRequest, images: ModelList, settings: Settings,
         reason=choice.reason,
         jobs=(job,),
         price=price,
-        problems=(*_unknown_model(info, images), *refused, *cast_problems(request.cast), *spoken.problems),
-        warnings=(*_about_the_list(info, images), *spoken.warnings),
+        problems=(*unknown, *refused, *cast_problems(request.cast), *spoken.problems),
+        warnings=(*([] if unknown else _about_the_list(info, images)), *spoken.warnings),
         cast=_held(request, (job,)),
     )
 
@@ -297,7 +333,7 @@ BEST_FIRST: tuple[HeldBy, ...] = ("elements", "face pictures", "reference pictur
 
 
 def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMember, ...]:
-    """How each member of the cast is held, over all clips."""
+    """How consistently each member of the cast is kept, over all clips."""
     found = []
     for member in request.cast:
         means = [(one.held_by, job) for job in jobs for one in job.held if one.name == member.name]
@@ -314,12 +350,8 @@ def _held(request: VideoRequest, jobs: Sequence[PlannedJob]) -> tuple[PlannedMem
     return tuple(found)
 
 
-def _reason(choice: Choice, why: str) -> str:
-    return f"{choice.reason}; {why}" if why else choice.reason
-
-
 def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest, list[str]]:
-    """The request with the namespace that pays; a problem where it names one that is not allowed."""
+    """The request with the namespace that pays, and a problem if it names one that is not allowed."""
     if not request.target_namespace:
         return (
             request.model_copy(update={"target_namespace": settings.namespace}) if settings.namespace else request
@@ -330,14 +362,8 @@ def _with_payer(request: VideoRequest, settings: Settings) -> tuple[VideoRequest
     return request, [f"target_namespace={request.target_namespace}: use {' or '.join(sorted(allowed))}."]
 
 
-def _with_lengths(problems: Sequence[str], request: VideoRequest, models: ModelList) -> list[str]:
-    """For a length over every model's, the way that works instead of the lengths of one model."""
-    over = over_every_length(request, models)
-    return [over, *(one for one in problems if "duration=" not in one)] if over else list(problems)
-
-
 def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
-    """A problem for a name that neither the live list nor Oxen's pages know."""
+    """A problem if neither the live list nor Oxen's pages have the model."""
     if info.listed or not models.live or info.page or info.has_schema:
         return []
     near = models.closest(info.id)
@@ -346,9 +372,7 @@ def _unknown_model(info: ModelInfo, models: ModelList) -> list[str]:
 
 
 def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
-    """How far what is said here can be trusted."""
-    if _unknown_model(info, models):
-        return []
+    """Warnings if the model is not in the list, or if the list is not the live one."""
     if not info.listed:
         near = models.closest(info.id)
         gone = info.page.get("left_the_list")
@@ -365,10 +389,12 @@ def _about_the_list(info: ModelInfo, models: ModelList) -> list[str]:
 
 @dataclass(frozen=True)
 class _Division:
-    """How the shots are divided among jobs. groups: empty for a request that is one job as it stands.  why: in words.
+    """How the shots are divided among jobs.
 
-    single: whether each job takes one prompt; else its shots go as the model's own list of shots.
-    in_prompt: whether that prompt has the shots of its group as timed lines.
+    groups: the shots of each job, from 0; empty for a request that is one job.
+    why: in words.
+    single: each job takes one prompt; otherwise its shots go into the model's list of shots.
+    in_prompt: that prompt has the shots of its group as timed lines.
     """
 
     groups: tuple[Group, ...] = ()
@@ -389,7 +415,7 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
         return _Division(tuple((index,) for index in range(len(shots))), why, True)
     if several is None:
         if not info.has_schema:
-            return _Division()  # nobody knows the model: the shots go as they are
+            return _Division()  # an unknown model: the shots are sent as they are
         if together := _in_prompt(request, info):
             why = f"{info.id} takes shots as timed lines of its prompt, and draws those of a clip together"
             return _Division(together, why, True, in_prompt=True)
@@ -407,7 +433,7 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
 def _pack(
     shots: Sequence[Shot], fits: Callable[[Sequence[Shot]], bool], most: float | None
 ) -> tuple[Group, ...] | None:
-    """The fewest groups of neighbours that each fit into a job; None where a shot fits into none.
+    """The fewest groups of neighbouring shots that each fit into a job; None if a shot fits into none.
 
     most: seconds of a group.
     """
@@ -468,19 +494,23 @@ def _make_jobs(
     lengths: Mapping[str, float],
     stills: Mapping[int, str],
 ) -> _Made:
-    """What each job is asked for, translated and priced."""
+    """The jobs, translated and priced."""
     groups = division.groups[:MOST_SHOTS] or (tuple(range(len(request.multi_prompt))),)
     opening, problems = _opening(request, info, models, groups)
     chained = bool(opening)
     asked = [_part(request, info, division, groups, number, chained) for number in range(len(groups))]
-    asked = [_with_still(one, group, stills) for one, group in zip(asked, groups, strict=True)]
+    for place, group in enumerate(groups):  # a first frame that the request names itself stays
+        still = stills.get(group[0] if group else 0)
+        if still is not None and not asked[place].start_image:
+            asked[place] = asked[place].model_copy(update={"start_image": still})
     said = [translate(one, info, route=settings.route, models=models, defaults=True) for one in asked]
     jobs = tuple(
         _job(one, info, group, opening if number else None, lengths)
         for number, (one, group) in enumerate(zip(said, groups, strict=True))
     )
     problems += [*_told([one.problems for one in said], groups), *_of_the_whole(request, division)]
-    warnings = [*_told([one.warnings for one in said], groups), *differences(_prompts(request), continuous=chained)]
+    prompts = [f"{shot.prompt} {request.style or ''}" for shot in request.multi_prompt]
+    warnings = [*_told([one.warnings for one in said], groups), *differences(prompts, continuous=chained)]
     warnings += _about_changes(jobs, request, info, models)
     if len(jobs) == 1:
         native = len(request.multi_prompt) > 1 and info.multi_shot is not None
@@ -493,14 +523,10 @@ def _make_jobs(
     return _Made(jobs, tuple(problems), tuple(warnings), "one take" if chained else "separate shots", why)
 
 
-def _prompts(request: VideoRequest) -> list[str]:
-    return [f"{shot.prompt} {request.style or ''}" for shot in request.multi_prompt]
-
-
 def _opening(
     request: VideoRequest, info: ModelInfo, models: ModelList, groups: Sequence[Group]
 ) -> tuple[Path | None, list[str]]:
-    """Where the last frame of the clip before goes, for a continuous film; and what is wrong with wishing for one."""
+    """For a continuous film: where the last frame of the previous clip goes in the body; and problems."""
     if not request.continuous or len(groups) < 2:
         return None, []
     slot = info.slot("image", "first_frame", "keyframes")
@@ -514,7 +540,7 @@ def _opening(
 
 
 def _of_the_whole(request: VideoRequest, division: _Division) -> list[str]:
-    """What is wrong with several shots, and not with one of the jobs."""
+    """Problems of the film as a whole, not of one job."""
     if not division.groups:
         return []
     count, shots = request.num_generations or 1, request.multi_prompt
@@ -538,7 +564,7 @@ def _sum_differs(request: VideoRequest) -> list[str]:
 def _part(
     request: VideoRequest, info: ModelInfo, division: _Division, groups: Sequence[Group], number: int, chained: bool
 ) -> VideoRequest:
-    """What one job is asked for."""
+    """The part of the request that one job makes."""
     if not division.groups:
         return _styled(request)
     shots = [request.multi_prompt[index] for index in groups[number]]
@@ -560,16 +586,8 @@ def _part(
     return _styled(request.model_copy(update=update))
 
 
-def _with_still(request: VideoRequest, group: Group, stills: Mapping[int, str]) -> VideoRequest:
-    """A clip begins with the still of its first shot; a first frame that the request names itself stays."""
-    still = stills.get(group[0] if group else 0)
-    if still is None or request.start_image:
-        return request
-    return request.model_copy(update={"start_image": still})
-
-
 def _styled(request: VideoRequest) -> VideoRequest:
-    """With the words for the look in every prompt."""
+    """The request with its style added to every prompt."""
     style = (request.style or "").strip()
     if not style:
         return request
@@ -585,7 +603,7 @@ def _with(prompt: str, style: str) -> str:
 
 
 def _seconds(shot: Shot, info: ModelInfo) -> float | None:
-    """How long a shot is, where it says so or the model offers 5 s; else the model's own default is filled in."""
+    """The duration of a shot: its own, or 5 s if the model offers that. None: the model's default."""
     length = info.length
     if shot.duration or length is None:
         return shot.duration
@@ -595,7 +613,7 @@ def _seconds(shot: Shot, info: ModelInfo) -> float | None:
 def _job(
     spoken: Translation, info: ModelInfo, group: Group, place: Path | None, lengths: Mapping[str, float]
 ) -> PlannedJob:
-    """A job with its price; its first frame, where it is another job's last, is left open."""
+    """A job with its price. A first frame that is the last frame of another job is left open."""
     if place is None or not any(one.reference == FRAME for one in spoken.media):
         return planned_job(spoken, info, group, lengths=lengths)
     name = place[0]
@@ -630,7 +648,7 @@ def _moved(place: MediaPlace) -> MediaPlace:
 
 
 def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
-    """What was said of the jobs: once where it holds for all, else with the shot it is about."""
+    """Findings about the jobs: once if they hold for all, else each with its shot."""
     found: list[str] = []
     for said, group in zip(texts, groups, strict=True):
         for text in said:
@@ -642,7 +660,7 @@ def _told(texts: Sequence[Sequence[str]], groups: Sequence[Group]) -> list[str]:
 
 
 def _about_changes(jobs: Sequence[PlannedJob], request: VideoRequest, info: ModelInfo, models: ModelList) -> list[str]:
-    """What a change to one shot costs, where one job makes several."""
+    """A warning about the price of changing one shot, if one job makes several."""
     many = [job for job in jobs if len(job.shots) > 1]
     if not many:
         return []

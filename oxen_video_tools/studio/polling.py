@@ -44,7 +44,9 @@ class Readable(Protocol):
 class RecordReader:
     """All reads of one waiter.
 
-    saw: told each record.  refused: told when the hub refuses the key.  unlisted: told when `run` has work.
+    saw: told each record.
+    refused: told when the hub refuses the key.
+    unlisted: told when `run` has work.
     heard: whether the event stream is alive.
     """
 

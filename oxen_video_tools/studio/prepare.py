@@ -1,6 +1,6 @@
-"""Everything that is worked out before a call may spend, once: plan, keys, what is paid already, price, question.
+"""Everything that is computed before a call may spend, once: plan, keys, what is paid already, price, question.
 
-Asking a person and paying take the same `Prepared`. Nothing here sends or writes anything.
+The question to a person and the payment use the same `Prepared`. Nothing here sends or writes anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
-from .local_files import Files, allowed
+from .local_files import Files, allowed, look
 from .media_inputs import (
     check_inputs,
     check_links,
@@ -49,28 +49,33 @@ if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
     from ..catalog.model_info import ModelInfo
     from ..catalog.pricing import Price
+    from ..media.probe import Measures
     from ..settings import Settings
     from .session import Session
 
 
-# What a call may spend, and whom to ask first: decided before anything is sent.
+# What a call may spend, and whether a person must agree first.
 #
-# A cap is a promise. With a cap, a budget or an approval limit in force, a request whose price nothing bounds from
-# above is refused: whatever number it was given, the hub could bill more.
+# A cap is a promise. With a cap, a budget or an approval limit, a request without an upper bound for its price is
+# refused, because the hub could bill more than any number.
 
 NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """US dollars. amount: the most this call may cost.  estimate: what the models' prices say, where they say it."""
+    """What is reserved for a call, in US dollars.
+
+    amount: the most that it may cost.
+    estimate: by the models' prices; None if they are unknown.
+    """
 
     amount: Decimal
     estimate: Decimal | None
 
 
 def reservation(price: Price, model: str, settings: Settings, max_cost_usd: Decimal | None) -> Reservation:
-    """What is reserved for a call that pays `price`. Raises OverBudget."""
+    """The reservation for a call that pays `price`. Raises OverBudget."""
     caps = [cap for cap in (max_cost_usd, settings.max_cost) if cap is not None]
     if any(cap <= 0 for cap in caps):
         raise OverBudget(
@@ -122,8 +127,9 @@ def question_about(
 ) -> Question | None:
     """What a person must agree to first, if anything.
 
-    jobs: how many are paid.  spent: US dollars that this very call came to before, when it failed; the person agrees
-    to the sum of both, so that an answer given once covers no second try.
+    jobs: how many are paid.
+    spent: US dollars that this very call came to before, when it failed; the person agrees to the sum of both, so that
+    an answer given once covers no second try.
     """
     if settings.approve_above is None or reserved.amount <= settings.approve_above:
         return None
@@ -138,21 +144,22 @@ def question_about(
         fix = (
             "A person has to agree where this program can ask one; a number in a call does not count. Nothing was sent."
         )
-    return Question(text=text, fix=fix, cost=whole, waived=max_cost_usd is not None and not strict)
+    return Question(text=text, fix=fix, cost_usd=whole, waived=max_cost_usd is not None and not strict)
 
 
 FREE = Price(NOTHING, (), "$0.00: all of it is paid for already")
 UNBOUNDED = "Nothing bounds what {} may cost ({}): with max_cost_usd or a budget it is refused."
-FRESH = 300.0  # seconds: whoever answers later than that is asked again if the price has risen meanwhile
+FRESH = 300.0  # seconds that a price is valid: after a later answer it is computed again, and asked about if it rose
 
 
 @dataclass(frozen=True)
 class Terms:
     """On what terms a request is to be made.
 
-    take: None is a new one each time.  max_cost_usd: US dollars that this call may cost.
-    approved_usd: US dollars that a person has agreed to for this call, earlier tries included.
-    files: where local inputs may lie.
+    take: None makes a new video at each call.
+    max_cost_usd: the cap of this call, in US dollars.
+    approved_usd: US dollars that a person agreed to for this call, earlier tries included.
+    files: where local inputs may be read from.
     """
 
     take: int | None = 1
@@ -165,14 +172,19 @@ class Terms:
 class Prepared:
     """A call that is ready to be asked about and paid.
 
-    call: key of what was asked; None where every call is a new one.  asked: the words it stands for.
-    media: where each medium lies, by what it is.
-    clips: what is made, in order.  parts: how each stands in the ledger.
-    film: the id of the film that they become; None for a single clip.  standing: that film, where it exists.
-    pays: the clips that this call pays for.  stopped: those that were cancelled, and that it does not pay for either.
-    spent: micro-dollars that this very call came to before.
+    call: key of the request; None if every call makes a new video.
+    asked: the canonical request behind that key.
+    media: the reference of each medium, by its fingerprint.
+    clips: the clips to make, in order.
+    parts: the state of each clip in the ledger.
+    film: the id of the film that they become; None for a single clip.
+    standing: the state of that film, if it exists.
+    pays: the numbers of the clips that this call pays for.
+    stopped: the numbers of cancelled clips, which it does not pay for either.
+    spent: micro-dollars that earlier tries of this call cost.
     pictures: sheets and stills, which are made before the clips.
-    reserved: what this call may cost.  question: what a person must agree to first; None where nobody need be asked.
+    reserved: what this call may cost.
+    question: what a person must agree to first; None if no approval is needed.
     """
 
     request: VideoRequest
@@ -195,13 +207,13 @@ class Prepared:
 
     @property
     def agreed(self) -> int:
-        """Micro-dollars that the whole may cost once somebody has agreed, earlier tries included."""
+        """Micro-dollars that all of it may cost once a person has agreed, earlier tries included."""
         before = self.standing.film.agreed if self.standing is not None else 0
         return max(before, self.spent + micros(self.reserved.amount))
 
     @property
     def existing(self) -> Job | None:
-        """The job of an equal call before this one, or the one that was cancelled; of a single clip."""
+        """For a single clip: the job of an earlier equal call, also a cancelled one."""
         return None if self.film is not None or self.pays else self.parts[0].job
 
 
@@ -234,7 +246,7 @@ async def prepare(session: Session, request: VideoRequest, terms: Terms) -> Prep
 
 
 async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
-    """With what earlier tries of this call really cost, where the hub says it by now; else what was reserved counts."""
+    """Update what earlier tries of this call cost: the billed amount if the hub has it by now, else the reservation."""
     tries = _own_tries(prepared)
     if not any(job.state in ("failed", "cancelled") and job.cost is None for job in tries):
         return prepared
@@ -246,14 +258,14 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
 
 
 def _own_tries(prepared: Prepared) -> list[Job]:
-    """What was booked for this film and its pictures, or for this video by itself."""
+    """The jobs that were booked for this film and its pictures, or for this single video."""
     clips = [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
     pictures = prepared.standing.pictures if prepared.standing is not None else ()
     return [*clips, *(one.job for one in pictures if one.job is not None)]
 
 
 async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
-    """With what is reserved, and what a person must agree to."""
+    """Add the reservation and the question to a person."""
     settings, terms = session.settings, prepared.terms
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
@@ -283,15 +295,13 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
-    """The same as reserving will find, before a person is bothered with it."""
-    if await session.ledger.is_paused():
+    """Check what `Ledger.reserve` will check, before a person is asked. Raises Paused, OverBudget."""
+    paused, committed = await session.ledger.funds(await session.scope(), session.clock.time())
+    if paused:
         raise Paused("All spending is paused; nothing was sent.")
     budget = session.settings.budget
-    if budget is None:
-        return
-    spent = await session.ledger.committed_spend(await session.scope(), session.clock.time())
-    if spent + micros(amount) > micros(budget):
-        left = dollars(max(0, micros(budget) - spent))
+    if budget is not None and committed + micros(amount) > micros(budget):
+        left = dollars(max(0, micros(budget) - committed))
         raise OverBudget(
             f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
         )
@@ -301,9 +311,9 @@ async def _check_budget(session: Session, amount: Decimal) -> None:
 
 
 async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenient: bool = False) -> Prepared:
-    """What would be made, and what of it is there. Free; refuses nothing but media that can't be read.
+    """Plan a request and look up what exists of it. Free. Raises only for media that can't be read.
 
-    lenient: media that can't be read are problems of the plan instead, and so is a missing key no error.
+    lenient: unreadable media become problems of the plan, and a missing key is no error.
     """
     scope = await _scope(session, lenient=lenient)
     request = await resolve(session, request) if scope and request.cast else request
@@ -322,12 +332,12 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         models,
         session.settings,
         lengths=await _lengths(session, request, terms.files, scope),
-        model=_model_of(before),
+        model=before.film.model if isinstance(before, Standing) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
     unasked = [UNASKED.format(plan.model)] if request.stills and not asked.stills else []
     plan = replace(plan, warnings=(*plan.warnings, *unasked, *frames))
-    plan = await check_local_media(plan, session.settings, terms.files)
+    plan = await check_local_media(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:
@@ -357,7 +367,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
 
 
 async def _prints(session: Session, media: Sequence[str], files: Files, *, lenient: bool) -> dict[str, str]:
-    """What each medium of a request is; each local file is read and hashed once."""
+    """The fingerprint of each medium. Each local file is read and hashed once."""
     prints: dict[str, str] = {}
     for one in media:
         try:
@@ -379,7 +389,7 @@ async def _scope(session: Session, *, lenient: bool) -> str | None:
 
 
 async def _lengths(session: Session, request: VideoRequest, files: Files, scope: str | None) -> dict[str, float]:
-    """Seconds of the source video and sound, where the file or our ledger tells them."""
+    """Seconds of the input video and sound, by reference, as far as the file or the ledger has them."""
     found: dict[str, float] = {}
     for name in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
         seconds: float | None = None
@@ -388,10 +398,8 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
             if is_generation(one):
                 seconds = await _length_of_result(session, one.strip(), scope)
             elif not is_url(one):
-                from ..media.probe import measure
-
                 path = await asyncio.to_thread(allowed, one, session.settings, files)
-                seconds = (await asyncio.to_thread(measure, path)).seconds
+                seconds = (await look(session, "measure", path, files)).seconds
         if part is not None:
             until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
             seconds = max(0.0, until - part[0])
@@ -404,14 +412,13 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
     if scope is None:
         return None
     if is_film(generation_id):
-        film = await session.ledger.film_named(generation_id)
-        return film.duration if film is not None and film.scope == scope else None
+        standing = await session.ledger.standing(generation_id)
+        return standing.film.duration if standing is not None and standing.film.scope == scope else None
     kept = await session.saved_file(generation_id)
     if kept is not None:
-        from ..media.probe import measure
-
         with suppress(OxenError, OSError):
-            return (await asyncio.to_thread(measure, kept)).seconds
+            measures: Measures = await look(session, "measure", kept)
+            return measures.seconds
     _, job = await session.ledger.clip_and_job(scope, generation_id)
     if job is None:  # made elsewhere: its record echoes what was asked for
         record = await (await session.hub()).get(generation_id)
@@ -430,15 +437,10 @@ async def _length_of_result(session: Session, generation_id: str, scope: str | N
     return seconds
 
 
-def _model_of(before: Standing | Job | None) -> str | None:
-    """What the same call was made with: the choice of a model must not change between two equal calls."""
-    return None if before is None else before.film.model if isinstance(before, Standing) else before.model
-
-
 def name_clips(
     jobs: Sequence[PlannedJob], request: VideoRequest, prints: Mapping[str, str], take: int | None
 ) -> tuple[FilmClip, ...]:
-    """The jobs of a plan as clips with their content keys. Of equal ones the first has part 0, the next part 1, …"""
+    """The jobs of a plan as clips with content keys. Equal clips are numbered: part 0, 1, …"""
     clips: list[FilmClip] = []
     seen: Counter[tuple[str, int | None]] = Counter()
     for planned in jobs:
@@ -456,7 +458,7 @@ def name_clips(
 
 
 def _usable(before: Standing | Job | None, plan: Plan, models: ModelList) -> Standing | Job | None:
-    """What the same call made before; what an earlier version wrote counts only where its body says the same."""
+    """What the same call made before. A row of an earlier version counts only if its body is equivalent."""
     if isinstance(before, Job) and before.request == before.call:
         info = models.known(plan.model)
         same = len(plan.jobs) == 1 and agrees(before.body, before.asked, plan.jobs[0].body, info)
@@ -471,10 +473,10 @@ def _usable(before: Standing | Job | None, plan: Plan, models: ModelList) -> Sta
 
 
 def agrees(before: Mapping[str, Any], words: Mapping[str, Any], body: Mapping[str, Any], info: ModelInfo) -> bool:
-    """Whether a body that was sent before made the same as `body` would. words: what was asked for then.
+    """Whether a body that was sent before makes the same video as `body`.
 
-    What was left to the model then was its own default, where its schema tells one. Media are not compared: those of
-    the same call are the same.
+    words: the request of that time. What it left open was the model's default, if its schema states one. Media are not
+    compared: for the same call they are the same.
     """
     media = {slot.name for slot in info.slots}
     for name, value in body.items():
@@ -490,7 +492,7 @@ def agrees(before: Mapping[str, Any], words: Mapping[str, Any], body: Mapping[st
 async def _looked_up(
     session: Session, prepared: Prepared, scope: str, before: Standing | Job | None, models: ModelList
 ) -> Prepared:
-    """With what the ledger has of it: the film or job of the same call, else of the same clips."""
+    """Add what the ledger has: the film or job of the same call, else of the same clips."""
     if isinstance(before, Standing):
         return _as_film(prepared, before, models)
     if before is not None and len(prepared.clips) == 1:
@@ -514,10 +516,10 @@ MOST_FILMS_OF_BEFORE = 200
 async def _with_clips_of_before(
     session: Session, prepared: Prepared, parts: tuple[Part, ...], scope: str, models: ModelList
 ) -> tuple[Prepared, tuple[Part, ...]]:
-    """With the clips of films that were made before clips had keys of their own, where the same is sent for them: who
-    changes a shot of such a film pays for that shot alone.
+    """Use clips of films that were made before clips had keys of their own, if their bodies are equivalent. Whoever
+    changes a shot of such a film pays for that shot only.
     """
-    films = await session.ledger.films_of_before(scope, MOST_FILMS_OF_BEFORE)
+    films = await session.ledger.newest_films(scope, MOST_FILMS_OF_BEFORE, without_refs=True)
     free = {
         part.ref: (clip, part, film.film)
         for film in films
@@ -542,7 +544,7 @@ async def _with_clips_of_before(
 def _is_same_clip(
     old: FilmClip, film: FilmRow, clip: FilmClip, models: ModelList, order: tuple[ClipRef | None, ClipRef]
 ) -> bool:
-    """Whether a clip of before shows what `clip` would. order: the clip that stands in front of it now, and its own."""
+    """Whether an earlier clip shows the same as `clip`. order: the clip before it now, and its own reference."""
     info = models.known(clip.job.model)
     if old.job.model != clip.job.model or (old.job.first_frame is None) != (clip.job.first_frame is None):
         return False
@@ -555,7 +557,7 @@ def _is_same_clip(
 
 
 def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:
-    """The film as it was agreed to, at today's prices."""
+    """The film as it was agreed to, with current prices."""
     clips = tuple(replace(clip, job=_priced(clip.job, models)) for clip in clips_in(found.film))
     return replace(prepared, clips=clips, parts=found.parts, film=found.film.film, standing=found)
 
@@ -566,7 +568,7 @@ def _priced(job: PlannedJob, models: ModelList) -> PlannedJob:
 
 
 def _reckoned(prepared: Prepared, now: float) -> Prepared:
-    """With what this call pays for, and the plan that says so."""
+    """Decide what this call pays for, and write it into the plan."""
     found, plan = prepared.standing, prepared.plan
     busy = found is not None and found.is_live(now)
     stopped = tuple(part.number for part in prepared.parts if not part.is_taken(now) and _is_stopped(part, prepared))
@@ -593,7 +595,7 @@ def _reckoned(prepared: Prepared, now: float) -> Prepared:
 
 
 def _is_stopped(part: Part, prepared: Prepared) -> bool:
-    """Whether it was cancelled by whoever cancelled this film or video, and not paid for by anybody since."""
+    """Whether a clip was cancelled together with this film or video, and not paid for since."""
     film = prepared.standing.film if prepared.standing is not None else None
     if film is not None and film.state == "cancelled":
         return True
@@ -601,7 +603,7 @@ def _is_stopped(part: Part, prepared: Prepared) -> bool:
 
 
 def _about_clips(prepared: Prepared, stopped: Sequence[int]) -> list[str]:
-    """What there is to know of clips that are equal, and of those that were stopped."""
+    """Warnings about equal clips, and about cancelled ones."""
     words = []
     for clip in prepared.clips:
         if clip.ref.part:
@@ -613,7 +615,7 @@ def _about_clips(prepared: Prepared, stopped: Sequence[int]) -> list[str]:
 
 
 def how_to_make_anew(clips: Sequence[FilmClip], *, single: bool) -> str:
-    """What it takes to make clips anew that were cancelled, and what that costs."""
+    """How to regenerate cancelled clips, and what that costs."""
     price = total([clip.job.price for clip in clips])
     cost = f" ({said(price.usd)})" if price.usd is not None else ""
     take = max(clip.ref.take or 1 for clip in clips) + 1

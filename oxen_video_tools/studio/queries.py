@@ -69,7 +69,10 @@ def time_in(since: str, now: float) -> float:
 async def list_videos(
     session: Session, status: str | None, model: str | None, limit: int, since: float = 0.0, *, mine: bool = False
 ) -> list[Video]:
-    """Newest first. since: Unix seconds.  mine: only what this ledger paid for.
+    """Newest first.
+
+    since: Unix seconds.
+    mine: only what this ledger paid for.
 
     Raises HubUnavailable, Unauthenticated.
     """
@@ -90,14 +93,17 @@ async def list_videos(
         newest = [one for one in newest if one.generation_id in info and info[one.generation_id].job]
     newest = newest[: max(0, limit)]
     await record_observed(session, newest, info)
-    paid = await session.ledger.jobs_named([clip.job for clip in info.values() if clip.job])
+    made = await session.ledger.find_jobs(await session.scope(), of=[one.generation_id for one in newest])
+    paid = {job.job: job for job in made}
     videos = list(films)
     for one in newest:
         clip = info.get(one.generation_id)
         job = paid.get(clip.job or "") if clip is not None else None
         video = replace(video_of(one, clip, job), words=prompt_of(job.body if job else one.parameters))
         videos.append(timed(session, video, one.parameters))
-    return sorted(videos, key=lambda one: one.created or 0.0, reverse=True)[: max(0, limit)]
+    return sorted(videos, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True)[
+        : max(0, limit)
+    ]
 
 
 def _states(status: str | None) -> Sequence[str]:
@@ -159,7 +165,7 @@ async def next_ending(session: Session, seconds: float) -> None:
 
 
 async def _running(session: Session) -> list[str]:
-    jobs = await session.ledger.in_state(await session.scope(), ["running"])
+    jobs = await session.ledger.find_jobs(await session.scope(), states=["running"])
     return [one for job in jobs for one in job.generation_ids][-LOOKED_AT:]
 
 
@@ -194,7 +200,7 @@ async def cancel_many(session: Session, ids: Sequence[str]) -> list[Cancelled]:
 async def _stop(session: Session, generation_id: str) -> Cancelled:
     before = await get(session, generation_id)
     after = before if _is_over(before) else await cancel_video(session, generation_id)
-    charged = after.cost if after.cost_is == "real" else None
+    charged = after.cost_usd if after.cost_is == "real" else None
     return Cancelled(after.generation_id, before.status, after.status, charged)
 
 

@@ -1,7 +1,7 @@
-"""Looking for what may have arrived: the queue echoes every parameter of a request, so a lost answer can be found.
+"""Search the account for jobs whose answer was lost: the queue echoes every parameter of a request.
 
-The hub has no idempotency key (Oxen docs, async queue). What a record must say to be taken for a job's, and what it
-must not say for the job to be called absent, stands in `likeness`; no other intent may hold it.
+The hub has no idempotency key (Oxen docs, async queue). A record is adopted for a job only under the rules below, and
+only if it belongs to no other job.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, OxenError, SubmissionUnclear
+from ..ledger.jobs import SearchFailed
 from ..ledger.records import UNPAID, GenerationRow, Job
 from ..redaction import visible
 from .identifiers import DEFAULTS, link_name
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-# Which records of the hub may be what became of which jobs: pure rules over what was sent and what is echoed.
+# Which records of the hub belong to which jobs: pure rules over what was sent and what is echoed.
 #
-# Two questions, two rules. **Is it absent?** Only if nothing that the hub shows could be it: no record since the
-# POST, by the hub's own time, that has its model or its words, however they are spelled. **Is this it?** Only if
-# a mark of ours says so (a seed or a folder that nobody else has), or if exactly one record says all that was
-# sent and exactly one job of ours could have made it. Whatever lies between is ambiguous, and a person decides.
+# Two questions, two rules. **Is it absent?** Only if no record since the POST, by the hub's time, has its model or its
+# prompt in any spelling. **Is this it?** Only if the record carries a mark of ours (a seed or a folder that nobody else
+# has), or if exactly one record has all that was sent and exactly one job of ours could have made it. Everything in
+# between is ambiguous, and a person decides.
 
 TOLERANCE = 5.0  # seconds between the clocks of the hub's own machines; `Date` and `enqueued_at` may be whole seconds
-MISSET = 86_400.0  # seconds that this machine's clock may be wrong by, where the hub's time of the POST is not known
+MISSET = 86_400.0  # seconds that this machine's clock may be off, if the hub's time of the POST is unknown
 FORGOTTEN = "A person frees its take with `oxen-video recover --write-off {}`; what it cost stays counted."
-FOLDER = "oxen-video/"  # a `target_directory` of ours begins with it and ends with a word that nobody else has
-# A record may name these although they were not sent: the API's defaults. Any other common word makes it another
-# request's record.
+FOLDER = "oxen-video/"  # our `target_directory` begins with it and ends with a unique word
+# The API's defaults: a record may have these although they were not sent. Any other argument of the request that was
+# not sent makes it the record of another request.
 _COMMON = frozenset(
     [
         "prompt",
@@ -60,16 +61,16 @@ _COMMON = frozenset(
 )
 _DEFAULT = {**DEFAULTS, "duration": 5}
 _NOT_COMPARED = ("model", "target_namespace", "response_format", "num_generations")
-_ID = re.compile(r"[A-Za-z0-9._]+(?:-[A-Za-z0-9._]+)+")  # "kling-video-v2-6-pro": an id, and no name for people
+_ID = re.compile(r"[A-Za-z0-9._]+(?:-[A-Za-z0-9._]+)+")  # an id such as "kling-video-v2-6-pro", not a display name
 _LENGTH = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(?:s|sec|seconds?)?", re.I)
-_PART = 12  # signs of a prompt that are enough to know it by, where the hub cut or lengthened it
+_PART = 12  # characters that identify a prompt if the hub shortened or extended it
 
 
 # ---- is this it? -----------------------------------------------------------------------------------------------------
 
 
 def is_its_record(job: Job, record: Generation) -> bool:
-    """Whether a record says all that was sent, since it was sent."""
+    """Whether a record is newer than the POST and has all that was sent."""
     if job.hub_sent is None or record.enqueued_at is None or record.enqueued_at < job.hub_sent - TOLERANCE:
         return False
     if record.model is not None and record.model != job.model:
@@ -78,13 +79,13 @@ def is_its_record(job: Job, record: Generation) -> bool:
 
 
 def is_marked(job: Job, record: Generation) -> bool:
-    """Whether a record carries a mark that only this job has."""
+    """Whether a record has a mark that only this job has."""
     echoed, marks = _echoed(record), marks_of(job)
     return any(_same(value, echoed.get(name)) for name, value in marks.items()) and may_be_its_record(job, record)
 
 
 def marks_of(job: Job) -> dict[str, Any]:
-    """What was put into a body only so that its record can be told from any other: never what the caller gave."""
+    """The marks in a body: values that we added to identify its record, never what the caller gave."""
     given = {**job.asked, **(job.asked.get("model_parameters") or {})}
     found = {}
     if job.body.get("seed") is not None and given.get("seed") is None:
@@ -119,8 +120,8 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def _bare(value: Any) -> Any:
-    """What two spellings of one value have in common: 5, 5.0, "5" and "5s"; "é" as one sign or two; one line end or
-    another; a link with one signature or another.
+    """A value in a form in which all its spellings are equal: 5, 5.0, "5" and "5s"; "é" as one character or two; any
+    line ends; a link with any signature.
     """
     if isinstance(value, bool) or value is None:
         return value
@@ -143,14 +144,14 @@ def _bare(value: Any) -> Any:
 
 
 def may_be_its_record(job: Job, record: Generation) -> bool:
-    """Whether a record can't be ruled out: since the POST, with the job's model or its words. What a record does not
-    tell rules nothing out.
+    """Whether a record can't be ruled out: newer than the POST, with the job's model or its prompt. What a record omits
+    does not rule it out.
     """
     return _since(job, record) and (_model_alike(job, record) or _words_alike(job, record))
 
 
 def could_be_its_record(job: Job, record: Generation) -> bool:
-    """Whether a person may say that it is the job's: since the POST, with the job's model and its words."""
+    """Whether a person may adopt the record for the job: newer than the POST, with the job's model and its prompt."""
     return _since(job, record) and _model_alike(job, record) and _words_alike(job, record)
 
 
@@ -162,14 +163,14 @@ def _since(job: Job, record: Generation) -> bool:
 
 
 def since(job: Job) -> float | None:
-    """From when on, by the hub's own time, what became of a job may show."""
+    """The hub's time from which on a record of the job may exist."""
     if job.hub_sent is not None:
         return job.hub_sent - TOLERANCE
     return None if job.sent is None else job.sent - MISSET
 
 
 def _model_alike(job: Job, record: Generation) -> bool:
-    """Only another id is another model: a name for people may be anybody's."""
+    """Whether the models may be the same. Only ids are compared: a display name proves nothing."""
     if record.model is None or not _ID.fullmatch(record.model):
         return True
     return record.model.casefold() == job.model.casefold()
@@ -186,7 +187,7 @@ def _words_alike(job: Job, record: Generation) -> bool:
 
 
 def _words(body: Mapping[str, Any]) -> str:
-    """All that is to be seen, letters and digits only: nothing that a hub does to spelling changes it."""
+    """The letters and digits of a text, so that changes of spelling don't matter."""
     shots = body.get("multi_prompt")
     told = (
         [shot.get("prompt") if isinstance(shot, Mapping) else shot for shot in shots] if isinstance(shots, list) else []
@@ -201,9 +202,10 @@ def _words(body: Mapping[str, Any]) -> str:
 def assign_records(
     unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
 ) -> dict[str, list[Generation]]:
-    """Which records belong to which unclear jobs, where that can be told.
+    """Assign records to unclear jobs, where the rules allow it.
 
-    sending: jobs whose answer is still awaited; a record that may be theirs is left alone.  records: held by no intent.
+    sending: jobs whose answer is still awaited; records that may be theirs are not assigned.
+    records: those that belong to no job yet.
     """
     given, left = _marked_ones(unclear, sending, records)
     open_ones = [job for job in unclear if job.job not in given]
@@ -219,14 +221,14 @@ def assign_records(
 def _marked_ones(
     unclear: Sequence[Job], sending: Sequence[Job], records: Sequence[Generation]
 ) -> tuple[dict[str, list[Generation]], list[Generation]]:
-    """What marks alone tell; and the records that carry nobody's."""
+    """Assign records by marks; and the records without a known mark."""
     given: dict[str, list[Generation]] = {}
     taken: set[str] = set()
     jobs = (*unclear, *sending)
     for job in jobs:
         its = [one for one in records if is_marked(job, one) and not _is_marked_by_another(job, jobs, one)]
         taken |= {one.generation_id for one in its}
-        if len(its) > job.expects:  # somebody made a variation with the same seed
+        if len(its) > job.expects:  # a variation was made with the same seed
             its = [one for one in its if is_its_record(job, one)]
         if len(its) == job.expects and job in unclear:
             given[job.job] = _in_order(its)
@@ -238,7 +240,7 @@ def _is_marked_by_another(job: Job, jobs: Iterable[Job], record: Generation) -> 
 
 
 def resembles(job: Job, record: Generation) -> bool:
-    """Whether somebody who looks at both could take the record for the job's: the words are what people know it by."""
+    """Whether a person could take the record for the job's, by its prompt."""
     return _since(job, record) and (_words_alike(job, record) if _words(job.body) else _model_alike(job, record))
 
 
@@ -247,7 +249,7 @@ def _in_order(records: Iterable[Generation]) -> list[Generation]:
 
 
 LONGEST = 1200.0  # seconds that the blocking route may take (hub docs: 1–15 minutes by model)
-GRACE = 60.0  # seconds after which a job that no complete reading shows is taken to be absent
+GRACE = 60.0  # seconds after which a job that no complete reading shows counts as absent
 YOUNG = "it is not in the queue yet"
 ABSENT = "the hub does not show it"
 AMBIGUOUS = "the hub shows jobs that can't be told from it"
@@ -258,18 +260,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reading:
-    """What the hub shows of an account. complete: read to the end without a fault."""
+    """The records of an account. complete: it was read to its end without an error."""
 
     generations: tuple[Generation, ...]
     complete: bool
 
 
 async def read_account(hub: HubClient, namespace: str | None, since: float) -> Reading:
-    """The queue in every state and the history, from `since` (Unix seconds of the hub) on."""
+    """Read the queue in every state, and the history. since: Unix seconds by the hub's clock."""
     found: dict[str, Generation] = {}
     try:
         whole = await _read_queue(hub, namespace, found)
-        for asked in dict.fromkeys((namespace, None)):  # no page says which of them the history is for
+        for asked in dict.fromkeys(
+            (namespace, None)
+        ):  # the documentation does not say which of them the history is for
             whole = await _read_history(hub, asked, namespace, since, found) and whole
     except OxenError as error:
         log.info("The account could not be read to its end: %s", error)
@@ -289,7 +293,7 @@ async def _read_queue(hub: HubClient, namespace: str | None, found: dict[str, Ge
 async def _read_history(
     hub: HubClient, asked: str | None, namespace: str | None, since: float, found: dict[str, Generation]
 ) -> bool:
-    """The pages are read until one holds nothing that is young enough, and no page before it was out of order."""
+    """Read pages until one has no record that is new enough, if all pages before were in order."""
     newest_first, last = True, float("inf")
     async for page in hub.iter_history(namespace=asked, page_size=PAGE, most=PAGES):
         for one in page.generations:
@@ -303,7 +307,7 @@ async def _read_history(
 
 
 def clip_of(record: Generation, scope: str, model: str | None = None) -> GenerationRow:
-    """A record of the hub, as the ledger keeps it."""
+    """A record of the hub as a row of the ledger."""
     return GenerationRow(
         scope,
         record.generation_id,
@@ -316,16 +320,16 @@ def clip_of(record: Generation, scope: str, model: str | None = None) -> Generat
 
 
 async def reconcile(session: Session) -> set[str]:
-    """Find the ids of every job of this account that lacks one. Raises nothing for a hub that can't be read now.
+    """Search for all jobs of this account that lack an id. Raises nothing if the hub can't be read now.
 
-    Answers the jobs that were looked for in an account which was read to its end.
+    Returns the jobs that were searched for in an account that was read to its end.
     """
     scope = await session.scope()
     hub = await session.hub()
     looked: set[str] = set()
     async with session.reconciling:
         now = session.clock.time()
-        jobs, rest = await session.ledger.idless(scope, now), await session.ledger.sought(scope, now)
+        jobs, rest = await session.ledger.jobs_to_find(scope, now)
         for namespace in {job.namespace for job in (*jobs, *rest) if not job.is_live(now)}:
             here = [job for job in jobs if job.namespace == namespace]
             more = [job for job in rest if job.namespace == namespace]
@@ -335,9 +339,9 @@ async def reconcile(session: Session) -> set[str]:
 
 
 async def look_around(session: Session) -> None:
-    """A process that opens a ledger looks for what others left unclear; one process a minute does."""
+    """Search for jobs that other processes left unclear. Called when a ledger is opened; at most once a minute."""
     scope, now = await session.scope(), session.clock.time()
-    jobs = await session.ledger.in_state(scope, ["sending"])
+    jobs = await session.ledger.find_jobs(scope, states=["sending"])
     if any(not job.is_live(now) for job in jobs) and await session.ledger.claim_interval(f"look {scope}", now, GRACE):
         try:
             await reconcile(session)
@@ -348,7 +352,11 @@ async def look_around(session: Session) -> None:
 async def _reconcile_in(
     session: Session, hub: HubClient, scope: str, jobs: Sequence[Job], rest: Sequence[Job], now: float
 ) -> bool:
-    """rest: jobs that may have made more than is known. Whether the account was read to its end."""
+    """Search in one namespace. Returns whether the account was read to its end.
+
+    jobs: those without an id.
+    rest: those that may have made more generations than the ledger knows.
+    """
     sent = [since(job) for job in (*jobs, *rest)]
     begin = min((one for one in sent if one is not None), default=0.0)
     reading = await read_account(hub, (*jobs, *rest)[0].namespace, begin)
@@ -365,7 +373,7 @@ async def _reconcile_in(
         else:
             several = any(may_be_its_record(job, one) for one in free if one.generation_id not in given)
             words = AMBIGUOUS if several else ABSENT if _is_settled(hub, job, now) else YOUNG
-            await session.ledger.note(job.job, words, now)
+            await session.ledger.record_job(job.job, SearchFailed(words), now)
     left = [one for one in free if one.generation_id not in given]
     considered = [job.job for job in (*jobs, *rest)]
     await _find_the_rest(session, scope, [job for job in jobs if job.job not in found], rest, left, considered)
@@ -380,9 +388,11 @@ async def _find_the_rest(
     free: Sequence[Generation],
     considered: Sequence[str],
 ) -> None:
-    """Give `rest` what nobody else may have made. jobs: those that still have no id, which come first.
+    """Add generations to the jobs of `rest` that no other job may have made.
 
-    considered: every job that was compared with what the account shows; a newer one makes the ledger refuse.
+    jobs: those that still have no id, which come first.
+    free: records that belong to no job.
+    considered: all jobs that were compared with the account; the ledger refuses if there is a newer one.
     """
     for job in rest:
         its = [one for one in free if is_its_record(job, one)]
@@ -397,11 +407,11 @@ async def _find_the_rest(
             return any(resembles(other, one) for one in its if not is_marked(job, one))
 
         finds = [clip_of(one, scope, job.model) for one in its]
-        await session.ledger.add_found(job.job, finds, considered, rivals, session.clock.time())
+        await session.ledger.adopt({job.job: finds}, considered, rivals, session.clock.time(), more=True)
 
 
 def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
-    """Whether its record would show by now: by the hub's own time, where that of the POST is known."""
+    """Whether a record of the job would be visible by now; by the hub's clock, if it gave the time of the POST."""
     there = hub.hub_time(latest=True)
     if there is not None and job.hub_sent is not None:
         return there - job.hub_sent > _grace(job)
@@ -409,7 +419,7 @@ def _is_settled(hub: HubClient, job: Job, now: float) -> bool:
 
 
 def _grace(job: Job) -> float:
-    """The blocking route may show its job only when it is done."""
+    """Seconds after which a missing record counts. The blocking route may show a job only when it has ended."""
     return GRACE if job.route == "queue" else GRACE + LONGEST
 
 
@@ -425,7 +435,7 @@ async def _adopt(
 
 
 def unclear_error(job: Job) -> SubmissionUnclear:
-    """What an agent reads of a job that nobody can find."""
+    """The error for a job that can't be found."""
     person = "a person settles it with oxen-video recover:"
     fixes = {
         ABSENT: f"Do not generate again; {person} --send-again {job.job} or --write-off {job.job}.",
@@ -442,9 +452,9 @@ def unclear_error(job: Job) -> SubmissionUnclear:
 
 
 async def about_a_job(session: Session, generation_id: str, error: OxenError, *, reading: bool = False) -> OxenError:
-    """What went wrong with a job that exists: with its id, and whether it was paid through this ledger.
+    """Add to an error the id of the job, and whether it was paid through this ledger.
 
-    reading: its record could not be read; a NotFound then means that the hub forgot it.
+    reading: the record was read; then NotFound means that the hub has deleted it.
     """
     error.generation_id = error.generation_id or generation_id
     job = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
 from ..ledger.films import Standing
-from ..ledger.jobs import DAY
+from ..ledger.jobs import DAY, Adopt, OwnerGone, SendAgain, WriteOff
 from ..ledger.records import Job, micros
 from .films.assembly import keep_film
 from .reconcile import ABSENT, FORGOTTEN, clip_of, could_be_its_record, is_its_record, reconcile, unclear_error
@@ -27,7 +27,7 @@ BACK = 30 * DAY  # how far back costs and files are looked for
 async def recover(session: Session) -> list[Recovered]:
     """Every unfinished job of the account: found, followed, settled, kept. Sends nothing."""
     scope, begun = await session.scope(), session.clock.time()
-    unclear = {job.job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(begun)}
+    unclear = {job.job for job in await session.ledger.find_jobs(scope, states=["sending"]) if not job.is_live(begun)}
     await reconcile(session)
     walked: list[Recovered] = []
     while jobs := await session.ledger.claim_unfinished(scope, begun):
@@ -47,7 +47,7 @@ async def recover(session: Session) -> list[Recovered]:
 
 async def _recover_job(session: Session, job: Job, *, found: bool) -> Recovered:
     if job.state == "planned":
-        await session.ledger.abandon(job.job, session.clock.time())
+        await session.ledger.record_job(job.job, OwnerGone(), session.clock.time())
         return _told(job, "never sent", "It was written down and never sent: nothing was spent.")
     if job.is_unclear:
         error = unclear_error(job)
@@ -94,7 +94,7 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
     """The generation goes to the one unclear job that it can be."""
     hub, scope, now = await session.hub(), await session.scope(), session.clock.time()
     record = await hub.get(generation_id)
-    unclear = [job for job in await session.ledger.in_state(scope, ["sending"]) if not job.is_live(now)]
+    unclear = [job for job in await session.ledger.find_jobs(scope, states=["sending"]) if not job.is_live(now)]
     possible = [job for job in unclear if could_be_its_record(job, record)]
     if not possible:
         raise InvalidRequest(
@@ -107,14 +107,14 @@ async def _adopted(session: Session, generation_id: str) -> Recovered:
             f"{generation_id} can't be told to be the video of one unclear job: {len(fitting)} may be meant.",
             fix="`oxen-video recover` lists what is unclear.",
         )
-    adopted = await session.ledger.adopt_by_hand(fitting[0].job, [clip_of(record, scope)], now)
+    adopted = await session.ledger.decide(fitting[0].job, Adopt([clip_of(record, scope)]), now)
     return _told(adopted, "found", f"{generation_id} is it.")
 
 
 async def _written_off(session: Session, job: str) -> Recovered:
     found = await session.ledger.job_named(job)
     forgotten = found is not None and found.state == "running" and await _is_forgotten(session, found)
-    lost = await session.ledger.write_off(job, session.clock.time(), forgotten=forgotten)
+    lost = await session.ledger.decide(job, WriteOff(forgotten), session.clock.time())
     return _told(lost, "written off", "What it may have cost counts as spent.")
 
 
@@ -146,7 +146,8 @@ async def _sent_again(session: Session, name: str) -> Recovered:
         raise unclear_error(job)
     ledger, budget = session.ledger, session.settings.budget
     limit = None if budget is None else micros(budget)
-    again = await ledger.reopen(name, ledger.booking_owner(), session.clock.time(), ledger.lease, limit)
+    decision = SendAgain(ledger.booking_owner(), ledger.lease, limit)
+    again = await ledger.decide(name, decision, session.clock.time())
     sent = await asyncio.shield(session.own(send(session, again)))
     if sent.is_unclear:
         raise unclear_error(sent)

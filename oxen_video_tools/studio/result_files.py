@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationFailed, InputUnreadable, InvalidRequest, NotFound, NotInstalled, OxenError
+from ..files import part_file
 from ..ledger.records import LOCAL, GenerationRow
 from ..redaction import is_plain
 from ..retries import poll
@@ -100,12 +101,8 @@ async def keep_link(session: Session, url: str, place: Path) -> Saved:
 async def _part_in(folder: Path) -> AsyncIterator[Path]:
     """A name for a file on its way; what is left of it goes at the end."""
     await asyncio.to_thread(make_writable, folder)
-    part = folder / f".{secrets.token_hex(8)}.part"
-    try:
+    with part_file(folder) as part:
         yield part
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _written(part: Path, data: bytes) -> None:
@@ -136,7 +133,7 @@ async def is_still_there(session: Session, name: str | None, sha256: str | None,
     file = Path(name)
     with suppress(OSError, OxenError):
         if await asyncio.to_thread(_is_the_same, file, sha256, size):
-            return await described(file, sha256, caller=session.isolated or "")
+            return await described(file, sha256, caller=session.isolated)
     return None
 
 
@@ -200,56 +197,46 @@ async def _verify(session: Session, part: Path) -> None:
         await asyncio.to_thread(check, part)
     elif kind is None or not kind.startswith(("video/", "image/")):
         raise InputUnreadable("The result is no video and no picture.", charged="yes")
-    await described(part, "", caller=session.isolated or "")
+    await described(part, "", caller=session.isolated)
 
 
-async def described(file: Path, sha256: str, *, caller: str = "") -> Saved:
-    """A file as it is on disk. An MP4 is read from its boxes alone; anything else in a process of its own, in turn with
-    other callers', where the `media` extra is installed. Raises InputUnreadable, TimedOut, RateLimited.
+async def described(file: Path, sha256: str, *, caller: str | None = None) -> Saved:
+    """A file as it is on disk. An MP4 is read from its boxes alone; anything else by a decoder, where the `media` extra
+    is installed: in a process of its own, in turn with other callers' (a picture only for a server's).
+
+    caller: whose it is, on a server. What is paid for is never turned away. Raises InputUnreadable, TimedOut.
     """
+    from ..files import content_type_of
     from ..media.pool import look
+    from ..media.probe import picture_size
 
-    known = await asyncio.to_thread(_described_here, file, sha256)
-    if known is not None:
+    kind = await asyncio.to_thread(content_type_of, file) or ""
+    size = (await asyncio.to_thread(file.stat)).st_size
+    if kind in ("video/mp4", "video/quicktime") and (known := await asyncio.to_thread(_by_boxes, file, sha256)):
         return known
     try:
-        info = await look("probe", file, caller=caller)
+        if not kind.startswith("image/"):
+            info = await look("probe", file, caller=caller or "", refuse=False)
+            return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec)
+        if caller is None:
+            sides = await asyncio.to_thread(picture_size, file)
+        else:
+            sides = await look("picture_size", file, caller=caller, refuse=False)
     except NotInstalled:
-        return Saved(file=file, size=(await asyncio.to_thread(file.stat)).st_size, sha256=sha256)
-    return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec)
+        return Saved(file, size, sha256)
+    return Saved(file, size, sha256, None, *sides)
 
 
-def _described_here(file: Path, sha256: str) -> Saved | None:
-    """What can be told without a decoder of video."""
-    from ..files import content_type_of
+def _by_boxes(file: Path, sha256: str) -> Saved | None:
+    """What the boxes of an MP4 tell, where they tell enough."""
     from ..media.mp4 import structure
 
-    size, kind = file.stat().st_size, content_type_of(file) or ""
-    if kind.startswith("image/"):
-        width, height = _size_of_picture(file)
-        return Saved(file, size, sha256, None, width, height)
-    if kind in ("video/mp4", "video/quicktime"):
-        found = structure(file)
-        if found.video is not None and found.duration is not None and found.video.codec is not None:
-            seen = found.video
-            sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
-            return Saved(file, size, sha256, found.duration, *sides, seen.codec)
-    return None
-
-
-def _size_of_picture(file: Path) -> tuple[int | None, int | None]:
-    """Width and height in pixels, every pixel decoded; nothing without the `media` extra. Raises InputUnreadable."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None, None
-    try:
-        with Image.open(file) as picture:
-            picture.load()
-            sideways = picture.getexif().get(0x0112, 1) >= 5  # orientation: turned by a quarter
-            return (picture.height, picture.width) if sideways else (picture.width, picture.height)
-    except Exception as error:  # Pillow raises whatever its decoders do
-        raise InputUnreadable(f"The picture is damaged: {error}", charged="yes") from None
+    found = structure(file)
+    if found.video is None or found.duration is None or found.video.codec is None:
+        return None
+    seen = found.video
+    sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
+    return Saved(file, file.stat().st_size, sha256, found.duration, *sides, seen.codec)
 
 
 async def settled(session: Session, part: Path, name: Path, *, replacing: bool = False) -> Saved:
@@ -257,7 +244,7 @@ async def settled(session: Session, part: Path, name: Path, *, replacing: bool =
     gets a number.
     """
     sha256 = await asyncio.to_thread(content_hash, part)
-    verified = await described(part, sha256, caller=session.isolated or "")
+    verified = await described(part, sha256, caller=session.isolated)
     return replace(verified, file=await asyncio.to_thread(_placed, part, name, sha256, replacing))
 
 

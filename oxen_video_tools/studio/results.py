@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
+
+from ..clock import moment
 
 if TYPE_CHECKING:
     from .plan import PlannedMember
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
 
-def expires_at(url: str | None) -> float | None:
-    """Until when a signed link is good, in Unix seconds; None where it does not say so.
+def expires_at(url: str | None) -> datetime | None:
+    """Until when a signed link is good (UTC); None where it does not say so.
 
     Oxen's own `oxen_expires` and what object stores write: `Expires`, or a date with a number of seconds.
     """
@@ -27,14 +29,38 @@ def expires_at(url: str | None) -> float | None:
         query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
         for name in ("oxen_expires", "expires"):
             if query.get(name, "").isdecimal():
-                return float(query[name])
+                return moment(float(query[name]))
         for kind in ("amz", "goog"):
             if f"x-{kind}-expires" in query:
                 signed = datetime.strptime(query[f"x-{kind}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-                return signed.timestamp() + float(query[f"x-{kind}-expires"])
-    except (KeyError, ValueError):
+                return signed + timedelta(seconds=float(query[f"x-{kind}-expires"]))
+    except (KeyError, ValueError, OverflowError, OSError):  # no time that a calendar has
         pass
     return None
+
+
+class Shown:
+    """What a notebook shows as itself, each program in the form that it can show. No form holds a signed link."""
+
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
+
+    def _poster(self) -> bytes | None:
+        """A JPEG for programs that show no HTML."""
+        return None
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        """Its forms by MIME type; include, exclude: those that are wanted, or not."""
+        from .display import mime_bundle
+
+        forms = mime_bundle(self._repr_html_(), self._poster())
+        return {
+            kind: form
+            for kind, form in forms.items()
+            if (not include or kind in include) and not (exclude and kind in exclude)
+        }
 
 
 @dataclass(frozen=True)
@@ -42,8 +68,10 @@ class Progress:
     """How far one video is.
 
     fraction: 0 to 1, an estimate from the model's typical time; rises strictly from one report to the next.
-    elapsed: seconds since the wait began.  typical: the model's usual seconds, where known.
-    shot, shots: which shot of a film (from 1), and of how many.  shot_fraction: how far that shot is.
+    elapsed: seconds since the wait began.
+    typical: the model's usual seconds, where known.
+    shot, shots: which shot of a film (from 1), and of how many.
+    shot_fraction: how far that shot is.
     """
 
     generation_id: str
@@ -74,22 +102,30 @@ Report = Callable[[Progress], Awaitable[None] | None]
 class Question:
     """What a person must agree to before money is spent.
 
-    cost: US dollars.  waived: the caller named a ceiling that covers it, which stands for consent where nobody can be
-    asked (never under OXEN_VIDEO_APPROVAL=strict).
+    cost_usd: US dollars.
+    waived: the caller named a ceiling that covers it, which stands for consent where nobody can be asked (never under
+    OXEN_VIDEO_APPROVAL=strict).
     """
 
     text: str
     fix: str
-    cost: Decimal
+    cost_usd: Decimal
     waived: bool
+
+    @property
+    def cost(self) -> Decimal:
+        """The earlier name of `cost_usd`."""
+        return self.cost_usd
 
 
 @dataclass(frozen=True)
 class FilmShot:
     """One shot of a film. Shots that a model makes together in one clip share its id, and have their own times.
 
-    shot: its number, from 1.  start, end: seconds of the film; None where a length before is not known.
-    generation_id: of its clip; empty before it is sent.  cost: US dollars, its part of the clip's.
+    shot: its number, from 1.
+    start, end: seconds of the film; None where a length before is not known.
+    generation_id: of its clip; empty before it is sent.
+    cost_usd: US dollars, its part of the clip's.
     reused: it was paid for by another call.
     """
 
@@ -99,7 +135,7 @@ class FilmShot:
     status: Status
     generation_id: str = ""
     take: int | None = None
-    cost: Decimal | None = None
+    cost_usd: Decimal | None = None
     reused: bool = False
     url: str | None = field(default=None, repr=False)
     file: Path | None = None
@@ -111,22 +147,34 @@ class FilmShot:
         return None if self.start is None or self.end is None else self.end - self.start
 
     @property
-    def expires_at(self) -> float | None:
-        """Until when `url` is good, in Unix seconds; None where it does not say so."""
+    def cost(self) -> Decimal | None:
+        """The earlier name of `cost_usd`."""
+        return self.cost_usd
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when `url` is good (UTC); None where it does not say so."""
         return expires_at(self.url)
 
 
 @dataclass(frozen=True)
-class Video:
+class Video(Shown):
     """One generation, or one film, as it stands now.
 
-    url: the whole link, signature and all; it expires, and `get` gives a fresh one.  file: where it was saved.
+    url: the whole link, signature and all; it expires, and `get` gives a fresh one.
+    file: where it was saved.
     repository: the lasting address of a film that was kept in a repository.
-    duration: seconds.  cost: US dollars.  cost_is: "real" once the hub has billed it, "estimate" before.
+    duration: seconds.
+    cost_usd: US dollars.
+    cost_is: "real" once the hub has billed it, "estimate" before.
     reused: the answer to a repeated request: no new job was made.
-    takes: the other versions, with `num_generations` above 1.  shots: the shots of a film.
-    error: why it failed, in the hub's words.  take: which take of its request it is.
-    reason: why this model, and why in so many jobs, of a call that made it.  words: its prompt, of its first shot.
+    takes: the other versions, with `num_generations` above 1.
+    shots: the shots of a film.
+    created: when it was asked for (UTC).
+    error: why it failed, in the hub's words.
+    take: which take of its request it is.
+    reason: why this model, and why in so many jobs, of a call that made it.
+    words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
     fix: what to do about `error`, where that is known.
@@ -139,14 +187,14 @@ class Video:
     file: Path | None = None
     model: str | None = None
     duration: float | None = None
-    cost: Decimal | None = None
+    cost_usd: Decimal | None = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
     warnings: tuple[str, ...] = ()
     reused: bool = False
     takes: tuple[Video, ...] = ()
     shots: tuple[FilmShot, ...] = ()
     error: str | None = None
-    created: float | None = None  # Unix seconds
+    created: datetime | None = None
     take: int | None = None
     reason: str = ""
     cast: tuple[PlannedMember, ...] = ()
@@ -158,14 +206,14 @@ class Video:
     fix: str = ""
 
     @property
-    def expires_at(self) -> float | None:
-        """Until when `url` is good, in Unix seconds; None where it does not say so."""
+    def expires_at(self) -> datetime | None:
+        """Until when `url` is good (UTC); None where it does not say so."""
         return expires_at(self.url)
 
     @property
-    def cost_usd(self) -> Decimal | None:
-        """`cost`, under the name that answers and files have for it."""
-        return self.cost
+    def cost(self) -> Decimal | None:
+        """The earlier name of `cost_usd`."""
+        return self.cost_usd
 
     @property
     def is_terminal(self) -> bool:
@@ -178,19 +226,25 @@ class Video:
 
         return video_html(self)
 
+    def _poster(self) -> bytes | None:
+        from .display import poster_of
+
+        return poster_of(self.file)
+
 
 @dataclass(frozen=True)
 class Cancelled:
     """What became of a video that was to be stopped.
 
-    was, now: its status before and after; None where it could not be read.  charged: US dollars that the hub billed for
-    it, None where it has not said so yet.  error: why it could not be stopped.
+    was, now: its status before and after; None where it could not be read.
+    charged_usd: US dollars that the hub billed for it, None where it has not said so yet.
+    error: why it could not be stopped.
     """
 
     generation_id: str
     was: Status | None
     now: Status | None
-    charged: Decimal | None = None
+    charged_usd: Decimal | None = None
     error: str | None = None
 
 
@@ -210,15 +264,16 @@ class Saved:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one model cost on one day (UTC, `YYYY-MM-DD`). cost: US dollars, estimates where the hub has not billed yet.
+    """What one model cost on one day (UTC, `YYYY-MM-DD`).
 
+    cost_usd: US dollars, estimates where the hub has not billed yet.
     unpriced: how many of the jobs have no known price at all.
     """
 
     day: str
     model: str
     jobs: int
-    cost: Decimal
+    cost_usd: Decimal
     unpriced: int = 0
 
 
@@ -226,14 +281,14 @@ class Spent:
 class Spend:
     """What this account spent through this ledger, in US dollars.
 
-    last_24h: what counts against the budget now, reservations included.  unclear: jobs of which nobody knows whether
-    the hub took them; `oxen-video recover` settles those.
+    last_24h_usd: what counts against the budget now, reservations included.
+    unclear: jobs of which nobody knows whether the hub took them; `oxen-video recover` settles those.
     """
 
     days: tuple[Spent, ...]
-    total: Decimal
-    last_24h: Decimal
-    budget: Decimal | None = None
+    total_usd: Decimal
+    last_24h_usd: Decimal
+    budget_usd: Decimal | None = None
     unclear: int = 0
     paused: bool = False
 
@@ -242,8 +297,9 @@ class Spend:
 class Recovered:
     """What became of one unfinished job.
 
-    job: its id in the ledger, or a film's.  outcome: "running", "found", "unclear", "never sent", "saved", "finished",
-    "sent again", "written off", or "stopped" for a film that nobody makes.
+    job: its id in the ledger, or a film's.
+    outcome: "running", "found", "unclear", "never sent", "saved", "finished", "sent again", "written off", or "stopped"
+    for a film that nobody makes.
     """
 
     job: str

@@ -1,4 +1,4 @@
-"""Where the verbs play: hub, catalog, ledger, waiter and tasks of one open studio; each opened when first needed."""
+"""Resources of one open studio: hub client, catalog, ledger, waiter, background tasks. Each is opened on first use."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HANDED_OVER_AT_ONCE = 50  # paid requests on their way to the hub: fewer than its client has connections
-ASK_AGAIN = 60.0  # seconds between asking a hub that does not say whose key it is
+HANDED_OVER_AT_ONCE = 50  # paid requests at the same time; fewer than the hub client has connections
+ASK_AGAIN = 60.0  # seconds until a hub that did not tell the account is asked again
 log = logging.getLogger(__name__)
 
 
 class Session:
-    """What one studio has open. It lives on the loop that uses it first."""
+    """The open resources of a studio. It belongs to the event loop that uses it first."""
 
     def __init__(
         self,
@@ -48,7 +48,9 @@ class Session:
         world: str | None = None,
     ) -> None:
         self.settings = settings
-        self.isolated = isolated  # whose media are decoded in child processes, in turn with others'
+        self.isolated = (
+            isolated  # the caller whose media are decoded in child processes, taking turns with other callers
+        )
         self.clock: Clock = clock or (DatabaseClock() if is_postgres(settings.ledger) else SystemClock())
         self.meter = Meter()
         self._transport = transport
@@ -58,17 +60,17 @@ class Session:
         self._ledger: Ledger | None = None
         self._waiter: Waiter | None = None
         self._scope: str | None = None
-        self._provisional = False  # the scope is that of a key, for the hub did not say whose it is
-        self._ask_again = 0.0  # `clock.monotonic()` from when on the hub is asked once more
+        self._provisional = False  # the scope is the hash of the key, because the hub did not tell the account
+        self._ask_again = 0.0  # the `clock.monotonic()` at which the hub is asked again
         self._sandbox: Any = None
-        self._world = world  # names a sandbox by its state, for its port is another each time
+        self._world = world  # the name of a sandbox, because its port changes
         self._opening = asyncio.Lock()
-        self.unreadable_bills: dict[str, str] = {}  # what the hub says of a generation's cost, where that is no amount
-        self.local_copy: Any = None  # `export.local_copy`, which stands above what needs it; the studio sets it
+        self.unreadable_bills: dict[str, str] = {}  # costs from the hub that are no amounts, by generation
+        self.local_copy: Any = None  # `export.local_copy`, set by the studio because modules below it need it
         self.saves: dict[str, Any] = {}  # files that are being written, by id: `export.Saving`
-        self.films: dict[str, Any] = {}  # what this process is making, by the film's id
-        self.cuts: dict[str, asyncio.Task[Path]] = {}  # frames and parts that are being made, by their file's name
-        self.uploads: dict[str, asyncio.Task[str]] = {}  # files on their way to the hub, by their content
+        self.films: dict[str, Any] = {}  # the films that this process makes, by id
+        self.cuts: dict[str, asyncio.Task[Path]] = {}  # frames and parts that are being cut, by file name
+        self.uploads: dict[str, asyncio.Task[str]] = {}  # uploads that are running, by content
         self.handing_over = asyncio.Semaphore(HANDED_OVER_AT_ONCE)
         self._asking = asyncio.Lock()
         self.reconciling = asyncio.Lock()  # one reading of the account at a time
@@ -82,7 +84,7 @@ class Session:
     # -- what is open --------------------------------------------------------------------------------------------------
 
     async def hub(self) -> HubClient:
-        """The hub, or the sandbox where one was asked for. Without a key only the list of models can be read."""
+        """The hub client, or one of the sandbox. Without a key only the list of models can be read."""
         if self._hub is None:
             async with self._opening:
                 if self._hub is None:
@@ -97,7 +99,7 @@ class Session:
         return HubClient.of(self.settings, clock=self.clock, transport=self._transport)
 
     async def _open_sandbox(self) -> None:
-        """A sandbox is reached by name only: it is no part of the studio, and nothing of it is loaded without need."""
+        """Start a sandbox, unless another address is set. Imported by name, to load it only if needed."""
         if self.settings.base_url != HUB:
             self.settings = replace(self.settings, api_key=self.settings.api_key or "sandbox")
             return
@@ -105,7 +107,7 @@ class Session:
         self.settings = replace(self.settings, base_url=self._sandbox.base_url, api_key="sandbox")
 
     def catalog(self) -> Catalog:
-        """What each model accepts and costs; reads the live list when first asked."""
+        """The catalog of models. It reads the live list on first use."""
         if self._catalog is None:
             from ..catalog import Catalog
 
@@ -117,13 +119,13 @@ class Session:
 
     @property
     def ledger(self) -> Ledger:
-        """Intent and money. Opened by its first transaction."""
+        """The ledger. Opened by its first transaction."""
         if self._ledger is None:
             self._ledger = Ledger.at(self.settings.ledger, lease=self._lease, clock=self.clock)
         return self._ledger
 
     async def waiter(self) -> Waiter:
-        """Who waits for every job of this studio."""
+        """The waiter for all jobs of this studio."""
         hub = await self.hub()
         if self._waiter is None:
             from .waiter import Waiter
@@ -132,20 +134,20 @@ class Session:
         return self._waiter
 
     async def scope(self) -> str:
-        """Whose jobs these are: the hub and the account behind the key.
+        """The scope of all jobs: the hub and the account behind the key.
 
-        Which account a key belongs to is asked once and kept in the ledger, so that it can't change between two equal
-        calls. A failure to answer is not kept: nothing is done for an account that is not known. Only where the hub has
-        no answer at all does the key's hash stand for the account, until it has one.
+        The account of a key is asked for once and kept in the ledger, so that it can't change between two equal calls.
+        Nothing is done while the account is unknown. Only if the hub can't tell it at all, the hash of the key is used
+        instead, until it can.
 
-        Raises Unauthenticated without a key, and HubUnavailable, RateLimited where the account can't be read now.
+        Raises Unauthenticated without a key; HubUnavailable, RateLimited if the account can't be read now.
         """
         hub = await self.hub()
         async with self._asking:
             if self._scope is None or (self._provisional and self.clock.monotonic() > self._ask_again):
                 self.settings.key()
                 if isinstance(self.clock, DatabaseClock) and not self.clock.is_set:
-                    await self.ledger.is_paused()  # any transaction sets it
+                    await self.ledger.job_named("")  # any transaction sets the clock
                 first, self._scope = self._scope is None, self._world or await self._account(origin_of(hub.base_url))
                 if first:
                     self._look_around()
@@ -174,7 +176,6 @@ class Session:
         except OxenError as error:
             return self._without_a_name(stand_in, error)
         scope = await self.ledger.remember_identity(origin, key, scope_of(origin, account=name), stand_in)
-        await self.ledger.join_scopes(stand_in, scope)  # what was made before the hub said whose it is
         self._provisional = False
         return scope
 
@@ -184,15 +185,16 @@ class Session:
         return stand_in
 
     async def saved_file(self, generation_id: str) -> Path | None:
-        """Where a result was kept, if the file is still there."""
+        """The saved file of a result, if it still exists."""
         found = await self.saved(generation_id)
         return found[0] if found else None
 
     async def saved(self, generation_id: str) -> tuple[Path, str | None] | None:
-        """Where a result was kept, if a file is still there, and the SHA-256 that it had when it was saved."""
+        """The saved file of a result, if it still exists, and its SHA-256 at that time."""
         kept: Any = None
         if is_film(generation_id):
-            kept = await self.ledger.film_named(generation_id)
+            found = await self.ledger.standing(generation_id)
+            kept = None if found is None else found.film
         else:
             kept = (await self.ledger.clips(await self.scope(), [generation_id])).get(generation_id)
         path = Path(kept.file) if kept and kept.file and kept.scope == await self.scope() else None
@@ -201,11 +203,11 @@ class Session:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that the studio owns: a caller's time-out does not reach it, and `close` waits for its end."""
+        """Start a task that runs to completion: a caller's time-out does not cancel it, and `close` waits for it."""
         return self._started(work, self._tasks)
 
     def errand(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that may be given up: what it leaves undone is done by a later call. `close` ends it."""
+        """Start a task that may be cancelled, because a later call does what it leaves undone. `close` cancels it."""
         return self._started(work, self._errands)
 
     def _started(self, work: Coroutine[Any, Any, T], group: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
@@ -237,13 +239,13 @@ class Session:
 
 
 def _heard(task: asyncio.Task[Any]) -> None:
-    """Whoever waited for it has its error; one that nobody waited for is no "never retrieved" noise at the exit."""
+    """Retrieve the exception of a task, so that Python does not report at exit that it was never retrieved."""
     if not task.cancelled():
         task.exception()
 
 
 def _check_folder(folder: Path) -> None:
-    """Raises Unusable for a folder in which nothing can be kept."""
+    """Raise Unusable for a folder that can't be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         why = "" if os.access(folder, os.W_OK | os.X_OK) else "it can't be written"
@@ -257,8 +259,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def start_sandbox(settings: Settings) -> tuple[Any, str]:
-    """A running sandbox, and a name for it that is the same in every process with the same ledger. Raises NotInstalled,
-    Unusable.
+    """Start a sandbox. Returns it, and a name that is the same in all processes with the same ledger.
+
+    Raises NotInstalled, Unusable.
     """
     state = sandbox_state(settings)
     if state is not None:
@@ -271,9 +274,7 @@ def start_sandbox(settings: Settings) -> tuple[Any, str]:
 
 
 def sandbox_state(settings: Settings) -> Path | None:
-    """Where the studio's own sandbox keeps its jobs: beside the ledger that speaks of them, so that both live or both
-    are forgotten. None: in memory.
-    """
+    """The file of the studio's own sandbox: beside the ledger, so that both live equally long. None: in memory."""
     place = settings.ledger
     if place and place.startswith("postgres"):
         return data_folder() / "sandbox.db"

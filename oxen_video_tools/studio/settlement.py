@@ -83,14 +83,14 @@ async def settle_costs(session: Session, since: float = DAY) -> int:
     since: seconds back.
     """
     scope, now = await session.scope(), session.clock.time()
-    missing = {clip.generation_id: clip for clip in await session.ledger.unsettled(scope, now - since)}
-    if any(one.startswith(LOCAL) for one in missing):
+    unsettled = await session.ledger.unsettled(scope, now - since)
+    if any(one.clip.generation_id.startswith(LOCAL) for one in unsettled):
         await reconcile(session)
-        missing = {clip.generation_id: clip for clip in await session.ledger.unsettled(scope, now - since)}
+        unsettled = await session.ledger.unsettled(scope, now - since)
+    missing = {one.clip.generation_id: one.clip for one in unsettled}
     if missing:
-        payer = await session.ledger.payers(scope, now - since)
-        for namespace in sorted({payer[one] for one in missing if one in payer}):
-            here = {one: clip for one, clip in missing.items() if payer.get(one) == namespace}
+        for namespace in sorted({one.namespace for one in unsettled if one.namespace}):
+            here = {one.clip.generation_id: one.clip for one in unsettled if one.namespace == namespace}
             for settled in await _settle_in(session, namespace, here):
                 del missing[settled]
         for settled in await _settle_in(session, None, missing):  # and whatever the account's own history shows
@@ -166,14 +166,14 @@ async def spend(session: Session) -> Spend:
     with suppress(OxenError):  # else the sums are those of the last time the hub told its costs
         await settle_costs(session, 30 * DAY)
     scope, now = await session.scope(), session.clock.time()
-    lines = await session.ledger.spent(scope)
+    lines, funds = await session.ledger.spent(scope), await session.ledger.funds(scope, now)
     return Spend(
         days=tuple(map(_said, lines)),
-        total=dollars(sum(one.cost for one in lines)),
-        last_24h=dollars(await session.ledger.committed_spend(scope, now)),
-        budget=session.settings.budget,
-        unclear=sum(not job.is_live(now) for job in await session.ledger.in_state(scope, ["sending"])),
-        paused=await session.ledger.is_paused(),
+        total_usd=dollars(sum(one.cost for one in lines)),
+        last_24h_usd=dollars(funds.committed),
+        budget_usd=session.settings.budget,
+        unclear=sum(not job.is_live(now) for job in await session.ledger.find_jobs(scope, states=["sending"])),
+        paused=funds.paused,
     )
 
 

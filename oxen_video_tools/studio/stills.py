@@ -32,7 +32,7 @@ from .pictures import paying as to_be_paid
 from .plan import BEST_FIRST, PlannedMember
 from .prepare import Terms, question_about, reservation, survey
 from .result_files import fetch_into
-from .results import Question, Video
+from .results import Question, Shown, Video
 from .submission import reserved
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ class PreparedStills:
 
 @dataclass(frozen=True)
 class Still:
-    """One still as it stands. shot: from 1.  take: which take of it.  held: how each member who is in it is held."""
+    """One still as it stands.
+
+    shot: from 1.
+    take: which take of it.
+    held: how each member who is in it is held.
+    """
 
     shot: int
     video: Video
@@ -66,18 +71,23 @@ class Still:
 
 
 @dataclass(frozen=True)
-class Stills:
-    """What `stills` answers. cost: US dollars of all of it, sheets included, paid now or before.
+class Stills(Shown):
+    """What `stills` answers. cost_usd: US dollars of all of it, sheets included, paid now or before.
 
     sheet: a JPEG with all stills, numbered; None where none is there or the `media` extra is missing.
     """
 
     stills: tuple[Still, ...]
-    cost: Decimal | None
+    cost_usd: Decimal | None
     sheet: bytes | None = field(default=None, repr=False)
     cast: tuple[PlannedMember, ...] = ()
     sheets: tuple[Video, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The earlier name of `cost_usd`."""
+        return self.cost_usd
 
     @property
     def is_terminal(self) -> bool:
@@ -89,6 +99,9 @@ class Stills:
         from .display import stills_html
 
         return stills_html(self)
+
+    def _poster(self) -> bytes | None:
+        return self.sheet
 
 
 async def prepare_stills(session: Session, request: VideoRequest, terms: Terms, how: dict[str, Any]) -> PreparedStills:
@@ -165,7 +178,7 @@ async def make_stills(
     costs = [one.price.usd for one in pictures.all if one.price.usd is not None]
     return Stills(
         stills=tuple(stills),
-        cost=sum(costs, Decimal(0)) if costs else None,
+        cost_usd=sum(costs, Decimal(0)) if costs else None,
         sheet=await _numbered(session, stills),
         cast=_weakest(one for still in stills for one in still.held),
         sheets=tuple(sheets),
@@ -228,7 +241,10 @@ async def _numbered(session: Session, stills: Sequence[Still]) -> bytes | None:
                 continue
         try:
             from ..media.contact_sheet import numbered_sheet
+            from ..media.pool import sheet_in_child
 
-            return await asyncio.to_thread(numbered_sheet, files) if files else None
+            if not files or session.isolated is None:
+                return await asyncio.to_thread(numbered_sheet, files) if files else None
+            return await sheet_in_child(files, caller=session.isolated)
         except OxenError:
             return None

@@ -39,8 +39,10 @@ class AsyncStudio:
     """Plans, pays once, waits, delivers. Use it with `async with`, on one event loop.
 
     settings, or any of them by name (`api_key=…, sandbox=True`); what is not given comes from the environment.
-    clock, transport: seams for tests.  lease: seconds for which a process may hold a job that it is about to send.
-    isolated: whose media are decoded in child processes.  world: the name of a shared sandbox (`start_sandbox`).
+    clock, transport: seams for tests.
+    lease: seconds for which a process may hold a job that it is about to send.
+    isolated: whose media are decoded in child processes.
+    world: the name of a shared sandbox (`start_sandbox`).
     """
 
     def __init__(
@@ -246,7 +248,8 @@ class AsyncStudio:
     ) -> Videos:
         """What is running or finished, newest first, with first words, cost and link.
 
-        since: "today" (UTC), "24 h", or a date.  mine: only what was paid for through this ledger.
+        since: "today" (UTC), "24 h", or a date.
+        mine: only what was paid for through this ledger.
         """
         after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
         return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
@@ -335,9 +338,11 @@ class AsyncStudio:
         """One or more clips (ids, https URLs, paths) as one verified file in the folder for videos. Costs nothing.
 
         videos: with `#t=from,to` behind one only those seconds of it, exact to the frame.
-        filename: a plain name, or a Path to another folder.  transition: "cut" or "fade", of `fade_seconds` (0.5).
+        filename: a plain name, or a Path to another folder.
+        transition: "cut" or "fade", of `fade_seconds` (0.5).
         music: a sound file or a video, laid under all of it; it gives way to the clips' own sound.
-        sound: of the clips, "keep" or "mute".  trim: from and to, seconds of the whole.
+        sound: of the clips, "keep" or "mute".
+        trim: from and to, seconds of the whole.
         captions: SRT or WebVTT, its text or a file: a track that players switch on; `burn` draws it into the picture.
         wait_seconds: raises TimedOut after them, and goes on: the same call waits for it, `get` tells how it stands.
         Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
@@ -373,8 +378,10 @@ class AsyncStudio:
     ) -> Sequence[Recovered]:
         """Walk everything that is unfinished: find, follow, settle, keep. Sends nothing by itself.
 
-        What a person decided about an unclear job: adopt: this generation is its.  send_again: this job never arrived,
-        pay for it again.  write_off: this job is lost; its take is free. Raises InvalidRequest, SubmissionUnclear.
+        What a person decided about an unclear job: adopt: this generation is its.
+        send_again: this job never arrived, pay for it again.
+        write_off: this job is lost; its take is free.
+        Raises InvalidRequest, SubmissionUnclear.
         """
         if adopt is None and send_again is None and write_off is None:
             return await recovery.recover(self._session)

@@ -1,7 +1,8 @@
-"""Spend once: write the intent, mark it right before the first byte, POST, write the id. Never sent again by itself.
+"""Pay once: record the intent, mark it right before the first byte, POST, record the id. Nothing is ever sent again
+automatically.
 
-Everything between the intent and the id runs in a task that the studio owns: a caller's time-out, cancellation or
-disconnect does not cut it, and `AsyncStudio.close` waits for it.
+All of it runs in a task of the studio: a caller's time-out, cancellation or disconnect does not interrupt it, and
+`AsyncStudio.close` waits for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -19,7 +21,8 @@ from ..catalog.cast import filter_advice
 from ..clock import wait_until
 from ..errors import Moderated, OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
 from ..hub.error_mapping import is_moderated
-from ..ledger.records import FREED, LOCAL, Booking, ClipRef, GenerationRow, Intent, Job, State
+from ..ledger.jobs import Submitted, Unanswered, Unsent
+from ..ledger.records import FREED, LOCAL, Booking, ClipRef, GenerationRow, Intent, Job
 from ..retries import poll
 from .local_files import Files
 from .media_inputs import to_public_url
@@ -34,10 +37,10 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-# The blocking route, `videos/generate`: a paid POST that answers with the video and without a generation's id.
+# The blocking route, `videos/generate`: a paid POST that returns the video, but no generation id.
 #
-# The result is kept at once, for nobody can renew its link; the id is looked up in the account's history, and
-# where it is not there the ledger gives it one of its own.
+# The result is saved at once, because its link can't be renewed. The id is looked up in the account's history; if it is
+# not there, the ledger assigns a local one.
 
 PAUSES = (0.0, 1.0, 3.0)  # seconds between looks for the id
 log = logging.getLogger(__name__)
@@ -58,11 +61,11 @@ async def post_and_wait(
 
 
 async def _ids(session: Session, hub: HubClient, job: Job, count: int) -> list[str]:
-    """The hub's own ids, where its history shows them soon; else ids of ours."""
+    """The hub's ids, if its history shows them soon; else local ids."""
     async for _ in poll(PAUSES, clock=session.clock):
         try:
             found = await _in_history(session, hub, job)
-        except Exception as error:  # it is paid: whatever fails now must not make it a refused or an unclear one
+        except Exception as error:  # it is paid: a failure now must not make it refused or unclear
             log.warning("The ids of %s could not be looked up: %s", job.job, type(error).__name__, exc_info=True)
             continue
         if len(found) == count:
@@ -82,7 +85,7 @@ async def _in_history(session: Session, hub: HubClient, job: Job) -> list[str]:
 
 
 async def _kept(session: Session, answer: Answer, clip: GenerationRow) -> GenerationRow:
-    """The clip with its file. A disk that is full, or whatever else goes wrong, costs the file, never the id."""
+    """Save the result of a clip. A full disk, or any other failure, costs the file, never the id."""
     from .result_files import keep_result
 
     result = answer.videos[clip.position]
@@ -92,36 +95,36 @@ async def _kept(session: Session, answer: Answer, clip: GenerationRow) -> Genera
     except OxenError as error:
         log.warning("The result of %s could not be kept: %s", clip.generation_id, error)
         return clip
-    except Exception as error:  # of a kind without redacted words
+    except Exception as error:  # its message may not be redacted
         log.warning("The result of %s could not be kept: %s", clip.generation_id, type(error).__name__)
         return clip
     return replace(clip, file=str(saved.file), sha256=saved.sha256, size=saved.size)
 
 
 def local_id(job: Job) -> str:
-    """What a job of the blocking route is called until, or unless, the hub tells its id."""
+    """The local id of a job of the blocking route, used unless the hub's id is found."""
     return f"{LOCAL}{job.job}"
 
 
 def job_of_local(generation_id: str) -> str | None:
-    """The job in such a name."""
+    """The job of a local id; None for other ids."""
     return generation_id[len(LOCAL) :][:36] if generation_id.startswith(LOCAL) else None
 
 
 T = TypeVar("T")
 P = ParamSpec("P")
-LATE = 5.0  # seconds from the mark to the first byte: beyond it the machine slept, and `sent` would be wrong
-TRIES = 4  # of an intent that was given up before its first byte
-LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for a job whose answer was lost
-REST = 3  # of them, for ids that an answer left out
-GLANCES = (0.1, 1.0)  # seconds between looks at what another process is sending: the first, the longest
-WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to write down what became of a paid request
+LATE = 5.0  # seconds from the mark to the first byte; longer means that the machine slept, and `sent` is wrong
+TRIES = 4  # for an intent that was given up before its first byte
+LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between searches for a job whose answer was lost
+REST = 3  # how many of these searches are made for ids that an answer omitted
+GLANCES = (0.1, 1.0)  # seconds between looks at a job that another process sends: first and longest pause
+WRITES = (0.2, 1.0, 3.0, 10.0)  # seconds between tries to record the outcome of a paid request
 LOST = "its answer was lost"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A job that the hub has, or is being handed. reused: it was there before this call."""
+    """A job that the hub has, or that is being sent. reused: it existed before this call."""
 
     job: Job
     reused: bool
@@ -132,7 +135,7 @@ class GaveUpError(TimedOut):
 
 
 class SendGuard:
-    """Stands right before the first byte of each try. open: whether the last try was let through."""
+    """Called right before the first byte of each try. open: the last try was let through."""
 
     def __init__(self, session: Session, job: Job) -> None:
         self._session, self._job = session, job
@@ -153,10 +156,12 @@ class SendGuard:
 
 @dataclass
 class Attempt:
-    """One way from an intent to the hub. job: as the ledger has it, once booked.  mine: this process may send it.
+    """One attempt to send an intent.
 
-    booking: where it was reserved already, together with others.
-    gave_up: nothing was sent, and the intent may be written again.
+    booking: if it was reserved already, together with others.
+    job: in the ledger, once booked.
+    mine: this call booked it, and may send it.
+    gave_up: nothing was sent, and another attempt may be made.
     """
 
     intent: Intent
@@ -168,11 +173,11 @@ class Attempt:
 
     @property
     def name(self) -> str:
-        """What the call notes until the job itself is booked."""
+        """Its name in the expenses of the call, until the job is booked."""
         return f"attempt {id(self)}"
 
     async def run(self, session: Session) -> None:
-        """Book, and send what is ours. Raises what `reserve` and the hub's refusal raise."""
+        """Book the intent, and send the job if it is ours. Raises what `reserve` raises, and the hub's refusal."""
         try:
             booking = await (self._booked(session) if self.booking is None else self._filled(session, self.booking))
             if booking is None:
@@ -186,7 +191,7 @@ class Attempt:
                     log.warning("Not sent: %s", why)
                     self.gave_up = True
         finally:
-            expense().sent_nothing(self.name)  # by now the job itself is noted
+            expense().sent_nothing(self.name)  # from here on the job itself is counted
 
     async def _filled(self, session: Session, booking: Booking) -> Booking | None:
         """What was reserved with a planned body, with the body as it is sent; None where it was lost meanwhile."""
@@ -206,7 +211,7 @@ class Attempt:
             found = await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
         except SpendingRefused:
             raise
-        except Exception:  # it may have been committed all the same: nobody would send it, and all would wait for it
+        except Exception:  # it may be committed nevertheless, and others would wait for a job that is never sent
             session.errand(_noted(session, session.ledger.unbooked, owner, session.clock.time()))
             raise
         return found[0]
@@ -216,9 +221,12 @@ class Attempt:
 async def reserved(
     session: Session, intents: Sequence[Intent], budget: int | None
 ) -> AsyncIterator[Mapping[ClipRef, Booking]]:
-    """All that a call pays for, reserved in one transaction, or nothing of it; and held as long as this lasts.
+    """Everything that a call pays for, reserved in one transaction, or nothing of it; held as long as this lasts.
 
-    What was not sent until then is released. budget: micro-dollars over 24 h.  Raises Paused, OverBudget.
+    What was not sent until then is released.
+
+    budget: micro-dollars over 24 h.
+    Raises Paused, OverBudget.
     """
     ledger = session.ledger
     owner = ledger.booking_owner()
@@ -226,22 +234,18 @@ async def reserved(
     holding: asyncio.Task[None] | None = None
     try:
         bookings = await asyncio.shield(reserving)
-        holding = asyncio.ensure_future(_hold(session, [one.job for one in bookings if one.mine]))
+        jobs = [one.job for one in bookings if one.mine]
+
+        async def renew(now: float, lease: float) -> None:
+            for job in jobs:  # one that was handed over has another owner
+                await ledger.renew(job.job, owner, now, lease)
+
+        holding = asyncio.ensure_future(keep_lease(session, renew))
         yield {one.job.ref: one for one in bookings}
     finally:
         if holding is not None:
             holding.cancel()
         await asyncio.shield(session.own(_release(session, reserving, owner)))
-
-
-async def _hold(session: Session, jobs: Sequence[Job]) -> None:
-    """Extend the leases of what is reserved; a job that has been handed over has an owner of its own by then."""
-    ledger = session.ledger
-    while True:
-        await session.clock.sleep(ledger.lease / 3)
-        for job in jobs:
-            with suppress(OxenError):
-                await ledger.renew(job.job, job.owner or "", session.clock.time(), ledger.lease)
 
 
 async def _release(session: Session, reserving: asyncio.Task[list[Booking]], owner: str) -> None:
@@ -253,15 +257,17 @@ async def _release(session: Session, reserving: asyncio.Task[list[Booking]], own
 async def pay_once(
     session: Session, intent: Intent, *, budget: int | None, until: float, booking: Booking | None = None
 ) -> Submission:
-    """The job of an intent: the one that exists, or one sent now. until: `clock.monotonic()` that bounds the waiting.
+    """The job of an intent: an existing one, or one that is sent now.
 
-    booking: where it is `reserved` already.
-    Raises a refusal's own kind, Paused, OverBudget, SubmissionUnclear, TimedOut.
+    budget: micro-dollars over 24 h.
+    until: the `clock.monotonic()` at which to stop waiting.
+    booking: if it is `reserved` already.
+    Raises the error of a refusal, Paused, OverBudget, SubmissionUnclear, TimedOut.
     """
     for _ in range(TRIES):
         attempt = Attempt(intent, budget, booking)
         booking = None  # given up, it is booked anew
-        expense().sends(attempt.name)  # the task goes on when this call's time is up
+        expense().sends(attempt.name)  # the task continues after this call's time is up
         sending = session.own(attempt.run(session))
         if not await wait_until(session.clock, until, sending):
             return _on_its_way(attempt.job, mine=attempt.mine)
@@ -275,7 +281,7 @@ async def pay_once(
 
 
 async def _with_the_rest(session: Session, paid: Submission, until: float) -> Submission:
-    """The hub named fewer generations than were paid for: the others are looked for, for a moment."""
+    """If the hub returned fewer ids than were paid for, look for the others for a moment."""
     job = paid.job
     for pause in LOOKS[:REST]:
         if not job.is_short or session.clock.monotonic() + pause > until:
@@ -292,7 +298,7 @@ async def _with_the_rest(session: Session, paid: Submission, until: float) -> Su
 
 
 async def _followed(session: Session, job: Job, until: float, *, mine: bool) -> Submission | None:
-    """As `resumed`. A job of this call that may have been sent is unclear, whatever keeps it from being looked for."""
+    """As `resume_submission`, but a job of this call that may have been sent is reported as unclear, whatever fails."""
     try:
         return await resume_submission(session, job, until, mine=mine)
     except (SubmissionUnclear, TimedOut):
@@ -305,8 +311,9 @@ async def _followed(session: Session, job: Job, until: float, *, mine: bool) -> 
 
 
 async def resume_submission(session: Session, job: Job, until: float, *, mine: bool = False) -> Submission | None:
-    """The job of an equal request, followed until the hub has it; None where it turned out to be free to be sent.
+    """Follow the job of an equal request until the hub has it. None: it was never sent, and may be sent now.
 
+    mine: this call sent it.
     Raises SubmissionUnclear, TimedOut.
     """
     if not mine and job.state in ("planned", "sending") and job.is_live(session.clock.time()):
@@ -321,7 +328,7 @@ async def resume_submission(session: Session, job: Job, until: float, *, mine: b
 
 
 def _on_its_way(job: Job | None, *, mine: bool) -> Submission:
-    """The time is up while the request is being handed over. The blocking route's jobs have an id of ours by then."""
+    """The time is up during the POST. A job of the blocking route has a local id by now; others raise TimedOut."""
     if job is not None and job.route == "sync":
         return Submission(job, reused=not mine)
     raise TimedOut(
@@ -332,21 +339,23 @@ def _on_its_way(job: Job | None, *, mine: bool) -> Submission:
 
 
 async def send(session: Session, job: Job) -> Job:
-    """POST a booked job, once. Answers it as the ledger then has it: with ids, or unclear.
+    """POST a booked job, once. Returns the job with its ids, or as unclear.
 
-    Raises GaveUpError where nothing was sent, and the hub's refusal.
+    Raises GaveUpError if nothing was sent, and the hub's refusal.
     """
     hub, gate = await session.hub(), SendGuard(session, job)
-    if hub.hub_time() is None:  # by which a lost answer is looked for: any answer tells it
+    if hub.hub_time() is None:  # needed to search for a lost answer; every response has it
         with suppress(OxenError):
             await hub.me()
-    beating = asyncio.ensure_future(_beat(session, job))
+    beating = asyncio.ensure_future(keep_lease(session, partial(session.ledger.renew, job.job, job.owner or "")))
     expense().sends(job.job)
     try:
         if job.route == "sync":
             clips = await post_and_wait(session, hub, job, gate)
         else:
-            async with session.handing_over:  # a mark that then waits for a connection would soon be too old
+            async with (
+                session.handing_over
+            ):  # otherwise a marked job could wait for a connection until its mark is too old
                 made = await hub.enqueue(job.body, before_send=gate)
             clips = [clip_of(one, job.scope, job.model) for one in made]
     except Exception as error:
@@ -368,30 +377,35 @@ async def filter_fix(session: Session, model: str | None, error: str | None) -> 
     return ""
 
 
-async def _beat(session: Session, job: Job) -> None:
-    """As long as this process lives and waits for the answer, the lease is its own."""
-    ledger = session.ledger
+async def keep_lease(session: Session, renew: Callable[[float, float], Awaitable[bool | None]]) -> None:
+    """Renew a lease until cancelled, three times in its length. Returns when it is another process's.
+
+    renew: called with the ledger's time and the length of the lease, in seconds; False: it was lost.
+    """
     while True:
-        await session.clock.sleep(ledger.lease / 3)
-        with suppress(OxenError):
-            await ledger.renew(job.job, job.owner or "", session.clock.time(), ledger.lease)
+        await session.clock.sleep(session.ledger.lease / 3)
+        try:
+            if await renew(session.clock.time(), session.ledger.lease) is False:
+                return
+        except OxenError as error:  # tried again: the lease is longer than one failure
+            log.warning("A lease could not be renewed: %s", error)
 
 
 async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Exception) -> Job:
-    """No ids came. A ledger that fails now changes nothing about what was sent: the answer is still the hub's."""
+    """Record a POST without ids: refused, not sent, or unclear. A failing ledger does not change the outcome."""
     owner, now = job.owner or "", session.clock.time()
     refused = isinstance(error, OxenError) and error.charged == "no"
-    if not gate.open or refused:  # no try got as far as its first byte, or the hub said no
-        state: State = "refused" if gate.open else "dropped"
+    if not gate.open or refused:  # no byte was sent, or the hub refused
+        state: Literal["refused", "dropped"] = "refused" if gate.open else "dropped"
         words = error.message if isinstance(error, OxenError) else type(error).__name__
-        await _noted(session, session.ledger.unsent, job.job, owner, state, now, words)
+        await _noted(session, session.ledger.record_job, job.job, Unsent(owner, state, words), now)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
         if isinstance(error, Moderated):
             error.fix = await filter_fix(session, job.model, error.message) or error.fix
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
-    await _noted(session, session.ledger.unclear, job.job, owner, LOST)
+    await _noted(session, session.ledger.record_job, job.job, Unanswered(owner, LOST), now)
     session.meter.unanswered(job, "unclear")
     with suppress(Exception):
         return await _now(session, job)
@@ -399,10 +413,10 @@ async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Except
 
 
 async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -> Job:
-    """The ids, in the ledger. They are known: a ledger that fails now must not hide them from the caller."""
+    """Record the ids. A failing ledger must not hide them from the caller."""
     ids = tuple(clip.generation_id for clip in clips)
     session.meter.accepted(job, ids, session.clock.time())
-    written = await _noted(session, session.ledger.record_submission, job.job, clips, session.clock.time())
+    written = await _noted(session, session.ledger.record_job, job.job, Submitted(clips), session.clock.time())
     if written is None:
         log.error("The ids %s could not be written down yet", ids)
         return replace(job, state="running", generation_ids=ids)
@@ -412,9 +426,9 @@ async def _written(session: Session, job: Job, clips: Sequence[GenerationRow]) -
 
 
 async def _noted(session: Session, write: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """One transaction about what was sent, tried again for a while; None where the ledger could not carry it out.
+    """Run a transaction about a paid request, with retries. None: it has not succeeded yet.
 
-    A database that restarts takes longer than a caller waits: a task goes on trying for as long as the studio is open.
+    A restart of a database takes longer than a caller waits, so a task goes on retrying while the studio is open.
     """
     for pause in (*WRITES, None):
         try:
@@ -439,7 +453,7 @@ async def _now(session: Session, job: Job) -> Job:
 
 
 async def _of_another(session: Session, job: Job, until: float) -> Job:
-    """Another call is handing it over: wait until it did, or went away."""
+    """Wait until another call has sent the job, or its lease has expired."""
     pause, longest = GLANCES
     while job.state in ("planned", "sending") and job.is_live(session.clock.time()):
         if session.clock.monotonic() + pause > until:
@@ -451,7 +465,7 @@ async def _of_another(session: Session, job: Job, until: float) -> Job:
 
 
 async def found(session: Session, job: Job, until: float) -> Job:
-    """An unclear job, looked for until it is found or the time is up. Raises SubmissionUnclear."""
+    """Search for an unclear job until it is found or the time is up. Raises SubmissionUnclear."""
     async for _ in poll((0.0, *LOOKS), clock=session.clock, until=until):
         await reconcile(session)
         job = await _now(session, job)
@@ -461,7 +475,7 @@ async def found(session: Session, job: Job, until: float) -> Job:
     raise unclear_error(job)
 
 
-# One clip on its way to the hub: its media as links, its mark, its body as it is sent.
+# The body of a clip as it is sent: with links for its media, and a mark.
 
 LARGEST_SEED = 2**31 - 1
 
@@ -469,9 +483,10 @@ LARGEST_SEED = 2**31 - 1
 async def body_of(
     session: Session, clip: FilmClip, media: Mapping[str, str], files: Files, first_frame: str | None = None
 ) -> dict[str, Any]:
-    """The body of a clip as it is sent; each medium is uploaded once.
+    """The body of a clip as it is sent. Each medium is uploaded once.
 
-    media: where each medium lies, by what it is.  first_frame: the link of the last frame of the clip before.
+    media: the reference of each medium, by its fingerprint.
+    first_frame: the link of the last frame of the previous clip.
     Raises InputNotAllowed, InputUnreadable, NotFound, HubUnavailable.
     """
     wanted = dict.fromkeys(place.reference for place in clip.job.media)
@@ -483,9 +498,10 @@ async def body_of(
 def with_marker_seed(
     body: Mapping[str, Any], info: ModelInfo, mark: Literal["seed", "directory"] = "seed"
 ) -> dict[str, Any]:
-    """The body with a mark of our own, which the queue echoes, so that a job whose answer is lost can be told from any
-    other: a seed, where the model takes one and none was given; a `target_directory`, where the caller keeps results in
-    a repository or asked for it, and named none.
+    """The body with a mark of ours, which the queue echoes, so that a job whose answer is lost can be identified.
+
+    The mark is a seed, if the model takes one and none was given; and a `target_directory`, if the caller keeps results
+    in a repository or chose that mark, and named none.
     """
     whole, bounds = dict(body), _seed_bounds(info.parameters.get("seed"))
     if body.get("seed") is None and bounds is not None:

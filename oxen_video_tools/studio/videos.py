@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
-from ..clock import wait_until
+from ..clock import moment, wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
 from ..ledger.records import GenerationRow, Job, dollars
 from ..request import DEFAULT_SECONDS
@@ -104,10 +104,10 @@ def video_of(record: Generation, clip: GenerationRow | None = None, job: Job | N
         file=Path(clip.file) if clip and clip.file else None,
         model=record.model or (clip.model if clip else None),
         duration=length(job.body if job else record.parameters),
-        cost=cost,
+        cost_usd=cost,
         cost_is=cost_is,
         error=record.error_message if record.status == "failed" else None,
-        created=record.enqueued_at,
+        created=moment(record.enqueued_at),
         kind="still" if record.media_type == "image" else "video",
     )
 
@@ -169,8 +169,9 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
     """What the ledger knows of a job of the blocking route."""
     if job.is_unclear and not job.is_live(session.clock.time()):
         raise unclear_error(job)
-    made = await session.ledger.clips_of(job.job)
-    clip = next((one for one in made if one.generation_id == generation_id), made[0] if made else None)
+    now = await session.ledger.job_named(job.job) or job
+    made = await session.ledger.clips(job.scope, now.generation_ids)
+    clip = made.get(generation_id or "") or next((made[one] for one in now.generation_ids if one in made), None)
     if clip is not None and job_of_local(clip.generation_id) is None:
         try:
             return await shown(session, await watch(session, clip.generation_id, 0, None))
@@ -186,11 +187,11 @@ async def of_blocking(session: Session, job: Job, generation_id: str | None = No
         file=Path(clip.file) if clip and clip.file else None,
         model=job.model,
         duration=length(job.body),
-        cost=dollars(job.estimate) if job.estimate is not None else None,
+        cost_usd=dollars(job.estimate) if job.estimate is not None else None,
         cost_is="estimate" if job.estimate is not None else "unknown",
         warnings=(NO_RENEWAL,) if clip is not None else (),
         error=job.note if status == "failed" else None,
-        created=job.created,
+        created=moment(job.created),
     )
     return timed(session, video, job.body)
 

@@ -85,10 +85,11 @@ class Waiter:
     ) -> Generation:
         """The job when it has ended, or as it was last seen after `seconds`.
 
-        typical: seconds that this model usually takes.  since: Unix seconds when the job was enqueued, where known.
-        record: how the caller saw it last.
-        A hub that does not answer fails no wait. Raises Unauthenticated, NotFound for an id that never existed, and
-        RateLimited when too many wait already.
+        typical: seconds that this model usually takes.
+        since: Unix seconds when the job was enqueued, where known.
+        record: how the caller saw it last. A hub that does not answer fails no wait.
+        Raises Unauthenticated, NotFound
+        for an id that never existed, and RateLimited when too many wait already.
         """
         self._admit(generation_id)
         now = self._clock.monotonic()

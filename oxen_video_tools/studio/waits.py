@@ -93,7 +93,11 @@ GRACE = 2.0  # seconds that the last report may take
 
 @dataclass(eq=False, slots=True)
 class PendingWait:
-    """One caller's wait. until, began: `clock.monotonic()`.  told: the fraction last reported."""
+    """One caller's wait.
+
+    until, began: `clock.monotonic()`.
+    told: the fraction last reported.
+    """
 
     until: float
     began: float

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from operator import not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
+from ..clock import iso
 from ..errors import Charged, GenerationFailed
 from ..redaction import redact
 
@@ -58,9 +59,9 @@ class Answer(BaseModel):
         return self._choice
 
 
-def moment(unix: float | None) -> str | None:
-    """A time as answers show it, UTC."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else None
+def moment(time: datetime | None) -> str | None:
+    """A time as answers show it."""
+    return iso(time) if time else None
 
 
 class Part(Answer):
@@ -83,7 +84,7 @@ class Part(Answer):
             generation_id=video.generation_id,
             url=video.url,
             expires_at=moment(video.expires_at),
-            cost_usd=number(video.cost),
+            cost_usd=number(video.cost_usd),
             cost_is=video.cost_is,
             file=str(video.file) if video.file else None,
             duration=number(video.duration),
@@ -116,7 +117,7 @@ class ShotPart(Answer):
             "status": shot.status,
             "generation_id": shot.generation_id,
             "take": shot.take,
-            "cost_usd": number(shot.cost),
+            "cost_usd": number(shot.cost_usd),
             "reused": shot.reused,
             "url": shot.url,
             "expires_at": moment(shot.expires_at),
@@ -414,9 +415,9 @@ def ids(videos: Sequence[Video]) -> str:
     return "[" + ", ".join(f'"{video.generation_id}"' for video in videos) + "]"
 
 
-def ago(created: float | None, now: float) -> str:
+def ago(created: datetime | None, now: float) -> str:
     """How long ago, for a person."""
-    seconds = max(0.0, now - created) if created else 0.0
+    seconds = max(0.0, now - created.timestamp()) if created else 0.0
     for length, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= length:
             return f"{seconds / length:.0f} {name} ago"
@@ -484,7 +485,7 @@ def facts(video: Video, *, take: int | None = None) -> dict[str, Any]:
         "file": str(video.file) if video.file else None,
         "model": video.model,
         "duration": number(video.duration),
-        "cost_usd": number(video.cost),
+        "cost_usd": number(video.cost_usd),
         "cost_is": video.cost_is,
         "reused": video.reused,
         "cast": [HeldPart.of(one) for one in video.cast],
@@ -506,8 +507,8 @@ def to_answer(video: Video, *, take: int | None = None) -> VideoAnswer:
 def failure(video: Video) -> GenerationFailed:
     """Why it failed, whether it cost anything, and what to do."""
     charged: Charged = "unknown"
-    if video.cost_is == "real" and video.cost is not None:
-        charged = "yes" if video.cost else "no"
+    if video.cost_is == "real" and video.cost_usd is not None:
+        charged = "yes" if video.cost_usd else "no"
     fix = video.fix or None
     if video.shots:
         fix = (

@@ -85,7 +85,8 @@ Status = Annotated[
 class CallArguments(ArgumentModel):
     """The base of every tool's arguments: what a model wrote is read by `calls` before its types are checked.
 
-    tool: whose arguments they are.  settled: its arguments that are not the model's to say here.
+    tool: whose arguments they are.
+    settled: its arguments that are not the model's to say here.
     read_as: what was read otherwise than it was written; no schema shows it, and the answer's warnings tell it.
     """
 

@@ -136,10 +136,13 @@ def shown(name: object) -> str:
 
 @dataclass
 class Reading:
-    """One call as it was understood. fields: the words that the tool takes here.  settled: its words that are not the
-    model's to say here.
+    """One call as it was understood.
 
-    values: the arguments in the tool's own words.  notes: everything that was read otherwise than it was written.
+    fields: the words that the tool takes here.
+    settled: its words that are not the model's to say here.
+
+    values: the arguments in the tool's own words.
+    notes: everything that was read otherwise than it was written.
     aside: names that resemble none of ours.
     problems: what can't be read, each with what to write instead; such values are not among `values`.
     """
@@ -177,15 +180,17 @@ class Reading:
 def read_call(tool: str, fields: Collection[str], given: Mapping[Any, Any], settled: Collection[str] = ()) -> Reading:
     """The arguments in the tool's own words.
 
-    fields: the words that the tool takes here.  settled: those that a developer or the environment has settled.
-    Types are left to the argument model, which checks them.
+    fields: the words that the tool takes here.
+    settled: those that a developer or the environment has settled. Types are left to the argument model, which checks
+    them.
     """
     reading = Reading(tool, fields, settled)
     others: dict[str, Any] = {}
+    known = _clients_own(tool, given)
     for name, value in given.items():
         if name in fields:
             reading.values[name] = value
-        else:
+        elif name not in known:
             others[name] = value
     if tool in REQUESTS:
         _read_numbers_together(reading, others)
@@ -203,6 +208,16 @@ def read_call(tool: str, fields: Collection[str], given: Mapping[Any, Any], sett
         told = "is no argument here and was" if one and not more else "are no arguments here and were"
         reading.note(f"{named}{more} {told} left aside.{own}")
     return reading
+
+
+def _clients_own(tool: str, given: Mapping[Any, Any]) -> tuple[str, ...]:
+    """What the client has put among the arguments; the model that called knows nothing of it, and is told nothing.
+
+    Gemini CLI adds `wait_for_previous` to every tool. n8n writes the name by which it calls the tool, which ends with
+    ours, and the call's id; that is no video's.
+    """
+    from_n8n = ("tool", "id", "toolCallId") if str(given.get("tool", "")).endswith(f"_{tool}") else ()
+    return ("wait_for_previous", *from_n8n)
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

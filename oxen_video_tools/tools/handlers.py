@@ -102,7 +102,7 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> 
         film=plan.film,
         means=plan.means or None,
         price_usd=number(plan.price_usd),
-        total_usd=number(plan.price.usd),
+        total_usd=number(plan.total_usd),
         price=(plan.due or plan.price).text,
         problems=all_said([*plan.problems, *over]),
         warnings=all_said(plan.warnings),
@@ -205,7 +205,7 @@ async def make_stills(studio: AsyncStudio, request: StillsArguments, call: Call)
     )
     answer = StillsAnswer(
         stills=[_part(one) for one in made.stills],
-        cost_usd=number(made.cost),
+        cost_usd=number(made.cost_usd),
         cast=[HeldPart.of(one) for one in made.cast],
         warnings=all_said(made.warnings),
         next=_next_stills(made),
@@ -222,7 +222,7 @@ def _part(still: Still) -> StillPart:
         model=video.model,
         take=still.take,
         url=video.url,
-        cost_usd=number(video.cost),
+        cost_usd=number(video.cost_usd),
         reused=video.reused,
         error=said(video.error),
     )
@@ -319,7 +319,7 @@ async def list_videos(studio: AsyncStudio, request: ListArguments, _: Call) -> L
     videos = await studio.list(
         status=request.status, model=request.model, since=request.since, mine=bool(request.mine), limit=limit
     )
-    costs = [video.cost for video in videos if video.cost is not None]
+    costs = [video.cost_usd for video in videos if video.cost_usd is not None]
     active = [video for video in videos if not video.is_terminal]
     if active:
         follow = f"Call get_video with generation_ids={ids(active[:5])} to wait for what is running."
@@ -343,7 +343,7 @@ def _line(video: Video) -> Listed:
         kind=video.kind,
         words=said(video.words, 80) or "",
         model=video.model,
-        cost_usd=number(video.cost),
+        cost_usd=number(video.cost_usd),
         cost_is=video.cost_is,
         link=video.url,
         expires_at=moment(video.expires_at),
@@ -364,7 +364,7 @@ async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -
             generation_id=one.generation_id,
             was=one.was,
             now=one.now,
-            charged_usd=number(one.charged),
+            charged_usd=number(one.charged_usd),
             error=said(one.error),
         )
         for one in found

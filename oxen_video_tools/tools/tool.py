@@ -42,9 +42,11 @@ async def _unheard(_: Progress) -> None: ...
 class Call:
     """What LangChain or MCP give along with one call.
 
-    wait: seconds to wait when the agent names none.  longest: seconds it may wait at most.
+    wait: seconds to wait when the agent names none.
+    longest: seconds it may wait at most.
     report: where progress goes.
-    prepared: what `Tool.prepare` worked out for this very call.  approved_usd: US dollars that a person has agreed to.
+    prepared: what `Tool.prepare` worked out for this very call.
+    approved_usd: US dollars that a person has agreed to.
     files: where local inputs may lie: in the settings' "roots", or "nowhere" for a caller on another machine.
     """
 
@@ -89,8 +91,10 @@ Prepares = Callable[["AsyncStudio", Any, Files], Awaitable["Prepared | PreparedS
 class ToolSpec:
     """One tool.
 
-    description: what a language model reads.  summary: the same for people, in one sentence.
-    arguments, answer: pydantic models.  read_only, destructive, idempotent, open_world: the four hints of MCP.
+    description: what a language model reads.
+    summary: the same for people, in one sentence.
+    arguments, answer: pydantic models.
+    read_only, destructive, idempotent, open_world: the four hints of MCP.
     prepares: what a tool that spends works out before it asks a person.
     shows_video: the answer holds a video that a player can show.
     """
@@ -187,7 +191,8 @@ def tool(summary: str, *, answer: type[BaseModel] | None = None, **facts: Any) -
     """Turn a handler into a tool.
 
     summary: one sentence for people: in the README, in the bundle's manifest, and as the LangChain class's docstring.
-    answer: the answer's model, if the handler is annotated with `Reply`.  facts: further fields of `ToolSpec`.
+    answer: the answer's model, if the handler is annotated with `Reply`.
+    facts: further fields of `ToolSpec`.
     """
 
     def enter(handler: Any) -> ToolSpec:

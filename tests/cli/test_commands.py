@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from tests.clocks import HUNG
+from tests.clocks import HUNG, end_leases
 
 from .conftest import ROOT, Run
 
@@ -314,6 +314,7 @@ def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
     command = ("batch", "birds.jsonl", "--at-once", "2", "--yes")
     killed = oxen(*command, until=lambda: oxen_sandbox.ledger()["accepted"] >= 2)
     assert killed.returncode != 0 and not (tmp_path / "birds.report").exists()
+    end_leases(tmp_path / "ledger.db")
     done = oxen(*command)
     assert done.returncode == 0, done.stderr
     assert "5 of 5 made" in done.stdout and "5 of 5" in done.stderr.splitlines()[-1]  # progress without a terminal

@@ -189,12 +189,15 @@ def test_sixty_columns_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     from io import StringIO
 
     from oxen_video_tools.cli import output
+    from oxen_video_tools.clock import moment
     from oxen_video_tools.studio.results import Video
 
     screen = output.Screen(file=StringIO(), force_terminal=True, width=60, highlight=False, color_system=None)
     monkeypatch.setattr(output, "out", screen)
     name = "bytedance-seedance-2-0-fast-reference-to-video"
-    video = Video("succeeded", ID, model=name, cost=Decimal("0.35"), created=1e9, words="A fox " * 40, kind="video")
+    video = Video(
+        "succeeded", ID, model=name, cost_usd=Decimal("0.35"), created=moment(1e9), words="A fox " * 40, kind="video"
+    )
     output.show_videos([video, video])
     shown = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     assert all(len(line) <= 60 for line in shown) and shown[0].startswith(ID)

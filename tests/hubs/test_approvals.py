@@ -37,7 +37,7 @@ async def test_a_sum_is_used_up_by_a_try_that_failed_and_was_charged(hub: Handma
     assert hub.charges == 1
     hub.ends = "succeeded"
     assert (await studio.generate(**ASKED, approve=yes)).status == "succeeded"
-    assert [one.cost for one in asked] == [2 * PRICE] and hub.charges == 2
+    assert [one.cost_usd for one in asked] == [2 * PRICE] and hub.charges == 2
 
 
 async def test_a_try_that_failed_and_cost_nothing_leaves_the_sum(hub: HandmadeHub, opened: Open) -> None:

@@ -25,7 +25,7 @@ STATES = ["planned", "sending", "running", "succeeded", "failed", "cancelled", "
 
 async def states(studio: AsyncStudio) -> Counter[str]:
     session = studio._session
-    jobs = await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
+    jobs = await session.ledger.find_jobs(await session.scope(), states=STATES)  # type: ignore[arg-type]
     return Counter(job.state for job in jobs)
 
 

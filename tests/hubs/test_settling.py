@@ -37,7 +37,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:
@@ -82,14 +82,14 @@ async def test_the_first_sending_is_looked_for_and_counted_too(
     clock.ahead += 100
     [told] = await studio.recover(send_again=job.job)
     assert told.outcome == "sent again" and hub.charges == 2
-    assert (await studio.spend()).last_24h == Decimal("0.70"), "both count"
+    assert (await studio.spend()).last_24h_usd == Decimal("0.70"), "both count"
     with pytest.raises(OverBudget):
         await studio.generate(**ASKED | {"model": model, "prompt": "Another one"}, take=1)
     hub.made[0].shown_at = 0.0  # the hub shows it at last
     await studio.recover()
     known = {one for job in await jobs(studio) for one in job.generation_ids}
     assert known == {one.generation_id for one in hub.made}
-    assert (await studio.spend()).last_24h == Decimal("0.70")
+    assert (await studio.spend()).last_24h_usd == Decimal("0.70")
     again = await studio.generate(**ASKED | {"model": model}, take=1)
     assert again.generation_id == told.generation_ids[0] and hub.charges == 2
 
@@ -182,7 +182,7 @@ async def test_a_job_that_the_hub_forgot_can_be_written_off_and_the_error_says_h
     hub.locked, hub.ends = False, "succeeded"
     [told] = await studio.recover(write_off=job.job)
     assert told.outcome == "written off"
-    assert (await studio.spend()).last_24h == Decimal("0.35")
+    assert (await studio.spend()).last_24h_usd == Decimal("0.35")
     again = await studio.generate(**ASKED, take=1)
     assert again.status == "succeeded" and not again.reused and hub.charges == 2
 
@@ -200,7 +200,7 @@ async def test_ids_that_the_answer_left_out_are_found(hub: HandmadeHub, opened: 
     studio = opened()
     video = await studio.generate(**ASKED | {"model": model}, num_generations=3, take=1)
     assert {take.generation_id for take in video.takes} == {one.generation_id for one in hub.made}
-    assert not video.warnings and video.cost == Decimal("1.05")
+    assert not video.warnings and video.cost_usd == Decimal("1.05")
     assert await states(studio) == {"succeeded": 1} and hub.posts == 1
 
 
@@ -215,14 +215,14 @@ async def test_what_is_not_found_is_said_and_counted_and_looked_for_again(hub: H
     video = await studio.generate(**ASKED, num_generations=4, take=1)
     assert len(video.takes) == 2 and any("2 of 4 videos" in words for words in video.warnings)
     spent = await studio.spend()
-    assert spent.last_24h == spent.total == Decimal("1.40"), "all four are counted, although two are billed"
+    assert spent.last_24h_usd == spent.total_usd == Decimal("1.40"), "all four are counted, although two are billed"
     for one in hub.made:
         one.shown_at = 0.0
     await studio.recover()
     video = await studio.generate(**ASKED, num_generations=4, take=1)
     assert len(video.takes) == 4 and not video.warnings and (hub.posts, hub.charges) == (1, 4)
     for _ in range(100):
-        if (await studio.spend()).total == Decimal("1.40") and (await jobs(studio))[0].cost == 1_400_000:
+        if (await studio.spend()).total_usd == Decimal("1.40") and (await jobs(studio))[0].cost == 1_400_000:
             break
         await asyncio.sleep(0.02)
     assert (await jobs(studio))[0].cost == 1_400_000
@@ -250,7 +250,7 @@ async def test_a_bill_that_is_no_amount_is_words(hub: HandmadeHub, opened: Open,
     told = await studio.recover()
     assert any("is no amount" in one.text for one in told)
     spent = await studio.spend()
-    assert spent.total == spent.last_24h == Decimal("0.35"), "what was reserved"
+    assert spent.total_usd == spent.last_24h_usd == Decimal("0.35"), "what was reserved"
     shown = await studio.get(video.generation_id)
     assert any("is no amount" in words for words in shown.warnings) and shown.cost_is == "estimate"
     assert (await studio.cancel(video.generation_id)).status == "succeeded"

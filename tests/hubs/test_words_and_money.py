@@ -152,7 +152,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_what_is_paid(
     with monkeypatch.context() as full:
         failing(full, hub, studio)
         video = await studio.generate(**ASKED, take=1)
-    assert video.generation_id == hub.made[0].generation_id and video.cost == Decimal("0.35")
+    assert video.generation_id == hub.made[0].generation_id and video.cost_usd == Decimal("0.35")
     assert any("disk is full" in words for words in video.warnings)
     for _ in range(100):  # and what could not be written down then is written as soon as that can be
         known = await studio._session.ledger.clips(await studio._session.scope(), [video.generation_id])

@@ -77,4 +77,8 @@ def test_the_notebook_of_the_cast_shows_its_pictures(
     assert "data:image/jpeg" in stills and "shot 2, take 2: succeeded" in other
     for one in (film, retaken):
         assert 'src="data:video/mp4;base64,' in one and hub.base_url not in one
+    forms = [output["data"] for output in outputs if "text/html" in output.get("data", {})]
+    assert all(one["text/plain"].startswith("succeeded, film-") for one in forms[3:])
+    assert all("image/jpeg" in one for one in forms[1:]), "for programs that show no HTML"
+    assert not any(hub.base_url in str(one) for one in forms)
     assert hub.ledger()["accepted"] == 2 + 3 + 3, "sheets, stills with one retaken, clips with one retaken"

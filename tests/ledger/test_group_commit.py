@@ -64,7 +64,7 @@ class Watched:
 @pytest.fixture
 async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     one = Watched(tmp_path / "ledger.db", monkeypatch)
-    await one.ledger.is_paused()  # it is open
+    await one.ledger.funds("hub|me", 0.0)  # it is open
     yield one
     await one.ledger.close()
 
@@ -157,6 +157,6 @@ async def test_a_read_does_not_wait_for_another_process_that_writes(watched: Wat
     with sqlite3.connect(watched.path, isolation_level=None) as other:
         other.execute("begin immediate")
         other.execute("insert into switches (name, since) values ('paused', 0)")
-        assert not await asyncio.wait_for(watched.ledger.is_paused(), HUNG)
+        assert not (await asyncio.wait_for(watched.ledger.funds("hub|me", 0.0), HUNG)).paused
         other.execute("commit")
-    assert await watched.ledger.is_paused()
+    assert (await watched.ledger.funds("hub|me", 0.0)).paused

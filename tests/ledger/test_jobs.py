@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
+from oxen_video_tools.ledger import Ledger, accounts, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
+from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.ledger.schema import VERSION
 
@@ -53,7 +54,7 @@ async def sent(ledger: Ledger, one: Intent, ids: list[str], now: float = NOW) ->
     job, mine = await book(ledger, one, now)
     assert mine
     assert await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
-    await ledger.record_submission(job.job, [GenerationRow("hub|me", name, model="kling") for name in ids], now)
+    await ledger.record_job(job.job, Submitted([GenerationRow("hub|me", name, model="kling") for name in ids]), now)
     return await named(ledger, job.job)
 
 
@@ -108,19 +109,19 @@ async def test_only_its_owner_sends_a_job(ledger: Ledger, other: Ledger) -> None
 async def test_a_refusal_frees_the_take_and_the_money(ledger: Ledger) -> None:
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
-    assert await ledger.unsent(job.job, ledger.owner, "refused", NOW, "no credits")
-    assert await ledger.committed_spend("hub|me", NOW) == 0
+    assert await ledger.record_job(job.job, Unsent(ledger.owner, "refused", "no credits"), NOW)
+    assert (await ledger.funds("hub|me", NOW)).committed == 0
     assert (await book(ledger, intent()))[1]
 
 
 async def test_an_unclear_job_keeps_its_take_and_its_reservation(ledger: Ledger, other: Ledger) -> None:
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     later = NOW + 10 * ledger_jobs.DAY
     again, mine = await book(other, intent(), later)
     assert again.job == job.job and not mine and again.is_unclear and not again.is_live(later)
-    assert await ledger.committed_spend("hub|me", later) == 500_000
+    assert (await ledger.funds("hub|me", later)).committed == 500_000
 
 
 @pytest.mark.parametrize(("status", "holds"), [("succeeded", True), ("failed", False), ("cancelled", False)])
@@ -168,10 +169,10 @@ async def test_the_budget_counts_reservations_then_real_costs_for_a_day_from_the
     with pytest.raises(OverBudget, match=r"\$0\.70.*\$0\.20 is left"):
         await book(ledger, intent("r2", reserved=700_000), NOW + 1, 700_000)
     await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 60)
-    assert await ledger.committed_spend("hub|me", NOW + 60) == 500_000
+    assert (await ledger.funds("hub|me", NOW + 60)).committed == 500_000
     await ledger.record_cost("hub|me", {"g1": 350_000})
-    assert await ledger.committed_spend("hub|me", NOW + 60) == 350_000
-    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    assert (await ledger.funds("hub|me", NOW + 60)).committed == 350_000
+    assert (await ledger.funds("hub|me", NOW + ledger_jobs.DAY + 1)).committed == 0
     assert (await book(ledger, intent("r2", reserved=350_000), NOW + 2, 700_000))[1]
 
 
@@ -184,20 +185,20 @@ async def test_the_budget_holds_across_processes_at_once(ledger: Ledger, other: 
 
     won = await asyncio.gather(*(attempt((ledger, other)[n % 2], n) for n in range(20)))
     assert sum(won) == 4
-    assert await ledger.committed_spend("hub|me", NOW) == 2_000_000
+    assert (await ledger.funds("hub|me", NOW)).committed == 2_000_000
 
 
 async def test_an_abandoned_plan_costs_the_budget_nothing(ledger: Ledger) -> None:
     await book(ledger, intent())
-    assert await ledger.committed_spend("hub|me", NOW + 30) == 500_000
-    assert await ledger.committed_spend("hub|me", NOW + 61) == 0
+    assert (await ledger.funds("hub|me", NOW + 30)).committed == 500_000
+    assert (await ledger.funds("hub|me", NOW + 61)).committed == 0
 
 
 async def test_several_intents_are_reserved_together_or_not_at_all(ledger: Ledger) -> None:
     parts = [intent(part=part, film="f") for part in range(3)]
     with pytest.raises(OverBudget):
         await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_400_000)
-    assert await ledger.committed_spend("hub|me", NOW) == 0
+    assert (await ledger.funds("hub|me", NOW)).committed == 0
     written = await ledger.reserve(parts, ledger.owner, NOW, 60.0, 1_500_000)
     assert [found.job.part for found in written if found.mine] == [0, 1, 2]
 
@@ -218,7 +219,7 @@ async def test_a_cost_is_real_only_when_every_clip_has_one(ledger: Ledger) -> No
     job = await sent(ledger, intent(expects=2), ["g1", "g2"])
     both = [GenerationRow("hub|me", name, status="succeeded") for name in ("g1", "g2")]
     await ledger.record_status("hub|me", both, NOW)
-    assert [clip.generation_id for clip in await ledger.unsettled("hub|me", 0.0)] == ["g1", "g2"]
+    assert [one.clip.generation_id for one in await ledger.unsettled("hub|me", 0.0)] == ["g1", "g2"]
     await ledger.record_cost("hub|me", {"g1": 100_000})
     assert (await named(ledger, job.job)).cost is None
     await ledger.record_cost("hub|me", {"g2": 0})
@@ -230,7 +231,7 @@ async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     assert (await book(ledger, intent(scope="hub|you")))[1]
     assert await ledger.clips("hub|you", ["g1"]) == {}
-    assert await ledger.committed_spend("hub|you", NOW) == 500_000
+    assert (await ledger.funds("hub|you", NOW)).committed == 500_000
 
 
 # ---- what is unclear -------------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ async def test_accounts_do_not_see_each_other(ledger: Ledger) -> None:
 async def lost(ledger: Ledger, request: str = "r", now: float = NOW) -> Job:
     job, _ = await book(ledger, intent(request), now)
     await ledger.mark_sending(job.job, ledger.owner, now, 60.0)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     return await named(ledger, job.job)
 
 
@@ -278,38 +279,38 @@ async def test_the_hubs_answer_is_the_truth_about_a_jobs_ids(ledger: Ledger) -> 
     await ledger.mark_sending(slow.job, ledger.owner, NOW, 60.0)
     other = await lost(ledger, "r2")
     await ledger.adopt({other.job: [GenerationRow("hub|me", "g1")]}, [other.job, slow.job], nobody, NOW)
-    await ledger.record_submission(slow.job, [GenerationRow("hub|me", "g1")], NOW + 70)
+    await ledger.record_job(slow.job, Submitted([GenerationRow("hub|me", "g1")]), NOW + 70)
     assert (await named(ledger, slow.job)).generation_ids == ("g1",)
     assert (await named(ledger, other.job)).is_unclear
 
 
 async def test_a_late_answer_does_not_take_a_take_back(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.write_off(job.job, NOW + 100)
+    await ledger.decide(job.job, WriteOff(), NOW + 100)
     fresh, mine = await book(ledger, intent(), NOW + 101)
     assert mine
-    await ledger.record_submission(job.job, [GenerationRow("hub|me", "g1")], NOW + 102)
+    await ledger.record_job(job.job, Submitted([GenerationRow("hub|me", "g1")]), NOW + 102)
     await ledger.record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW + 103)
-    holder = await ledger.job_for_take("hub|me", "r", 1)
+    holder = await ledger.run(transactions.job_for_take, "hub|me", "r", 1)
     assert holder is not None and holder.job == fresh.job
     assert (await named(ledger, job.job)).state == "succeeded"
 
 
 async def test_written_off_still_counts_for_its_day(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.write_off(job.job, NOW + 100)
-    assert await ledger.committed_spend("hub|me", NOW + 200) == 500_000
-    assert await ledger.committed_spend("hub|me", NOW + ledger_jobs.DAY + 1) == 0
+    await ledger.decide(job.job, WriteOff(), NOW + 100)
+    assert (await ledger.funds("hub|me", NOW + 200)).committed == 500_000
+    assert (await ledger.funds("hub|me", NOW + ledger_jobs.DAY + 1)).committed == 0
     with pytest.raises(InvalidRequest, match="written off, not unclear"):
-        await ledger.write_off(job.job, NOW + 300)
+        await ledger.decide(job.job, WriteOff(), NOW + 300)
 
 
 async def test_sending_again_is_reserved_anew(ledger: Ledger) -> None:
     job = await lost(ledger)
     with pytest.raises(OverBudget):
-        await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 400_000)
+        await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, 400_000), NOW + 100)
     assert (await named(ledger, job.job)).is_unclear, "nothing was changed"
-    again = await ledger.reopen(job.job, ledger.owner, NOW + 100, 60.0, 500_000)
+    again = await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, 500_000), NOW + 100)
     assert again.is_unclear and again.is_live(NOW + 100)
 
 
@@ -317,9 +318,9 @@ async def test_a_job_in_flight_can_not_be_settled_by_hand(ledger: Ledger) -> Non
     job, _ = await book(ledger, intent())
     await ledger.mark_sending(job.job, ledger.owner, NOW, 60.0)
     with pytest.raises(InvalidRequest):
-        await ledger.write_off(job.job, NOW + 1)
+        await ledger.decide(job.job, WriteOff(), NOW + 1)
     with pytest.raises(InvalidRequest):
-        await ledger.reopen(job.job, ledger.owner, NOW + 1, 60.0, None)
+        await ledger.decide(job.job, SendAgain(ledger.owner, 60.0, None), NOW + 1)
 
 
 # ---- walking, adding up ----------------------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ async def test_walkers_share_the_work(ledger: Ledger, other: Ledger) -> None:
 async def test_what_was_spent_leaves_out_what_was_refused(ledger: Ledger) -> None:
     await sent(ledger, intent(), ["g1"])
     refused, _ = await book(ledger, intent("r2"))
-    await ledger.unsent(refused.job, ledger.owner, "refused", NOW, "no")
+    await ledger.record_job(refused.job, Unsent(ledger.owner, "refused", "no"), NOW)
     await sent(ledger, intent("r3", reserved=0, estimate=None), ["g3"], NOW + 1)
     assert await ledger.spent("hub|me") == [
         outcomes.DaySum(int(NOW // ledger_jobs.DAY), "kling", jobs=2, cost=500_000, unpriced=1)
@@ -374,17 +375,17 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
     for scope, generation in ((old, "g1"), (new, "g2")):
         [booked] = await ledger.reserve([intent(scope=scope)], "me", NOW, 60.0)
         await ledger.mark_sending(booked.job.job, "me", NOW, 60.0)
-        jobs.append(await ledger.record_submission(booked.job.job, [GenerationRow(scope, generation)], NOW))
+        jobs.append(await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, generation)]), NOW))
     await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
     await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
-    await asyncio.gather(*(one.join_scopes(old, new) for one in (ledger, other)))
-    held = await other.job_for_take(new, jobs[1].request, 1)
+    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
+    held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):
         found = await named(other, job.job)
         assert found.scope == new and found.generation_ids == (generation,)
-    assert await other.committed_spend(new, NOW) == sum(job.reserved for job in jobs)
-    assert await other.committed_spend(old, NOW) == 0
+    assert (await other.funds(new, NOW)).committed == sum(job.reserved for job in jobs)
+    assert (await other.funds(old, NOW)).committed == 0
 
 
 # ---- the databases ---------------------------------------------------------------------------------------------------
@@ -405,7 +406,7 @@ async def test_an_error_inside_rolls_everything_back(ledger: Ledger) -> None:
 
     with pytest.raises(RuntimeError):
         await ledger.run(broken)
-    assert not await ledger.is_paused()
+    assert not (await ledger.funds("hub|me", NOW)).paused
 
 
 async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledger: Ledger) -> None:
@@ -423,7 +424,7 @@ async def test_a_caller_that_gives_up_does_not_stop_a_transaction_half_way(ledge
     with suppress(asyncio.CancelledError):  # it may have ended just before
         await giving_up
     for _ in range(200):
-        if await ledger.is_paused():
+        if (await ledger.funds("hub|me", NOW)).paused:
             return
         await asyncio.sleep(0.01)
     pytest.fail("the transaction did not end")
@@ -436,7 +437,7 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None
     connection.close()
     one = Ledger.at(f"sqlite:///{path}")
     with pytest.raises(Internal, match="newer"):
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     await one.close()
 
 
@@ -458,7 +459,7 @@ async def test_a_place_that_can_not_be_written_names_the_way_without(tmp_path: P
     (tmp_path / "file").write_text("")
     one = Ledger.at(f"sqlite:///{tmp_path}/file/ledger.db")
     with pytest.raises(InvalidRequest) as caught:
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     assert "OXEN_VIDEO_LEDGER" in (caught.value.fix or "") and "memory:" in (caught.value.fix or "")
     assert caught.value.charged == "no"
     await one.close()
@@ -468,14 +469,14 @@ async def test_a_file_that_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> No
     (tmp_path / "ledger.db").write_text("no database, but a long enough text about something else entirely" * 40)
     one = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
     with pytest.raises(InvalidRequest, match="not a database"):
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     await one.close()
 
 
 async def test_memory_is_a_ledger_of_its_own() -> None:
     one, another = Ledger.at("memory:"), Ledger.at("memory:")
     await one.set_paused(True, NOW)
-    assert await one.is_paused() and not await another.is_paused()
+    assert (await one.funds("hub|me", NOW)).paused and not (await another.funds("hub|me", NOW)).paused
     await one.close()
     await another.close()
 
@@ -503,7 +504,7 @@ async def test_a_postgres_that_is_not_there_is_said_without_its_password() -> No
     pytest.importorskip("psycopg")
     one = Ledger.at("postgresql://me:s3cret-word@127.0.0.1:1/db?connect_timeout=1")
     with pytest.raises(InvalidRequest, match="PostgreSQL") as caught:
-        await one.is_paused()
+        await one.funds("hub|me", NOW)
     assert "s3cret-word" not in f"{caught.value.words} {caught.value!r}"
     await one.close()
 
@@ -513,13 +514,15 @@ async def test_what_a_newer_job_may_have_made_is_not_given_to_one_that_was_writt
     old = Intent("hub|me", "r", 1, {"model": "kling"}, reserved=1)
     [first] = await ledger.reserve([old], ledger.owner, NOW, 60.0, None)
     await ledger.mark_sending(first.job.job, ledger.owner, NOW, 60.0)
-    await ledger.unclear(first.job.job, ledger.owner, "its answer was lost")
-    await ledger.write_off(first.job.job, NOW + 100)
+    await ledger.record_job(first.job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
+    await ledger.decide(first.job.job, WriteOff(), NOW + 100)
     [newer] = await ledger.reserve([old], "another:1", NOW + 101, 60.0, None)
     await ledger.mark_sending(newer.job.job, "another:1", NOW + 101, 60.0)
     found = [GenerationRow("hub|me", "g1")]
     job = first.job.job
-    assert await ledger.add_found(job, found, [job], lambda other: other.job == newer.job.job, NOW + 102) is False
+    assert (
+        await ledger.adopt({job: found}, [job], lambda other: other.job == newer.job.job, NOW + 102, more=True) is False
+    )
     assert (await ledger.clips("hub|me", ["g1"])) == {}
-    assert await ledger.add_found(job, found, [job, newer.job.job], lambda _: True, NOW + 102) is True
+    assert await ledger.adopt({job: found}, [job, newer.job.job], lambda _: True, NOW + 102, more=True) is True
     assert (await ledger.clips("hub|me", ["g1"]))["g1"].job == job

@@ -19,6 +19,7 @@ import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OxenError
 from oxen_video_tools.ledger import Ledger, transactions
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.schema import VERSION, Database, migrations
 from oxen_video_tools.sandbox import Sandbox
@@ -59,10 +60,10 @@ async def test_a_ledger_of_an_earlier_version_is_brought_forward_with_all_that_i
                 server.execute(statement)
             server.execute("insert into oxen_video_schema values (%s)", (version,))
     ledgers = [Ledger.at(place) for _ in range(3)]
-    found = await asyncio.gather(*(one.job_for_take("hub|me", "r", 1) for one in ledgers))
+    found = await asyncio.gather(*(one.run(transactions.job_for_take, "hub|me", "r", 1) for one in ledgers))
     assert [job.job for job in found if job] == ["j"] * 3
-    assert await ledgers[0].committed_spend("hub|me", NOW) == 500_000
-    await ledgers[1].record_submission("j", [GenerationRow("hub|me", "g1")], NOW)
+    assert (await ledgers[0].funds("hub|me", NOW)).committed == 500_000
+    await ledgers[1].record_job("j", Submitted([GenerationRow("hub|me", "g1")]), NOW)
     await ledgers[2].record_status("hub|me", [GenerationRow("hub|me", "g1", status="succeeded")], NOW)
     job = await ledgers[0].job_named("j")
     assert job is not None and job.state == "succeeded" and job.generation_ids == ("g1",)
@@ -96,7 +97,7 @@ async def test_it_waits_for_a_transaction_of_another_process(tmp_path: Path) -> 
     other.execute("commit")
     other.close()
     await writing
-    assert await one.is_paused()
+    assert (await one.funds("hub|me", NOW)).paused
     await one.close()
 
 
@@ -208,7 +209,7 @@ from oxen_video_tools.ledger import Ledger
 async def main(place):
     one, other = Ledger.at(place), Ledger.at(place)
     await one.set_paused(True, 1.0)
-    assert await other.is_paused()
+    assert (await other.funds("hub|me", 1.0)).paused
     await one.close()
     await other.close()
 
@@ -235,7 +236,7 @@ async def test_walkers_on_several_machines_never_wait_for_each_others_jobs(postg
         intent = Intent("hub|me", f"r{number}", 1, {"model": "kling"}, reserved=1)
         [found] = await one.reserve([intent], one.owner, NOW, 60.0)
         await one.mark_sending(found.job.job, one.owner, NOW, 60.0)
-        await one.record_submission(found.job.job, [GenerationRow("hub|me", f"g{number}")], NOW)
+        await one.record_job(found.job.job, Submitted([GenerationRow("hub|me", f"g{number}")]), NOW)
     locked = threading.Event()
 
     def held() -> transactions.Steps[list[str]]:
@@ -260,7 +261,7 @@ async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> 
     """libpq and the resolver tell which piece of the URL they did not understand."""
     ledger = Ledger.at(f"postgresql://somebody:{password}@127.0.0.1:1/db")
     with pytest.raises(OxenError) as caught:
-        await ledger.is_paused()
+        await ledger.funds("hub|me", NOW)
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
     assert "Hunter2" not in caught.value.words and "Secret" not in caught.value.words
     assert "Hunter2" not in told and "Secret" not in told
@@ -269,5 +270,5 @@ async def test_a_password_that_breaks_its_url_is_not_repeated(password: str) -> 
 async def test_an_address_that_breaks_its_url_is_said_in_words() -> None:
     ledger = Ledger.at("postgresql://me:Hunter2@[::1/videos")
     with pytest.raises(OxenError) as caught:
-        await ledger.is_paused()
+        await ledger.funds("hub|me", NOW)
     assert "Hunter2" not in str(caught.value) and "ledger" in caught.value.message

@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.errors import InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, outcomes
+from oxen_video_tools.ledger import Ledger, outcomes, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
+from oxen_video_tools.ledger.jobs import (
+    Adopt,
+    OwnerGone,
+    SearchFailed,
+    SendAgain,
+    Submitted,
+    Unanswered,
+    Unsent,
+    WriteOff,
+)
 from oxen_video_tools.ledger.records import Booking, GenerationRow, Intent, Job, job_of, to_json
 
 NOW = 1_790_000_000.0
@@ -61,13 +71,13 @@ async def sending(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> J
 
 async def running(ledger: Ledger, *ids: str, intent: Intent = PLAIN, now: float = NOW) -> Job:
     job = await sending(ledger, intent, now)
-    await ledger.record_submission(job.job, [GenerationRow(ME, one, model="kling") for one in ids], now)
+    await ledger.record_job(job.job, Submitted([GenerationRow(ME, one, model="kling") for one in ids]), now)
     return await named(ledger, job.job)
 
 
 async def lost(ledger: Ledger, intent: Intent = PLAIN, now: float = NOW) -> Job:
     job = await sending(ledger, intent, now)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     return await named(ledger, job.job)
 
 
@@ -158,13 +168,13 @@ def test_a_lease_ends_when_it_says() -> None:
 @pytest.mark.parametrize("before", [planned, sending])
 async def test_what_was_not_sent_costs_nothing(ledger: Ledger, before: Any, state: Any) -> None:
     job = await before(ledger)
-    assert not await ledger.unsent(job.job, "another:1", state, NOW + 3, "not mine")
+    assert not await ledger.record_job(job.job, Unsent("another:1", state, "not mine"), NOW + 3)
     assert await named(ledger, job.job) == job
-    assert await ledger.unsent(job.job, ledger.owner, state, NOW + 3, "no credits") is True
+    assert await ledger.record_job(job.job, Unsent(ledger.owner, state, "no credits"), NOW + 3) is not None
     ended = replace(job, state=state, reserved=0, owner=None, lease=0, ended=NOW + 3, note="no credits")
     assert await named(ledger, job.job) == ended
-    assert not await ledger.unsent(job.job, ledger.owner, state, NOW + 4, "again")
-    assert await ledger.job_for_take(ME, "r", 1) is None
+    assert not await ledger.record_job(job.job, Unsent(ledger.owner, state, "again"), NOW + 4)
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
 
 
 async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger) -> None:
@@ -175,7 +185,7 @@ async def test_another_call_of_the_same_process_passes_by_no_mark(ledger: Ledger
     assert await ledger.mark_sending(job.job, mine, NOW + 7, 40.0)
     for stranger in (other, ledger.owner):
         assert not await ledger.mark_sending(job.job, stranger, NOW + 9, 40.0)
-        assert not await ledger.unsent(job.job, stranger, "dropped", NOW + 9, "not mine to say")
+        assert not await ledger.record_job(job.job, Unsent(stranger, "dropped", "not mine to say"), NOW + 9)
     assert await named(ledger, job.job) == replace(job, state="sending", sent=NOW + 7, lease=NOW + 47)
 
 
@@ -184,29 +194,33 @@ async def test_what_was_booked_without_anybody_knowing_is_taken_back(ledger: Led
     await reserved(ledger, PLAIN, replace(PLAIN, request="s"), owner=mine)
     job = await planned(ledger, replace(PLAIN, request="t"))
     await ledger.unbooked(mine, NOW + 1)
-    assert await ledger.job_for_take(ME, "r", 1) is await ledger.job_for_take(ME, "s", 1) is None
+    assert (
+        await ledger.run(transactions.job_for_take, ME, "r", 1)
+        is await ledger.run(transactions.job_for_take, ME, "s", 1)
+        is None
+    )
     assert await named(ledger, job.job) == job
 
 
 async def test_what_has_arrived_can_not_be_called_unsent_or_sent_again(ledger: Ledger) -> None:
     """An answer that came by another way wins over the try that is still under way here."""
     job = await sending(ledger)
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     await ledger.adopt({job.job: [GenerationRow(ME, "g1")]}, [job.job], nobody, NOW)
     arrived = await named(ledger, job.job)
     assert not await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
-    assert not await ledger.unsent(job.job, ledger.owner, "dropped", NOW, "late")
+    assert not await ledger.record_job(job.job, Unsent(ledger.owner, "dropped", "late"), NOW)
     assert await named(ledger, job.job) == arrived
 
 
 async def test_an_unclear_job_belongs_to_nobody(ledger: Ledger) -> None:
     job = await sending(ledger)
-    await ledger.unclear(job.job, "another:1", "not mine to say")
+    await ledger.record_job(job.job, Unanswered("another:1", "not mine to say"), NOW)
     assert await named(ledger, job.job) == job
-    await ledger.unclear(job.job, ledger.owner, "its answer was lost")
+    await ledger.record_job(job.job, Unanswered(ledger.owner, "its answer was lost"), NOW)
     assert await named(ledger, job.job) == replace(job, owner=None, lease=0, note="its answer was lost")
     still = await planned(ledger, replace(PLAIN, request="s"))
-    await ledger.unclear(still.job, ledger.owner, "never sent")
+    await ledger.record_job(still.job, Unanswered(ledger.owner, "never sent"), NOW)
     assert await named(ledger, still.job) == still
 
 
@@ -216,29 +230,29 @@ async def test_the_answer_is_written_down_as_it_was(ledger: Ledger) -> None:
         GenerationRow("else", "g2", position=9, model="kling", status="processing", created=NOW + 1),
         GenerationRow("else", "g1", model="kling", url="https://results.example/g1.mp4"),
     ]
-    await ledger.record_submission(job.job, told, NOW + 2)
+    await ledger.record_job(job.job, Submitted(told), NOW + 2)
     after = replace(job, state="running", owner=None, lease=0, generation_ids=("g2", "g1"))
     assert await named(ledger, job.job) == after
     clips = [replace(one, scope=ME, job=job.job, position=place) for place, one in enumerate(told)]
-    assert await ledger.clips_of(job.job) == clips
+    assert (await ledger.run(transactions.clips_of, [job.job]))[job.job] == clips
     assert await ledger.clips(ME, ["g2"]) == {"g2": clips[0]}
-    assert await ledger.job_of_clip(ME, "g1") == after
+    assert (await ledger.clip_and_job(ME, "g1"))[1] == after
 
 
 async def test_an_answer_after_all_takes_back_that_it_was_lost(ledger: Ledger) -> None:
     job = await lost(ledger)
-    await ledger.write_off(job.job, NOW + 100)
-    await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW + 101)
+    await ledger.decide(job.job, WriteOff(), NOW + 100)
+    await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1")]), NOW + 101)
     found = await named(ledger, job.job)
     assert (found.state, found.ended, found.note, found.reserved) == ("running", None, None, 500_000)
 
 
 async def test_another_answer_replaces_the_first(ledger: Ledger) -> None:
     job = await running(ledger, "g1", "g2")
-    await ledger.record_submission(job.job, [GenerationRow(ME, "g2"), GenerationRow(ME, "g3")], NOW)
+    await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g2"), GenerationRow(ME, "g3")]), NOW)
     assert (await named(ledger, job.job)).generation_ids == ("g2", "g3")
     assert (await clip(ledger, "g1")).job is None
-    assert await ledger.job_of_clip(ME, "g1") is None
+    assert (await ledger.clip_and_job(ME, "g1"))[1] is None
 
 
 async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Ledger) -> None:
@@ -246,7 +260,7 @@ async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Led
     await ledger.adopt({wrong.job: [GenerationRow(ME, "g1", status="succeeded")]}, [wrong.job], nobody, NOW + 1)
     partly = await running(ledger, "g2", "g3", intent=replace(PLAIN, request="s", expects=2))
     right = await sending(ledger, replace(PLAIN, request="t", expects=2))
-    await ledger.record_submission(right.job, [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")], NOW + 2)
+    await ledger.record_job(right.job, Submitted([GenerationRow(ME, "g1"), GenerationRow(ME, "g2")]), NOW + 2)
     bereft = await named(ledger, wrong.job)
     assert (bereft.state, bereft.ended, bereft.generation_ids) == ("sending", None, ())
     assert bereft.note == "its generation was another job's"
@@ -257,7 +271,7 @@ async def test_a_job_that_loses_its_only_generation_is_unclear_again(ledger: Led
 
 async def test_a_job_that_is_not_there_is_said_so(ledger: Ledger) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await ledger.record_submission("nowhere", [GenerationRow(ME, "g1")], NOW)
+        await ledger.record_job("nowhere", Submitted([GenerationRow(ME, "g1")]), NOW)
     assert caught.value.message == "The ledger has no job nowhere."
     assert caught.value.fix == "`oxen-video recover` lists what is unclear."
 
@@ -313,12 +327,12 @@ async def test_paused_says_that_nothing_was_sent(ledger: Ledger) -> None:
         await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
     assert caught.value.message == "All spending is paused; nothing was sent."
     await ledger.set_paused(False, NOW)
-    assert await ledger.is_paused() is False
+    assert (await ledger.funds("hub|me", NOW)).paused is False
 
 
 async def test_what_counts_against_the_budget(ledger: Ledger) -> None:
     async def committed(now: float) -> int:
-        return await ledger.committed_spend(ME, now)
+        return (await ledger.funds(ME, now)).committed
 
     assert await committed(NOW) == 0
     for amount, state in ((1, "planned"), (10, "sending"), (100, "running"), (1000, "refused")):
@@ -327,9 +341,9 @@ async def test_what_counts_against_the_budget(ledger: Ledger) -> None:
         if state != "planned":
             await ledger.mark_sending(job.job, ledger.owner, NOW, LEASE)
         if state == "running":
-            await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW)
+            await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1")]), NOW)
         if state == "refused":
-            await ledger.unsent(job.job, ledger.owner, "refused", NOW, "no")
+            await ledger.record_job(job.job, Unsent(ledger.owner, "refused", "no"), NOW)
     assert await committed(NOW) == 111
     assert await committed(NOW + LEASE) == 110, "nobody will send the plan"
     assert await committed(NOW + ledger_jobs.DAY) == 10, "what is not settled counts however old it is"
@@ -355,21 +369,21 @@ async def test_a_job_ends_as_its_clips_do(ledger: Ledger, statuses: list[str], s
     found = await named(ledger, job.job)
     expected = job if state == "running" else replace(job, state=state, ended=NOW + 9)  # type: ignore[arg-type]
     assert found == expected
-    held = await ledger.job_for_take(ME, "r", 1)
+    held = await ledger.run(transactions.job_for_take, ME, "r", 1)
     assert (held is not None) is (state in ("succeeded", "running"))
 
 
 async def test_an_answer_that_is_finished_already_ends_the_job(ledger: Ledger) -> None:
     job = await sending(ledger)
-    await ledger.record_submission(job.job, [GenerationRow(ME, "g1", status="succeeded", ended=NOW + 4)], NOW + 5)
+    await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1", status="succeeded", ended=NOW + 4)]), NOW + 5)
     assert (await named(ledger, job.job)).state == "succeeded"
     assert (await named(ledger, job.job)).ended == NOW + 5
-    assert await ledger.finish_if_all_done(job.job, NOW + 6) is True
+    assert await ledger.run(ledger_jobs.finish_if_all_done, job.job, NOW + 6) is True
 
 
 async def test_a_job_without_clips_has_not_ended(ledger: Ledger) -> None:
     job = await sending(ledger)
-    assert await ledger.finish_if_all_done(job.job, NOW) is False
+    assert await ledger.run(ledger_jobs.finish_if_all_done, job.job, NOW) is False
     assert await named(ledger, job.job) == job
 
 
@@ -396,10 +410,10 @@ async def test_a_strangers_generation_is_nobodys(ledger: Ledger) -> None:
     told = GenerationRow("else", "s1", status="succeeded", model="kling", cost=7, created=NOW, ended=NOW + 1)
     assert await saw(ledger, replace(told, file="/f.mp4", sha256="00", size=3)) == []
     assert await clip(ledger, "s1") == replace(told, scope=ME)
-    assert await ledger.job_of_clip(ME, "s1") is None
-    assert await ledger.job_of_clip(ME, "nowhere") is None
+    assert (await ledger.clip_and_job(ME, "s1"))[1] is None
+    assert (await ledger.clip_and_job(ME, "nowhere"))[1] is None
     assert await ledger.unsettled(ME, 0.0) == []
-    assert await ledger.committed_spend(ME, NOW) == 0
+    assert (await ledger.funds(ME, NOW)).committed == 0
 
 
 async def test_the_bill(ledger: Ledger) -> None:
@@ -418,13 +432,14 @@ async def test_the_bill(ledger: Ledger) -> None:
 
 async def test_whose_bill_is_not_known_yet(ledger: Ledger) -> None:
     for number in (2, 0, 1):
-        await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}"), now=NOW + number)
+        body = {"model": "kling"} | ({"target_namespace": "studio"} if number == 1 else {})
+        await running(ledger, f"g{number}", intent=replace(PLAIN, request=f"r{number}", body=body), now=NOW + number)
     assert await ledger.unsettled(ME, 0.0) == [], "none has ended"
     await saw(ledger, *(GenerationRow(ME, f"g{n}", status="failed", error="no") for n in range(3)), now=NOW + 9)
     found = await ledger.unsettled(ME, NOW)
-    assert found == [await clip(ledger, "g1"), await clip(ledger, "g2")]
-    assert found[0].error == "no" and found[0].job is not None
-    assert [one.generation_id for one in await ledger.unsettled(ME, 0.0, 2)] == ["g0", "g1"]
+    assert found == [(await clip(ledger, "g1"), "studio"), (await clip(ledger, "g2"), None)]
+    assert found[0].clip.error == "no" and found[0].clip.job is not None
+    assert [one.clip.generation_id for one in await ledger.unsettled(ME, 0.0, 2)] == ["g0", "g1"]
     assert await ledger.unsettled("hub|you", 0.0) == []
 
 
@@ -486,12 +501,12 @@ async def test_walking_begins_with_what_was_walked_longest_ago(ledger: Ledger) -
 
 async def test_a_plan_without_an_owner_is_given_up(ledger: Ledger) -> None:
     job = await planned(ledger)
-    assert await ledger.abandon(job.job, NOW + LEASE - 1) is False
+    assert await ledger.record_job(job.job, OwnerGone(), NOW + LEASE - 1) is None
     assert await named(ledger, job.job) == job
-    assert await ledger.abandon(job.job, NOW + LEASE) is True
+    assert await ledger.record_job(job.job, OwnerGone(), NOW + LEASE) is not None
     found = await named(ledger, job.job)
     assert (found.state, found.ended, found.note) == ("dropped", NOW + LEASE, "its owner went away before sending it")
-    assert await ledger.abandon(job.job, NOW + LEASE + 1) is False
+    assert await ledger.record_job(job.job, OwnerGone(), NOW + LEASE + 1) is None
 
 
 async def test_the_real_cost_wins_over_what_was_reserved(ledger: Ledger) -> None:
@@ -535,21 +550,21 @@ async def test_a_person_names_the_generation(ledger: Ledger) -> None:
     job = await lost(ledger)
     await running(ledger, "g1", intent=replace(PLAIN, request="s"))
     with pytest.raises(InvalidRequest) as caught:
-        await ledger.adopt_by_hand(job.job, [GenerationRow(ME, "g1")], NOW)
+        await ledger.decide(job.job, Adopt([GenerationRow(ME, "g1")]), NOW)
     owner = (await clip(ledger, "g1")).job
     assert caught.value.message == f"g1 belongs to job {owner}." and caught.value.fix == "Name another generation."
     await saw(ledger, GenerationRow(ME, "g2", status="succeeded"))
-    adopted = await ledger.adopt_by_hand(job.job, [GenerationRow(ME, "g2", status="succeeded")], NOW + 5)
+    adopted = await ledger.decide(job.job, Adopt([GenerationRow(ME, "g2", status="succeeded")]), NOW + 5)
     assert adopted == await named(ledger, job.job)
     assert (adopted.state, adopted.generation_ids, adopted.ended) == ("succeeded", ("g2",), NOW + 5)
 
 
 async def test_a_person_gives_it_up(ledger: Ledger) -> None:
     job = await lost(ledger)
-    assert await ledger.write_off(job.job, NOW + 1) == job
+    assert await ledger.decide(job.job, WriteOff(), NOW + 1) == job
     after = replace(job, state="written off", ended=NOW + 1, note="written off by hand")
     assert await named(ledger, job.job) == after
-    assert await ledger.job_for_take(ME, "r", 1) is None
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1) is None
 
 
 async def test_only_what_is_unclear_is_settled_by_hand(ledger: Ledger) -> None:
@@ -564,26 +579,26 @@ async def test_only_what_is_unclear_is_settled_by_hand(ledger: Ledger) -> None:
             await ledger.run(by_hand, job.job, *told)
         assert caught.value.message == f"Job {job.job} is sending, not unclear."
         assert caught.value.fix == "`oxen-video recover` lists what is."
-    await ledger.record_submission(job.job, [GenerationRow(ME, "g1")], NOW)
+    await ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1")]), NOW)
     with pytest.raises(InvalidRequest, match="is running, not unclear"):
-        await ledger.write_off(job.job, NOW)
+        await ledger.decide(job.job, WriteOff(), NOW)
 
 
 async def test_why_it_was_not_found_is_kept_for_whoever_asks_next(ledger: Ledger) -> None:
     job, live = await lost(ledger), await sending(ledger, replace(PLAIN, request="s"))
     for one in (job, live):
-        await ledger.note(one.job, "2 twins", NOW + 1)
+        await ledger.record_job(one.job, SearchFailed("2 twins"), NOW + 1)
     assert await named(ledger, job.job) == replace(job, note="2 twins")
     assert await named(ledger, live.job) == live
 
 
 async def test_what_is_sent_again_is_unclear_until_it_has_arrived(ledger: Ledger) -> None:
     job = await lost(ledger)
-    again = await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 500_000)
+    again = await ledger.decide(job.job, SendAgain("me:2", LEASE, 500_000), NOW + 100)
     note = "a person has it sent again"
     assert again == replace(job, owner="me:2", lease=NOW + 100 + LEASE, note=note) == await named(ledger, job.job)
-    assert await ledger.committed_spend(ME, NOW + 100) == 500_000
-    assert await ledger.unsent(job.job, "me:2", "refused", NOW + 101, "no credits") is True
+    assert (await ledger.funds(ME, NOW + 100)).committed == 500_000
+    assert await ledger.record_job(job.job, Unsent("me:2", "refused", "no credits"), NOW + 101) is not None
     refused = replace(job, note="it could not be sent again: no credits")
     assert await named(ledger, job.job) == refused, "that says nothing of the first time"
 
@@ -592,10 +607,10 @@ async def test_sending_again_needs_a_budget_as_the_first_time_did(ledger: Ledger
     job = await lost(ledger)
     await running(ledger, "g1", intent=replace(PLAIN, request="s"))
     with pytest.raises(OverBudget) as caught:
-        await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 999_999)
+        await ledger.decide(job.job, SendAgain("me:2", LEASE, 999_999), NOW + 100)
     assert "This may cost $0.50" in caught.value.message
     assert await named(ledger, job.job) == job
-    assert (await ledger.reopen(job.job, "me:2", NOW + 100, LEASE, 1_000_000)).owner == "me:2"
+    assert (await ledger.decide(job.job, SendAgain("me:2", LEASE, 1_000_000), NOW + 100)).owner == "me:2"
 
 
 async def nameless(ledger: Ledger, request: str, *ids: str, now: float = NOW) -> Job:
@@ -607,7 +622,7 @@ async def nameless(ledger: Ledger, request: str, *ids: str, now: float = NOW) ->
         )
         for one in ids
     ]
-    await ledger.record_submission(job.job, made, now + 1)
+    await ledger.record_job(job.job, Submitted(made), now + 1)
     return await named(ledger, job.job)
 
 
@@ -630,10 +645,10 @@ async def test_who_may_lay_claim_to_a_generation(ledger: Ledger) -> None:
     live = await sending(ledger, replace(PLAIN, request="live"), NOW + 1)
     await running(ledger, "g1", intent=replace(PLAIN, request="known"))
     await planned(ledger, replace(PLAIN, request="plan"))
-    assert await ledger.idless(ME, NOW) == [unsure, live, fresh]
-    before = {one.job for one in await ledger.idless(ME, NOW - 1)}
+    assert (await ledger.jobs_to_find(ME, NOW)).unclear == [unsure, live, fresh]
+    before = {one.job for one in (await ledger.jobs_to_find(ME, NOW - 1)).unclear}
     assert before == {unsure.job, live.job, old.job, fresh.job}
-    assert await ledger.idless("hub|you", NOW) == []
+    assert (await ledger.jobs_to_find("hub|you", NOW)).unclear == []
 
 
 async def test_a_nameless_rival_is_counted(ledger: Ledger) -> None:
@@ -654,7 +669,7 @@ async def test_a_generation_and_its_job_are_read_together(ledger: Ledger) -> Non
 async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledger) -> None:
     job = await sending(ledger, replace(PLAIN, expects=2))
     made = [GenerationRow(ME, "g1", status="succeeded", cost=3), GenerationRow(ME, "g2", status="failed", cost=4)]
-    told = await ledger.record_submission(job.job, made, NOW + 1)
+    told = await ledger.record_job(job.job, Submitted(made), NOW + 1)
     assert told == await named(ledger, job.job)
     assert (told.state, told.cost, told.generation_ids) == ("succeeded", 7, ("g1", "g2"))
 
@@ -664,18 +679,18 @@ async def test_the_answer_tells_the_job_and_what_was_billed_already(ledger: Ledg
 
 async def test_jobs_are_told_apart_by_every_part_of_their_key(ledger: Ledger) -> None:
     job = await planned(ledger, WHOLE)
-    assert await ledger.job_for_take(ME, "r", 1, 2) == job
+    assert await ledger.run(transactions.job_for_take, ME, "r", 1, 2) == job
     for other in ((ME, "r", 1), (ME, "r", 2, 2), (ME, "s", 1, 2), ("hub|you", "r", 1, 2)):
-        assert await ledger.job_for_take(*other) is None
+        assert await ledger.run(transactions.job_for_take, *other) is None
     assert await ledger.job_named("nowhere") is None
 
 
 async def test_jobs_are_listed_oldest_first(ledger: Ledger) -> None:
     jobs = [await planned(ledger, replace(PLAIN, request=f"r{n}"), NOW - n) for n in range(3)]
     sent = await sending(ledger, replace(PLAIN, request="sent"))
-    assert await ledger.in_state(ME, ["planned"]) == jobs[::-1]
-    assert await ledger.in_state(ME, ["running", "sending"]) == [sent]
-    assert await ledger.in_state("hub|you", ["planned"]) == []
+    assert await ledger.find_jobs(ME, states=["planned"]) == jobs[::-1]
+    assert await ledger.find_jobs(ME, states=["running", "sending"]) == [sent]
+    assert await ledger.find_jobs("hub|you", states=["planned"]) == []
 
 
 async def test_a_thousand_generations_are_read_at_once(ledger: Ledger) -> None:

@@ -300,7 +300,7 @@ class Interleavings(RuleBasedStateMachine):
         """The history tells what something cost."""
         one = data.draw(st.sampled_from([name for name, status in self.hub.items() if status in ENDS]))
         self.costs.setdefault(one, cost)
-        wanted = [clip.generation_id for clip in self.do(who, outcomes.unsettled, SCOPE, 0.0)]
+        wanted = [one.clip.generation_id for one in self.do(who, outcomes.unsettled, SCOPE, 0.0)]
         if one in wanted:
             self.do(who, outcomes.record_cost, SCOPE, {one: self.costs[one]})
 
@@ -309,7 +309,7 @@ class Interleavings(RuleBasedStateMachine):
     def abandon(self, data: Any, who: int) -> None:
         job = data.draw(st.sampled_from(list(self.states)))
         before = self.states[job]
-        if self.do(who, outcomes.abandon, job, self.now):
+        if self.do(who, ledger_jobs.abandon, job, self.now):
             assert before == "planned"
 
     @rule(who=st.integers(0, 2))
@@ -402,7 +402,7 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def every_end_settles(self) -> None:
         """What nobody would look up again is known."""
-        wanted = {clip.job for clip in self.do(0, outcomes.unsettled, SCOPE, 0.0)}
+        wanted = {one.clip.job for one in self.do(0, outcomes.unsettled, SCOPE, 0.0)}
         for (job,) in self.seen(f"select job from jobs where state in {ENDS} and cost is null"):
             assert job in wanted
 

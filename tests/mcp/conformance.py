@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import forked
 from tests.clocks import HUNG
 
 from .judging import NODE, NPM, SOURCES, needed
@@ -56,7 +57,7 @@ class Outcome:
 def judged(*, plain: bool) -> Iterator[str]:
     """Our server in a process of its own; its MCP address."""
     port = free_port()
-    command = [PYTHON, "-W", "ignore", "-m", "tests.mcp.judged", str(port), *(["plain"] if plain else [])]
+    command = [*forked.python(), "-m", "tests.mcp.judged", str(port), *(["plain"] if plain else [])]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:

@@ -22,7 +22,9 @@ import httpx2
 import pytest
 
 from oxen_video_tools.hub import url_guard
-from oxen_video_tools.mcp.events import EVENT_TYPE, EVENTS, OVERLAP, Cursor, Wanted, read_events
+from oxen_video_tools.ledger.jobs import Submitted
+from oxen_video_tools.mcp.admission import PROVEN
+from oxen_video_tools.mcp.events import CHALLENGES, EVENT_TYPE, EVENTS, OVERLAP, Cursor, Wanted, read_events
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio
@@ -226,7 +228,7 @@ async def test_what_the_hub_says_late_is_told_and_told_once(settings: Settings) 
             intent = Intent(scope, f"r{number}", 1, {"model": "kling"}, reserved=1)
             [booked] = await ledger.reserve([intent], ledger.owner, now, 60.0, None)
             await ledger.mark_sending(booked.job.job, ledger.owner, now, 60.0)
-            await ledger.record_submission(booked.job.job, [GenerationRow(scope, f"g{number}")], now)
+            await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, f"g{number}")]), now)
 
         async def ended(number: int, at: float) -> None:
             await ledger.record_status(scope, [GenerationRow(scope, f"g{number}", status="succeeded", ended=at)], now)
@@ -501,3 +503,76 @@ def test_without_a_name_there_is_no_webhook(settings: Settings) -> None:
         about = {name: value for name, value in headers("events/subscribe").items() if name != "Authorization"}
         answer = httpx2.post(f"{address}/mcp", json=sent, headers=about, timeout=HUNG).json()
         assert answer["error"]["code"] == -32024
+
+
+# ---- a key that is revoked, and a host that strangers would have flooded ---------------------------------------------
+
+REVOKED = {"code": -32024, "message": "Forbidden", "data": {"reason": "Access revoked"}}
+
+
+def subscribe_as(key: str, address: str, url: str) -> dict[str, Any]:
+    delivery = {"mode": "webhook", "url": url, "secret": SECRET}
+    sent = request("events/subscribe", {"name": "video.finished", "delivery": delivery})
+    return dict(httpx2.post(f"{address}/mcp", json=sent, headers=headers("events/subscribe", key), timeout=HUNG).json())
+
+
+@pytest.mark.usefixtures("this_machine_is_public")
+def test_a_webhook_hears_that_its_key_was_revoked(settings: Settings, hub: Sandbox, receiver: Receiver) -> None:
+    """Although nothing runs that the hub would be asked about: the key is proven again, as for any other call."""
+    clock = Patient()
+    with over_http(settings, QUIET, clock=clock) as address:
+        mine = subscribe_as("somebody", address, receiver.url)["result"]
+        receiver.fail = [503]
+        hub.faults.add("unauthenticated@*/any")
+        clock.ahead = PROVEN + 1
+        about, told = receiver.next()
+        assert told == {"type": "terminated", "error": REVOKED}
+        assert about["x-mcp-subscription-id"] == mine["id"] and about["webhook-id"].startswith("msg_terminated_")
+        hub.faults.clear()
+        clock.ahead += PROVEN + 1
+        sent = request("events/unsubscribe", {"name": "video.finished", "delivery": {"url": receiver.url}})
+        about = headers("events/unsubscribe", "somebody")
+        answer = httpx2.post(f"{address}/mcp", json=sent, headers=about, timeout=HUNG).json()
+        assert answer["error"]["code"] == -32023, "the subscription is gone"
+        assert "result" in subscribe_as("somebody", address, receiver.url), "and may be made anew"
+    assert receiver.heard.empty(), "it is told once"
+
+
+def test_a_stream_ends_when_its_key_is_revoked(settings: Settings, hub: Sandbox) -> None:
+    clock = Patient()
+    with (
+        over_http(settings, QUIET, clock=clock) as address,
+        httpx2.stream(
+            "POST",
+            f"{address}/mcp",
+            json=request("events/stream", {"name": "video.finished"}, number=7),
+            headers=headers("events/stream", "somebody"),
+            timeout=HUNG,
+        ) as stream,
+    ):
+        heard = messages(stream.iter_lines())
+        assert next(heard)["method"] == "notifications/events/active"
+        hub.faults.add("unauthenticated@*/any")
+        clock.ahead = PROVEN + 1
+        last = next(one for one in heard if one["method"] != "notifications/events/heartbeat")
+        assert last["method"] == "notifications/events/terminated" and last["params"]["error"] == REVOKED
+        assert last["params"]["_meta"][SUBSCRIPTION] == 7
+
+
+@pytest.mark.usefixtures("this_machine_is_public")
+def test_challenges_to_one_host_are_counted_over_all_callers(
+    settings: Settings, hub: Sandbox, receiver: Receiver
+) -> None:
+    receiver.echo = False
+    clock = Patient()
+    with over_http(settings, QUIET, clock=clock) as address:
+        for number in range(CHALLENGES):
+            answer = subscribe_as(f"caller-{number}", address, f"{receiver.url}/{number}")
+            assert answer["error"]["data"] == {"reason": "challenge_failed"}
+        refused = subscribe_as("one-more", address, receiver.url)["error"]
+        assert (refused["code"], refused["data"]["limit"]) == (-32025, "challenges")
+        assert receiver.challenges == CHALLENGES
+        elsewhere = receiver.url.replace("hooks.example", "other.example")  # another name of the same address
+        assert subscribe_as("one-more", address, elsewhere)["error"]["code"] == -32025
+        clock.ahead = 61.0
+        assert subscribe_as("one-more", address, receiver.url)["error"]["data"] == {"reason": "challenge_failed"}

@@ -1,6 +1,6 @@
 """A service of three processes on one PostgreSQL ledger, behind one address that hands each request to the next.
 
-One process is killed outright while two hundred videos are asked for. Clients do what clients do: what broke they call
+One process is killed outright while eighty videos are asked for. Clients do what clients do: what broke they call
 again. Nothing may be lost, and nothing paid twice.
 """
 
@@ -27,13 +27,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from oxen_video_tools.sandbox import Sandbox
+from tests import forked
 from tests.clocks import HUNG
 from tests.ledger import postgres
 
 from .conformance import await_port, free_port
-from .serving import PYTHON, ROOT, asgi, bearer, words
+from .serving import ROOT, asgi, bearer, words
 
-WORKERS, VIDEOS, CLIENTS, CLAIM = 3, 200, 20, 4.0
+WORKERS, VIDEOS, CLIENTS, CLAIM = 3, 80, 20, 4.0
 DEAR = {"duration": 10, "model": "kling-video-v2-6-pro-text-to-video"}  # dear enough for a question
 KEY = "the-key-of-one-caller"
 
@@ -54,7 +55,7 @@ class Fleet:
             "OXEN_VIDEO_MCP_RATE": "1000000",
         }
         self.processes = [
-            subprocess.Popen([PYTHON, "-m", "tests.mcp.worker", str(port), str(CLAIM)], cwd=ROOT, env=env)
+            subprocess.Popen([*forked.python(), "-m", "tests.mcp.worker", str(port), str(CLAIM)], cwd=ROOT, env=env)
             for port in self.ports
         ]
         for port, process in zip(self.ports, self.processes, strict=True):

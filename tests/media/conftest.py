@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from oxen_video_tools.media import child_process
+
 from .clips import clip
 
 
@@ -17,3 +19,12 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def silent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One second without an audio track. Read only."""
     return clip(tmp_path_factory.mktemp("clips") / "silent.mp4", 1.0, tone=None)
+
+
+REAL = child_process.command
+
+
+@pytest.fixture(autouse=True)
+def _processes_as_users_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere in the tests they are forked from one that has imported everything."""
+    monkeypatch.setattr(child_process, "command", REAL)

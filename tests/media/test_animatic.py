@@ -49,6 +49,33 @@ def test_an_animatic_is_a_whole_mp4_of_the_length_and_size_asked_for(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("fps", "size"), [(24, (640, 360)), (25, (162, 98)), (60, (4096, 4096))])
+def test_frames_come_in_pairs_and_a_cut_falls_on_its_frame(tmp_path: Path, fps: int, size: tuple[int, int]) -> None:
+    """Every second frame is the one before, to the pixel and without the encoder; a shot of odd length ends alone."""
+    shots = [Segment("A fox, locked off, at night", 5 / fps), Segment("A snowy field by day, pan left", 6 / fps)]
+    path = render(shots, tmp_path / "film.mp4", size=size, fps=fps)
+    frames = [frame.to_ndarray() for frame in decoded(path)]
+    equal = [np.array_equal(one, two) for one, two in pairwise(frames)]
+    assert equal == [n in (0, 2, 5, 7, 9) for n in range(10)]
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert [packet.pts * packet.time_base * fps for packet in packets] == list(range(11))
+        assert [packet.size < 20 for packet in packets] == [n in (1, 3, 6, 8, 10) for n in range(11)]
+        assert container.streams.video[0].codec_context.profile == "Constrained Baseline"
+
+
+def test_without_an_encoder_whose_frames_can_be_repeated_each_is_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Film((Segment("A fox, pan left", 1.0),), 320, 180, 24, 0, False, "")
+    pairs = decoded(film.write(tmp_path / "pairs.mp4", lambda _: None))
+    monkeypatch.setattr("oxen_video_tools.media.animatic.film.X264", {"preset": "veryfast", "qp": "24"})  # High profile
+    path = film.write(tmp_path / "each.mp4", lambda _: None)
+    assert probe(path).frames == 24
+    for one, two in zip(pairs, decoded(path), strict=True):
+        assert np.abs(luma(one) - luma(two)).mean() < 2
+
+
 @pytest.mark.parametrize("fps", [12, 25, 60])
 def test_lengths_that_are_no_whole_frames_do_not_add_up_to_a_drift(tmp_path: Path, fps: int) -> None:
     shots = [Segment("A lake", 0.37)] * 9
@@ -161,7 +188,7 @@ def test_never_a_wrong_frame(tmp_path: Path) -> None:
         for frame in range(cut.start, cut.end):
             canvas = Canvas(*size)
             card.draw(canvas, (frame - cut.start) // card.hold * card.hold)
-            slate.lay_live(canvas.planes, frame, slate.clock_ground(canvas.planes))
+            slate.lay_live(canvas.planes, frame - (frame - cut.start) % 2, slate.clock_ground(canvas.planes))
             wrong = np.abs(luma(frames[frame]) - canvas.planes[0])
             assert wrong.mean() < 2.5, frame
             assert np.abs(wrong.reshape(54, 10, 96, 10).mean((1, 3))).max() < 30, frame

@@ -59,7 +59,7 @@ async def opened(hub: EchoingHub, tmp_path: Path) -> AsyncIterator[Open]:
 
 
 async def unclear(studio: AsyncStudio) -> list[Job]:
-    return await studio._session.ledger.in_state(await studio._session.scope(), ["sending"])
+    return await studio._session.ledger.find_jobs(await studio._session.scope(), states=["sending"])
 
 
 async def lost(hub: EchoingHub, studio: AsyncStudio, *, arrives: bool = True, **more: Any) -> Job:

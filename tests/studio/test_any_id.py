@@ -11,6 +11,7 @@ import pytest
 
 from oxen_video_tools.errors import NotFound, Unauthenticated
 from oxen_video_tools.hub import HubClient
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import GenerationRow
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, queries
@@ -61,7 +62,7 @@ async def test_a_job_of_another_client_is_waited_for_and_adopted(hub: Sandbox, o
     assert video.url and not video.reused
     adopted = await known(studio, one)
     assert adopted is not None and (adopted.job, adopted.status) == (None, "succeeded")
-    assert (await studio.spend()).total == 0, "it belongs to no intent and to no budget"
+    assert (await studio.spend()).total_usd == 0, "it belongs to no intent and to no budget"
     assert hub.ledger()["accepted"] == 1
 
 
@@ -96,7 +97,7 @@ async def test_what_other_processes_of_ours_made_is_known_with_its_cost(hub: San
     mine = await one.generate(**ASKED)
     await one.close()  # its cost is looked up by then
     video = await opened().get(mine.generation_id)
-    assert (video.cost, video.cost_is) == (PRICE, "real")
+    assert (video.cost_usd, video.cost_is) == (PRICE, "real")
 
 
 async def test_a_machine_without_this_ledger_goes_on_with_it(hub: Sandbox, opened: Open) -> None:
@@ -139,7 +140,7 @@ async def test_an_id_that_another_client_reads_first_still_becomes_ours_when_fou
     run = ledger.run
 
     async def listed_just_now(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "record_submission":
+        if steps.__name__ == "record_job" and isinstance(args[1], Submitted):
             assert len(await other.list()) == 1
         return await run(steps, *args, **kwargs)
 
@@ -147,7 +148,7 @@ async def test_an_id_that_another_client_reads_first_still_becomes_ours_when_fou
     video = await studio.generate(**ASKED)
     clip = await known(studio, video.generation_id)
     assert clip is not None and clip.job is not None
-    assert (await studio.spend()).total == PRICE
+    assert (await studio.spend()).total_usd == PRICE
 
 
 # ---- cancelling ------------------------------------------------------------------------------------------------------
@@ -188,8 +189,8 @@ async def test_what_was_charged_before_a_cancel_is_said(
     studio = opened(base_url=slow.base_url)
     video = await studio.generate(**ASKED, wait_seconds=0)
     ended = await studio.cancel(video.generation_id)
-    assert (ended.status, ended.cost, ended.cost_is) == ("cancelled", Decimal("0.12"), "real")
-    assert (await studio.spend()).last_24h == Decimal("0.12")
+    assert (ended.status, ended.cost_usd, ended.cost_is) == ("cancelled", Decimal("0.12"), "real")
+    assert (await studio.spend()).last_24h_usd == Decimal("0.12")
 
 
 @pytest.mark.parametrize("payer", [{}, {"target_namespace": "team"}])
@@ -198,7 +199,7 @@ async def test_what_a_cancelled_job_of_another_client_cost_is_said_too(
 ) -> None:
     one = await enqueued(slow, **payer)
     video = await opened(base_url=slow.base_url).cancel(one)
-    assert (video.cost, video.cost_is) == (Decimal(0), "real")
+    assert (video.cost_usd, video.cost_is) == (Decimal(0), "real")
 
 
 async def test_a_cost_that_the_hub_does_not_tell_is_not_made_up(slow: Sandbox, opened: Open) -> None:
@@ -206,9 +207,9 @@ async def test_a_cost_that_the_hub_does_not_tell_is_not_made_up(slow: Sandbox, o
     video = await studio.generate(**ASKED, wait_seconds=0)
     slow.faults.add("error=500:json@*/history")
     ended = await studio.cancel(video.generation_id)
-    assert (ended.status, ended.cost, ended.cost_is) == ("cancelled", None, "unknown")
+    assert (ended.status, ended.cost_usd, ended.cost_is) == ("cancelled", None, "unknown")
     slow.faults.clear()
-    assert (await studio.spend()).last_24h == 0
+    assert (await studio.spend()).last_24h_usd == 0
 
 
 async def test_a_history_that_is_slow_does_not_hold_a_cancel_up(
@@ -226,5 +227,5 @@ async def test_a_finished_job_stays_as_it_is(hub: Sandbox, opened: Open) -> None
     studio = opened()
     video = await studio.generate(**ASKED, take=1)
     ended = await studio.cancel(video.generation_id)
-    assert (ended.status, ended.cost) == ("succeeded", PRICE) and ended.url
+    assert (ended.status, ended.cost_usd) == ("succeeded", PRICE) and ended.url
     assert (await studio.generate(**ASKED, take=1)).reused

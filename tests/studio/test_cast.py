@@ -30,14 +30,14 @@ async def test_members_on_both_databases(place: str) -> None:
         for one in (rex, mira):
             await ledger.keep_member("mine", one)
         await ledger.keep_member("another", KeptMember("Mira", "somebody else", (), False, 3.0))
-        assert await ledger.kept_members("mine") == [mira, rex]
-        assert await ledger.members_named("mine", ["MIRA", "nobody"]) == {"mira": mira}
+        assert await ledger.members("mine") == {"mira": mira, "rex": rex}
+        assert await ledger.members("mine", ["MIRA", "nobody"]) == {"mira": mira}
         anew = KeptMember("MIRA", "red coat", (), None, 4.0)
         await ledger.keep_member("mine", anew)
-        assert await ledger.kept_members("mine") == [anew, rex], "one name, one member"
+        assert await ledger.members("mine") == {"mira": anew, "rex": rex}, "one name, one member"
         assert await ledger.forget_member("mine", "mira")
         assert not await ledger.forget_member("mine", "mira")
-        assert [one.name for one in await ledger.kept_members("another")] == ["Mira"]
+        assert [one.name for one in (await ledger.members("another")).values()] == ["Mira"]
     finally:
         await ledger.close()
 

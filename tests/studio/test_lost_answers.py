@@ -34,7 +34,7 @@ def own(hub: Sandbox) -> list[str]:
 
 async def unclear(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ["sending"])
+    return await session.ledger.find_jobs(await session.scope(), states=["sending"])
 
 
 async def crowd(hub: Sandbox, number: int, **more: Any) -> None:

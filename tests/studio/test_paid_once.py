@@ -21,6 +21,7 @@ from oxen_video_tools.errors import (
     TimedOut,
     Unauthenticated,
 )
+from oxen_video_tools.ledger.jobs import Submitted
 from oxen_video_tools.ledger.records import Job
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, generate, reconcile, submission
@@ -65,7 +66,7 @@ def posts(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), STATES)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=STATES)  # type: ignore[arg-type]
 
 
 async def states(studio: AsyncStudio) -> Counter[str]:
@@ -111,7 +112,7 @@ async def test_a_cancelled_job_is_not_paid_again_by_the_same_call(opened: Open) 
         studio = opened(base_url=slow.base_url)
         first = await studio.generate(**ASKED, take=1, wait_seconds=0)
         cancelled = await studio.cancel(first.generation_id)
-        assert (cancelled.status, cancelled.cost, cancelled.cost_is) == ("cancelled", Decimal(0), "real")
+        assert (cancelled.status, cancelled.cost_usd, cancelled.cost_is) == ("cancelled", Decimal(0), "real")
         again = await studio.generate(**ASKED, take=1, wait_seconds=0)
         assert (again.status, again.reused, again.generation_id) == ("cancelled", True, first.generation_id)
         assert "call with take=2" in again.warnings[0] and "$0.35" in again.warnings[0]
@@ -122,7 +123,7 @@ async def test_a_cancelled_job_is_not_paid_again_by_the_same_call(opened: Open) 
 async def test_several_versions_are_one_post_and_come_together(hub: Sandbox, opened: Open) -> None:
     studio = opened()
     video = await studio.generate(**ASKED, num_generations=3, take=1)
-    assert [take.status for take in video.takes] == ["succeeded"] * 3 and video.cost == Decimal("1.05")
+    assert [take.status for take in video.takes] == ["succeeded"] * 3 and video.cost_usd == Decimal("1.05")
     assert video.generation_id == video.takes[0].generation_id
     again = await studio.generate(**ASKED, num_generations=3, take=1)
     assert again.reused and {take.generation_id for take in again.takes} == {t.generation_id for t in video.takes}
@@ -232,7 +233,7 @@ async def test_a_person_may_write_it_off(hub: Sandbox, opened: Open) -> None:
     [job] = await jobs(studio)
     [told] = await studio.recover(write_off=job.job)
     assert told.outcome == "written off"
-    assert (await studio.spend()).last_24h == Decimal("0.35")
+    assert (await studio.spend()).last_24h_usd == Decimal("0.35")
     fresh = opened()
     assert (await fresh.generate(**ASKED, take=1)).status == "succeeded"
 
@@ -408,7 +409,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sand
     run = ledger.run
 
     async def broken(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ == "record_submission":
+        if steps.__name__ == "record_job" and isinstance(args[1], Submitted):
             raise OxenError("the disk is full")
         return await run(steps, *args, **kwargs)
 

@@ -51,7 +51,7 @@ async def test_openai_runway_luma_a_post_that_was_taken_is_not_sent_again(
     hub.faults.add(f"{fault}@*/enqueue")
     video = await studio.generate(**ASKED)
     assert video.status == "succeeded" and (posts(hub), accepted(hub)) == (1, 1)
-    assert Decimal(hub.ledger()["charged"]) == video.cost
+    assert Decimal(hub.ledger()["charged"]) == video.cost_usd
 
 
 @pytest.mark.parametrize("fault", ["error=500:json", "error=504:text"])

@@ -229,7 +229,7 @@ async def test_a_lost_commit_is_not_tried_again(database: str, tunnel: Tunnel) -
         yield "select 1", ()
         tunnel.vanish()
 
-    await ledger.is_paused()
+    await ledger.funds("hub|me", NOW)
     async with asyncio.timeout(SLOW):
         with pytest.raises(OxenError):
             await ledger.run(once)
@@ -261,7 +261,7 @@ async def test_leases_and_times_are_the_databases(database: str, hub: Sandbox, w
         )
         assert theirs.job.job == ours.job.job and not theirs.mine and theirs.job.is_live(stages[1].clock.time())
         video = await studios[0].generate(prompt="A red balloon", duration=5, take=1, wait_seconds=0)
-        job = await stages[1].ledger.job_of_clip(scope, video.generation_id)
+        job = (await stages[1].ledger.clip_and_job(scope, video.generation_id))[1]
         assert job is not None and job.sent is not None and abs(job.sent - time.time()) < 60
     finally:
         for studio in studios:

@@ -48,7 +48,7 @@ def accepted(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=ALL)  # type: ignore[arg-type]
 
 
 async def planned(studio: AsyncStudio, request: str = "r", take: int = 1) -> Job:
@@ -118,7 +118,7 @@ async def test_what_is_planned_is_never_sent_whoever_asks(hub: Sandbox, opened: 
     for verb in ({"send_again": job.job}, {"write_off": job.job}):
         with pytest.raises(InvalidRequest, match="not unclear"):
             await studio.recover(**verb)
-    assert posts(hub) == 0 and (await studio.spend()).last_24h == 0
+    assert posts(hub) == 0 and (await studio.spend()).last_24h_usd == 0
 
 
 async def test_a_job_that_ended_while_nobody_looked_is_settled(hub: Sandbox, opened: Open) -> None:
@@ -306,8 +306,8 @@ asyncio.run(main(sys.argv[1]))
         ("after reserve", 0, "never sent"),
         ("before mark_sending", 0, "never sent"),
         ("after mark_sending", 0, "unclear"),
-        ("before record_submission", 1, "found"),
-        ("after record_submission", 1, "finished"),
+        ("before record_job", 1, "found"),
+        ("after record_job", 1, "finished"),
     ],
 )
 async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(

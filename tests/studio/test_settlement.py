@@ -57,7 +57,7 @@ async def dearer(opened: Open, monkeypatch: pytest.MonkeyPatch, times: str) -> N
 
 
 async def spent(studio: AsyncStudio) -> D:
-    return (await studio.spend()).last_24h
+    return (await studio.spend()).last_24h_usd
 
 
 # ---- every end settles from the history's real cost --------------------------------------------------------------
@@ -69,7 +69,7 @@ async def test_a_success_is_settled_from_the_history(opened: Open, monkeypatch: 
     video = await studio.generate(**ASKED, take=None)
     assert await spent(studio) == PRICE * D("1.2")
     told = await studio.get(video.generation_id)
-    assert (told.cost, told.cost_is) == (PRICE * D("1.2"), "real")
+    assert (told.cost_usd, told.cost_is) == (PRICE * D("1.2"), "real")
 
 
 async def test_the_real_cost_is_what_the_budget_counts(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ async def test_a_failure_costs_nothing_only_because_the_history_says_so(
 
     scope = await studio._session.scope()
     hub.faults.add("error=500:json@*/history")
-    assert await ledger.committed_spend(scope, studio._session.clock.time()) == micros(PRICE), "nobody said yet"
+    assert (await ledger.funds(scope, studio._session.clock.time())).committed == micros(PRICE), "nobody said yet"
     hub.faults.clear()
     assert await spent(studio) == 0, "now it did"
 
@@ -129,9 +129,9 @@ async def test_a_job_in_another_namespace_is_settled_too(hub: Sandbox, opened: O
     studio = opened()
     video = await studio.generate(**ASKED, take=None, target_namespace="team")
     assert video.status == "succeeded"
-    assert (await studio.spend()).total == PRICE
+    assert (await studio.spend()).total_usd == PRICE
     told = await studio.get(video.generation_id)
-    assert (told.cost, told.cost_is) == (PRICE, "real")
+    assert (told.cost_usd, told.cost_is) == (PRICE, "real")
 
 
 async def test_an_unclear_job_keeps_its_reservation_until_it_is_resolved(
@@ -260,9 +260,9 @@ async def test_spend_is_by_day_and_model(hub: Sandbox, opened: Open) -> None:
         (first, KLING, 2),
         *sorted([(second, KLING, 1), (second, other, 1)]),
     ]
-    assert found.days[0].cost == 2 * PRICE and found.total == sum(line.cost for line in found.days)
-    assert found.total == D(hub.ledger()["charged"])
-    assert found.last_24h == found.total - 2 * PRICE and not found.paused and found.unclear == 0
+    assert found.days[0].cost_usd == 2 * PRICE and found.total_usd == sum(line.cost_usd for line in found.days)
+    assert found.total_usd == D(hub.ledger()["charged"])
+    assert found.last_24h_usd == found.total_usd - 2 * PRICE and not found.paused and found.unclear == 0
 
 
 def _day(moment: float) -> str:

@@ -89,13 +89,13 @@ def question(usd: str | None, limit: str | None = None, spent: str = "0", **sett
 
 def test_a_second_try_is_asked_about_with_what_the_first_one_came_to() -> None:
     asked = question("1.50", spent="1.50")
-    assert asked.cost == D("3.00") and "$1.50 more" in asked.text and "$3.00 in all" in asked.text
+    assert asked.cost_usd == D("3.00") and "$1.50 more" in asked.text and "$3.00 in all" in asked.text
 
 
 def test_a_person_is_asked_above_the_limit_only() -> None:
     assert question("1.00") is None
     asked = question("1.01")
-    assert asked.cost == D("1.01") and "$1.01" in asked.text and not asked.waived
+    assert asked.cost_usd == D("1.01") and "$1.01" in asked.text and not asked.waived
     assert "max_cost_usd=1.01" in asked.fix and "Nothing was sent" in asked.fix
 
 

@@ -6,12 +6,13 @@ import random
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
-from oxen_video_tools.ledger.jobs import DAY
+from oxen_video_tools.ledger import Ledger, accounts, jobs, outcomes, transactions
+from oxen_video_tools.ledger.jobs import DAY, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
 
@@ -62,16 +63,16 @@ async def one_life(ledger: Ledger, dice: random.Random, number: int) -> None:
     await ledger.mark_sending(job, "me", now, 60.0)
     fate = dice.random()
     if fate < 0.15:
-        await ledger.unsent(job, "me", "refused", now, "no")
+        await ledger.record_job(job, Unsent("me", "refused", "no"), now)
         return
     if fate < 0.4:
-        await ledger.unclear(job, "me", "lost")
+        await ledger.record_job(job, Unanswered("me", "lost"), now)
         if fate < 0.3:
-            await ledger.write_off(job, now)
+            await ledger.decide(job, WriteOff(), now)
         if fate < 0.2:
             return
     ids = [f"g{number}-{n}" for n in range(dice.randint(1, 2))]
-    await ledger.record_submission(job, [GenerationRow(scope, one) for one in ids], now)
+    await ledger.record_job(job, Submitted([GenerationRow(scope, one) for one in ids]), now)
     for one in ids:
         if dice.random() < 0.7:
             status = dice.choice(("succeeded", "failed", "cancelled"))
@@ -84,7 +85,7 @@ async def one_life(ledger: Ledger, dice: random.Random, number: int) -> None:
     if dice.random() < 0.2:  # its generation turns out to be another's
         [other] = await ledger.reserve([Intent(scope, "x", None, {"model": "wan"})], "me", now, 60.0)
         await ledger.mark_sending(other.job.job, "me", now, 60.0)
-        await ledger.record_submission(other.job.job, [GenerationRow(scope, ids[0])], now)
+        await ledger.record_job(other.job.job, Submitted([GenerationRow(scope, ids[0])]), now)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -98,7 +99,7 @@ async def test_the_sums_are_what_the_jobs_say_whatever_becomes_of_them(ledger: L
             await ledger.run(by_the_jobs, scope)
         )
         assert [(one.day, one.model) for one in sums] == sorted((one.day, one.model) for one in sums)
-    await ledger.join_scopes(SCOPES[1], SCOPES[0])
+    await ledger.run(accounts.join_scopes, SCOPES[1], SCOPES[0])
     sums = await ledger.spent(SCOPES[0])
     assert sum(one.jobs for one in sums) == sum(line[0] for line in (await ledger.run(by_the_jobs, SCOPES[0])).values())  # type: ignore[index]
     assert await ledger.spent(SCOPES[1]) == []
@@ -108,23 +109,23 @@ PLAN: dict[str, Any] = {
     "spent": (outcomes.spent, ("hub|me",)),
     "committed": (jobs.committed_spend, ("hub|me", NOW)),
     "unsettled": (outcomes.unsettled, ("hub|me", NOW)),
-    "payers": (outcomes.payers, ("hub|me", NOW)),
     "walk": (outcomes.claim_unfinished, ("hub|me", NOW)),
-    "in_state": (transactions.in_state, ("hub|me", ["sending"])),
+    "made": (partial(transactions.find_jobs, of=["g1"]), ("hub|me",)),
+    "find_jobs": (partial(transactions.find_jobs, states=["sending"]), ("hub|me",)),
     "typical": (outcomes.typical, ("hub|me", "kling")),
     "idless": (jobs.idless, ("hub|me", NOW)),
     "holder": (transactions.job_for_take, ("hub|me", "r", 1)),
 }
 
 
-LIVE = ("spent", "walk", "in_state")
+LIVE = ("spent", "walk", "find_jobs")
 
 
 @pytest.mark.parametrize("name", PLAN)
 async def test_no_reading_goes_through_all_that_ever_was(tmp_path: Any, name: str) -> None:
     """SQLite says how it would find the rows: by an index and no more of it than the account's name is not enough."""
     ledger = Ledger.at(f"sqlite:///{tmp_path}/ledger.db")
-    await ledger.is_paused()
+    await ledger.funds("hub|me", NOW)
     make, given = PLAN[name]
 
     def explained() -> Steps[list[str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -24,8 +26,10 @@ from oxen_video_tools.errors import (
     TimedOut,
 )
 from oxen_video_tools.ledger.records import micros
+from oxen_video_tools.media import pool
 from oxen_video_tools.sandbox import Sandbox
-from oxen_video_tools.studio import AsyncStudio
+from oxen_video_tools.settings import Settings
+from oxen_video_tools.studio import AsyncStudio, batch
 from oxen_video_tools.studio.results import Progress
 
 from .swift import Swift
@@ -70,7 +74,7 @@ class TestStills:
         assert stills.sheet is not None
         assert len(stills.sheet) <= 100_000
         assert Image.open(BytesIO(stills.sheet)).format == "JPEG"
-        assert stills.cost == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+        assert stills.cost_usd == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
         again = await studio.stills(**FILM)
         assert [one.video.generation_id for one in again.stills] == [one.video.generation_id for one in stills.stills]
         assert all(one.video.reused for one in again.stills)
@@ -229,7 +233,7 @@ class TestMoney:
         ledger, scope = studio._session.ledger, await studio._session.scope()
 
         async def held() -> int:
-            return await ledger.committed_spend(scope, studio._session.clock.time())
+            return (await ledger.funds(scope, studio._session.clock.time())).committed
 
         one = {"prompt": "A harbour at dusk.", "stills": True, "model": I2V, "duration": 5}
         plan = await studio.plan(**one)
@@ -288,7 +292,7 @@ class TestMoney:
         studio = opened(clock=Swift(), approve_above=Decimal("0.01"))
 
         def approve(question: Any) -> bool:
-            asked.append(question.cost)
+            asked.append(question.cost_usd)
             return True
 
         price = (await studio.plan(**FILM)).price_usd
@@ -406,6 +410,27 @@ class TestWhatGoesWrong:
         assert "Call again" in (raised.value.fix or "")
 
 
+async def test_a_servers_pictures_are_decoded_in_child_processes(
+    hub: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many more than a caller may have waiting: what is paid for is never turned away."""
+
+    def here(*_: Any, **__: Any) -> None:
+        raise AssertionError("decoded in the server's own process")
+
+    for name in ("probe.picture_size", "probe.measure", "contact_sheet.numbered_sheet", "contact_sheet.stacked"):
+        monkeypatch.setattr(f"oxen_video_tools.media.{name}", here)
+    monkeypatch.setitem(pool._turns, asyncio.get_running_loop(), pool.Turns(1, waiting=1))
+    settings = Settings(api_key="k", base_url=hub.base_url, ledger="memory:", output_dir=tmp_path, save="always")
+    async with AsyncStudio(settings, clock=Swift(), isolated="somebody") as studio:
+        drawn = await studio.stills(**{**FILM, "cast": []})
+        assert len(drawn.stills) == 3 and all(one.video.file and one.video.file.is_file() for one in drawn.stills)
+        saved = await studio.save(drawn.stills[0].video.generation_id)
+        with Image.open(saved.file) as picture:
+            assert (saved.width, saved.height) == picture.size
+        assert drawn.sheet is not None and Image.open(BytesIO(drawn.sheet)).format == "JPEG"
+
+
 class TestShownInANotebook:
     async def test_plan_stills_and_film_as_themselves(self, opened: Open, hub: Sandbox) -> None:
         studio = opened(clock=Swift(), save="always")
@@ -423,6 +448,30 @@ class TestShownInANotebook:
         page = replace(video, words="A <b>fox</b>")._repr_html_()
         assert video.url and f"studio.save(&#x27;{video.generation_id}&#x27;)" in page
         assert "<b>" not in page and "&lt;b&gt;" in page and "http" not in page
+
+    async def test_programs_without_html_get_words_or_a_picture(self, opened: Open) -> None:
+        studio = opened(clock=Swift(), save="always")
+        signed = "https://example.com/face.png?X-Amz-Signature=abcdef"
+        plan = (await studio.plan(prompt="It turns", start_image=signed))._repr_mimebundle_()
+        drawn = (await studio.stills(**FILM))._repr_mimebundle_()
+        film = (await studio.generate(**FILM))._repr_mimebundle_()
+        [line] = await batch.run(studio, batch.read(['{"prompt": "A fox", "duration": 5}']))
+        assert line.video and line.video.url
+        for forms in (drawn, film, line._repr_mimebundle_()):
+            picture = Image.open(BytesIO(b64decode(forms["image/jpeg"])))
+            assert picture.format == "JPEG" and forms["text/html"].startswith("<div")
+        assert plan["text/plain"].splitlines()[0].startswith("kling-video-v2-6-pro-image-to-video: ")
+        assert "shot 3, take 1: succeeded" in drawn["text/plain"] and "<" not in film["text/plain"]
+        told = line._repr_mimebundle_(include=["text/plain"])
+        assert list(told) == ["text/plain"] and told["text/plain"].startswith("line 1\nA fox\nsucceeded, ")
+        assert "image/jpeg" not in line._repr_mimebundle_(exclude=["image/jpeg"])
+        for forms in (plan, drawn, film, told):
+            assert "abcdef" not in json.dumps(forms) and "http://" not in json.dumps(forms)
+
+    async def test_a_line_of_a_batch_without_a_video_says_why(self, opened: Open, hub: Sandbox) -> None:
+        hub.faults.add("fail", "The provider failed.")
+        [line] = await batch.run(opened(clock=Swift()), batch.read(['{"prompt": "A fox", "duration": 5}']))
+        assert "The provider failed." in line._repr_mimebundle_()["text/plain"]
 
     def test_progress_prints_as_a_line(self) -> None:
         assert str(Progress("g1", "processing", 0.3, elapsed=7, typical=60)) == "g1: processing, 7 s of about 60 s"

@@ -23,7 +23,8 @@ from oxen_video_tools.errors import (
     TimedOut,
 )
 from oxen_video_tools.hub.records import Generation
-from oxen_video_tools.ledger import Ledger
+from oxen_video_tools.ledger import Ledger, transactions
+from oxen_video_tools.ledger.jobs import Submitted, Unanswered, Unsent
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import submission
@@ -128,7 +129,7 @@ class Scene:
 
     async def jobs(self) -> list[Job]:
         every = ["planned", "sending", "running", "refused", "dropped", "succeeded", "failed"]
-        return await self.ledger.in_state(ME, every)  # type: ignore[arg-type]
+        return await self.ledger.find_jobs(ME, states=every)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -254,7 +255,7 @@ async def test_an_attempt_sends_what_it_booked(still: Scene) -> None:
     assert attempt.mine and not attempt.gave_up
     [job] = await still.jobs()
     assert attempt.job == job and (job.state, job.generation_ids) == ("running", ("g1", "g2"))
-    clips = await still.ledger.clips_of(job.job)
+    clips = (await still.ledger.run(transactions.clips_of, [job.job]))[job.job]
     assert clips[0] == GenerationRow(ME, "g1", job.job, status="processing", model="kling", created=START + 1)
     assert still.counts.told == [("accepted", job.job, ["g1", "g2"], START)]
 
@@ -380,7 +381,7 @@ async def test_ids_are_written_down_as_soon_as_that_can_be(
         if next(left, False):
             raise OxenError("the disk is full")
 
-    on_ledger(monkeypatch, instant, "record_submission", full, before=True)
+    on_ledger(monkeypatch, instant, "record_job", full, before=True)
     job = await instant.mark(await instant.book(), instant.ledger.owner)
     clips = [GenerationRow(ME, "g1"), GenerationRow(ME, "g2")]
     written = await submission._written(instant.session, job, clips)
@@ -512,7 +513,7 @@ async def test_another_process_is_waited_for_at_growing_intervals(
     async def slept(seconds: float) -> None:
         await sleep(seconds)
         if len(instant.clock.slept) == 8:
-            await instant.ledger.record_submission(job.job, [GenerationRow(ME, "g1")], instant.clock.time())
+            await instant.ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1")]), instant.clock.time())
 
     monkeypatch.setattr(instant.clock, "sleep", slept)
     paid = await submission.resume_submission(instant.session, job, FAR)
@@ -532,7 +533,7 @@ async def test_what_another_process_planned_and_left_is_free(instant: Scene) -> 
     assert await submission.resume_submission(instant.session, job, FAR) is None
     assert LEASE <= instant.clock.passed < LEASE + 1
     refused = await instant.book(replace(INTENT, request="s"), owner="another:1")
-    await instant.ledger.unsent(refused.job, "another:1", "refused", START, "no")
+    await instant.ledger.record_job(refused.job, Unsent("another:1", "refused", "no"), START)
     assert await submission.resume_submission(instant.session, await instant.named(refused), FAR) is None
 
 
@@ -555,11 +556,11 @@ async def test_what_another_process_left_unclear_is_looked_for(instant: Scene, m
         assert session is instant.session
         looked += 1
         if looked == 3:
-            await session.ledger.record_submission(job.job, [GenerationRow(ME, "g1")], instant.clock.time())
+            await session.ledger.record_job(job.job, Submitted([GenerationRow(ME, "g1")]), instant.clock.time())
 
     monkeypatch.setattr(submission, "reconcile", reconcile)
     job = await instant.mark(await instant.book(owner="another:1"), "another:1")
-    await instant.ledger.unclear(job.job, "another:1", "its answer was lost")
+    await instant.ledger.record_job(job.job, Unanswered("another:1", "its answer was lost"), START)
     paid = await submission.resume_submission(instant.session, await instant.named(job), FAR)
     assert paid is not None and paid == Submission(await instant.named(job), reused=True)
     assert instant.clock.slept == [0.0, *submission.LOOKS[:2]]
@@ -577,7 +578,7 @@ async def test_what_is_not_found_in_time_is_said_to_be_unclear(
 
     monkeypatch.setattr(submission, "reconcile", reconcile)
     job = await instant.mark(await instant.book(), instant.ledger.owner)
-    await instant.ledger.unclear(job.job, instant.ledger.owner, "its answer was lost")
+    await instant.ledger.record_job(job.job, Unanswered(instant.ledger.owner, "its answer was lost"), START)
     with pytest.raises(SubmissionUnclear, match="its answer was lost") as caught:
         await submission.found(instant.session, job, seconds)
     assert caught.value.sent == dict(INTENT.body)

@@ -33,7 +33,7 @@ def posts(hub: Sandbox) -> int:
 
 async def jobs(studio: AsyncStudio) -> list[Job]:
     session = studio._session
-    return await session.ledger.in_state(await session.scope(), ALL)  # type: ignore[arg-type]
+    return await session.ledger.find_jobs(await session.scope(), states=ALL)  # type: ignore[arg-type]
 
 
 def shown_nowhere(hub: Sandbox) -> None:
@@ -97,7 +97,7 @@ async def test_a_process_that_stopped_does_not_keep_its_lease(hub: Sandbox, open
     run = ledger.run
 
     async def dead(steps: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.__name__ in ("renew", "record_submission", "unclear"):
+        if steps.__name__ in ("renew", "record_job"):
             raise OxenError("gone")
         return await run(steps, *args, **kwargs)
 

@@ -69,7 +69,7 @@ def test_a_person_is_asked_off_the_loop(hub: Sandbox, agreed: bool) -> None:
 
     with Studio(base_url=hub.base_url, api_key=hub.api_key, ledger="memory:", approve_above=0.1) as studio:
         question = studio.question(VideoRequest(**FOX))
-        assert question is not None and question.cost == Decimal("0.35")
+        assert question is not None and question.cost_usd == Decimal("0.35")
         if agreed:
             assert studio.generate(**FOX, approve=approve).status == "succeeded"
         else:

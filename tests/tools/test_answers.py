@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oxen_video_tools.clock import moment
 from oxen_video_tools.errors import GenerationFailed
 from oxen_video_tools.studio.results import FilmShot, Video
 from oxen_video_tools.tools.answers import LARGEST, after, ago, fitted, to_answer, weight
@@ -24,7 +25,7 @@ def video(status: Any = "succeeded", **facts: Any) -> Video:
 
 
 def test_a_finished_video() -> None:
-    done = video(url=URL, model="m", duration=10.0, cost=Decimal("0.70"), cost_is="estimate")
+    done = video(url=URL, model="m", duration=10.0, cost_usd=Decimal("0.70"), cost_is="estimate")
     assert Reply(to_answer(done)).structured == {
         "status": "succeeded",
         "generation_id": "gen_1",
@@ -48,7 +49,7 @@ def test_a_wait_that_ran_out_is_an_answer_and_names_the_call_to_come_back_with()
 
 
 def test_a_repeated_request_says_so() -> None:
-    told = after(video(url=URL, reused=True, created=1000.0), take=2, now=1130.0)
+    told = after(video(url=URL, reused=True, created=moment(1000.0)), take=2, now=1130.0)
     assert told.startswith("This is your video of 2 min ago; for another version call with take=3. ")
 
 
@@ -56,7 +57,7 @@ def test_a_repeated_request_says_so() -> None:
     ("seconds", "words"), [(5, "a moment ago"), (130, "2 min ago"), (7300, "2 h ago"), (2e5, "2 d ago")]
 )
 def test_ago(seconds: float, words: str) -> None:
-    assert ago(1000.0, 1000.0 + seconds) == words
+    assert ago(moment(1000.0), 1000.0 + seconds) == words
 
 
 def test_takes_are_all_there_and_all_named() -> None:
@@ -78,7 +79,7 @@ def test_an_unfinished_film_goes_on_with_the_same_call() -> None:
 )
 def test_a_failure_says_why_and_whether_it_cost(cost: Decimal, cost_is: Any, charged: str) -> None:
     with pytest.raises(GenerationFailed) as failed:
-        to_answer(video("failed", error="NSFW at https://a/b?key=secret", cost=cost, cost_is=cost_is))
+        to_answer(video("failed", error="NSFW at https://a/b?key=secret", cost_usd=cost, cost_is=cost_is))
     told = failed.value.answer()
     assert (told["error"], told["generation_id"], told["charged"]) == ("generation_failed", "gen_1", charged)
     assert "secret" not in json.dumps(told)
@@ -103,7 +104,7 @@ def test_a_link_that_cannot_be_renewed_says_so() -> None:
 )
 def test_an_answer_stays_below_a_kilobyte(warnings: list[str], status: Any, reused: bool) -> None:
     told = fitted(
-        to_answer(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=1.0))
+        to_answer(video(status, url=URL, model="m" * 40, warnings=tuple(warnings), reused=reused, created=moment(1.0)))
     )
     assert weight(told) <= LARGEST
     assert told.url == URL

@@ -13,7 +13,7 @@ from threading import Timer
 from typing import Any
 
 from oxen_video_tools.hub import HubClient
-from oxen_video_tools.ledger import Ledger, jobs, transaction
+from oxen_video_tools.ledger import Ledger, films, jobs, transaction
 from oxen_video_tools.studio import result_files
 from oxen_video_tools.studio.films import assembly
 from oxen_video_tools.studio.waiter import Waiter
@@ -78,13 +78,12 @@ class Doom:
 _AFTER = {
     "reserve": "planned",
     "mark_sending": "marked",
-    "record_submission": "recorded",
+    "record_job": "recorded",
     "record_cost": "settled",
     "delivered": "delivered",
-    "begin_film": "begun",
-    "resume_film": "taken up",
+    "start_film": "begun",
     "fill_part": "filled",
-    "record_delivery": "cut",
+    "record_film": "cut",
 }
 
 
@@ -94,7 +93,7 @@ def install(doom: Doom) -> None:
     _around_hub(doom)
     result_files.settled = _after(result_files.settled, lambda: doom.reached("renamed"))
     assembly._spliced = _before(assembly._spliced, lambda: doom.soon("joining", 0.1))
-    Ledger.record_submission = transaction(_inside(jobs.record_submission, doom))  # type: ignore[method-assign, assignment]
+    Ledger.record_job = transaction(_inside(jobs.record_job, doom))  # type: ignore[method-assign, assignment]
 
 
 def _was_done(name: str, result: Any) -> bool:
@@ -110,6 +109,12 @@ def _around_ledger(doom: Doom) -> None:
     async def hooked(self: Ledger, steps: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = await run(self, steps, *args, **kwargs)
         name = getattr(steps, "__name__", "")
+        if name == "start_film" and kwargs.get("agreed") is not None and result:
+            doom.reached("taken up")
+            return result
+        wanted = {"record_job": jobs.Submitted, "record_film": films.FilmDelivery}.get(name)
+        if wanted is not None and not isinstance(args[1], wanted):
+            return result
         if name in _AFTER and _was_done(name, result):
             doom.reached(_AFTER[name])
         if name == "mark_sending":

@@ -37,7 +37,7 @@ def plain_python() -> None:
         assert_type(video.url, str | None)
         assert_type(video.generation_id, str)
         assert_type(video.status, Literal["queued", "processing", "succeeded", "failed", "cancelled"])
-        assert_type(video.cost, Decimal | None)
+        assert_type(video.cost_usd, Decimal | None)
         assert_type(video.is_terminal, bool)
         assert_type(video.save("balloon.mp4"), Path)
 

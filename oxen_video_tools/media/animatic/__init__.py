@@ -45,11 +45,14 @@ def render(
 ) -> Path:
     """Writes an H.264 MP4 (index first) of `shots` to `path`, which appears only when it is whole.
 
-    size: width and height in pixels, made even.  seed: the same seed draws the same film.  audio: adds a quiet bed.
-    mark: small words that stand in every frame.  words: whether number, caption and times do, too.
-    on_progress: called with 0 to 1, in rising order, in this thread; what it raises ends the rendering.
-    Drawn and encoded in a process of its own, so that nothing stays behind in this one.
-    Raises InvalidRequest for what is out of bounds, InputUnreadable for an image that can't be read, NotInstalled.
+    size: width and height in pixels, made even.
+    seed: the same seed draws the same film.
+    audio: adds a quiet bed.
+    mark: small words that stand in every frame.
+    words: whether number, caption and times do, too.
+    on_progress: called with 0 to 1, in rising order, in this thread; what it raises ends the rendering. Drawn and
+    encoded in a process of its own, so that nothing stays behind in this one. Raises InvalidRequest for what is out of
+    bounds, InputUnreadable for an image that can't be read, NotInstalled.
     """
     options, seconds = drawing(shots, Path(path), size=size, fps=fps, seed=seed, audio=audio, mark=mark)
     with require_media_extra():  # the process that draws loads them, not this one

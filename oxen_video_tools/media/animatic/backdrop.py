@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..understanding.direction import Direction
 from .sprites import Colour, Floats, Planes, mix, yuv
@@ -86,47 +84,42 @@ def horizon(direction: Direction) -> float:
 def backdrop(direction: Direction, size: tuple[int, int], tall: int, sun: tuple[float, float]) -> Planes:
     """Planes as wide as the frame and `tall` rows high, the frame in their middle. sun: the brightest place, shares."""
     width, height = size
-    shades = tones(direction)
+    shades, line = tones(direction), horizon(direction)
     chance = np.random.default_rng(direction.seed ^ 99)
-    small = (max(8, width // 8), max(8, tall // 8))
-    rows = (np.arange(small[1], dtype=np.float32) + 0.5) / small[1] * (tall / height) - (tall / height - 1) / 2
-    line = horizon(direction)
-    down = np.clip(rows / (line if line < 1.5 else 1.0), 0, 1)[:, None, None] ** 1.1
-    sky = np.asarray(shades.top, np.float32) * (1 - down) + np.asarray(shades.foot, np.float32) * down
-    across = (np.arange(small[0], dtype=np.float32) + 0.5) / small[0]
-    aspect = width / height
-    far = ((across[None, :] - sun[0]) * aspect) ** 2 + (rows[:, None] - sun[1]) ** 2
-    glow = np.exp(-far / 0.22)[..., None] * (0.34 if shades.dark else 0.42)
-    warm = mix(shades.foot, (255, 250, 236), 0.35 if shades.dark else 0.7)
-    sky = np.broadcast_to(sky, (*far.shape, 3)) * (1 - glow) + np.asarray(warm, np.float32) * glow
-    luma = _large(yuv(sky), width, tall)
-    if shades.ground is not None and line < 1.5:
-        near = np.clip((rows - line) / (1.05 - line), 0, 1)[:, None, None]
-        ground = np.asarray(mix(shades.ground, shades.foot, 0.16), np.float32) * (1 - near)
-        ground = ground + np.asarray(mix(shades.ground, (0, 0, 0), 0.22), np.float32) * near
-        first = (round((line + (tall / height - 1) / 2) * height)) & ~1
-        below = _large(yuv(np.broadcast_to(ground, sky.shape)), width, tall)
-        for n, plane in enumerate(below):
-            luma[n][first >> bool(n) :] = plane[first >> bool(n) :]
+    warm = yuv(mix(shades.foot, (255, 250, 236), 0.35 if shades.dark else 0.7))
+    above = (tall / height - 1) / 2  # of the frame, in frames
+    planes = []
+    for n in range(3):
+        k = 2 if n else 1
+        rows = (np.arange(tall // k, dtype=np.float32) + 0.5) * k / height - above
+        columns = (np.arange(width // k, dtype=np.float32) + 0.5) * k / width
+        sky = _shaded(shades.top, shades.foot, np.clip(rows / (line if line < 1.5 else 1.0), 0, 1) ** 1.1)[:, n]
+        glow = np.exp(-((rows - sun[1]) ** 2) / 0.22) * (0.34 if shades.dark else 0.42)
+        across = np.exp(-(((columns - sun[0]) * width / height) ** 2) / 0.22)
+        plane = np.outer((warm[n] - sky) * glow, across)
+        plane += sky[:, None]
+        if shades.ground is not None and line < 1.5:
+            near, far = mix(shades.ground, (0, 0, 0), 0.22), mix(shades.ground, shades.foot, 0.16)
+            first = (round((line + above) * height) & ~1) // k
+            plane[first:] = _shaded(far, near, np.clip((rows[first:] - line) / (1.05 - line), 0, 1))[:, n, None]
+        planes.append(plane)
+    luma = planes[0]
     if direction.place == "space" or (direction.light == "night" and direction.place in _OPEN):
-        _stars(luma[0], chance, line * height + (tall - height) / 2)
+        _stars(luma, chance, line * height + (tall - height) / 2)
     if "fog" in direction.weather:
-        veil = np.exp(-(((np.arange(tall) / height - (tall / height - 1) / 2 - min(line, 0.7)) / 0.16) ** 2))[:, None]
-        luma[0] += (225 - luma[0]) * (0.55 * veil)
-    grain = chance.random((tall, 256), dtype=np.float32) * 0.9 + 0.05
-    luma[0] += np.tile(grain, (1, width // 256 + 1))[:, :width]
-    y, u, v = (np.clip(plane, 0, 255).astype(np.uint8) for plane in (luma[0], luma[1] + 0.5, luma[2] + 0.5))
+        veil = np.exp(-(((np.arange(tall, dtype=np.float32) / height - above - min(line, 0.7)) / 0.16) ** 2))[:, None]
+        luma += (225 - luma) * (np.float32(0.55) * veil)
+    grain = chance.random((tall, 256), dtype=np.float32) * np.float32(0.9) + np.float32(0.05)  # against bands of colour
+    for left in range(0, width, 256):
+        luma[:, left : left + 256] += grain[:, : width - left]
+    y, u, v = (plane.astype(np.uint8) for plane in (luma, planes[1] + np.float32(0.5), planes[2] + np.float32(0.5)))
     return y, u, v
 
 
-def _large(small: Floats, width: int, height: int) -> list[Any]:
-    """Three planes at full and half size."""
-    found = []
-    for n in range(3):
-        k = 2 if n else 1
-        image = Image.fromarray(np.ascontiguousarray(small[..., n], np.float32))
-        found.append(np.array(image.resize((width // k, height // k), Image.Resampling.BILINEAR)))
-    return found
+def _shaded(first: Colour, last: Colour, shares: Floats) -> Floats:
+    """For each share the colour that is so far on the way, as luma and chroma."""
+    way = shares[:, None].astype(np.float32)
+    return yuv(np.asarray(first, np.float32) * (1 - way) + np.asarray(last, np.float32) * way)
 
 
 def _stars(luma: Floats, chance: np.random.Generator, lowest: float) -> None:

@@ -22,7 +22,7 @@ SIZES |= {"ECU": 1.6, "": 0.76}
 CLOSE = frozenset({"CU", "ECU", "MCU"})
 FLOATING = frozenset("🦅🦉🕊🐦🐧🦋🐝✈🛩🛫🛬🚁🚀🛸🛰🎈🪁🪂☁🌌🐉🐲🦇🪶🎆🌙🌕☀⭐🌟🪐☄🌠🌈🫧❄💧🎇🦜🐦‍⬛🪽🧚👼") - {"🐧"}
 FAR = 0.2  # of depth: nothing up to there grows as the camera comes closer
-MOST_PLATES = 8  # of a shot that moves as a whole, between whole pixels
+MOST_PLATES = 16 << 20  # bytes of those of a shot that moves as a whole, between whole pixels; four at least
 FLYING_PLACES = frozenset({"space", "underwater", "sky"})
 BEHIND = {"forest": "🌲🌲🌲🌲🌲", "mountain": "⛰⛰", "city": "🏢🏬🏢🏨🏢"}
 
@@ -56,6 +56,8 @@ class Card:
             0.02 if direction.place == "underwater" else 0.15 + 0.25 * self.chance.random(),
         )
         self.tall = round(height * STILL / 2) * 2 if self.camera.tilts else height
+        if self.camera.reach:
+            self.tall = height + 4 * math.ceil(self.camera.reach / 2)
         self.plain = backdrop(direction, size, self.tall, sun)
         self.horizon = horizon(direction)
         self.lumas: dict[tuple[int, int], Bytes] = {}
@@ -91,7 +93,7 @@ class Card:
             self._crop(canvas, view)
             for one in self.placed:
                 if one.fall:
-                    self._lay(canvas, one, view, seconds)
+                    self._lay(canvas, one, self._corner(one, view, seconds))
             self.slate.lay_arrows(canvas.planes)
             self.slate.lay_still(canvas.planes)
             canvas.shows = None
@@ -101,13 +103,14 @@ class Card:
             canvas.shows = self
         for rect in canvas.touched:
             canvas.copy(self.finished, rect)
-        rects = [self._rect(one, view, seconds) for one in self.placed]
+        corners = [self._corner(one, view, seconds) for one in self.placed]
+        rects = [self._rect(one, corner) for one, corner in zip(self.placed, corners, strict=True)]
         canvas.touched = [rect for rect in rects if rect]
         under = [part for band in self.slate.bands if (part := self._under(canvas.touched, band.rows))]
         for part in under:
             canvas.copy(self.plain, part)
-        for one in self.placed:
-            self._lay(canvas, one, view, seconds)
+        for one, corner in zip(self.placed, corners, strict=True):
+            self._lay(canvas, one, corner)
         for part in under:
             self.slate.lay_still(canvas.planes, part)
 
@@ -116,7 +119,7 @@ class Card:
         across, down = math.ceil(PHASES * (self.beside + view.x)), math.ceil(PHASES * (self.above + view.y))
         between = -across % PHASES, -down % PHASES
         if between not in self.lumas:
-            if len(self.lumas) >= MOST_PLATES:
+            if len(self.lumas) >= max(PHASES, MOST_PLATES // self.finished[0].size):
                 del self.lumas[next(iter(self.lumas))]
             self.lumas[between] = moved(self.finished[0], *between)
         plate = (self.lumas[between], *self.finished[1:])
@@ -145,12 +148,12 @@ class Card:
         left, top = x - one.drawn.width * scale / 2, y - one.drawn.height * scale / 2
         return (round(left / 2) * 2, round(top / 2) * 2, scale) if one.fall else (left, top, scale)
 
-    def _rect(self, one: Placed, view: View, seconds: float) -> Rect | None:
-        x, y, scale = self._corner(one, view, seconds)
+    def _rect(self, one: Placed, corner: tuple[float, float, float]) -> Rect | None:
+        x, y, scale = corner
         return even(x - 2, y - 2, x + one.drawn.width * scale + 2, y + one.drawn.height * scale + 2, self.size)
 
-    def _lay(self, canvas: Canvas, one: Placed, view: View, seconds: float) -> None:
-        x, y, scale = self._corner(one, view, seconds)
+    def _lay(self, canvas: Canvas, one: Placed, corner: tuple[float, float, float]) -> None:
+        x, y, scale = corner
         one.drawn.lay(canvas, x, y, None if one.scale == 1.0 else scale)
 
     def _make(self, pictogram: Pictogram, pixels: float, x: float, y: float, depth: float, *, subject: bool = False,

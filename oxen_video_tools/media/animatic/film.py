@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +34,11 @@ LEAST_SIDE = 32
 
 @dataclass(frozen=True)
 class Segment:
-    """One shot. prompt: any text, any length.  seconds: its length.  image: a picture to show instead of pictograms.
+    """One shot.
+
+    prompt: any text, any length.
+    seconds: its length.
+    image: a picture to show instead of pictograms.
 
     fade: seconds over which it fades in over the shot before; 0: a cut.
     """
@@ -141,11 +146,13 @@ def _pulse(shot: Samples) -> None:
 # sound.
 #
 # Shots are joined by cuts; one that asks for it fades in over the one before. Pictures are drawn "on twos", as
-# animators say, or on threes and fours where little moves: each stands for so many frames, in which only the
-# timecode runs on. A canvas belongs to one thread at a time.
+# animators say, or on fours where little moves. The timecode runs on twos, too: it says the first of two equal frames,
+# of which the second costs the encoder nothing. A canvas belongs to one thread at a time.
 
 IN_FLIGHT = 4  # canvases between the two threads
-_SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "8000"}  # nothing in it is higher
+_SOUND = {"b": "64k", "aac_coder": "fast", "cutoff": "4000"}  # little in it is higher
+_SOUND |= dict.fromkeys(("aac_tns", "aac_pns", "aac_is", "aac_ms"), "0")  # nor needs more than the plainest means
+X264 = {"preset": "ultrafast", "qp": "24", "bf": "0"}
 _ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
 
 
@@ -180,6 +187,11 @@ class Film:
     mark: str
     words: bool = True
 
+    @property
+    def step(self) -> int:
+        """How many frames are equal at least, until the next cut."""
+        return 2 if self.fps >= 20 else 1
+
     def cuts(self) -> list[Cut]:
         """Where each shot begins and ends, in whole frames, without drift."""
         ends = [max(n, round(end * self.fps)) for n, end in enumerate(accumulate(s.seconds for s in self.shots), 1)]
@@ -211,7 +223,7 @@ class _Rendering:
         with mp4_output(self.path) as out:
             out.metadata["title"] = film.mark
             out.metadata["comment"] = "Drawn from the prompt's words as a preview; not the output of a video model."
-            video = _video_stream(out, film)
+            video = VideoWriter(out, film)
             sound = out.add_stream("aac", rate=RATE, layout="stereo", options=_SOUND) if film.audio else None
             for _ in range(IN_FLIGHT + 2):
                 self.free.put(Canvas(film.width, film.height))
@@ -266,7 +278,7 @@ class _Rendering:
         start = cut.start
         while start < cut.end:
             hold = 2 if start < cut.start + fade else picture.hold
-            stop = min(cut.end, start + hold) if self.film.fps >= 20 else start + 1
+            stop = min(cut.end, start + hold) if self.film.step > 1 else start + 1
             yield range(start, stop)
             start = stop
 
@@ -276,18 +288,17 @@ class _Rendering:
             raise self.failure or Internal("The encoder stopped.")
         return canvas
 
-    def _encode(self, out: Any, video: Any, packets: Future[list[Any]] | None) -> None:
+    def _encode(self, out: Any, video: VideoWriter, packets: Future[list[Any]] | None) -> None:
         drawn: _Drawn | None = None
         try:
             while (drawn := self.drawn.get()) is not None:
                 canvas, ground = drawn.canvas, drawn.slate.clock_ground(drawn.canvas.planes)
-                for frame in drawn.frames:
+                for frame in drawn.frames[:: self.film.step]:
                     drawn.slate.lay_live(canvas.planes, frame, ground)
-                    canvas.frame.pts, canvas.frame.time_base = frame, Fraction(1, self.film.fps)
-                    out.mux(video.encode(canvas.frame))
+                    video.encode(canvas.frame, range(frame, min(frame + self.film.step, drawn.frames.stop)))
                 drawn.slate.restore_clock(canvas.planes, ground)
                 self.free.put(canvas)
-            out.mux(video.encode())
+            video.close()
             if packets is not None:
                 out.mux(packets.result())
         except BaseException as error:
@@ -307,16 +318,72 @@ class _Rendering:
         return packets + list(stream.encode())
 
 
-def _video_stream(out: Any, film: Film) -> Any:
-    name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
-    options = {"preset": "ultrafast", "qp": "24", "g": str(film.fps * 8), "bf": "0"} if name == "libx264" else {}
-    video = out.add_stream(name, rate=film.fps, options=options)
-    video.width, video.height, video.pix_fmt = film.width, film.height, "yuv420p"
-    context = video.codec_context
-    context.thread_count = 1  # more cost more than they bring at this speed
-    context.time_base = Fraction(1, film.fps)
-    context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709, TV range
-    return video
+class VideoWriter:
+    """The film's video stream: encodes a picture, and repeats it without the encoder's help.
+
+    To encode a frame that equals the one before takes almost as long as any other. But of H.264 as libx264 makes it
+    here (Baseline, no frame before the one it is made from) such a frame is one slice that says "skip all". No other
+    frame is made from it, so that those that the encoder makes are not touched by it.
+    """
+
+    def __init__(self, out: Any, film: Film) -> None:
+        name = next((name for name in _ENCODERS if name in av.codecs_available), "libvpx-vp9")
+        options = X264 | {"g": str(film.fps * 8 // film.step)}
+        self.out = out
+        self.stream = out.add_stream(name, rate=film.fps, options=options if name == "libx264" else {})
+        self.stream.width, self.stream.height, self.stream.pix_fmt = film.width, film.height, "yuv420p"
+        self.time_base = Fraction(1, film.fps)
+        context = self.stream.codec_context
+        context.thread_count = 1  # more cost more than they bring at this speed
+        context.time_base = self.time_base
+        context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709, TV range
+        self.blocks = math.ceil(film.width / 16) * math.ceil(film.height / 16)
+        context.open()
+        # Baseline; the first parameters, with numbers of 4 bits, frames in the order of their numbers.
+        _, _, parameters = (context.extradata or b"").partition(b"\0\0\1\x67\x42")
+        self.can_repeat = len(parameters) > 2 and parameters[2] >> 3 == 0b11011
+        self.repeats: set[int] = set()  # frames that are equal to the one before and not encoded
+        self.since_key = 0
+
+    def encode(self, frame: av.VideoFrame, shown: range) -> None:
+        """shown: the frames of the film that are this picture, one or two."""
+        self.repeats.update(shown[1:] if self.can_repeat else ())
+        for number in shown[:1] if self.can_repeat else shown:
+            frame.pts, frame.time_base = number, self.time_base
+            self._mux(self.stream.encode(frame))
+
+    def close(self) -> None:
+        """What the encoder still holds."""
+        self._mux(self.stream.encode())
+
+    def _mux(self, packets: Sequence[Any]) -> None:
+        for packet in packets:
+            self.since_key = 0 if packet.is_keyframe else self.since_key + 1
+            following = packet.pts + 1
+            self.out.mux(packet)
+            if following in self.repeats:
+                self.repeats.remove(following)
+                repeated = av.Packet(_skip_all(self.blocks, self.since_key + 1))
+                repeated.stream, repeated.time_base = self.stream, self.time_base
+                repeated.pts = repeated.dts = following
+                repeated.duration = 1
+                self.out.mux(repeated)
+
+
+def _skip_all(blocks: int, number: int) -> bytes:
+    """A frame that shows what the one before shows, as an H.264 slice (ITU-T H.264, 7.3.3).
+
+    blocks: macroblocks of a frame.  number: of frames that others are made from, since the last key frame, and one.
+    """
+    skipped = f"{blocks + 1:b}"
+    bits = "".join((
+        "1", "00110", "1", f"{number % 16:04b}",  # first block 0, type P, parameters 0, its number in 4 bits
+        "0", "0", "1", "010",  # one reference, in the usual order; no change of quantisation; no filter
+        "0" * (len(skipped) - 1), skipped, "1",  # so many blocks are skipped; the end
+    ))  # fmt: skip
+    bits += "0" * (-len(bits) % 8)
+    payload = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return b"\0\0\0\1\x01" + re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\3", payload)
 
 
 def draw(shots: Sequence[dict[str, Any]], path: str, on_progress: Callable[[float], None], **film: Any) -> None:

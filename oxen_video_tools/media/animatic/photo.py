@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -61,11 +62,12 @@ class Camera:
         return min(self.size) * 0.016 if self.move == "handheld" else 0.0
 
     def hold(self, frames: int) -> int:
-        """For how many frames of a shot one picture may stand: near things then go about a pixel and a half."""
+        """For how many frames of a shot one picture may stand: near things then go two and a half pixels at most, or
+        what they go in two frames."""
         if self.move in ("static", "handheld"):
             return 12 if self.move == "static" else 2
         way = 0.09 * min(self.size) if self.zooms else abs(WAYS[self.move]) * max(self.size)
-        return min(4, max(2, round(1.5 * frames / max(1.0, way))))
+        return 4 if 4 * way <= 2.5 * frames else 2
 
     def view(self, progress: float, seconds: float) -> View:
         """progress: 0 to 1 over the shot, a little beyond while cuts fade."""
@@ -99,8 +101,7 @@ def eased(share: float) -> float:
     return share + 0.5 * (inner * inner * (3 - 2 * inner) - inner)
 
 
-SCALE = 1.2  # picture pixels for each of the frame's, where the camera comes closer
-ROOM = 1.12  # frames that the picture is wide and high, where the camera goes over it by whole pixels
+LARGER = 1.16  # frames that the picture is wide and high, where the camera goes over it or comes closer
 MOST_PIXELS = 60_000_000
 ZOOMS = {"push_in": 0.20, "aerial": 0.20, "pull_out": -0.20, "static": 0.0, "drift": 0.10}
 
@@ -113,8 +114,9 @@ class Photo:
         self.slate, self.frames = slate, frames
         self.hold = 12 if self.move == "handheld" else Camera(self.move, size).hold(frames)
         self.zoom = ZOOMS.get(self.move, 0.0)
-        larger = SCALE if self.zoom else 1.0 if self.move == "static" else ROOM
-        self.planes = _planes(path, (round(size[0] * larger) & ~1, round(size[1] * larger) & ~1))
+        larger = 1.0 if self.move == "static" else LARGER
+        changed = path.stat().st_mtime_ns if path.exists() else 0
+        self.planes = _planes(path, (round(size[0] * larger) & ~1, round(size[1] * larger) & ~1), changed)
         self.zoomed = [Planed(self.planes[0]), Planed(*self.planes[1:])]
 
     def draw(self, canvas: Canvas, n: int) -> None:
@@ -149,8 +151,9 @@ class Photo:
                     target[row : row + picture.shape[0], column : column + picture.shape[1]] = picture
 
 
-def _planes(path: Path, size: tuple[int, int]) -> Planes:
-    """The image, upright, cropped to the frame's shape, as planes in BT.709."""
+@lru_cache(1)  # several shots often go over one picture
+def _planes(path: Path, size: tuple[int, int], changed: int) -> Planes:  # noqa: ARG001  # tells versions of a file apart
+    """The image, upright, cropped to the frame's shape, as planes in BT.709. changed: when it was, in ns."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -163,7 +166,7 @@ def _planes(path: Path, size: tuple[int, int]) -> Planes:
         raise
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError, Warning) as error:
         raise InputUnreadable(f"{path.name} can't be read as an image.") from error
-    fitted = ImageOps.fit(upright, size, Image.Resampling.LANCZOS, centering=(0.5, 0.42))
+    fitted = ImageOps.fit(upright, size, Image.Resampling.BICUBIC, centering=(0.5, 0.42))
     frame = av.VideoFrame.from_ndarray(np.asarray(fitted), format="rgb24")
     shown = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
     y, u, v = (plane_of(plane).copy() for plane in shown.planes)

@@ -109,7 +109,12 @@ LEAST_TEXT = 10  # pixels
 
 @dataclass(frozen=True)
 class Cut:
-    """One shot's place in the film. number: from 1.  start, end: frames.  seconds: as it was asked for."""
+    """One shot's place in the film.
+
+    number: from 1.
+    start, end: frames.
+    seconds: as it was asked for.
+    """
 
     number: int
     start: int
@@ -118,10 +123,13 @@ class Cut:
 
 
 class Slate:
-    """The overlay of one shot. mark: small words that are always there.  pictured: whether there is a picture.
+    """The overlay of one shot.
 
+    mark: small words that are always there.
+    pictured: whether there is a picture.
     words: whether anything but the mark stands there; a still has none, for the film over it brings its own.
-    room: what is free of words, in pixels.  bands: what stands still during the shot.
+    room: what is free of words, in pixels.
+    bands: what stands still during the shot.
     """
 
     def __init__(
@@ -250,7 +258,7 @@ class Slate:
             lay(planes[0], over, keep, x, y)
 
     def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
-        """What runs: the timecode, over its own ground, and the timeline. frame: of the film."""
+        """What runs: the timecode, over its own ground, and the timeline. frame: of the film, the first of a pair."""
         if not self.words:
             return
         self.restore_clock(planes, ground)

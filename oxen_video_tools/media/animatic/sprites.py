@@ -31,7 +31,8 @@ Rect = tuple[int, int, int, int]  # left, top, right, bottom; even pixels
 class Canvas:
     """A frame of the encoder's own, and views of its planes. Used by one thread at a time.
 
-    shows: the picture that drew it last.  touched: what is not that picture's still part any more.
+    shows: the picture that drew it last.
+    touched: what is not that picture's still part any more.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -259,11 +260,18 @@ def moved(plane: Bytes, across: int, down: int) -> Bytes:
     """Right and down by quarters of a pixel. What leaves at an edge comes in at the other."""
     for axis, share in ((1, across), (0, down)):
         if share:
-            wide = plane.astype(np.uint16)
-            mixed = wide * np.uint16(PHASES - share)
-            mixed += np.roll(wide, 1, axis) * np.uint16(share)
-            mixed += np.uint16(PHASES // 2)
-            plane = (mixed // np.uint16(PHASES)).astype(np.uint8)
+            far = np.roll(plane, 1, axis)
+            between = plane ^ far
+            between >>= 1
+            half = plane | far
+            half -= between  # their mean, rounded up, in bytes
+            near = plane if share == 1 else far
+            if share != 2:
+                np.bitwise_xor(half, near, out=between)
+                between >>= 1
+                half &= near
+                half += between  # rounded down
+            plane = half
     return plane
 
 
@@ -289,7 +297,8 @@ def glyph(pictogram: Pictogram, size: int) -> Image.Image:
 def body_of(lines: Image.Image) -> Image.Image:
     """What the lines enclose, as a mask of the same size. Small gaps in them are closed."""
     scale = min(1.0, _COARSE / max(lines.size))
-    small = lines.resize((max(4, round(lines.width * scale)), max(4, round(lines.height * scale))))
+    coarse = max(4, round(lines.width * scale)), max(4, round(lines.height * scale))
+    small = lines.resize(coarse, Image.Resampling.BILINEAR)
     walls = np.pad(np.asarray(small.filter(ImageFilter.MaxFilter(3))) > 70, 2)
     outside = np.zeros(walls.shape, bool)
     outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
@@ -301,21 +310,28 @@ def body_of(lines: Image.Image) -> Image.Image:
             last_open = np.maximum.accumulate(np.where(view, place, 0), 1)
             view |= last_open > np.maximum.accumulate(np.where(wall, place, 0), 1)
     inside = Image.fromarray((~outside[2:-2, 2:-2]).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(5))
-    return inside.resize(lines.size, Image.Resampling.BICUBIC)
+    return inside.resize(lines.size, Image.Resampling.BILINEAR)
 
 
-def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
-    """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
+@lru_cache(24)  # a film's trees, houses and drops are of few sizes
+def _shape(pictogram: Pictogram, size: float) -> tuple[Image.Image, Image.Image]:
+    """Its lines, and what they enclose, with a margin."""
     lines = glyph(pictogram, max(8, round(size)))
     margin = max(2, round(size * MARGIN))
     wide, tall = ((side + 2 * margin + 1) & ~1 for side in lines.size)
     sheet = Image.new("L", (wide, tall))
     sheet.paste(lines, (margin, margin))
-    inside = body_of(sheet)
+    return sheet, body_of(sheet)
+
+
+def sprite(pictogram: Pictogram, size: float, line: Colour, body: Colour, opacity: float = 1.0) -> Sprite:
+    """size: pixels of the font's square.  line, body: colours.  opacity: of all of it; below 1 without a shadow."""
+    sheet, inside = _shape(pictogram, size)
+    wide, tall = sheet.size
     strokes, filled = (np.asarray(sheet, np.float32) * np.float32(opacity / 255) for sheet in (sheet, inside))
     parts = [(np.maximum(filled, strokes) * np.float32(0.92), body), (strokes, line)]
     if opacity == 1.0:
-        quick = inside.resize((max(2, wide // 4), max(2, tall // 4))).filter(ImageFilter.GaussianBlur(size * 0.008))
+        quick = inside.reduce(4).filter(ImageFilter.GaussianBlur(size * 0.008))
         soft = np.asarray(quick.resize((wide, tall), Image.Resampling.BILINEAR), np.float32)
         parts.insert(0, (np.roll(soft, round(size * 0.02), 0) * np.float32(0.32 / 255), (0.0, 0.0, 0.0)))
     return Sprite(parts)

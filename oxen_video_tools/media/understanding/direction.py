@@ -45,10 +45,14 @@ _SPOKEN = re.compile('“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*�
 class Direction:
     """What a shot's words say.
 
-    pictograms: at most five, the subject first.  size, move, place, light: codes, "" where the words name none, and the
-    slate's words for them.  weather: codes.
-    sky: a sun or moon that is named.  colour: of the subject, where the words give one.  slug: "EXT. COAST —
-    DUSK".  language: of the words.  seed: of everything in the drawing that is left to chance.
+    pictograms: at most five, the subject first.
+    size, move, place, light: codes, "" where the words name none, and the slate's words for them.
+    weather: codes.
+    sky: a sun or moon that is named.
+    colour: of the subject, where the words give one.
+    slug: "EXT. COAST — DUSK".
+    language: of the words.
+    seed: of everything in the drawing that is left to chance.
     """
 
     prompt: str

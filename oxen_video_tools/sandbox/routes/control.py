@@ -22,8 +22,10 @@ async def ledger(hub: SimulatedHub, _: Request) -> Response:
 def read_ledger(hub: SimulatedHub) -> dict[str, Any]:
     """What was charged. Money is in US dollars, as decimal strings; the prices are invented.
 
-    charged: for what succeeded.  committed: that, and what is still running.  accepted: how many generations were
-    taken.  charged_to_others: for jobs that a fault let other clients of the account enqueue; they count nowhere else.
+    charged: for what succeeded.
+    committed: that, and what is still running.
+    accepted: how many generations were taken.
+    charged_to_others: for jobs that a fault let other clients of the account enqueue; they count nowhere else.
     requests: how often each endpoint was called.
     """
     hub.advance()

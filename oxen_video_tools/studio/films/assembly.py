@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
+from ...files import atomic_file, part_file
 from ...ledger.films import FilmDelivery, FilmRow, Part, Standing
 from ..local_files import join_files, look
 from ..media_inputs import content_hash
@@ -69,7 +69,7 @@ async def deliver(session: Session, film: str, told: Told) -> None:
 
 async def _written_down(session: Session, film: str, cut: FilmDelivery) -> None:
     """Whoever made the film and no one else tidies up: another process may just be fetching its shots."""
-    mine = await session.ledger.record_delivery(film, cut, session.ledger.owner, session.clock.time())
+    mine = await session.ledger.record_film(film, cut, session.ledger.owner, session.clock.time())
     if mine and cut.file is not None:
         await asyncio.to_thread(shutil.rmtree, folder_of(session, film), ignore_errors=True)
 
@@ -160,13 +160,9 @@ async def _joined(session: Session, now: Standing, place: Path | None, told: Tol
 
 async def _spliced(session: Session, files: list[Path], place: Path, told: Told, replacing: bool) -> Saved:
     await asyncio.to_thread(make_writable, place.parent)
-    part = place.parent / f".{secrets.token_hex(8)}.part.mp4"
-    try:
+    with part_file(place.parent, ".mp4") as part:
         await join_files(session, files, part, told)
         return await settled(session, part, place, replacing=replacing)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _name(film: FilmRow) -> str:
@@ -194,13 +190,8 @@ async def fetch_clip(session: Session, film: FilmRow, clip: GenerationRow) -> Pa
     if place.is_file():
         return place
     await asyncio.to_thread(make_writable, folder)
-    part = folder / f"{secrets.token_hex(8)}.part"
-    try:
+    with atomic_file(place) as part:
         await fetch_into(session, clip.generation_id, part, clip)
-        part.replace(place)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return place
 
 
@@ -215,6 +206,5 @@ async def last_frame_of(session: Session, film: FilmRow, clip: GenerationRow) ->
 
 
 def _written(place: Path, data: bytes) -> None:
-    part = place.with_name(f"{secrets.token_hex(8)}.part")
-    part.write_bytes(data)
-    part.replace(place)
+    with atomic_file(place) as part:
+        part.write_bytes(data)

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...clock import wait_until
+from ...clock import iso, wait_until
 from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
-from ...ledger.films import FilmRow, Standing
+from ...ledger.films import FilmCancelled, FilmRow, Standing
 from ...ledger.records import GenerationRow, Job, dollars, micros
 from ..media_inputs import content_hash, is_film, to_public_url
 from ..pictures import looked_up_again, paying
@@ -125,12 +125,12 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
         intents += [one.intent(scope, row.film) for one in paying(prepared.pictures)]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
-    if prepared.standing is None and await ledger.begin_film(row, intents, *lease):
+    if prepared.standing is None and await ledger.start_film(row, intents, *lease):
         return runner.begin(), True
     here = session.films.get(row.film)
     if here is not None or prepared.standing is None or _is_delivered(await standing_of(session, row.film)):
         return here, False
-    if not await ledger.resume_film(row, intents, prepared.agreed, *lease):
+    if not await ledger.start_film(row, intents, *lease, agreed=prepared.agreed):
         return None, False
     here = session.films.get(row.film)  # another call of this process may have been quicker
     return here or runner.begin(), False
@@ -200,16 +200,16 @@ async def _commit(session: Session, video: Video, repository: str) -> str:
     scope, ledger, film = await session.scope(), session.ledger, is_film(video.generation_id)
     saved = await (keep_film if film else keep_file)(session, video.generation_id)
     content = f"{repository}:{video.generation_id}:{saved.sha256}"
-    address: str | None = await ledger.kept_place(scope, content)
+    address = (await ledger.kept_places(scope, [content])).get(content)
     if address is not None:
         return address
     shots, clips = await (_shots_of_film if film else _shots_of_video)(session, video)
     receipt = {
         "generation_id": video.generation_id,
         "model": video.model,
-        "created": video.created,
+        "created": video.created and iso(video.created),
         "seconds": saved.duration,
-        "cost_usd": None if video.cost is None else str(video.cost),
+        "cost_usd": None if video.cost_usd is None else str(video.cost_usd),
         "cost_is": video.cost_is,
         "sha256": saved.sha256,
         "shots": shots,
@@ -277,8 +277,8 @@ def _entries(job: Job | None, clip: GenerationRow | None, before: int) -> list[d
 
 async def cancel(session: Session, film: str) -> Video:
     """Stop what runs and send nothing more. What was charged stays charged. Raises NotFound."""
-    found = await standing_of(session, film)
-    if await session.ledger.cancel_film(film, found.film.scope, session.clock.time()):
+    await standing_of(session, film)
+    if await session.ledger.record_film(film, FilmCancelled(), session.ledger.owner, session.clock.time()):
         until = session.clock.monotonic() + STOPPING
         while await _stop_clips(session, film) and session.clock.monotonic() < until:
             await session.clock.sleep(0.2)

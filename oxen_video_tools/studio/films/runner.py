@@ -12,14 +12,15 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
-from ...ledger.films import FilmRow, Part
+from ...ledger.films import FilmRow, FilmStopped, Part
 from ...ledger.records import Job, micros
 from ..pictures import Picture, check, ended
 from ..settlement import record_observed
-from ..submission import TRIES, GaveUpError, body_of, filter_fix, resume_submission, send
+from ..submission import TRIES, GaveUpError, body_of, filter_fix, keep_lease, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
 from .record import FilmClip, clips_in, way_of
@@ -57,7 +58,8 @@ class FilmRunner:
 
     prepared: what the call that began it, or goes on with it, pays for.
     under_way: set when the first picture or clip is with the hub, or when nothing more will come.
-    error: what stopped it, where something did.  joined: how much of the joining is done, 0 to 1.
+    error: what stopped it, where something did.
+    joined: how much of the joining is done, 0 to 1.
     """
 
     def __init__(self, session: Session, film: FilmRow, prepared: Prepared) -> None:
@@ -82,7 +84,10 @@ class FilmRunner:
 
     async def _run(self) -> None:
         work = asyncio.ensure_future(self._made())
-        holding = asyncio.ensure_future(self._held())
+        ledger = self._session.ledger
+        holding = asyncio.ensure_future(
+            keep_lease(self._session, partial(ledger.hold_film, self.film.film, ledger.owner))
+        )
         try:
             await asyncio.wait({work, holding}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -104,25 +109,14 @@ class FilmRunner:
         session = self._session
         note = self._note or (self.error.message if self.error else None)
         try:
-            await session.ledger.release_film(
-                self.film.film, self.film.scope, session.ledger.owner, session.clock.time(), note
+            await session.ledger.record_film(
+                self.film.film, FilmStopped(note), session.ledger.owner, session.clock.time()
             )
         except OxenError as error:  # its lease runs out by itself
             log.warning("%s could not be let go: %s", self.film.film, error)
         finally:
             session.films.pop(self.film.film, None)
             self.under_way.set()
-
-    async def _held(self) -> None:
-        """Hold on to it; returns when it is somebody else's."""
-        ledger, clock = self._session.ledger, self._session.clock
-        while True:
-            await clock.sleep(ledger.lease / 3)
-            try:
-                if not await ledger.hold_film(self.film.film, ledger.owner, clock.time(), ledger.lease):
-                    return
-            except OxenError as error:
-                log.warning("%s could not be held: %s", self.film.film, error)
 
     async def _made(self) -> None:
         numbers = range(len(self._clips))
@@ -137,9 +131,9 @@ class FilmRunner:
         joining = self._session.own(deliver(self._session, self.film.film, self._heard))
         await asyncio.wait({joining})
         joining.result()
-        film = await self._session.ledger.film_named(self.film.film)
-        if film is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
-            self._session.errand(link_to(self._session, film, PATIENCE))
+        now = await self._session.ledger.standing(self.film.film)
+        if now is not None:  # whoever asks for it finds its link ready; a failure is told to whoever asks
+            self._session.errand(link_to(self._session, now.film, PATIENCE))
 
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
@@ -236,18 +230,20 @@ class FilmRunner:
                 charged="no",
                 fix="Call again with the same arguments.",
             )
-        budget = session.settings.budget
-        clip, film = piece.clip, self.film
-        booking = await session.ledger.rebook_film(
-            piece.picture.intent(film.scope, film.film)
-            if piece.picture is not None
-            else clip.intent(film.scope, film.asked, session.settings.route, film=film.film),
+        budget, film = session.settings.budget, self.film
+        booked = await session.ledger.reserve(
+            [
+                piece.picture.intent(film.scope, film.film)
+                if piece.picture is not None
+                else piece.clip.intent(film.scope, film.asked, session.settings.route, film=film.film)
+            ],
             session.ledger.owner,
             session.clock.time(),
             session.ledger.lease,
             None if budget is None else micros(budget),
+            film=film.film,
         )
-        if booking is None:
+        if not booked:
             raise StoppedError
 
     async def _sent(self, piece: _Piece, job: Job) -> Job | None:
@@ -273,8 +269,8 @@ class FilmRunner:
             log.warning("Not sent: %s", why)
             return None
         with suppress(OxenError):  # whatever fails here, it is paid and on its way
-            film = await ledger.film_named(self.film.film)
-            if film is not None and film.state == "cancelled":  # while it was on its way
+            now = await ledger.standing(self.film.film)
+            if now is not None and now.film.state == "cancelled":  # while it was on its way
                 for generation_id in sent.generation_ids:
                     await (await session.hub()).cancel(generation_id)
         return sent

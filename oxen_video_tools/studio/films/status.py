@@ -1,4 +1,4 @@
-"""How a film stands, as one `Video` with all its shots; and waiting for it, whoever makes it. Nothing here spends."""
+"""The state of a film as one `Video` with all its shots; and waiting for it, whichever process makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ...clock import wait_until
+from ...clock import moment, wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
 from ...ledger.films import FilmRow, Part, Standing
 from ...ledger.records import LOCAL, Job, dollars
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from ..session import Session
 
 AT_ONCE = 16  # clips that are read together
-MOST_LISTED = 500  # films that are looked through for a state or a model
-UPLOADING = (5.0, 10.0)  # seconds that an answer waits for a film that is being uploaded: the least, the most
+MOST_LISTED = 500  # films that are searched for a state or a model
+UPLOADING = (5.0, 10.0)  # seconds that an answer waits for the upload of a film: at least, at most
 COMING = "The film is being uploaded; get_video gives its link in a moment."
 IDLE = "Nobody is making this film now: generate_video with the same arguments goes on, and pays for nothing twice."
 GONE = "Its file is not where it was joined; save_video joins it again, free."
 KEPT = "What is finished of it stays: save_video with this id joins it, free."
-GLANCES = (0.1, 2.0)  # seconds between looks at the ledger: the first, the longest
-MADE = 0.95  # of a film's progress: the rest is the joining
+GLANCES = (0.1, 2.0)  # seconds between looks at the ledger: first and longest pause
+MADE = 0.95  # the share of its clips in a film's progress; the rest is the joining
 GoOn = Callable[[], Awaitable[bool]]
 
 
 async def standing_of(session: Session, film: str) -> Standing:
-    """The film as the ledger has it. Raises NotFound."""
+    """The state of a film in the ledger. Raises NotFound."""
     found = await session.ledger.standing(film)
     if found is None or found.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
@@ -48,7 +48,7 @@ async def standing_of(session: Session, film: str) -> Standing:
 
 @asynccontextmanager
 async def about(session: Session, film: str) -> AsyncIterator[None]:
-    """Every error says which film it is about, and whether anything of it was paid."""
+    """Add to any error in the block which film it is about, and whether anything of it was paid."""
     try:
         yield
     except GenerationFailed:
@@ -63,7 +63,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
 
 
 async def get(session: Session, film: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
-    """How a film stands, each shot with a fresh link. Raises NotFound."""
+    """The state of a film, with fresh links to its shots. Raises NotFound."""
     until = session.clock.monotonic() + wait_seconds
     async with about(session, film):
         if wait_seconds > 0:
@@ -72,9 +72,9 @@ async def get(session: Session, film: str, *, wait_seconds: float = 0, on_progre
 
 
 async def show(session: Session, film: str, until: float = 0.0) -> Video:
-    """As it is now. What the hub can't tell just now is told as it was last seen.
+    """The state of a film. What the hub can't report now is shown as last seen.
 
-    until: `clock.monotonic()` that bounds the wait for a film that is being uploaded, as far as `UPLOADING` lets it.
+    until: the `clock.monotonic()` until which to wait for the upload of the film, within `UPLOADING`.
     """
     now = await standing_of(session, film)
     records, unread = await _read_records(session, now)
@@ -91,9 +91,9 @@ async def show(session: Session, film: str, until: float = 0.0) -> Video:
 
 
 async def link_to(session: Session, film: FilmRow, patience: float) -> tuple[str | None, str | None]:
-    """A fresh link to a joined film, and why there is none. What is not at the hub yet is put there, once.
+    """A fresh link to a joined film, or the reason why there is none. The film is uploaded if the hub doesn't have it.
 
-    patience: seconds to wait for that; it goes on after them.
+    patience: seconds to wait for the upload, which continues after them.
     """
     if session.settings.upload == "never" or film.sha256 is None:
         return None, None
@@ -108,12 +108,12 @@ async def link_to(session: Session, film: FilmRow, patience: float) -> tuple[str
 
 
 def _file_of(film: FilmRow) -> Path | None:
-    """The joined film, where it still lies."""
+    """The file of the joined film, if it still exists."""
     return Path(film.file) if film.file and Path(film.file).is_file() else None
 
 
 async def known_links(session: Session, films: Sequence[FilmRow]) -> dict[str, str]:
-    """Fresh links to those of these films that are at the hub already, by their content."""
+    """Fresh links to the films that the hub already has, by SHA-256."""
     contents = [film.sha256 for film in films if film.sha256 is not None]
     if session.settings.upload == "never" or not contents:
         return {}
@@ -161,9 +161,11 @@ async def listed(
 ) -> list[Video]:
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
-    shots = await session.ledger.films_of(scope, list(records))
+    jobs = await session.ledger.find_jobs(scope, of=list(records))
+    made = [job for job in jobs if job.is_clip]  # a still stands for itself
+    shots = [one for job in made for one in job.generation_ids if one in records]
     seen = [records.pop(one) for one in shots]
-    await record_observed(session, seen, await session.ledger.clips(scope, list(shots)))
+    await record_observed(session, seen, await session.ledger.clips(scope, shots))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
     films = [one for one in films if one.film.created >= since and (model is None or is_part(model, one.film.model))]
     videos = [(one.film, video_of_film(one, session)) for one in films]
@@ -173,7 +175,7 @@ async def listed(
 
 
 def video_of_film(now: Standing, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
-    """The answer about a film. records: its clips as the hub has just shown them."""
+    """A film as a `Video`. records: its clips as the hub just reported them."""
     film, at = now.film, session.clock.time()
     live = film.film in session.films or now.is_live(at)
     status = _status(now, live)
@@ -187,12 +189,12 @@ def video_of_film(now: Standing, session: Session, records: Mapping[str, Generat
         file=file,
         model=film.model,
         duration=film.duration or (None if None in lengths else sum(one for one in lengths if one is not None)),
-        cost=cost,
+        cost_usd=cost,
         cost_is=cost_is,
         warnings=_warnings(now, status, live, file),
         shots=tuple(_shots(now, status, planned, records or {})),
         error=(film.note or "A shot failed.") if status == "failed" else None,
-        created=film.created,
+        created=moment(film.created),
         take=film.take,
         words=prompt_of(planned[0].job.body) if planned else "",
         kind="film",
@@ -221,7 +223,7 @@ def _warnings(now: Standing, status: Status, live: bool, file: Path | None) -> t
 def _shots(
     now: Standing, status: Status, planned: tuple[FilmClip, ...], records: Mapping[str, Generation]
 ) -> list[FilmShot]:
-    """Every shot with its time; a clip of several shots has their lengths in its body."""
+    """All shots with their times. The durations of a clip with several shots come from its body."""
     found: list[FilmShot] = []
     at: float | None = 0.0
     for clip, part in zip(planned, now.parts, strict=True):
@@ -232,7 +234,7 @@ def _shots(
         for index, seconds in zip(clip.job.shots or (part.number,), lengths, strict=True):
             end = None if at is None or seconds is None else at + seconds
             share = None if cost is None else cost * Decimal(str((seconds or 0) / total)) if total else cost
-            found.append(replace(whole, shot=index + 1, start=at, end=end, cost=share))
+            found.append(replace(whole, shot=index + 1, start=at, end=end, cost_usd=share))
             at = end
     return found
 
@@ -269,7 +271,7 @@ def _seconds(clip: FilmClip) -> float | None:
 
 
 def _cost_of(job: Job | None) -> Decimal | None:
-    """What a clip came to, or may come to; nothing of one that failed before its cost is known."""
+    """The cost of a clip, or its estimate; nothing for a failed one until its cost is known."""
     if job is None or job.state in ("planned", "refused", "dropped"):
         return None
     amount = job.cost if job.cost is not None else None if job.state in ("failed", "cancelled") else job.estimate
@@ -279,7 +281,7 @@ def _cost_of(job: Job | None) -> Decimal | None:
 def _cost(
     now: Standing, status: Status, planned: tuple[FilmClip, ...]
 ) -> tuple[Decimal | None, Literal["real", "estimate", "unknown"]]:
-    """Of the whole: its clips and every try at them, as far as they are billed, else estimated; and what is to come."""
+    """The cost of the film: billed or estimated amounts of all tries at its clips, and of those still to be made."""
     costs, sure, info = 0, True, True
     of_others = [part.job for part in now.parts if part.job is not None and part.job.film != now.film.film]
     for job in {job.job: job for job in (*now.tries, *of_others)}.values():
@@ -319,11 +321,11 @@ class _Aggregator:
 
     @property
     def count(self) -> int:
-        """How many shots the film has."""
+        """The number of shots of the film."""
         return sum(map(len, self.shots))
 
     def of_clip(self, number: int) -> Report:
-        """Hears one clip; the longer of two moves the whole by more."""
+        """The listener for one clip. Its share of the progress is its duration."""
 
         def tell(progress: Progress) -> Awaitable[None] | None:
             self.fractions[number] = max(progress.fraction, self.fractions.get(number, 0.0))
@@ -335,7 +337,7 @@ class _Aggregator:
         return tell
 
     def tell(self, progress: Progress, fraction: float) -> Awaitable[None] | None:
-        """Tell it of the whole."""
+        """Report the progress of the film."""
         self.told = fraction if fraction > self.told else self.told + (1.0 - self.told) * 1e-6
         elapsed = self.clock.monotonic() - self.began
         return self.report(
@@ -343,7 +345,7 @@ class _Aggregator:
         )
 
     async def joining(self, done: float) -> None:
-        """The shots are there and are being joined."""
+        """Report that the shots are being joined."""
         telling = self.tell(Progress(self.film, "joining", 0.0), MADE + (0.999 - MADE) * done)
         if isawaitable(telling):
             await telling
@@ -352,9 +354,9 @@ class _Aggregator:
 async def follow(
     session: Session, film: str, until: float, on_progress: Report | None, go_on: GoOn | None = None
 ) -> None:
-    """Wait until it has ended, or stopped, or `clock.monotonic()` is `until`.
+    """Wait until the film has ended or stopped, or `clock.monotonic()` is `until`.
 
-    go_on: called when whoever made it is gone and it is not finished; says whether it goes on here.
+    go_on: called if the process that made it is gone; returns whether this process continues it.
     """
     watch = _Watch(session, film, until, on_progress)
     try:
@@ -391,7 +393,7 @@ class _Watch:
             await self._until_news(runner.done if runner else None, pause)
 
     async def _ends(self, now: Standing, go_on: GoOn | None) -> bool:
-        """Nobody makes it: whether that is the end of it."""
+        """Whether a film that no process makes has ended."""
         if now.film.state != "open" or now.film.note is not None or now.in_state("failed"):
             return True
         if go_on is not None and await go_on():
@@ -418,14 +420,14 @@ class _Watch:
         try:
             record = await watch(session, generation_id, left, tell, part.clip)
             await record_observed(session, [record], await session.ledger.clips(await session.scope(), [generation_id]))
-        except OxenError:  # whoever makes the film meets it too, and says so
+        except OxenError:  # the process that makes the film meets it, too, and reports it
             return
 
     async def _until_news(self, runner: asyncio.Task[None] | None, pause: float) -> None:
-        """A moment; shorter where a shot, the film or the time ends."""
+        """Wait for a moment, or until a shot or the film ends, or the time is up."""
         for task in self._watching.values():
             if task.done():
-                task.result()  # a report that raises ends the caller's wait
+                task.result()  # an exception of the caller's listener ends its wait
         news = {task for task in self._watching.values() if not task.done()} | ({runner} if runner else set())
         clock = self._session.clock
         await wait_until(clock, min(clock.monotonic() + pause, self._until), *news)

@@ -33,7 +33,7 @@ def changed(words: dict[str, Any], number: int, **shot: Any) -> dict[str, Any]:
 async def test_changing_one_of_six_shots_pays_one(hub: Sandbox, opened: Open) -> None:
     studio = opened()
     first = await studio.generate(**film(shots=6))
-    assert (first.cost, len(accepted(hub))) == (6 * ONE, 6)
+    assert (first.cost_usd, len(accepted(hub))) == (6 * ONE, 6)
     new = changed(film(shots=6), 3, prompt="Shot 3: a red balloon in neon light")
     plan = await studio.plan(**new)
     assert [clip.already for clip in plan.clips] == [True, True, False, True, True, True]
@@ -274,8 +274,8 @@ async def test_asking_and_paying_take_the_same(hub: Sandbox, opened: Open, count
     studio: AsyncStudio = opened(approve_above=Decimal("0.20"))
     request = VideoRequest(**film())
     prepared = await studio.prepare(request)
-    assert prepared.question is not None and prepared.question.cost == 3 * ONE
+    assert prepared.question is not None and prepared.question.cost_usd == 3 * ONE
     assert prepared.plan.reason and prepared.reserved.amount == 3 * ONE
-    video = await studio.generate(request, prepared=prepared, approved_usd=prepared.question.cost)
+    video = await studio.generate(request, prepared=prepared, approved_usd=prepared.question.cost_usd)
     assert video.status == "succeeded" and counted["plans"] == 1
     assert video.reason == prepared.plan.reason

@@ -95,12 +95,12 @@ async def test_a_crash_between_pictures_and_clips_leaves_nothing_half_reserved(
     clock = Swift()
     studio = opened(base_url=hub.base_url, clock=clock)
     ledger, scope = studio._session.ledger, await studio._session.scope()
-    reserved = await ledger.committed_spend(scope, clock.time())
-    jobs = await ledger.in_state(scope, ["planned", "sending", "running", "succeeded"])
+    reserved = (await ledger.funds(scope, clock.time())).committed
+    jobs = await ledger.find_jobs(scope, states=["planned", "sending", "running", "succeeded"])
     assert len(jobs) == PIECES[what], "all of the call was written, in one transaction"
     assert reserved == sum(job.reserved if job.cost is None else job.cost for job in jobs)
     clock.ahead = 200.0  # whoever was killed is gone by then
-    assert await ledger.committed_spend(scope, clock.time()) == sum(
+    assert (await ledger.funds(scope, clock.time())).committed == sum(
         job.reserved if job.cost is None else job.cost for job in jobs if job.state != "planned"
     ), "what was never sent holds no money"
     made = await make(studio, what)

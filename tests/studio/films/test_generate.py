@@ -31,7 +31,7 @@ async def test_three_shots_become_one_file(hub: Sandbox, opened: Open, tmp_path:
     assert probe(video.file).duration == pytest.approx(15, abs=0.1)
     assert [shot.status for shot in video.shots] == ["succeeded"] * 3
     assert all(shot.url for shot in video.shots)
-    assert (video.cost, sorted(prompts(hub, "succeeded"))) == (Decimal("1.05"), [1, 2, 3])
+    assert (video.cost_usd, sorted(prompts(hub, "succeeded"))) == (Decimal("1.05"), [1, 2, 3])
     assert [path.name for path in (tmp_path / "videos").iterdir()] == [video.file.name], "nothing is left lying about"
 
 
@@ -51,7 +51,7 @@ async def test_the_wait_running_out_is_an_answer_with_the_films_id(sandbox: Star
     studio = opened(base_url=slow.base_url)
     video = await studio.generate(**film(), take=1, wait_seconds=0)
     assert not video.is_terminal
-    assert (len(video.shots), video.cost, video.cost_is) == (3, Decimal("1.05"), "estimate")
+    assert (len(video.shots), video.cost_usd, video.cost_is) == (3, Decimal("1.05"), "estimate")
     again = await studio.get(video.generation_id)
     assert again.generation_id == video.generation_id and not again.is_terminal
 

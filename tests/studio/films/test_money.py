@@ -33,7 +33,7 @@ async def test_what_is_not_sent_yet_is_reserved(sandbox: Start, opened: Open) ->
     studio = opened(base_url=hub.base_url, budget=Decimal("1.50"))
     await studio.generate(**film(CHAINED), take=1, wait_seconds=0)
     assert prompts(hub) == [1]
-    assert (await studio.spend()).last_24h == Decimal("1.05")
+    assert (await studio.spend()).last_24h_usd == Decimal("1.05")
     with pytest.raises(OverBudget):
         await studio.generate(prompt="Another one", model=film()["model"], duration=10, take=1, wait_seconds=0)
 
@@ -42,7 +42,7 @@ async def test_what_was_reserved_is_free_when_the_film_stops(hub: Sandbox, opene
     hub.faults.add("fail@1")
     studio = opened(budget=Decimal("1.05"))
     assert (await studio.generate(**film(CHAINED), take=1)).status == "failed"
-    assert (await studio.spend()).last_24h <= Decimal("0.35")
+    assert (await studio.spend()).last_24h_usd <= Decimal("0.35")
     assert (await studio.generate(**film(CHAINED), take=1)).status == "succeeded"
 
 
@@ -62,7 +62,7 @@ async def test_a_person_is_asked_once_for_the_whole_film(hub: Sandbox, opened: O
         await studio.generate(request, take=1, approve=lambda _: False)
     assert accepted(hub) == []
     assert (await studio.generate(request, take=1, approve=yes)).status == "failed"
-    assert [question.cost for question in asked] == [Decimal("1.05")]
+    assert [question.cost_usd for question in asked] == [Decimal("1.05")]
     assert "in 3 jobs" in asked[0].text
     assert await studio.question(request, take=1) is None, "what is left lies within what was agreed to"
     assert (await studio.generate(request, take=1)).status == "succeeded"
@@ -83,7 +83,7 @@ async def test_a_cancelled_film_is_not_paid_again_by_the_same_call(sandbox: Star
     [how] = [word for word in again.warnings if "stopped" in word]
     assert "Shot 1, Shot 2, Shot 3" in how and "$1.05" in how and "take=2 in those shots" in how
     question = await studio.question(request, take=2)
-    assert question is not None and question.cost == Decimal("1.05")
+    assert question is not None and question.cost_usd == Decimal("1.05")
     with pytest.raises(NeedsApproval):
         await studio.generate(request, take=2)
 

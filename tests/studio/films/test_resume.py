@@ -15,7 +15,7 @@ import pytest
 
 from oxen_video_tools.errors import InsufficientCredits, SubmissionUnclear
 from oxen_video_tools.ledger import Ledger
-from oxen_video_tools.ledger.films import resume_film
+from oxen_video_tools.ledger.films import start_film
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submission
@@ -70,7 +70,7 @@ async def test_one_shot_that_failed_is_made_again_alone_and_only_when_asked(hub:
     assert (again.status, again.reused, again.generation_id) == ("succeeded", True, failed.generation_id)
     assert prompts(hub)[3:] == lost
     assert again.file is not None and probe(again.file).duration == pytest.approx(15, abs=0.1)
-    assert (again.cost, hub.ledger()["charged"]) == (Decimal("1.05"), "1.0500")
+    assert (again.cost_usd, hub.ledger()["charged"]) == (Decimal("1.05"), "1.0500")
 
 
 async def test_a_chain_stops_at_the_shot_that_failed_and_goes_on_from_there(hub: Sandbox, opened: Open) -> None:
@@ -185,13 +185,13 @@ async def test_two_calls_that_take_up_one_film_at_once_pay_each_shot_once(
     assert (await studio.generate(**film(), take=1)).status == "failed"
     paid, turns, real = len(accepted(hub)), 0, Ledger.run
 
-    async def in_step(self: Ledger, steps: Any, *given: Any) -> Any:
+    async def in_step(self: Ledger, steps: Any, *given: Any, **named: Any) -> Any:
         nonlocal turns
-        if steps is resume_film:  # both have looked, neither has begun
+        if steps is start_film and "agreed" in named:  # both have looked, neither has begun
             turns += 1
             while turns < 2:
                 await asyncio.sleep(0)
-        return await real(self, steps, *given)
+        return await real(self, steps, *given, **named)
 
     monkeypatch.setattr(Ledger, "run", in_step)
     videos = await asyncio.gather(*(studio.generate(**film(), take=1) for _ in range(2)))
