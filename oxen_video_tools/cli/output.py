@@ -229,14 +229,14 @@ def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
 
 
 def show_inspections(
-    found: Sequence[Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
+    found: Mapping[int, Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
 ) -> None:
     """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
     if as_json_too:
-        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found]
+        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found.values()]
         as_json((told[0] if len(told) == 1 else {"videos": told}) | {"sheet": plain(sheet)})
         return
-    for place, seen in enumerate(found, 1):
+    for place, seen in found.items():
         if len(found) > 1:
             say(f"[bold]{place}[/]")
         _show_inspection(seen)
@@ -301,6 +301,8 @@ def show_saved(saved: results.Saved) -> None:
     say(f"saved {length} {size} {saved.codec or ''} {saved.size / 1e6:.1f} MB".replace("  ", " "))
     for warning in saved.warnings:
         say(f"[yellow]note[/] {escape(warning)}")
+    if saved.url:
+        line(saved.url)
     line(saved.file)
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from ..clock import iso
 from ..errors import Charged, GenerationFailed
+from ..hub.records import Status
 from ..redaction import redact
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1024  # bytes of JSON; lists may be longer
 
-Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 Words = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
 Number = Annotated[int | float | None, WithJsonSchema({"type": ["number", "null"]})]
 
@@ -325,6 +325,7 @@ class Seen(BaseModel):
     """What one video is. Times in seconds."""
 
     video: str
+    error: Words = Field(None, exclude_if=not_)
     duration: Number = None
     width: Number = None
     height: Number = None
@@ -352,8 +353,10 @@ class SaveAnswer(Answer):
     """A verified file on disk."""
 
     status: Literal["succeeded", "processing"] = "succeeded"
-    generation_id: Words = Field(None, description="While it is written: for get_video.")
+    generation_id: Words = Field(None, exclude_if=not_, description="For get_video.")
     file: Words = None
+    url: Words = Field(None, exclude_if=not_)
+    expires_at: Words = Field(None, exclude_if=not_)
     size_bytes: Number = None
     sha256: Words = None
     duration: Number = None
