@@ -27,20 +27,33 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LOADED = (
+    "oxen_video_tools.catalog.search",
     "oxen_video_tools.cli.app",
+    "oxen_video_tools.cli.doctor",
     "oxen_video_tools.cli.videos",
+    "oxen_video_tools.hub.client",
+    "oxen_video_tools.hub.downloads",
+    "oxen_video_tools.hub.events",
+    "oxen_video_tools.ledger.sqlite",
     "oxen_video_tools.mcp.server",
-    "oxen_video_tools.sandbox",
-    "oxen_video_tools.studio.studio",
     "oxen_video_tools.media.animatic.film",
     "oxen_video_tools.media.contact_sheet",
     "oxen_video_tools.media.inspect",
     "oxen_video_tools.media.join",
+    "oxen_video_tools.media.pool",
+    "oxen_video_tools.sandbox.server",
+    "oxen_video_tools.studio.studio",
+    "oxen_video_tools.studio.waiter",
+    "rich.table",
+    "typer.rich_utils",
+    "uvicorn.protocols.http.h11_impl",
 )
 #: What the command of a test runs: it hands its streams over, waits for the end, and passes on what it is told.
 CLIENT = Path(__file__).with_name("forked_client.py")
 
 
+#: An environment variable: the program's pauses, as those between two tries, last a hundredth.
+NAPS = "TESTS_NAPS"
 #: What programs with an agent import besides.
 AGENTS = ("oxen_video_tools.langchain", "langchain.agents", "langgraph.checkpoint.sqlite")
 
@@ -64,7 +77,8 @@ def _python(more: tuple[str, ...], options: tuple[str, ...]) -> tuple[str, ...]:
     folder = Path(tempfile.mkdtemp(prefix="oxen-forks-"))
     address = folder / "s"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OXEN_", "LANGSMITH_"))}
-    command = [sys.executable, *options, "-m", "tests.forked", str(address), *more]
+    before = [sys.executable, *options] if options or not more else _python((), ())  # it has imported most already
+    command = [*before, "-m", "tests.forked", str(address), *more]
     server = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -175,6 +189,11 @@ def become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     tempfile.tempdir = None
+    if NAPS in os.environ:
+        from oxen_video_tools.clock import SystemClock
+
+        sleep = SystemClock.sleep
+        SystemClock.sleep = lambda clock, seconds: sleep(clock, seconds / 100)  # type: ignore[method-assign]
     sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True)  # noqa: SIM115
@@ -193,6 +212,22 @@ def become(asked: dict[str, Any]) -> None:
         runpy.run_path(what, run_name="__main__")
 
 
+def end(program: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
+    """Run it and end as Python does, but leave the memory to the system: nobody looks at it any more."""
+    status = 0
+    try:
+        program(asked)
+    except SystemExit as left:
+        if not isinstance(left.code, int | None):
+            raise
+        status = left.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as Python does first
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
+
+
 if __name__ == "__main__":
     import gc
     import importlib
@@ -202,4 +237,7 @@ if __name__ == "__main__":
     itself = (sys.executable, "-I", "-S", str(CLIENT), sys.argv[1])
     fork_media(lambda: itself)
     gc.freeze()
-    become(serve(sys.argv[1]))
+    if sys.warnoptions:  # then what is said at the very end counts
+        become(serve(sys.argv[1]))
+    else:
+        end(become, serve(sys.argv[1]))

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from oxen_video_tools.mcp.client_config import Launch, block
 from scripts.scripted_model import scripted_model
 from tests import forked
-from tests.clocks import HUNG, end_leases
+from tests.clocks import HUNG, Stopped, end_leases
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -31,7 +31,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 TRIED_ELSEWHERE = "docs/frameworks/"  # `make frameworks` runs these pages, each in an environment of its own
-MODELS = re.compile(r'"(?:anthropic:claude-sonnet-4-5|openai:gpt-5-mini)"')
+MODELS = re.compile(r'"(?:anthropic:claude-sonnet-5-5|openai:gpt-5-mini)"')
 SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
 
 
@@ -104,7 +104,10 @@ def test_the_tests_of_ones_own_agent(page: str, environment: dict[str, str], tmp
     assert f"{len(tests)} passed" in done.stdout
 
 
-@pytest.mark.oxen_sandbox(speed=8)
+TIME = Stopped()
+
+
+@pytest.mark.oxen_sandbox(speed=1000, clock=TIME)
 def test_a_step_that_is_killed_and_run_again_is_paid_once(
     environment: dict[str, str], tmp_path: Path, oxen_sandbox: Any
 ) -> None:
@@ -119,6 +122,7 @@ def test_a_step_that_is_killed_and_run_again_is_paid_once(
     killed.kill()
     assert killed.communicate()[0] == b""
     end_leases(tmp_path / "ledger.db")
+    TIME.go_on()
     made = run(step, environment, tmp_path).stdout.strip()
     assert [one["generation_id"] for one in oxen_sandbox.ledger()["generations"]] == [made]
 

@@ -242,12 +242,12 @@ def place(draft: BodyBuilder, cast: Sequence[Member]) -> Placed:
 
 def _rooms(draft: BodyBuilder, all_means: Holding) -> list[_Room]:
     """The parameters that a cast may use here: pictures only where no first frame keeps them out."""
-    info, body = draft.info, {**draft.body, **draft.loose}
+    info, body = draft.info, {**draft.body, **draft.passthrough}
     first = next((one.slot for one in all_means.means if one.held_by == "first frame"), None)
     starts = first is not None and bool(body.get(first.name))
     rooms = []
     for means in all_means.means:
-        if means.held_by == "first frame" or means.slot.name in draft.loose:
+        if means.held_by == "first frame" or means.slot.name in draft.passthrough:
             continue
         if starts and first is not None and _excluded(info, first, [means.slot]):
             continue
@@ -331,7 +331,12 @@ def _fill_what_is_required(placed: Placed) -> None:
     draft = placed.draft
     shown = next((member for member in placed.members if member.images), None)
     for slot in draft.info.slots:
-        empty = slot.required and slot.kind == "image" and slot.name not in draft.body and slot.name not in draft.loose
+        empty = (
+            slot.required
+            and slot.kind == "image"
+            and slot.name not in draft.body
+            and slot.name not in draft.passthrough
+        )
         if not empty or shown is None or slot.role not in ("reference", "first_frame", "keyframes"):
             continue
         item = _item(slot, shown.images[0])

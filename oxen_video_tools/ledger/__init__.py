@@ -30,8 +30,8 @@ LEASE = 60.0  # seconds: longer than a paid POST to the queue takes with all its
 class Engine(Protocol):
     """What runs transactions."""
 
-    async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
-        """Run a transaction and return its result once it is committed. haste: see `transactions.Durability`."""
+    async def run(self, make: Callable[[], Steps[T]], durability: Durability = "now") -> T:
+        """Run a transaction and return its result once it is committed. durability: see `transactions.Durability`."""
 
     async def close(self) -> None:
         """Close what is open."""

@@ -107,7 +107,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Standing:
+class FilmStatus:
     """A film as the ledger has it, as of one moment."""
 
     film: FilmRow
@@ -157,14 +157,14 @@ def film_named(film: str) -> Steps[FilmRow | None]:
     return film_of(rows[0]) if rows else None
 
 
-def standing(film: str) -> Steps[Standing | None]:
+def standing(film: str) -> Steps[FilmStatus | None]:
     """The film with all its parts."""
     found = yield from film_named(film)
     return None if found is None else (yield from _standing(found))
 
 
-def _standing(film: FilmRow) -> Steps[Standing]:
-    return Standing(film, (yield from parts_of(film.scope, film.refs)))
+def _standing(film: FilmRow) -> Steps[FilmStatus]:
+    return FilmStatus(film, (yield from parts_of(film.scope, film.refs)))
 
 
 def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
@@ -193,7 +193,7 @@ def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
     return tuple(parts)
 
 
-def remembered(scope: str, call: str, take: int) -> Steps[Standing | Job | None]:
+def remembered(scope: str, call: str, take: int) -> Steps[FilmStatus | Job | None]:
     """What the same call made before: the newest film, or the last attempt at a single job."""
     rows = yield (
         f"select {FILM_COLUMNS} from films where scope = ? and request = ? and take = ? order by created desc limit 1",
@@ -217,7 +217,7 @@ def open_films(since: float) -> Steps[list[FilmRow]]:
     return [film_of(row) for row in rows]
 
 
-def newest_films(scope: str, most: int, *, without_refs: bool = False) -> Steps[list[Standing]]:
+def newest_films(scope: str, most: int, *, without_refs: bool = False) -> Steps[list[FilmStatus]]:
     """The last films of an account, newest first. without_refs: only those that were written before clips had keys of
     their own.
     """

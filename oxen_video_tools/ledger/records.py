@@ -25,6 +25,7 @@ LOCAL = "sync-"  # prefix of ids that results of the blocking route get, because
 UNPAID = ("refused", "dropped")
 FREED = ("failed", "cancelled", "refused", "dropped", "written off")  # these give their take free
 FINAL = ("succeeded", *FREED)
+ENDED = ("succeeded", "failed", "cancelled")  # states of a generation
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class GenerationRow:
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in ENDED
 
 
 CLIP_COLUMNS = (

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..clock import moment, wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
+from ..hub.records import Status
 from ..ledger.records import Intent, Job, dollars, micros, said
 from ..request import PictureRequest
 from .films import generate as films
 from .pictures import make_pictures
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
-from .results import Question, Report, Status, Video
+from .results import Question, Report, Video
 from .submission import TRIES, Submission, body_of, pay_once, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 

@@ -17,8 +17,8 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..catalog.pricing import Price, billed_seconds, estimate, total
-from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
-from ..ledger.films import FilmRow, Part, Standing, spent_on
+from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, invalid_arguments
+from ..ledger.films import FilmRow, FilmStatus, Part, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
 from ..request import VideoRequest
 from .cast import resolve
@@ -198,7 +198,7 @@ class Prepared:
     clips: tuple[FilmClip, ...] = field(repr=False)
     parts: tuple[Part, ...] = field(repr=False)
     film: str | None = None
-    standing: Standing | None = field(default=None, repr=False)
+    standing: FilmStatus | None = field(default=None, repr=False)
     pays: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
     spent: int = 0
@@ -296,15 +296,8 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """Check what `Ledger.reserve` will check, before a person is asked. Raises Paused, OverBudget."""
-    paused, committed = await session.ledger.funds(await session.scope(), session.clock.time())
-    if paused:
-        raise Paused("All spending is paused; nothing was sent.")
-    budget = session.settings.budget
-    if budget is not None and committed + micros(amount) > micros(budget):
-        left = dollars(max(0, micros(budget) - committed))
-        raise OverBudget(
-            f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
-        )
+    funds, budget = await session.ledger.funds(await session.scope(), session.clock.time()), session.settings.budget
+    funds.check(micros(amount), None if budget is None else micros(budget))
 
 
 # -- the plan, and what is there of it ---------------------------------------------------------------------------------
@@ -331,7 +324,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         models,
         session.settings,
         lengths=await _lengths(session, request, terms.files, scope),
-        model=before.film.model if isinstance(before, Standing) else before.model if before is not None else None,
+        model=before.film.model if isinstance(before, FilmStatus) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
     plan = replace(plan, warnings=(*plan.warnings, *frames))
@@ -478,13 +471,13 @@ def name_clips(
     return tuple(clips)
 
 
-def _usable(before: Standing | Job | None, plan: Plan, models: ModelList) -> Standing | Job | None:
+def _usable(before: FilmStatus | Job | None, plan: Plan, models: ModelList) -> FilmStatus | Job | None:
     """What the same call made before. A row of an earlier version counts only if its body is equivalent."""
     if isinstance(before, Job) and before.request == before.call:
         info = models.known(plan.model)
         same = len(plan.jobs) == 1 and agrees(before.body, before.asked, plan.jobs[0].body, info)
         return before if same else None
-    if isinstance(before, Standing) and before.film.refs[0].request == before.film.request:
+    if isinstance(before, FilmStatus) and before.film.refs[0].request == before.film.request:
         info, clips = models.known(plan.model), clips_in(before.film)
         same = len(plan.jobs) == len(clips) and way_of(before.film) == plan.film
         bodies = zip(clips, plan.jobs, strict=False)
@@ -511,10 +504,10 @@ def agrees(before: Mapping[str, Any], words: Mapping[str, Any], body: Mapping[st
 
 
 async def _looked_up(
-    session: Session, prepared: Prepared, scope: str, before: Standing | Job | None, models: ModelList
+    session: Session, prepared: Prepared, scope: str, before: FilmStatus | Job | None, models: ModelList
 ) -> Prepared:
     """Add what the ledger has: the film or job of the same call, else of the same clips."""
-    if isinstance(before, Standing):
+    if isinstance(before, FilmStatus):
         return _as_film(prepared, before, models)
     if before is not None and len(prepared.clips) == 1:
         [part] = await session.ledger.parts_of(scope, [before.ref])
@@ -577,7 +570,7 @@ def _is_same_clip(
     return same and agrees(old.job.body, film.asked, clip.job.body, info)
 
 
-def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:
+def _as_film(prepared: Prepared, found: FilmStatus, models: ModelList) -> Prepared:
     """The film as it was agreed to, with current prices."""
     clips = tuple(replace(clip, job=_priced(clip.job, models)) for clip in clips_in(found.film))
     return replace(prepared, clips=clips, parts=found.parts, film=found.film.film, standing=found)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from ..clock import moment
+from ..hub.records import TERMINAL, Status
 
 if TYPE_CHECKING:
     from .plan import PlannedMember
-
-Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 
 
 def expires_at(url: str | None) -> datetime | None:
@@ -216,7 +215,7 @@ class Video(Shown):
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""

@@ -293,9 +293,7 @@ async def send(session: Session, job: Job) -> Job:
         if job.route == "sync":
             clips = await post_and_wait(session, hub, job, gate)
         else:
-            async with (
-                session.handing_over
-            ):  # otherwise a marked job could wait for a connection until its mark is too old
+            async with session.handing_over:  # a marked job must not wait for a connection
                 made = await hub.enqueue(job.body, before_send=gate)
             clips = [clip_of(one, job.scope, job.model) for one in made]
     except Exception as error:

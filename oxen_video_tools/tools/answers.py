@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from ..clock import iso
 from ..errors import Charged, GenerationFailed
+from ..hub.records import Status
 from ..redaction import redact
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1024  # bytes of JSON; lists may be longer
 
-Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
 Words = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
 Number = Annotated[int | float | None, WithJsonSchema({"type": ["number", "null"]})]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..errors import invalid_arguments
+from ..hub import records as hub_records
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
@@ -61,7 +62,6 @@ def _named(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_named)]
 Names = Annotated[
     Annotated[list[str], Field(max_length=100)],
     AfterValidator(_named),
@@ -76,9 +76,9 @@ def _status(value: Any) -> Any:
 
 
 Status = Annotated[
-    Literal["queued", "processing", "succeeded", "failed", "cancelled"] | None,
+    hub_records.Status | None,
     BeforeValidator(_status),
-    WithJsonSchema({"type": "string", "enum": ["queued", "processing", "succeeded", "failed", "cancelled"]}),
+    WithJsonSchema({"type": "string", "enum": list(hub_records.STATUSES)}),
 ]
 
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from tests.clocks import HUNG, end_leases
+from tests import forked
+from tests.clocks import HUNG, Stopped, end_leases
 
 from .conftest import ROOT, Run
 
@@ -83,7 +84,7 @@ def test_a_storyboard_comes_from_a_file_or_standard_input(oxen: Run, tmp_path: P
         (("get", "no-such-id"), {}, 7, "oxen-video list"),
         (("generate", *FOX, "--max-cost", "0.01"), {}, 3, "Nothing was spent."),
         (("generate", *FOX), {"OXEN_VIDEO_APPROVE_ABOVE": "0.01"}, 3, "Nothing was spent."),
-        (("list",), {"OXEN_BASE_URL": "http://127.0.0.1:9"}, 5, "The hub"),
+        (("list",), {"OXEN_BASE_URL": "http://127.0.0.1:9", forked.NAPS: "1"}, 5, "The hub"),
         (("generate", *FOX), {"OXEN_VIDEO_MAX_COST": "lots"}, 2, "OXEN_VIDEO_MAX_COST"),
         (("plan", "missing.yaml"), {}, 7, "missing.yaml"),
     ],
@@ -307,8 +308,11 @@ def test_generate_reads_a_storyboard_from_standard_input(oxen: Run, board: str) 
     assert (made["status"], made["duration"]) == ("succeeded", 10)
 
 
+BIRDS = Stopped()
+
+
 @pytest.mark.long
-@pytest.mark.oxen_sandbox(speed=10)
+@pytest.mark.oxen_sandbox(speed=1000, clock=BIRDS)
 def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
     oxen: Run, oxen_sandbox: Any, tmp_path: Path
 ) -> None:
@@ -318,6 +322,7 @@ def test_a_batch_that_was_killed_goes_on_and_pays_for_nothing_twice(
     killed = oxen(*command, until=lambda: oxen_sandbox.ledger()["accepted"] >= 2)
     assert killed.returncode != 0 and not (tmp_path / "birds.report").exists()
     end_leases(tmp_path / "ledger.db")
+    BIRDS.go_on()
     done = oxen(*command)
     assert done.returncode == 0, done.stderr
     assert "5 of 5 made" in done.stdout and "5 of 5" in done.stderr.splitlines()[-1]  # progress without a terminal

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.clocks import HUNG
 
 from .conftest import Run
@@ -21,13 +22,19 @@ HERE = {"OXEN_VIDEO_LEDGER": "memory:"}
 FAR = {**HERE, "OXEN_BASE_URL": "https://hub.invalid", "OXEN_API_KEY": "k"}
 
 
-def program(code: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-    """The command line in a process in which `code` ran before. A variable that is None is not set."""
+def program(
+    code: str, *arguments: str, new: bool = False, **environment: str | None
+) -> subprocess.CompletedProcess[str]:
+    """The command line in a process in which `code` ran before. A variable that is None is not set.
+
+    new: in an interpreter that has imported nothing.
+    """
+    python = [sys.executable] if new else forked.python()
     begin = f"import sys\n{code}\nsys.argv = ['oxen-video', *{list(arguments)!r}]\n"
     run = "from oxen_video_tools.cli import main\nmain()"
     bare = {name: value for name, value in os.environ.items() if not name.startswith("OXEN_")}
     given = {name: value for name, value in (bare | environment).items() if value is not None}
-    return subprocess.run([sys.executable, "-c", begin + run], env=given, capture_output=True, text=True, timeout=HUNG)
+    return subprocess.run([*python, "-c", begin + run], env=given, capture_output=True, text=True, timeout=HUNG)
 
 
 def test_without_a_home_folder_the_variable_is_named() -> None:
@@ -68,9 +75,9 @@ def test_a_socks_proxy_does_not_reach_the_sandbox() -> None:
 
 def test_a_pipe_that_knows_no_japanese_gets_what_it_can_hold() -> None:
     said = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", **HERE}
-    told = program("", "plan", "雪の中の狐", "--sandbox", **said)
+    told = program("", "plan", "雪の中の狐", "--sandbox", new=True, **said)
     assert told.returncode == 0 and "\\u96ea" in told.stdout
-    plan = json.loads(program("", "plan", "雪の中の狐", "--sandbox", "--json", **said).stdout)
+    plan = json.loads(program("", "plan", "雪の中の狐", "--sandbox", "--json", new=True, **said).stdout)
     assert plan["jobs"][0]["body"]["prompt"] == "雪の中の狐"
 
 
@@ -139,7 +146,7 @@ def test_an_interruption_says_the_id_that_is_waited_for(oxen_sandbox: Any, tmp_p
 @pytest.mark.parametrize("command", ["plan", "generate", "list"])
 def test_a_sandbox_that_is_not_installed_is_said_at_once(command: str) -> None:
     words = () if command == "list" else ("a fox",)
-    done = program("sys.modules['starlette'] = None", command, *words, "--sandbox", **HERE)
+    done = program("sys.modules['starlette'] = None", command, *words, "--sandbox", new=True, **HERE)
     assert done.returncode == 2 and "pip install 'oxen-video-tools[sandbox]'" in done.stderr
 
 

@@ -78,7 +78,7 @@ async def take_up(
     return await ledger.start_film(FILM, intents, ledger.owner, now, LEASE, budget, agreed=agreed)
 
 
-async def standing(ledger: Ledger) -> films.Standing:
+async def standing(ledger: Ledger) -> films.FilmStatus:
     found = await ledger.standing(FILM.film)
     assert found is not None
     return found

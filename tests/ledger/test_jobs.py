@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
-from oxen_video_tools.ledger import Ledger, accounts, outcomes, sqlite_path, transactions
+from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
 from oxen_video_tools.ledger.accounts import KeptMember
 from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
@@ -371,7 +371,7 @@ async def test_the_first_scope_of_a_key_stays(ledger: Ledger, other: Ledger) -> 
 
 async def test_what_was_put_at_the_hub_is_found_by_the_account_that_paid_nothing(ledger: Ledger) -> None:
     await ledger.keep_place("hub|key:x", "film", "place")
-    await ledger.run(accounts.join_scopes, "hub|key:x", "hub|account:me")
+    await ledger.remember_identity("https://hub", "k", "hub|account:me", "hub|key:x")
     assert await ledger.kept_places("hub|account:me", ["film"]) == {"film": "place"}
 
 
@@ -397,7 +397,8 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
         await ledger.keep_place(scope, content, f"{scope} {content}")
     for scope, name in ((old, "Mira"), (old, "Ben"), (new, "mira")):
         await ledger.keep_member(scope, KeptMember(name, scope, (), None, NOW))
-    await asyncio.gather(*(one.run(accounts.join_scopes, old, new) for one in (ledger, other)))
+    kept = await asyncio.gather(*(one.remember_identity("https://hub", "k", new, old) for one in (ledger, other)))
+    assert kept == [new, new], "what was done under the stand-in moves to the account"
     assert await other.kept_places(new, ["film a", "film b"]) == {"film a": f"{old} film a", "film b": f"{new} film b"}
     assert await other.kept_places(old, ["film a", "film b"]) == {} and await other.members(old) == {}
     assert [(one.name, one.look) for one in (await other.members(new)).values()] == [("Ben", old), ("mira", new)]

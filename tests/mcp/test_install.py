@@ -22,6 +22,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import _VARIABLES as SETTINGS
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
+from tests import forked
 from tests.clocks import HUNG
 
 from .judging import NODE, NPM, needed
@@ -106,14 +107,14 @@ def test_packages_that_do_not_go_together_are_named(tmp_path: Path, packages: di
         needs = "Requires-Dist: mcp<1.30,>=1.9.2\nRequires-Dist: mcp<2,>=1.9.2\n" if "adapters" in name else ""
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}", "utf-8")
     found = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run([PYTHON, "-c", CONFLICT], env=found, cwd="/", capture_output=True, text=True)
+    done = subprocess.run([*forked.python(), "-c", CONFLICT], env=found, cwd="/", capture_output=True, text=True)
     assert words in done.stdout, done.stderr
     code = "import sys; sys.modules['mcp'] = None\nfrom oxen_video_tools.mcp.__main__ import main\nmain([])"
     done = subprocess.run([PYTHON, "-c", code], env=found, cwd="/", capture_output=True, text=True)
     assert done.returncode == 1
     assert ("in an environment of its own" in done.stderr) is (words != "None"), done.stderr
     doctor = subprocess.run(
-        [PYTHON, "-m", "oxen_video_tools.cli", "doctor", "--json", "--sandbox"],
+        [*forked.python(), "-m", "oxen_video_tools.cli", "doctor", "--json", "--sandbox"],
         env=found,
         cwd="/",
         capture_output=True,
@@ -168,7 +169,9 @@ def test_the_example_of_a_client_runs(transport: str, settings: Settings, hub: S
     script = str(ROOT / "examples" / "mcp_client.py")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([PYTHON, script, *arguments], env=env, capture_output=True, text=True, timeout=HUNG)
+        done = subprocess.run(
+            [*forked.python(), script, *arguments], env=env, capture_output=True, text=True, timeout=HUNG
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -13,26 +13,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from oxen_video_tools.tools import TABLE
+from tests import forked
 from tests.clocks import HUNG
 
 from .conftest import environment
-from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, words
+from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, patient, words
 
 HEAVY = ("langchain_core", "langgraph", "psycopg", "av", "numpy", "PIL", "httpx", "sqlite3", "httpx_sse")
 
 
 def started(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [PYTHON, *arguments], cwd=ROOT, env={"PATH": os.environ["PATH"], **(env or {})}, text=True,
+        [*forked.python(), *arguments], cwd=ROOT, env={"PATH": os.environ["PATH"], **(env or {})}, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+
+
+def sandboxed(env: dict[str, str]) -> StdioServerParameters:
+    """`python mcp_server.py --sandbox`."""
+    program, *arguments = [*forked.python(), "mcp_server.py", "--sandbox"]
+    return StdioServerParameters(command=program, args=arguments, cwd=str(ROOT), env=env)
 
 
 @contextmanager
@@ -102,21 +108,21 @@ async def test_every_way_in_is_the_same_server(command: list[str], settings: Set
 
 async def test_the_sandbox_needs_no_key(tmp_path: Path) -> None:
     env = {"OXEN_VIDEO_LEDGER": "memory:", "HOME": str(tmp_path), "OXEN_VIDEO_MCP_LOG_LEVEL": "ERROR"}
-    server = StdioServerParameters(command=PYTHON, args=["mcp_server.py", "--sandbox"], cwd=str(ROOT), env=env)
+    server = sandboxed(env)
     async with Client(server) as client:
         video = words(await client.call_tool("generate_video", {"prompt": "a fox", "duration": 5}))
-        assert video["status"] == "succeeded" and httpx.get(video["url"]).content[4:8] == b"ftyp"
+        assert video["status"] == "succeeded" and patient.get(video["url"]).content[4:8] == b"ftyp"
 
 
 async def test_in_the_sandbox_a_process_finds_what_the_last_one_made(tmp_path: Path) -> None:
     """`langchain-mcp-adapters` starts a process per call."""
     env = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data"), "OXEN_VIDEO_MCP_LOG_LEVEL": "ERROR"}
-    server = StdioServerParameters(command=PYTHON, args=["mcp_server.py", "--sandbox"], cwd=str(ROOT), env=env)
+    server = sandboxed(env)
     async with Client(server) as client:
         made = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
     async with Client(server) as client:
         found = words(await client.call_tool("get_video", {"generation_ids": [made["generation_id"]]}))
-        assert found["status"] == "succeeded" and httpx.get(found["url"]).content[4:8] == b"ftyp"
+        assert found["status"] == "succeeded" and patient.get(found["url"]).content[4:8] == b"ftyp"
         again = words(await client.call_tool("generate_video", {"prompt": "a fox"}))
     assert again["reused"] and again["generation_id"] == made["generation_id"]
 
@@ -133,7 +139,7 @@ async def test_uvicorn_serves_app_and_lends_no_key(settings: Settings) -> None:
         address = found[1]  # type: ignore[index]  # the loop ended there
         async with client_with(address, headers=bearer("another-key")) as client:
             assert len((await client.list_tools()).tools) == len(TABLE)
-        assert httpx.post(f"{address}/mcp", json={}).status_code == 401
+        assert patient.post(f"{address}/mcp", json={}).status_code == 401
     finally:
         process.kill()
         process.communicate()
@@ -191,9 +197,8 @@ async def test_logs_are_lines_of_json_with_ids_and_money_and_without_secrets(set
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_starts(variable: str, value: str) -> None:
-    done = subprocess.run(
-        [PYTHON, "mcp_server.py"], cwd=ROOT, env={variable: value}, capture_output=True, text=True, timeout=60
-    )
+    command = [*forked.python(), "mcp_server.py"]
+    done = subprocess.run(command, cwd=ROOT, env={variable: value}, capture_output=True, text=True, timeout=HUNG)
     assert done.returncode == 1 and variable in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
 

@@ -19,6 +19,7 @@ from oxen_video_tools.errors import HubUnavailable, InsufficientCredits, Invalid
 from oxen_video_tools.ledger.records import Intent, Job
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, submission
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.swift import HubClock, Swift
 
@@ -320,7 +321,7 @@ async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(
         "PYTHONPATH": str(ROOT),
     }
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", PAYING, step], env=environment, capture_output=True, timeout=60
+        subprocess.run, [*forked.python(), "-c", PAYING, step], env=environment, capture_output=True, timeout=60
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert accepted(hub) == taken
@@ -358,7 +359,7 @@ async def test_the_command_settles_by_adopt_send_again_and_write_off(
     }
 
     def oxen(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
+        command = [*forked.python(), "-m", "oxen_video_tools.cli", "recover", *words, "--json"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HUNG)
 
     def told(*words: str) -> list[dict[str, Any]]:

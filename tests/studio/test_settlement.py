@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -20,6 +19,7 @@ from oxen_video_tools.ledger.jobs import DAY
 from oxen_video_tools.ledger.records import micros
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, reconcile, submission
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.swift import Swift
 
@@ -283,7 +283,7 @@ async def test_the_command_shows_it_by_day_and_model(
         monkeypatch.setenv(name, value)
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "oxen_video_tools.cli", "spend"],
+        [*forked.python(), "-m", "oxen_video_tools.cli", "spend"],
         env=os.environ | {"COLUMNS": "120", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
@@ -300,7 +300,7 @@ async def test_spend_works_while_the_hub_does_not(hub: Sandbox, opened: Open) ->
     await studio.generate(**ASKED, take=None)
     await studio.close()
     hub.faults.add("error=503:html@*/history")
-    assert (await opened(clock=Swift()).spend()).total == PRICE
+    assert (await opened(clock=Swift()).spend()).total_usd == PRICE
 
 
 # ---- the switch ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from oxen_video_tools import Shot, Studio, VideoRequest
 from oxen_video_tools.errors import Declined, GenerationFailed, InvalidRequest, NotFound, OxenError, Paused
 from oxen_video_tools.sandbox import Sandbox
+from tests.studio.swift import Swift
 
 MODEL = "kling-video-v2-6-pro-text-to-video"
 FOX = {"prompt": "a fox in the snow", "duration": 5, "model": MODEL}
@@ -43,7 +44,7 @@ def test_from_the_question_to_the_file(studio: Studio, hub: Sandbox, tmp_path: P
     seen = studio.inspect(video.generation_id)
     assert seen.duration == pytest.approx(5, abs=0.1) and seen.sheet[:2] == b"\xff\xd8"
     assert studio.inspect(tmp_path / "fox.mp4").duration == seen.duration
-    assert studio.spend().total == Decimal("0.35")
+    assert studio.spend().total_usd == Decimal("0.35")
     assert studio.recover() == []
     assert hub.ledger()["accepted"] == 1
 
@@ -159,7 +160,7 @@ def test_recover_follows_what_runs_and_keeps_what_should_be_kept(tmp_path: Path)
 def test_a_job_that_runs_or_can_not_be_read_is_told(tmp_path: Path) -> None:
     ledger = f"sqlite:///{(tmp_path / 'ledger.db').as_posix()}"
     with Sandbox(picture_height=64, speed="real") as hub:
-        with Studio(base_url=hub.base_url, api_key=hub.api_key, ledger=ledger) as studio:
+        with Studio(base_url=hub.base_url, api_key=hub.api_key, ledger=ledger, clock=Swift()) as studio:
             studio.generate(**FOX, wait_seconds=0)
             [running] = studio.recover()
             assert (running.outcome, running.text) == ("running", "It is running.")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...clock import iso, wait_until
 from ...errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError, SubmissionUnclear, TimedOut
-from ...ledger.films import FilmCancelled, FilmRow, Standing
+from ...ledger.films import FilmCancelled, FilmRow, FilmStatus
 from ...ledger.records import GenerationRow, Job, dollars, micros
 from ..media_inputs import content_hash, is_film, is_generation, to_public_url
 from ..result_files import keep_file, make_writable
@@ -133,7 +133,7 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
     return here or runner.begin(), False
 
 
-def _is_delivered(found: Standing) -> bool:
+def _is_delivered(found: FilmStatus) -> bool:
     """Whether nothing is left to be done, or nothing can be done here."""
     file = found.film.file
     there = Path(file).is_file() if file else not can_join()

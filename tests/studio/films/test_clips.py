@@ -17,6 +17,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, media_inputs, prepare
 from oxen_video_tools.studio import plan as planning
 from oxen_video_tools.studio.results import Question
+from tests.clocks import Stopped
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SHOT, SIDE_BY_SIDE, accepted, film
 
@@ -117,14 +118,15 @@ async def test_what_a_call_pays_is_held_against_its_cap_and_not_what_the_film_co
 async def test_a_cancel_holds_what_it_stopped_and_what_is_there_is_kept(
     hub: Sandbox, opened: Open, sandbox: Start
 ) -> None:
-    slow = sandbox(speed=15.0)
+    time = Stopped()
+    slow = sandbox(speed=1000.0, clock=time)
     studio = opened(base_url=slow.base_url)
     words = film(CHAINED)
     begun = await studio.generate(**words, wait_seconds=0)
-    for _ in range(400):
-        if sum(one["status"] == "succeeded" for one in accepted(slow)) >= 1 and len(accepted(slow)) == 2:
-            break
-        await asyncio.sleep(0.05)
+    for clips in (1, 2):  # the first is finished, the second is being made
+        while len(accepted(slow)) < clips:
+            await asyncio.sleep(0.01)
+        time.put_forward(clips % 2)
     await studio.cancel(begun.generation_id)
     paid = len(accepted(slow))
     stopped = await studio.generate(**words)
@@ -138,6 +140,7 @@ async def test_a_cancel_holds_what_it_stopped_and_what_is_there_is_kept(
     assert "Without Shot 2, Shot 3" in kept.warnings[0] and probe(kept.file).duration == pytest.approx(5, abs=0.2)
     anew = changed(changed(words, 2, take=2), 3, take=2)
     assert (await studio.plan(**anew)).price_usd == 2 * ONE
+    time.go_on()
     made = await studio.generate(**anew)
     assert (made.status, [shot.reused for shot in made.shots]) == ("succeeded", [True, False, False])
     assert len(accepted(slow)) == paid + 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from oxen_video_tools.media.probe import probe
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import accepted
@@ -20,7 +20,7 @@ FAULTS = ("drop_answer@10%/enqueue", "error=503@5%/get", "cut_download@10%", "no
 
 
 def crew(base_url: str, folder: Path, takes: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.studio.films.workers", base_url, str(folder), str(takes)]
+    command = [*forked.python(), "-m", "tests.studio.films.workers", base_url, str(folder), str(takes)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from oxen_video_tools.ledger.films import start_film
 from oxen_video_tools.media.probe import probe
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import reconcile, submission
+from tests import forked
 from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
@@ -161,7 +161,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("model", [SIDE_BY_SIDE, CHAINED])
 async def test_killed_midway_another_process_goes_on(sandbox: Start, opened: Open, tmp_path: Path, model: str) -> None:
     hub = sandbox(speed=60.0)
-    command = [sys.executable, "-c", DOOMED, hub.base_url, str(tmp_path), model]
+    command = [*forked.python(), "-c", DOOMED, hub.base_url, str(tmp_path), model]
     doomed = subprocess.Popen(command)
     try:
         wanted = 3 if model == SIDE_BY_SIDE else 2
