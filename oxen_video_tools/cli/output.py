@@ -157,6 +157,8 @@ def show_video(video: results.Video) -> None:
         say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
     elif video.reason.startswith("chosen"):
         say(f"[dim]model[/] {escape(video.reason)}")
+    if video.means and not video.reused:
+        say(f"[dim]means[/] {escape(video.means)}")
     for warning in video.warnings[bool(video.choice) :]:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
     if video.error:
@@ -203,6 +205,8 @@ def show_plan(plan: Plan) -> None:
     if plan.choice:
         say(f"[yellow]note[/] {escape(plan.choice)}")
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
+    if plan.means:
+        say(f"[dim]means[/] {escape(plan.means)}")
     for picture in plan.pictures:
         amount = "paid already" if picture.already else dollars(picture.price_usd)
         say(f"{picture.kind} {escape(picture.name)}: {escape(picture.model)}  {amount}")
@@ -318,6 +322,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "model": plan.model,
         "reason": plan.reason,
         "film": plan.film,
+        "means": plan.means,
         "jobs": jobs,
         "clips": clips,
         "pictures": [plain(picture) for picture in plan.pictures],

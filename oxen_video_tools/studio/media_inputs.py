@@ -668,9 +668,9 @@ async def _generation_looked_at(session: Session, place: MediaPlace) -> str:
 async def _link_looked_at(session: Session, place: MediaPlace, name: str) -> tuple[str, str]:
     seen = await (await session.hub()).peek(place.reference)
     if seen.unknown:
-        return f"{name}: there is no such host.", ""
+        return f"{name}: there is no such host. Give a link that opens, a path or an id.", ""
     if seen.status in GONE:
-        return f"{name}: there is nothing ({seen.status}).", ""
+        return f"{name}: there is nothing ({seen.status}). Give a link that opens, a path or an id.", ""
     if seen.status is None or not 200 <= seen.status < 300:
         why = seen.why or f"it answered {seen.status}"
         return "", f"{name} could not be looked at: {why}. The model's server may not be able to read it either."

@@ -41,7 +41,7 @@ from .media_inputs import (
     split_part,
     with_cuts,
 )
-from .pictures import Picture, survey_pictures, with_pictures
+from .pictures import UNASKED, Picture, paying, survey_pictures, weigh, with_means, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
@@ -260,8 +260,10 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
 
 
 def _own_tries(prepared: Prepared) -> list[Job]:
-    """The jobs that were booked for this film, or for this single video."""
-    return [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    """The jobs that were booked for this film and its pictures, or for this single video."""
+    clips = [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    pictures = prepared.standing.pictures if prepared.standing is not None else ()
+    return [*clips, *(one.job for one in pictures if one.job is not None)]
 
 
 async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
@@ -270,7 +272,7 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
     jobs = [prepared.clips[number].job for number in prepared.pays]
-    drawn = [one for one in prepared.pictures if one.pays]
+    drawn = paying(prepared.pictures)
     for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
     shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
     clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))
@@ -315,6 +317,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
+    asked, request = request, with_means(request, models, session.settings)
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request, frames = await with_cuts(session, pictures.request, terms.files)
     named = references(request)
@@ -327,7 +330,8 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         model=before.film.model if isinstance(before, FilmStatus) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
-    plan = replace(plan, warnings=(*plan.warnings, *frames))
+    unasked = [UNASKED.format(plan.model)] if request.stills and not asked.stills else []
+    plan = replace(plan, warnings=(*plan.warnings, *unasked, *frames))
     plan = await check_local_media(session, plan, terms.files)
     plan = await check_frames(session, plan, terms.files)
     if lenient:
@@ -350,6 +354,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
     found = with_pictures(_reckoned(found, session.clock.time()), pictures)
+    found = replace(found, plan=weigh(found.plan, pictures, models, session.settings))
     if scope and found.pays:
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]

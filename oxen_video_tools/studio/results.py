@@ -178,6 +178,8 @@ class Video(Shown):
     words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
+    fix: what to do about `error`, where that is known.
+    means: of a film with a cast, how its shots are made, why so, and what another way would cost.
     """
 
     status: Status
@@ -201,6 +203,8 @@ class Video(Shown):
     kind: Literal["video", "film", "still"] = "video"
     repository: str | None = None
     choice: str = ""
+    means: str = ""
+    fix: str = ""
 
     @property
     def expires_at(self) -> datetime | None:

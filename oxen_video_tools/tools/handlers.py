@@ -100,6 +100,7 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> 
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
+        means=plan.means or None,
         price_usd=number(plan.price_usd),
         total_usd=number(plan.total_usd),
         price=(plan.due or plan.price).text,
@@ -278,7 +279,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         repository=request.repository,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
-    answer = to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer = to_answer(video, take=take).model_copy(update={"why": why or None, "means": video.means or None})
     answer._choice = video.choice
     return answer
 

@@ -371,7 +371,7 @@ async def test_the_first_scope_of_a_key_stays(ledger: Ledger, other: Ledger) -> 
 
 async def test_what_was_put_at_the_hub_is_found_by_the_account_that_paid_nothing(ledger: Ledger) -> None:
     await ledger.keep_place("hub|key:x", "film", "place")
-    await ledger.remember_identity("https://hub", "k", "hub|account:me", "hub|key:x")
+    await ledger.remember_identity("hub", "k", "hub|account:me", "hub|key:x")
     assert await ledger.kept_places("hub|account:me", ["film"]) == {"film": "place"}
 
 

@@ -20,6 +20,7 @@ from ...errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError
 from ...ledger.films import FilmCancelled, FilmRow, FilmStatus
 from ...ledger.records import GenerationRow, Job, dollars, micros
 from ..media_inputs import content_hash, is_film, is_generation, to_public_url
+from ..pictures import looked_up_again, paying
 from ..result_files import keep_file, make_writable
 from ..results import Report, Video
 from ..settlement import record_observed, settle_costs
@@ -120,6 +121,8 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
         prepared.clips[number].intent(scope, row.asked, session.settings.route, film=row.film)
         for number in prepared.pays
     ]
+    if prepared.pays:
+        intents += [one.intent(scope, row.film) for one in paying(prepared.pictures)]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
     if prepared.standing is None and await ledger.start_film(row, intents, *lease):
@@ -145,12 +148,14 @@ async def _go_on(session: Session, prepared: Prepared) -> bool:
     found, now = await standing_of(session, str(prepared.film)), session.clock.time()
     pays = tuple(part.number for part in found.in_state("open") if not part.is_taken(now))
     needed = sum(prepared.clips[number].share or _reserve(prepared, number) for number in pays)
+    pictures = await looked_up_again(session, prepared.pictures)
+    needed += sum(one.share for one in paying(pictures)) if pays else 0
     if session.closing or found.spent + needed > found.film.agreed:
         return False
     clips_ = tuple(
         replace(clip, share=clip.share or _reserve(prepared, number)) for number, clip in enumerate(prepared.clips)
     )
-    again = replace(prepared, standing=found, pays=pays, clips=clips_)
+    again = replace(prepared, standing=found, pays=pays, clips=clips_, pictures=pictures)
     await asyncio.wait({starting := session.own(_start(session, again))})
     starting.result()
     return True
@@ -352,7 +357,8 @@ async def cancel(session: Session, film: str) -> Video:
 async def _stop_clips(session: Session, film: str) -> bool:
     """Cancel every clip that was sent for this film and that the hub has. Whether one is just being sent."""
     now = await standing_of(session, film)
-    mine = [part for part in now.parts if part.job is not None and part.job.film == film]
+    parts = (*now.parts, *now.pictures)
+    mine = [part for part in parts if part.job is not None and part.job.film == film]
     running = [part.clip for part in mine if part.state == "running" and part.clip is not None]
     hub = await session.hub()
 
