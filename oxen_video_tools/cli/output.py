@@ -126,6 +126,8 @@ def plain(value: Any) -> Any:
     """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
     if is_dataclass(value) and not isinstance(value, type):
         facts = {one.name: getattr(value, one.name) for one in fields(value)}
+        if "url" in facts and hasattr(value, "expires_at"):
+            facts["expires_at"] = value.expires_at
         return {name: plain(fact) for name, fact in facts.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
