@@ -1,6 +1,6 @@
 """How fast an animatic is made: five contents, 1280 × 720 at 24 frames a second, with sound; and what it leaves behind.
 
-    python -m benchmarks.animatic [--runs 5] [--size 1280x720] [--painter FOLDER]
+    python -m benchmarks.animatic [--runs 3] [--size 1280x720] [--painter FOLDER]
 
 Goals: at least 2.5 × the speed of the painter that the cards replaced, whose code is taken from the repository's
 history; at least 0.6 × the speed of the encoder alone, which gets the same frames as they are drawn, prepared
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from oxen_video_tools.media.animatic.film import Film
 
 GOAL_ENCODER, GOAL_PAINTER, GOAL_MEMORY, GOAL_KEPT = 0.6, 2.5, 200.0, 50.0
-RUNS = 5
+RUNS = 3
 PREVIEWS = 100
 PAINTER = "a9a0c65"  # the last commit with the painter
 

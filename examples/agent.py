@@ -50,7 +50,7 @@ def run(agent: Any, wish: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="An agent that makes videos.")
     parser.add_argument("wish", help="what the video should show")
-    parser.add_argument("--model", default="anthropic:claude-sonnet-4-5", help="what init_chat_model takes")
+    parser.add_argument("--model", default="anthropic:claude-sonnet-5-5", help="what init_chat_model takes")
     given = parser.parse_args()
     free = {} if os.environ.get("OXEN_API_KEY") else {"sandbox": True}
     print(run(make_agent(init_chat_model(given.model), **free), given.wish))

@@ -1,7 +1,7 @@
 """A person agrees before money is spent: an agent that stops at the price, and goes on when it is told to.
 
     OXEN_VIDEO_SANDBOX=1 OXEN_VIDEO_APPROVE_ABOVE=0.50 python examples/approval.py
-    OXEN_VIDEO_APPROVE_ABOVE=0.50 python examples/approval.py --model anthropic:claude-sonnet-4-5
+    OXEN_VIDEO_APPROVE_ABOVE=0.50 python examples/approval.py --model anthropic:claude-sonnet-5-5
 
 Under a checkpointer `generate_video` asks through LangGraph's interrupt. The run ends there, for minutes or for days;
 resumed with the answer it goes on in the same call. One approval is one job, however often the answer is replayed.

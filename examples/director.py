@@ -185,7 +185,7 @@ def at_the_terminal(plan: dict[str, Any]) -> bool | str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A director for short films.")
     parser.add_argument("brief", help="what the film is about")
-    parser.add_argument("--model", default="anthropic:claude-sonnet-4-5", help="what init_chat_model takes")
+    parser.add_argument("--model", default="anthropic:claude-sonnet-5-5", help="what init_chat_model takes")
     given = parser.parse_args()
     free = {} if os.environ.get("OXEN_API_KEY") else {"sandbox": True}
     with SqliteSaver.from_conn_string("director.db") as saver:

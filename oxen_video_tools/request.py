@@ -101,23 +101,23 @@ Texts = Annotated[list[str], BeforeValidator(texts)]
 Parameters = Annotated[dict[str, Any], BeforeValidator(_object), WithJsonSchema({"type": "string"})]
 
 
-def plain(schema: Any, within: dict[str, Any] | None = None) -> Any:
+def inline_refs(schema: Any, within: dict[str, Any] | None = None) -> Any:
     """A JSON schema as a language model gets it: references filled in, without titles, defaults and closed objects.
 
     Not every client resolves `$ref` in an MCP tool's schema, and Gemini's converter warns at what it does not know.
     """
     if isinstance(schema, list):
-        return [plain(item, within) for item in schema]
+        return [inline_refs(item, within) for item in schema]
     if not isinstance(schema, dict):
         return schema
     within = schema.get("$defs", {}) if within is None else within
     if "$ref" in schema:
         target = within[schema["$ref"].rpartition("/")[2]]
-        return plain(target | {key: value for key, value in schema.items() if key != "$ref"}, within)
+        return inline_refs(target | {key: value for key, value in schema.items() if key != "$ref"}, within)
     return {
-        key: {name: plain(field, within) for name, field in value.items()}
+        key: {name: inline_refs(field, within) for name, field in value.items()}
         if key == "properties"
-        else plain(value, within)
+        else inline_refs(value, within)
         for key, value in schema.items()
         if key not in ("title", "default", "additionalProperties", "$defs")
     }
@@ -146,7 +146,7 @@ def unsendable(value: Any) -> str | None:
 
 
 class ArgumentModel(BaseModel):
-    """The base of every argument model. Its schema is `plain`, whatever a provider makes of the rest."""
+    """The base of every argument model. Its schema has no references (`inline_refs`)."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
@@ -160,7 +160,7 @@ class ArgumentModel(BaseModel):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        schema: dict[str, Any] = plain(super().model_json_schema(*args, **options))
+        schema: dict[str, Any] = inline_refs(super().model_json_schema(*args, **options))
         return schema
 
 

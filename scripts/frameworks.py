@@ -122,11 +122,30 @@ def put_extension(folder: Path) -> Path:
     return extension
 
 
+def plugin_steps(bins: Path, folder: Path) -> list[list[str]]:
+    """What Claude's program, which the SDK brings along, says of the plugin: it has to take and to install it."""
+    plugin = folder / "plugin"
+    for name in (".claude-plugin", "skills"):
+        shutil.copytree(ROOT / name, plugin / name)
+    shutil.copy(ROOT / ".mcp.json", plugin)
+    found = sorted(bins.parent.glob("**/claude_agent_sdk/_bundled/claude*"))
+    program = next(str(file) for file in found if file.suffix in ("", ".exe"))
+    name = json.loads((ROOT / ".claude-plugin" / "plugin.json").read_text("utf-8"))["name"]
+    said = (
+        ["validate", str(plugin)],
+        ["marketplace", "add", str(plugin)],
+        ["install", f"{name}@{name}"],
+        ["details", name],
+    )
+    return [[program, "plugin", *words] for words in said]
+
+
 def steps(page: Page, bins: Path, folder: Path) -> list[list[str]]:
-    """The commands that run a page."""
+    """The commands that run a page; the last one prints the link."""
     if not page.npm:
         (folder / "program.py").write_text(page.program, "utf-8")
-        return [[str(bins / "python"), "program.py"]]
+        before = plugin_steps(bins, folder) if "claude-agent-sdk" in page.pip else []
+        return [*before, [str(bins / "python"), "program.py"]]
     extension, commands = put_extension(folder), []
     for _, *words in page.commands:
         if words[:2] == ["extensions", "install"]:  # from here, and without the questions that a person answers

@@ -42,7 +42,9 @@ class ScriptedModel:
         if not results and wanted:
             declared = tools[wanted].get("properties", {})
             added = [name for name in declared if self.own and name not in self.own]
-            self.given = ARGUMENTS | {name: True for name in added if declared[name].get("type") == "boolean"}
+            self.given = ARGUMENTS | {
+                name: True for name in added if str(declared[name].get("type")).lower() == "boolean"
+            }
             return wanted, self.given
         if not results and SEARCH in tools:
             return SEARCH, {"query": f"select:mcp__oxen-video__{TOOL}"}

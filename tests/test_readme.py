@@ -31,7 +31,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 TRIED_ELSEWHERE = "docs/frameworks/"  # `make frameworks` runs these pages, each in an environment of its own
-MODELS = re.compile(r'"(?:anthropic:claude-sonnet-4-5|openai:gpt-5-mini)"')
+MODELS = re.compile(r'"(?:anthropic:claude-sonnet-5-5|openai:gpt-5-mini)"')
 SCRIPTED = "__import__('oxen_video_tools.cli.demo', fromlist=['x']).scripted_model()"
 
 

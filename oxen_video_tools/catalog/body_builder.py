@@ -49,9 +49,12 @@ class Addressed:
 
 @dataclass
 class BodyBuilder:
-    """loose: what came by way of `model_parameters`; it wins over what was translated.
+    """Builds a body, and collects findings.
 
-    said: the request's word, and its value, for each field.
+    models: among which alternatives are suggested.
+    body: the fields so far.
+    passthrough: the fields of `model_parameters`, which win over translated ones.
+    said: for each field, the argument that it came from and the argument's value.
     addressed: where each medium went.
     """
 
@@ -59,7 +62,7 @@ class BodyBuilder:
     request: VideoRequest
     models: ModelList | None = None
     body: dict[str, Any] = field(default_factory=dict)
-    loose: dict[str, Any] = field(default_factory=dict)
+    passthrough: dict[str, Any] = field(default_factory=dict)
     said: dict[str, tuple[str, object]] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     addressed: list[Addressed] = field(default_factory=list)
@@ -67,11 +70,11 @@ class BodyBuilder:
     def put(self, name: str, value: Any, word: str, said: object) -> None:
         """Set a parameter of the model, unless `model_parameters` set it already."""
         self.said[name] = (word, said)
-        if name in self.loose and self.loose[name] != value:
+        if name in self.passthrough and self.passthrough[name] != value:
             self.findings.warning(f"{word} and model_parameters.{name} differ: {name} is taken.")
         self.body[name] = value
 
-    def nowhere(self, word: str, value: object, name: str | None = None, why: str = "") -> None:
+    def unsupported(self, word: str, value: object, name: str | None = None, why: str = "") -> None:
         """Report an argument that the model has no parameter for: a problem if its live schema says so, else a warning.
 
         name: what the hub calls it, if that differs.
@@ -185,7 +188,7 @@ def _reference_name(noun: str, number: int, surely: bool, draft: BodyBuilder) ->
     place = _meant(noun, number, draft)
     if place is not None:
         return address_of(place, draft)
-    kind_in_parameters = any(slot.kind == noun and slot.name in draft.loose for slot in draft.info.slots)
+    kind_in_parameters = any(slot.kind == noun and slot.name in draft.passthrough for slot in draft.info.slots)
     if surely and not kind_in_parameters:
         draft.findings.warning(f"The prompt names @{noun.capitalize()}{number}, and there is no such {noun}.")
     return None

@@ -74,7 +74,7 @@ def translate_image(
     if prompt and info.takes("text"):
         draft.put("prompt", prompt, "prompt", prompt)
     elif prompt:
-        draft.nowhere("prompt", prompt)
+        draft.unsupported("prompt", prompt)
     elif info.needs_prompt:
         draft.findings.problem("prompt: say what the picture shows.", certain=info.schema_is_live)
     for word in ("negative_prompt", "seed"):
@@ -82,17 +82,17 @@ def translate_image(
         if value is not None and word in info.parameters:
             draft.put(word, value, word, value)
         elif value is not None:
-            draft.nowhere(word, value)
+            draft.unsupported(word, value)
     _what_it_costs(draft, request)
     if request.num_generations is not None:
         draft.body["num_generations"] = request.num_generations
     if request.target_namespace:
         draft.body["target_namespace"] = request.target_namespace
     members = place(draft, cast) if cast else None
-    draft.body |= draft.loose
+    draft.body |= draft.passthrough
     renumber_references(draft)
     held = address(members) if members else ()
-    found = check(draft.body, info, said=draft.said, loose=draft.loose).found
+    found = check(draft.body, info, said=draft.said, passthrough=draft.passthrough).found
     draft.findings.add(*(one for one in found if one.text != NO_PROMPT))
     names = dict.fromkeys(["prompt", *info.parameters, *draft.body])
     body = {"model": info.id} | {name: draft.body[name] for name in names if name in draft.body}
@@ -126,7 +126,7 @@ def _pictures(draft: BodyBuilder, pictures: Sequence[str]) -> None:
         return
     slot = picture_slot(draft.info)
     if slot is None:
-        draft.nowhere("input_image", list(pictures))
+        draft.unsupported("input_image", list(pictures))
         return
     most = slot.most
     if most is not None and len(pictures) > most:
@@ -152,7 +152,7 @@ def _shape(draft: BodyBuilder, wanted: str | None, prompt: str | None) -> str | 
         if prompt and draft.info.has_schema:
             draft.findings.warning(f"{draft.info.id} has no word for aspect_ratio: the prompt asks for {wanted}.")
             return f"{prompt.rstrip()} Aspect ratio {wanted}."
-        draft.nowhere("aspect_ratio", wanted)
+        draft.unsupported("aspect_ratio", wanted)
         return prompt
     same = same_ratio(wanted, parameter.enum)
     if same is None and parameter.enum and ratio(wanted) is not None and not parameter.certain:
@@ -185,8 +185,8 @@ def _what_it_costs(draft: BodyBuilder, request: ImageRequest) -> None:
 def _leave_to_the_model(draft: BodyBuilder, word: str, value: str) -> None:
     """A wish that the model has no parameter for does not stop a picture: it is left out, with a warning."""
     if not draft.info.has_schema:
-        draft.nowhere(word, value)
-    elif word not in draft.loose:
+        draft.unsupported(word, value)
+    elif word not in draft.passthrough:
         draft.findings.warning(f"{draft.info.id} has no {word}: {word}={value} is left out.")
 
 

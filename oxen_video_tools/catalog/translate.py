@@ -116,7 +116,7 @@ def _first_that_fits(draft: BodyBuilder, candidates: Iterator[Mapping[str, Any]]
 
 
 def _said_of(draft: BodyBuilder, body: Mapping[str, Any]) -> set[str]:
-    found = check(body, draft.info, said=draft.said, loose=draft.loose).found
+    found = check(body, draft.info, said=draft.said, passthrough=draft.passthrough).found
     return {finding.text for finding in found if " needs " not in finding.text}
 
 
@@ -137,7 +137,7 @@ def write_words(draft: BodyBuilder, request: VideoRequest) -> None:
         if value is not None:
             name = next((name for name in names if name in draft.info.parameters), None)
             if name is None:
-                draft.nowhere(word, value)
+                draft.unsupported(word, value)
             else:
                 draft.put(name, value, word, value)
 
@@ -157,7 +157,7 @@ def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
     if request.prompt and info.takes("text"):
         draft.put("prompt", request.prompt, "prompt", request.prompt)
     elif request.prompt:
-        draft.nowhere("prompt", request.prompt)
+        draft.unsupported("prompt", request.prompt)
     if not request.multi_prompt:
         return
     if request.prompt:
@@ -166,7 +166,7 @@ def _prompts(draft: BodyBuilder, request: VideoRequest) -> None:
         draft.put(info.multi_shot.name, info.multi_shot.say(request.multi_prompt), "multi_prompt", "shots")
     else:
         shots = [shot.model_dump(exclude_none=True, include={"prompt", "duration"}) for shot in request.multi_prompt]
-        draft.nowhere("multi_prompt", shots)
+        draft.unsupported("multi_prompt", shots)
 
 
 def _length(draft: BodyBuilder, request: VideoRequest) -> None:
@@ -183,13 +183,13 @@ def _length(draft: BodyBuilder, request: VideoRequest) -> None:
         return
     length = draft.info.length
     if length is None:
-        draft.nowhere("duration", seconds, why=_follows(draft, "length"))
+        draft.unsupported("duration", seconds, why=_follows(draft, "length"))
         return
-    value = length.say(seconds, draft.loose)
+    value = length.say(seconds, draft.passthrough)
     if value is None and length.frames:
         text = f"duration={seconds:g}: {draft.info.id} counts frames. Give {length.name} in model_parameters."
-        if length.rate_of(draft.loose):
-            text = f"duration={seconds:g}: {fitting_lengths(length, seconds, draft.loose)}."
+        if length.rate_of(draft.passthrough):
+            text = f"duration={seconds:g}: {fitting_lengths(length, seconds, draft.passthrough)}."
         draft.findings.problem(text, certain=draft.info.schema_is_live)
         return
     draft.put(length.name, seconds if value is None else value, "duration", seconds)
@@ -214,7 +214,7 @@ def _shape(draft: BodyBuilder, aspect: str | None, resolution: str | None) -> No
         return
     parameter = frame.aspect or frame.sizes
     if aspect and parameter is None:
-        draft.nowhere("aspect_ratio", aspect, why=_follows(draft, "shape"))
+        draft.unsupported("aspect_ratio", aspect, why=_follows(draft, "shape"))
     elif aspect and parameter is not None:
         same = same_ratio(aspect, parameter.enum)
         draft.put(parameter.name, aspect if same is None else same, "aspect_ratio", aspect)
@@ -230,7 +230,7 @@ def _resolution(draft: BodyBuilder, resolution: str) -> None:
         return
     size = same_word(resolution, frame.sizes.enum) if frame.sizes else None
     if frame.sizes is None or size is None:
-        draft.nowhere("resolution", resolution)
+        draft.unsupported("resolution", resolution)
     else:
         draft.put(frame.sizes.name, size, "resolution", resolution)
 
@@ -259,7 +259,7 @@ def _sound(draft: BodyBuilder, wanted: bool | None) -> None:
         if not wanted:
             draft.findings.warning(f"{info.id} always makes sound; it has no way to switch it off.")
     elif wanted or not info.has_schema:
-        draft.nowhere("generate_audio", wanted)
+        draft.unsupported("generate_audio", wanted)
 
 
 # Where the media of a request go: each to the parameter with the same meaning.
@@ -291,7 +291,7 @@ def _frames(draft: BodyBuilder, start: list[Medium], pictures: list[Medium], end
             elif keyframes is not None:
                 strip[at].append(medium)
             else:
-                _nowhere(draft, medium)
+                _unsupported(draft, medium)
     pictures = _write_references(draft, pictures)
     if keyframes is not None and (strip[0] or strip[1] or pictures):
         if strip[1] and not strip[0] and not pictures:
@@ -305,10 +305,10 @@ def _write_references(draft: BodyBuilder, pictures: list[Medium]) -> list[Medium
     if not pictures:
         return []
     count = len(pictures)
-    used = {*draft.body, *draft.loose}
+    used = {*draft.body, *draft.passthrough}
     free = [slot for slot in slots_for(draft.info, "input_image") if slot.name not in used]
     if not free:
-        said = [slot for slot in slots_for(draft.info, "input_image") if slot.name in draft.loose]
+        said = [slot for slot in slots_for(draft.info, "input_image") if slot.name in draft.passthrough]
         if said and said[0].role == "keyframes":
             return pictures
         if said:
@@ -356,7 +356,7 @@ def _several(draft: BodyBuilder, word: str, references: Sequence[str | None]) ->
         return
     if not slots:
         for medium in media:
-            _nowhere(draft, medium)
+            _unsupported(draft, medium)
         return
     slot = slots[0] if len(media) == 1 else next((one for one in slots if one.many), slots[0])
     _fill(draft, slot, _taken(slot, media))
@@ -383,10 +383,10 @@ def _confirmed(slot: MediaParameter) -> bool:
     return slot.shape_is_told and (items is None or "x-source" not in items.spec)
 
 
-def _nowhere(draft: BodyBuilder, medium: Medium) -> None:
+def _unsupported(draft: BodyBuilder, medium: Medium) -> None:
     word, _, reference = medium
     beside = word == "start_image" and bool(draft.request.input_image)
-    draft.nowhere(word, reference, BESIDE_PICTURES if beside else AT_THE_HUB.get(word))
+    draft.unsupported(word, reference, BESIDE_PICTURES if beside else AT_THE_HUB.get(word))
 
 
 def _no_references(draft: BodyBuilder, pictures: Sequence[Medium]) -> None:
@@ -395,7 +395,7 @@ def _no_references(draft: BodyBuilder, pictures: Sequence[Medium]) -> None:
         text = f"{draft.info.id} takes no reference pictures beside start_image: leave input_image out."
         draft.findings.problem(text, certain=draft.info.schema_is_live)
         return
-    draft.nowhere("input_image", links[0] if len(links) == 1 else links)
+    draft.unsupported("input_image", links[0] if len(links) == 1 else links)
 
 
 # Documented rules between parameters are followed, with a warning.
@@ -419,7 +419,7 @@ def adapt(draft: BodyBuilder) -> None:
 
 def _leave_out(draft: BodyBuilder, case: RuleContext, rule: Mapping[str, Any]) -> None:
     field = rule["field"]
-    if field in draft.body and field not in draft.loose and read_condition(rule, case).holds:
+    if field in draft.body and field not in draft.passthrough and read_condition(rule, case).holds:
         draft.findings.warning(f"{case.name(field)} is left out: {draft.info.id} wants none here ({rule['when']}).")
         del draft.body[field]
 
@@ -556,7 +556,7 @@ def translate(
     if request.level == "draft" and own_draft_mode is not None and own_draft_mode.is_flag:
         draft.put("draft", True, "level", "draft")
     members = place(draft, request.cast) if request.cast else None
-    draft.body |= draft.loose
+    draft.body |= draft.passthrough
     if not defaults:
         _required(draft)
     _of_the_hub(draft, request, route)
@@ -566,8 +566,9 @@ def translate(
         _required(draft)
     renumber_references(draft)
     held = address(members) if members else ()
-    draft.findings.add(*check(draft.body, info, said=draft.said, loose=draft.loose).found)
-    body = _ordered(draft.body, info)
+    draft.findings.add(*check(draft.body, info, said=draft.said, passthrough=draft.passthrough).found)
+    names = dict.fromkeys(["prompt", "multi_prompt", *info.parameters, *draft.body])  # as the schema orders them
+    body = {"model": info.id} | {name: draft.body[name] for name in names if name in draft.body and name != "model"}
     media = tuple(media_places(body, info))
     _doubts(draft, media)
     return Translation(body, draft.findings.problems, draft.findings.warnings, media, held)
@@ -593,7 +594,7 @@ def take_parameters(draft: BodyBuilder, parameters: Mapping[str, Any]) -> None:
         draft.findings.problem(f"{visible(name[:60], lines=False)} does not belong in model_parameters: {instead}.")
     for name, value in parameters.items():
         if name not in refused and value is not None:
-            draft.loose[name] = as_written(value, draft.info.parameters.get(name))
+            draft.passthrough[name] = as_written(value, draft.info.parameters.get(name))
 
 
 def _required(draft: BodyBuilder) -> None:
@@ -615,10 +616,3 @@ def _of_the_hub(draft: BodyBuilder, request: VideoRequest, route: str) -> None:
         draft.body["target_namespace"] = request.target_namespace
     if request.response_format and route == "sync":
         draft.body["response_format"] = request.response_format
-
-
-def _ordered(body: Mapping[str, Any], info: ModelInfo) -> dict[str, Any]:
-    """The model first, then parameters as its schema orders them, then the rest."""
-    first = ["model", "prompt", "multi_prompt"]
-    names = dict.fromkeys([*first, *info.parameters, *body])
-    return {"model": info.id} | {name: body[name] for name in names if name in body and name != "model"}

@@ -365,17 +365,17 @@ MOST_GENERATIONS = 4  # Oxen docs, async queue: Validation
 
 
 def check(
-    body: Mapping[str, Any], info: ModelInfo, *, said: Said | None = None, loose: Collection[str] = ()
+    body: Mapping[str, Any], info: ModelInfo, *, said: Said | None = None, passthrough: Collection[str] = ()
 ) -> Findings:
     """What is wrong with a body for this model.
 
     said: the word of the request that each field came from.
-    loose: fields that came by way of `model_parameters`: of these only what the live schema itself says is certain.
+    passthrough: the fields of `model_parameters`. Problems in these are certain only by the live schema.
     """
     findings = Findings()
     said = said or {}
     for finding in _all(body, info, said):
-        certain = finding.certain and (finding.of_schema or not any(field in loose for field in finding.fields))
+        certain = finding.certain and (finding.of_schema or not any(field in passthrough for field in finding.fields))
         findings.add(Finding(finding.text, certain, finding.fields))
     return findings
 

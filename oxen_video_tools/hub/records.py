@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import urljoin
 
 from ..errors import HubUnavailable
@@ -401,6 +401,8 @@ def decode_video(inline: Any) -> bytes | None:
 
 
 Status = Literal["queued", "processing", "succeeded", "failed", "cancelled"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+TERMINAL: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 LONGEST_COMPLAINT = 10_000  # characters of a job's error that are kept
 _STATUS: dict[str, Status] = {
@@ -463,7 +465,7 @@ class Generation:
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
     @property
     def is_active(self) -> bool:

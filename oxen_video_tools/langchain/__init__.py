@@ -3,7 +3,7 @@
     from langchain.agents import create_agent
     from oxen_video_tools.langchain import OxenVideoToolkit
 
-    agent = create_agent("anthropic:claude-sonnet-4-5", OxenVideoToolkit().get_tools())
+    agent = create_agent("anthropic:claude-sonnet-5-5", OxenVideoToolkit().get_tools())
 
 Pass an argument as an option to fix its value and hide it from the agent: `GenerateVideo(model="…", max_cost_usd=2)`.
 """

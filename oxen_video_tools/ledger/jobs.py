@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from ..errors import InvalidRequest, OverBudget, Paused
 from .records import (
+    ENDED,
     FREED,
     INSERT_CLIP,
     JOB_COLUMNS,
@@ -26,15 +27,15 @@ from .records import (
 from .transactions import Steps, clips, clips_of, find_jobs, is_paused, job_for_take, job_named, whole
 
 DAY = 86_400.0  # seconds; the window of the budget
-AGAIN = "a person has it sent again"
+RESENT = "a person has it sent again"
 FIRST = "sent again as {}"  # the note of a first sending
 # What the hub billed for a job, once it has billed every generation. A paid video without a known id counts with its
 # share of the reservation.
-BILLED = """cost = (select case when count(*) = count(cost) then sum(cost)
+TOTAL_COST = """cost = (select case when count(*) = count(cost) then sum(cost)
     + case when count(*) < jobs.expects then jobs.reserved * (jobs.expects - count(*)) / jobs.expects else 0 end end
     from clips where clips.job = jobs.job)"""
 # A job that proves to be paid becomes the current job of its take again, unless another job has taken the slot.
-HELD = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
+RECLAIM_TAKE = """holds = case when exists (select 1 from jobs as rival where rival.scope = jobs.scope
     and rival.request = jobs.request and rival.take = jobs.take and rival.part = jobs.part
     and rival.holds = 1 and rival.job <> jobs.job) then 0 else 1 end"""
 
@@ -219,17 +220,10 @@ def lock_account_of(job: str) -> Steps[str]:
 
 
 def check_budget(scope: str, amount: int, now: float, budget: int | None) -> Steps[None]:
-    if (yield from is_paused()):
-        raise Paused("All spending is paused; nothing was sent.")
-    if budget is None:
-        return
-    spent = yield from committed_spend(scope, now)
-    if spent + amount > budget:
-        left = dollars(max(0, budget - spent))
-        raise OverBudget(
-            f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
-            f"{said(left)} is left."
-        )
+    """Raises Paused, OverBudget."""
+    paused = yield from is_paused()
+    committed = 0 if paused or budget is None else (yield from committed_spend(scope, now))
+    Funds(paused, committed).check(amount, budget)
 
 
 class Funds(NamedTuple):
@@ -241,6 +235,17 @@ class Funds(NamedTuple):
 
     paused: bool
     committed: int
+
+    def check(self, amount: int, budget: int | None) -> None:
+        """Raise Paused or OverBudget if `amount` may not be spent. amount, budget: micro-dollars; None: no budget."""
+        if self.paused:
+            raise Paused("All spending is paused; nothing was sent.")
+        if budget is not None and self.committed + amount > budget:
+            left = dollars(max(0, budget - self.committed))
+            raise OverBudget(
+                f"This may cost {said(dollars(amount))}; of the budget of {said(dollars(budget))} in 24 hours "
+                f"{said(left)} is left."
+            )
 
 
 def funds(scope: str, now: float) -> Steps[Funds]:
@@ -292,7 +297,7 @@ def mark_sending(job: str, owner: str, now: float, lease: float, hub_now: float 
     )
     if not rows or (yield from _has_clips(job)):
         return False
-    if rows[0][0] == AGAIN:
+    if rows[0][0] == RESENT:
         yield from _remember_the_first(job, now)
     yield (
         "update jobs set state = 'sending', sent = ?, hub_sent = coalesce(hub_sent, ?), lease = ? where job = ?",
@@ -348,7 +353,7 @@ def unsent(job: str, owner: str, state: State, now: float, note: str) -> Steps[b
     )
     if not rows or (yield from _has_clips(job)):
         return False
-    if rows[0][0] == AGAIN:
+    if rows[0][0] == RESENT:
         yield from _forget_the_second(job, now)
         yield from unclear(job, owner, f"it could not be sent again: {note}")
     else:
@@ -415,7 +420,7 @@ def record_submission(job: str, found: Sequence[GenerationRow], now: float) -> S
         yield from _unassign(other)
     yield (
         f"""update jobs set state = 'running', owner = null, lease = 0, ended = null, cost = null, note = null,
-            {HELD} where job = ?""",
+            {RECLAIM_TAKE} where job = ?""",
         (job,),
     )
     yield from finish_if_all_done(job, now)
@@ -432,7 +437,7 @@ def _unassign(job: str) -> Steps[None]:
         return
     yield (
         f"""update jobs set state = 'sending', ended = null, cost = null, note = 'its generation was another job''s',
-            {HELD} where job = ?""",
+            {RECLAIM_TAKE} where job = ?""",
         (job,),
     )
 
@@ -450,11 +455,11 @@ def finish_if_all_done(job: str, now: float) -> Steps[bool]:
     yield "select job from jobs where job = ? {locked}", (job,)  # two generations may end in two processes at once
     rows = yield "select status from clips where job = ?", (job,)
     states = {row[0] for row in rows}
-    if not states or not states <= {"succeeded", "failed", "cancelled"}:
+    if not states or not states <= set(ENDED):
         return False
     state: State = "succeeded" if "succeeded" in states else "failed" if "failed" in states else "cancelled"
     yield from end(job, state, now, None)
-    yield f"update jobs set {BILLED} where job = ?", (job,)
+    yield f"update jobs set {TOTAL_COST} where job = ?", (job,)
     return True
 
 
@@ -605,7 +610,7 @@ def reopen(job: str, owner: str, now: float, lease: float, budget: int | None) -
     yield from check_budget(found.scope, found.reserved, now, budget)
     yield (
         "update jobs set state = 'sending', owner = ?, lease = ?, note = ? where job = ?",
-        (owner, now + lease, AGAIN, job),
+        (owner, now + lease, RESENT, job),
     )
     again = yield from job_named(job)
     assert again is not None
@@ -640,5 +645,5 @@ def not_found(job: str, words: str, now: float) -> Steps[None]:
     yield (
         """update jobs set owner = case when note = ? then null else owner end, note = ?
             where job = ? and state = 'sending' and lease <= ?""",
-        (AGAIN, words, job, now),
+        (RESENT, words, job, now),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import NamedTuple
 
-from .jobs import BILLED, DAY, finish_if_all_done
+from .jobs import DAY, TOTAL_COST, finish_if_all_done
 from .records import CLIP_COLUMNS, INSERT_CLIP, GenerationRow, Job
 from .transactions import Steps, clips, job_named
 
@@ -50,7 +50,7 @@ def record_cost(scope: str, costs: Mapping[str, int]) -> Steps[None]:
         rows = yield "select job from clips where scope = ? and generation_id = ?", (scope, generation_id)
         if rows and rows[0][0]:
             yield (
-                f"update jobs set {BILLED} where job = ? and state in ('succeeded', 'failed', 'cancelled')",
+                f"update jobs set {TOTAL_COST} where job = ? and state in ('succeeded', 'failed', 'cancelled')",
                 (rows[0][0],),
             )
 
@@ -191,10 +191,11 @@ def endings(scope: str, since: float, most: int) -> Steps[list[Ending]]:
     end covers the others.
     """
     rows = yield (
-        """select clips.generation_id, clips.status, clips.model, clips.ended, jobs.film
+        """select clips.generation_id, clips.status, clips.model, clips.ended,
+                case when jobs.call is null then jobs.film end
             from clips join jobs on clips.job = jobs.job
             where clips.scope = ? and clips.ended > ? and clips.status in ('succeeded', 'failed', 'cancelled')
-                and (jobs.film is null or clips.status = 'failed')
+                and (jobs.film is null or jobs.call is not null or clips.status = 'failed')
             order by clips.ended, clips.generation_id limit ?""",
         (scope, since, most),
     )

@@ -106,7 +106,7 @@ class PostgresLedger:
         self._preparing = asyncio.Lock()
         self._prepared = False
 
-    async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:  # noqa: ARG002 — each is safe at once
+    async def run(self, make: Callable[[], Steps[T]], durability: Durability = "now") -> T:  # noqa: ARG002 — each is safe at once
         """Run a transaction; its result once it is committed. A caller that gives up does not interrupt it."""
         return await asyncio.shield(asyncio.ensure_future(self._run(make)))
 

@@ -25,6 +25,7 @@ LOCAL = "sync-"  # prefix of ids that results of the blocking route get, because
 UNPAID = ("refused", "dropped")
 FREED = ("failed", "cancelled", "refused", "dropped", "written off")  # these give their take free
 FINAL = ("succeeded", *FREED)
+ENDED = ("succeeded", "failed", "cancelled")  # states of a generation
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Intent:
 
     scope: hub and account.
     request, take, part: see `ClipRef`.
-    call: the key of the call (see `studio.identifiers`), for a job that is no part of a film.
+    call: the key of the call (see `studio.identifiers`), for a job that is no clip of a film.
     expects: how many generations the POST makes.
     estimate, reserved: micro-dollars.
     """
@@ -64,6 +65,11 @@ class Intent:
     estimate: int | None = None
     reserved: int = 0
     call: str | None = None
+
+    @property
+    def ref(self) -> ClipRef:
+        """Which clip it makes."""
+        return ClipRef(self.request, self.take, self.part)
 
     @property
     def model(self) -> str:
@@ -117,6 +123,11 @@ class Job:
     def ref(self) -> ClipRef:
         """Which clip it makes."""
         return ClipRef(self.request, self.take, self.part)
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it was booked for a film as one of its clips; its sheets and stills have calls of their own."""
+        return self.film is not None and self.call is None
 
     def is_live(self, now: float) -> bool:
         """Whether somebody is at work on sending it."""
@@ -182,7 +193,7 @@ class GenerationRow:
     @property
     def is_terminal(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in ENDED
 
 
 CLIP_COLUMNS = (

@@ -35,7 +35,7 @@ class Call:
     """One transaction that a caller waits for; then its result or error."""
 
     make: Callable[[], Steps[Any]]
-    haste: Durability
+    durability: Durability
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
@@ -44,9 +44,11 @@ class Call:
 
 def _begin(connection: sqlite3.Connection, calls: Sequence[Call]) -> None:
     """As strictly as the strictest of them asks for."""
-    hastes = {call.haste for call in calls}
-    connection.execute(f"pragma synchronous = {'full' if 'now' in hastes else 'normal'}")
-    wait_for_lock(lambda: _begin_reading(connection) if hastes == {"read"} else connection.execute("begin immediate"))
+    durabilities = {call.durability for call in calls}
+    connection.execute(f"pragma synchronous = {'full' if 'now' in durabilities else 'normal'}")
+    wait_for_lock(
+        lambda: _begin_reading(connection) if durabilities == {"read"} else connection.execute("begin immediate")
+    )
 
 
 def _begin_reading(connection: sqlite3.Connection) -> None:
@@ -183,10 +185,10 @@ class SqliteLedger:
         self._queue = Lock()
         _ledgers.add(self)
 
-    async def run(self, make: Callable[[], Steps[T]], haste: Durability = "now") -> T:
+    async def run(self, make: Callable[[], Steps[T]], durability: Durability = "now") -> T:
         """Run a transaction; its result once it is committed. A caller that gives up does not interrupt it."""
         loop = asyncio.get_running_loop()
-        call = Call(make, haste, loop, loop.create_future())
+        call = Call(make, durability, loop, loop.create_future())
         with self._queue:
             if not self._calls:  # else the thread is about to look
                 self._thread.submit(self._carry_out)

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from ..studio.prepare import Prepared
     from ..studio.results import Progress
     from ..studio.stills import PreparedStills
-    from ..tools import Reply
-    from ..tools import ToolSpec as Row
+    from ..tools import Reply, ToolSpec
     from .service import Service
 
 
@@ -155,49 +154,49 @@ class VideoTool(Tool):
             approval.prepared_call.reset(token)
 
 
-def project_tools(row: Row) -> Tool:
+def project_tools(spec: ToolSpec) -> Tool:
     """One tool. The SDK reads Context, Resolve and the answer model from the function's annotations."""
     tool = VideoTool.from_function(
-        _paid(row) if row.prepares else _free(row),
-        name=row.name,
-        title=row.name.replace("_", " ").capitalize(),
-        description=row.description,
-        meta={"ui": {"resourceUri": PLAYER}} if row.shows_video else None,
+        _paid(spec) if spec.prepares else _free(spec),
+        name=spec.name,
+        title=spec.name.replace("_", " ").capitalize(),
+        description=spec.description,
+        meta={"ui": {"resourceUri": PLAYER}} if spec.shows_video else None,
         annotations=ToolAnnotations(
-            read_only_hint=row.read_only,
-            destructive_hint=row.destructive,
-            idempotent_hint=row.idempotent,
-            open_world_hint=row.open_world,
+            read_only_hint=spec.read_only,
+            destructive_hint=spec.destructive,
+            idempotent_hint=spec.idempotent,
+            open_world_hint=spec.open_world,
         ),
     )
-    tool.parameters = row.schema
-    tool.fn_metadata.output_schema = row.answer_schema
+    tool.parameters = spec.schema
+    tool.fn_metadata.output_schema = spec.answer_schema
     return tool
 
 
-def _free(row: Row) -> Any:
+def _free(spec: ToolSpec) -> Any:
     async def call(request: Any, ctx: Context[Service]) -> CallToolResult:
-        return await _answered(row, request, ctx)
+        return await _answered(spec, request, ctx)
 
-    call.__annotations__ |= {"request": row.arguments, "return": Annotated[CallToolResult, row.answer]}
+    call.__annotations__ |= {"request": spec.arguments, "return": Annotated[CallToolResult, spec.answer]}
     return call
 
 
-def _paid(row: Row) -> Any:
+def _paid(spec: ToolSpec) -> Any:
     async def call(request: Any, ctx: Context[Service], approved: Any) -> CallToolResult:
         [prepared] = approval.prepared_call.get() or [None]
-        return await _answered(row, request, ctx, prepared, approval.agreed_sum(approved, prepared))
+        return await _answered(spec, request, ctx, prepared, approval.agreed_sum(approved, prepared))
 
     call.__annotations__ |= {
-        "request": row.arguments,
-        "approved": Annotated[ElicitationResult[Approval], Resolve(approval.asking(row))],
-        "return": Annotated[CallToolResult, row.answer],
+        "request": spec.arguments,
+        "approved": Annotated[ElicitationResult[Approval], Resolve(approval.asking(spec))],
+        "return": Annotated[CallToolResult, spec.answer],
     }
     return call
 
 
 async def _answered(
-    row: Row,
+    spec: ToolSpec,
     request: Any,
     ctx: Context[Service],
     prepared: Prepared | PreparedStills | None = None,
@@ -209,13 +208,13 @@ async def _answered(
         with only_oxen_errors():
             async with (
                 service.studios.of(caller) as studio,
-                service.folders.room_for(caller, writes=not row.read_only),
+                service.folders.room_for(caller, writes=not spec.read_only),
                 reporting(ctx, service.clock) as reporter,
             ):
                 wait, longest = (0.0, 0.0) if as_task.get() else limits(studio)
                 files = reach(caller)
                 call = Call(wait, longest, reporter.report, prepared=prepared, approved_usd=approved_usd, files=files)
-                reply = await _unless_closing(service, row, studio, request, call)
+                reply = await _unless_closing(service, spec, studio, request, call)
             return await to_call_result(service, ctx.request_context.request, reply)
     except Unauthenticated:
         service.proofs.forget(caller)
@@ -228,17 +227,17 @@ def limits(studio: AsyncStudio) -> tuple[float, float]:
     return (WAIT, LONGEST) if wait is None else (wait, max(wait, LONGEST))
 
 
-async def _unless_closing(service: Service, row: Row, studio: AsyncStudio, request: Any, call: Call) -> Reply:
+async def _unless_closing(service: Service, spec: ToolSpec, studio: AsyncStudio, request: Any, call: Call) -> Reply:
     """The tool's answer. If the server is told to stop meanwhile, the wait ends at once and the answer has the id.
 
     The same request, repeated without a wait, then finds its job in the ledger: nothing is paid twice.
     """
-    if "wait_seconds" not in row.arguments.model_fields:
-        return await row.run(studio, request, call)
+    if "wait_seconds" not in spec.arguments.model_fields:
+        return await spec.run(studio, request, call)
     at_once = request.model_copy(update={"wait_seconds": 0.0})
     if service.closing.is_set():
-        return await row.run(studio, at_once, call)
-    work = asyncio.ensure_future(row.run(studio, request, call))
+        return await spec.run(studio, at_once, call)
+    work = asyncio.ensure_future(spec.run(studio, request, call))
     closing = asyncio.ensure_future(service.closing.wait())
     try:
         await asyncio.wait({work, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -248,4 +247,4 @@ async def _unless_closing(service: Service, row: Row, studio: AsyncStudio, reque
         work.cancel()
         closing.cancel()
     await asyncio.wait({work})
-    return await row.run(studio, at_once, call)
+    return await spec.run(studio, at_once, call)

@@ -17,19 +17,21 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..catalog.pricing import Price, billed_seconds, estimate, total
-from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, Paused, invalid_arguments
-from ..ledger.films import FilmRow, Part, Standing, spent_on
+from ..errors import InvalidRequest, NotInstalled, OverBudget, OxenError, invalid_arguments
+from ..ledger.films import FilmRow, FilmStatus, Part, spent_on
 from ..ledger.records import ClipRef, Job, dollars, micros, said
 from ..request import VideoRequest
 from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
-from .local_files import Files, allowed, look
+from .local_files import Files, allowed, look, shorten
 from .media_inputs import (
+    check_frames,
     check_inputs,
     check_links,
     check_local_media,
+    cut_begins,
     fingerprint,
     is_film,
     is_generation,
@@ -39,7 +41,7 @@ from .media_inputs import (
     split_part,
     with_cuts,
 )
-from .pictures import Picture, survey_pictures, with_pictures
+from .pictures import UNASKED, Picture, paying, survey_pictures, weigh, with_means, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
@@ -196,7 +198,7 @@ class Prepared:
     clips: tuple[FilmClip, ...] = field(repr=False)
     parts: tuple[Part, ...] = field(repr=False)
     film: str | None = None
-    standing: Standing | None = field(default=None, repr=False)
+    standing: FilmStatus | None = field(default=None, repr=False)
     pays: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
     spent: int = 0
@@ -258,8 +260,10 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
 
 
 def _own_tries(prepared: Prepared) -> list[Job]:
-    """The jobs that were booked for this film, or for this single video."""
-    return [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    """The jobs that were booked for this film and its pictures, or for this single video."""
+    clips = [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    pictures = prepared.standing.pictures if prepared.standing is not None else ()
+    return [*clips, *(one.job for one in pictures if one.job is not None)]
 
 
 async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
@@ -268,7 +272,7 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
     jobs = [prepared.clips[number].job for number in prepared.pays]
-    drawn = [one for one in prepared.pictures if one.pays]
+    drawn = paying(prepared.pictures)
     for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
     shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
     clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))
@@ -294,15 +298,8 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
 
 async def _check_budget(session: Session, amount: Decimal) -> None:
     """Check what `Ledger.reserve` will check, before a person is asked. Raises Paused, OverBudget."""
-    paused, committed = await session.ledger.funds(await session.scope(), session.clock.time())
-    if paused:
-        raise Paused("All spending is paused; nothing was sent.")
-    budget = session.settings.budget
-    if budget is not None and committed + micros(amount) > micros(budget):
-        left = dollars(max(0, micros(budget) - committed))
-        raise OverBudget(
-            f"This may cost {said(amount)}; of the budget of {said(budget)} in 24 hours {said(left)} is left."
-        )
+    funds, budget = await session.ledger.funds(await session.scope(), session.clock.time()), session.settings.budget
+    funds.check(micros(amount), None if budget is None else micros(budget))
 
 
 # -- the plan, and what is there of it ---------------------------------------------------------------------------------
@@ -320,6 +317,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
+    asked, request = request, with_means(request, models, session.settings)
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request, frames = await with_cuts(session, pictures.request, terms.files)
     named = references(request)
@@ -329,11 +327,13 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         models,
         session.settings,
         lengths=await _lengths(session, request, terms.files, scope),
-        model=before.film.model if isinstance(before, Standing) else before.model if before is not None else None,
+        model=before.film.model if isinstance(before, FilmStatus) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
-    plan = replace(plan, warnings=(*plan.warnings, *frames))
+    unasked = [UNASKED.format(plan.model)] if request.stills and not asked.stills else []
+    plan = replace(plan, warnings=(*plan.warnings, *unasked, *frames))
     plan = await check_local_media(session, plan, terms.files)
+    plan = await check_frames(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:
@@ -354,11 +354,29 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
     found = with_pictures(_reckoned(found, session.clock.time()), pictures)
+    found = replace(found, plan=weigh(found.plan, pictures, models, session.settings))
     if scope and found.pays:
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]
         found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files, lenient=lenient))
+        late = [await _past_the_end(session, one, terms.files, scope) for one in dict.fromkeys(found.media.values())]
+        if problems := tuple(filter(None, late)):
+            found = replace(found, plan=replace(found.plan, problems=(*found.plan.problems, *problems)))
     return found
+
+
+ROUNDED = 0.1  # seconds by which a clip may be longer than its model was asked for
+
+
+async def _past_the_end(session: Session, reference: str, files: Files, scope: str) -> str:
+    """What is wrong with a frame or part that begins where its medium has ended, if that can be told."""
+    begins = cut_begins(reference)
+    if begins is None or not begins[1]:
+        return ""
+    seconds = await _length_of_medium(session, begins[0], files, scope)
+    if seconds is None or begins[1] < seconds + ROUNDED:
+        return ""
+    return f"#t={begins[1]:g} is past the end of {shorten(begins[0])}: it is {seconds:g} s long. Name an earlier time."
 
 
 async def _prints(session: Session, media: Sequence[str], files: Files, *, lenient: bool) -> dict[str, str]:
@@ -387,20 +405,26 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
     """Seconds of the input video and sound, by reference, as far as the file or the ledger has them."""
     found: dict[str, float] = {}
     for name in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
-        seconds: float | None = None
         one, part = part_of_cut(name)
-        with suppress(OxenError, OSError):
-            if is_generation(one):
-                seconds = await _length_of_result(session, one.strip(), scope)
-            elif not is_url(one):
-                path = await asyncio.to_thread(allowed, one, session.settings, files)
-                seconds = (await look(session, "measure", path, files)).seconds
+        seconds = await _length_of_medium(session, one, files, scope)
         if part is not None:
             until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
             seconds = max(0.0, until - part[0])
         if seconds:
             found[name] = seconds
     return found
+
+
+async def _length_of_medium(session: Session, reference: str, files: Files, scope: str | None) -> float | None:
+    """Seconds of a video or sound, where the file or our ledger tells them."""
+    with suppress(OxenError, OSError):
+        if is_generation(reference):
+            return await _length_of_result(session, reference.strip(), scope)
+        if not (is_url(reference) or is_made(reference)):
+            path = await asyncio.to_thread(allowed, reference, session.settings, files)
+            seconds: float | None = (await look(session, "measure", path, files)).seconds
+            return seconds
+    return None
 
 
 async def _length_of_result(session: Session, generation_id: str, scope: str | None, deep: int = 3) -> float | None:
@@ -452,13 +476,13 @@ def name_clips(
     return tuple(clips)
 
 
-def _usable(before: Standing | Job | None, plan: Plan, models: ModelList) -> Standing | Job | None:
+def _usable(before: FilmStatus | Job | None, plan: Plan, models: ModelList) -> FilmStatus | Job | None:
     """What the same call made before. A row of an earlier version counts only if its body is equivalent."""
     if isinstance(before, Job) and before.request == before.call:
         info = models.known(plan.model)
         same = len(plan.jobs) == 1 and agrees(before.body, before.asked, plan.jobs[0].body, info)
         return before if same else None
-    if isinstance(before, Standing) and before.film.refs[0].request == before.film.request:
+    if isinstance(before, FilmStatus) and before.film.refs[0].request == before.film.request:
         info, clips = models.known(plan.model), clips_in(before.film)
         same = len(plan.jobs) == len(clips) and way_of(before.film) == plan.film
         bodies = zip(clips, plan.jobs, strict=False)
@@ -485,10 +509,10 @@ def agrees(before: Mapping[str, Any], words: Mapping[str, Any], body: Mapping[st
 
 
 async def _looked_up(
-    session: Session, prepared: Prepared, scope: str, before: Standing | Job | None, models: ModelList
+    session: Session, prepared: Prepared, scope: str, before: FilmStatus | Job | None, models: ModelList
 ) -> Prepared:
     """Add what the ledger has: the film or job of the same call, else of the same clips."""
-    if isinstance(before, Standing):
+    if isinstance(before, FilmStatus):
         return _as_film(prepared, before, models)
     if before is not None and len(prepared.clips) == 1:
         [part] = await session.ledger.parts_of(scope, [before.ref])
@@ -551,7 +575,7 @@ def _is_same_clip(
     return same and agrees(old.job.body, film.asked, clip.job.body, info)
 
 
-def _as_film(prepared: Prepared, found: Standing, models: ModelList) -> Prepared:
+def _as_film(prepared: Prepared, found: FilmStatus, models: ModelList) -> Prepared:
     """The film as it was agreed to, with current prices."""
     clips = tuple(replace(clip, job=_priced(clip.job, models)) for clip in clips_in(found.film))
     return replace(prepared, clips=clips, parts=found.parts, film=found.film.film, standing=found)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from ..clock import wait_until
 from ..errors import InvalidRequest, OxenError
+from ..hub.records import STATUSES
 from .export import SAVE, get_saving
 from .films.generate import cancel as cancel_film
 from .films.status import get as get_film
 from .films.status import listed as listed_films
 from .media_inputs import is_film
-from .reconcile import STATES, about_a_job
+from .reconcile import about_a_job
 from .results import Cancelled, Report, Video
 from .settlement import record_observed, settle_one
 from .submission import job_of_local
@@ -108,10 +109,10 @@ async def list_videos(
 
 def _states(status: str | None) -> Sequence[str]:
     if status is None:
-        return STATES
-    if status not in STATES:
+        return STATUSES
+    if status not in STATUSES:
         raise InvalidRequest(
-            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATES[:-1])} or {STATES[-1]}."
+            f"status={status[:40]!r} is no status.", fix=f"Use {', '.join(STATUSES[:-1])} or {STATUSES[-1]}."
         )
     return (status,)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, OxenError, SubmissionUnclear
+from ..hub.records import STATUSES
 from ..ledger.jobs import SearchFailed
 from ..ledger.records import UNPAID, GenerationRow, Job
 from ..redaction import visible
@@ -253,7 +254,6 @@ GRACE = 60.0  # seconds after which a job that no complete reading shows counts 
 YOUNG = "it is not in the queue yet"
 ABSENT = "the hub does not show it"
 AMBIGUOUS = "the hub shows jobs that can't be told from it"
-STATES = ("queued", "processing", "succeeded", "failed", "cancelled")
 PAGE, PAGES = 50, 400
 log = logging.getLogger(__name__)
 
@@ -283,7 +283,7 @@ async def read_account(hub: HubClient, namespace: str | None, since: float) -> R
 
 async def _read_queue(hub: HubClient, namespace: str | None, found: dict[str, Generation]) -> bool:
     whole = True
-    for state in STATES:
+    for state in STATUSES:
         listed = await hub.list(status=state, namespace=namespace)
         whole = whole and listed.is_whole
         found |= {one.generation_id: one for one in listed}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError
-from ..ledger.films import Standing
+from ..ledger.films import FilmStatus
 from ..ledger.jobs import DAY, Adopt, OwnerGone, SendAgain, WriteOff
 from ..ledger.records import Job, micros
 from .films.assembly import keep_film
@@ -173,7 +173,7 @@ async def recover_films(session: Session, since: float) -> list[Recovered]:
     ]
 
 
-async def _recover_film(session: Session, one: Standing) -> Recovered:
+async def _recover_film(session: Session, one: FilmStatus) -> Recovered:
     film, ids = one.film, tuple(part.clip.generation_id for part in one.parts if part.clip is not None)
     there = sum(part.state == "done" for part in one.parts)
     if not one.is_shot:

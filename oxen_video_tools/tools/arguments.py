@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..errors import invalid_arguments
+from ..hub import records as hub_records
 from ..request import (
     NOT_GIVEN,
     ArgumentModel,
@@ -61,7 +62,6 @@ def _named(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_named)]
 Names = Annotated[
     Annotated[list[str], Field(max_length=100)],
     AfterValidator(_named),
@@ -76,9 +76,9 @@ def _status(value: Any) -> Any:
 
 
 Status = Annotated[
-    Literal["queued", "processing", "succeeded", "failed", "cancelled"] | None,
+    hub_records.Status | None,
     BeforeValidator(_status),
-    WithJsonSchema({"type": "string", "enum": ["queued", "processing", "succeeded", "failed", "cancelled"]}),
+    WithJsonSchema({"type": "string", "enum": list(hub_records.STATUSES)}),
 ]
 
 
@@ -185,7 +185,7 @@ class StillsArguments(CallArguments):
 class GetArguments(CallArguments):
     tool = "get_video"
 
-    generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
+    generation_ids: Names = Field(description="1 to 100 ids.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
@@ -202,7 +202,7 @@ class ListArguments(CallArguments):
 class CancelArguments(CallArguments):
     tool = "cancel_video"
 
-    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
+    generation_ids: Names = Field(description='Ids; ["all"] for all that run.')
 
 
 class FindArguments(CallArguments):
@@ -234,7 +234,8 @@ class SaveArguments(CallArguments):
     music: Text = Field(default_factory=unset, description="Id, URL or path, under the clips' sound.")
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
     captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
-    burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
+    burn: Flag = Field(default_factory=unset, description="Draw captions in.")
+    upload: Flag = Field(default_factory=unset, description="Give a link, too.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from ..errors import only_oxen_errors
 from ..redaction import all_visible
-from ..request import plain
+from ..request import inline_refs
 from .answers import VideoAnswer, all_said, fitted
 from .arguments import without
 
@@ -115,12 +115,12 @@ class ToolSpec:
     @property
     def schema(self) -> dict[str, Any]:
         """The arguments as a language model sees them: no `$ref`, no titles, no defaults."""
-        return _heading_less(plain(self.arguments.model_json_schema()))
+        return _heading_less(inline_refs(self.arguments.model_json_schema()))
 
     @property
     def answer_schema(self) -> dict[str, Any]:
         """The shape of the answer, without titles and defaults."""
-        return _heading_less(plain(self.answer.model_json_schema(mode="serialization")))
+        return _heading_less(inline_refs(self.answer.model_json_schema(mode="serialization")))
 
     def without(self, hidden: Collection[str] = (), settled: Mapping[str, Any] | None = None) -> ToolSpec:
         """The same tool less some arguments: those with a settled value always have it, hidden ones are never given.

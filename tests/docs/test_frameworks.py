@@ -54,7 +54,7 @@ def chat(kind: str, address: str) -> Any:
     if kind == "anthropic":
         from langchain_anthropic import ChatAnthropic
 
-        return ChatAnthropic(model="claude-sonnet-4-5", base_url=address, api_key="scripted")
+        return ChatAnthropic(model="claude-sonnet-5-5", base_url=address, api_key="scripted")
     from langchain_google_genai import ChatGoogleGenerativeAI
 
     return ChatGoogleGenerativeAI(model="gemini-2.5-flash", base_url=address, api_key="scripted")

@@ -34,7 +34,7 @@ def environment(hub: Sandbox, folder: Path) -> dict[str, str]:
 def test_the_snippets_run_in_their_order(hub: Sandbox, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
     assert len(snippets) >= 3
-    program = "\n".join(snippets).replace('"anthropic:claude-sonnet-4-5"', SCRIPTED)
+    program = "\n".join(snippets).replace('"anthropic:claude-sonnet-5-5"', SCRIPTED)
     command = [*forked.python(*forked.AGENTS), "-c", program]
     ran = subprocess.run(
         command, env=environment(hub, tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=HUNG

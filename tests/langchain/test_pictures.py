@@ -157,7 +157,7 @@ def test_openai_responses(messages: list[BaseMessage], keyframes: Any) -> None:
 @pytest.mark.parametrize("keyframes", MODES)
 def test_anthropic(messages: list[BaseMessage], keyframes: Any) -> None:
     anthropic = pytest.importorskip("langchain_anthropic")
-    model = anthropic.ChatAnthropic(model="claude-sonnet-4-5", api_key="x")
+    model = anthropic.ChatAnthropic(model="claude-sonnet-5-5", api_key="x")
     sent = model._get_request_payload(messages)["messages"]
     assert whole(sent).count('"media_type": "image/jpeg"') == {"none": 0, "tool": 3, "message": 2}[keyframes]
     for one in sent:  # Anthropic's rule: the answers come first in a user's turn

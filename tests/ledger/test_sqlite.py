@@ -71,9 +71,9 @@ def write(word: str, then: BaseException | None = None) -> Callable[[], Steps[st
     return make
 
 
-def call(make: Callable[[], Steps[Any]], haste: transactions.Durability = "now") -> Call:
+def call(make: Callable[[], Steps[Any]], durability: transactions.Durability = "now") -> Call:
     loop = asyncio.get_running_loop()
-    return Call(make, haste, loop, loop.create_future())
+    return Call(make, durability, loop, loop.create_future())
 
 
 # ---- where it lies ---------------------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def test_in_a_server(scheme: str) -> None:
 # ---- how it is opened ------------------------------------------------------------------------------------------------
 
 
-async def pragma(engine: SqliteLedger, name: str, haste: transactions.Durability = "now") -> Any:
-    return (await engine.run(asked(f"pragma {name}"), haste))[0][0]
+async def pragma(engine: SqliteLedger, name: str, durability: transactions.Durability = "now") -> Any:
+    return (await engine.run(asked(f"pragma {name}"), durability))[0][0]
 
 
 async def test_commits_are_as_strict_as_they_ask_for(engine: SqliteLedger) -> None:
@@ -154,9 +154,9 @@ async def test_the_urgency_is_that_of_the_transaction(monkeypatch: pytest.Monkey
     ledger = Ledger.at("memory:")
     run = ledger._engine.run
 
-    async def noted(make: Any, haste: transactions.Durability = "now") -> Any:
-        asked_for.append(haste)
-        return await run(make, haste)
+    async def noted(make: Any, durability: transactions.Durability = "now") -> Any:
+        asked_for.append(durability)
+        return await run(make, durability)
 
     monkeypatch.setattr(ledger._engine, "run", noted)
     await ledger.set_paused(True, NOW)

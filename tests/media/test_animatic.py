@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,7 +17,7 @@ from oxen_video_tools.errors import InputUnreadable, Internal, InvalidRequest
 from oxen_video_tools.media import child_process, mp4
 from oxen_video_tools.media.animatic import Segment, render, sprites
 from oxen_video_tools.media.animatic.card import SIZES, Card
-from oxen_video_tools.media.animatic.film import Film
+from oxen_video_tools.media.animatic.film import MOST_SIDE, Film, _skip_all
 from oxen_video_tools.media.animatic.photo import MOVES
 from oxen_video_tools.media.animatic.slate import Slate
 from oxen_video_tools.media.animatic.sprites import Canvas
@@ -49,7 +50,7 @@ def test_an_animatic_is_a_whole_mp4_of_the_length_and_size_asked_for(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("fps", "size"), [(24, (640, 360)), (25, (162, 98)), (60, (4096, 4096))])
+@pytest.mark.parametrize(("fps", "size"), [(24, (640, 360)), (25, (162, 98)), (60, (1920, 1080))])
 def test_frames_come_in_pairs_and_a_cut_falls_on_its_frame(tmp_path: Path, fps: int, size: tuple[int, int]) -> None:
     """Every second frame is the one before, to the pixel and without the encoder; a shot of odd length ends alone."""
     shots = [Segment("A fox, locked off, at night", 5 / fps), Segment("A snowy field by day, pan left", 6 / fps)]
@@ -62,6 +63,12 @@ def test_frames_come_in_pairs_and_a_cut_falls_on_its_frame(tmp_path: Path, fps: 
         assert [packet.pts * packet.time_base * fps for packet in packets] == list(range(11))
         assert [packet.size < 20 for packet in packets] == [n in (1, 3, 6, 8, 10) for n in range(11)]
         assert container.streams.video[0].codec_context.profile == "Constrained Baseline"
+
+
+def test_a_repeated_frame_of_any_size_holds_nothing_that_reads_as_a_start_code() -> None:
+    for blocks in {*range(1, 70), *range(70, MOST_SIDE**2 // 256, 97), MOST_SIDE**2 // 256}:
+        for number in range(16):
+            assert not re.search(rb"\0\0[\0-\3]", _skip_all(blocks, number)[5:])
 
 
 def test_without_an_encoder_whose_frames_can_be_repeated_each_is_encoded(
@@ -164,8 +171,8 @@ def luma(frame: object) -> np.ndarray:
 
 
 @pytest.mark.long
-def prepared(prompt: str, size: tuple[int, int], frames: int = 48) -> Card:
-    direction, cuts = direct(prompt), Film((Segment(prompt, frames / 24),), *size, 24, 0, False, "").cuts()
+def prepared(prompt: str, size: tuple[int, int], frames: int = 48, seed: int = 0) -> Card:
+    direction, cuts = direct(prompt, seed=seed), Film((Segment(prompt, frames / 24),), *size, 24, 0, False, "").cuts()
     return Card(direction, Slate(size, direction, cuts, 0, 24, "", bool(direction.pictograms)), size, frames, 24)
 
 
@@ -262,6 +269,34 @@ def test_a_closer_shot_shows_its_subject_larger(size: tuple[int, int]) -> None:
     assert all(near > far * 1.3 for far, near in pairwise(covered)), covered
 
 
+@pytest.mark.parametrize("framing", ["Extreme wide shot", "Wide shot", "Medium shot"])
+@pytest.mark.parametrize("size", [(640, 360), (840, 360)])
+def test_a_lone_subject_stands_on_a_third_and_close_up_in_the_middle(size: tuple[int, int], framing: str) -> None:
+    sides = set()
+    for seed in range(8):
+        one = prepared(f"{framing} of a red fox in the snow, locked off", size, seed=seed).placed[-1]
+        assert min(abs(one.x / size[0] - third) for third in (1 / 3, 2 / 3)) < 0.04
+        sides.add(one.x < size[0] / 2)
+    assert sides == {True, False}, "takes choose either side"
+    one = prepared("Close-up of a red fox in the snow, locked off", size).placed[-1]
+    assert abs(one.x / size[0] - 0.5) < 0.04
+
+
+def test_the_backdrop_has_the_place_and_the_light_of_the_words() -> None:
+    def seen(words: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean colours of the sky and of the ground at the left edge."""
+        canvas = Canvas(640, 360)
+        prepared(f"Wide shot of a red fox {words}, locked off", (640, 360)).draw(canvas, 0)
+        shown = rgb(canvas.frame).astype(int)
+        return shown[100:180, :20].mean((0, 1)), shown[245:265, :20].mean((0, 1))
+
+    day, night, dusk = (seen(f"in the snow {light}")[0] for light in ("by day", "at night", "at dusk"))
+    assert day.sum() > dusk.sum() * 1.3 > night.sum() * 1.3 * 1.3
+    assert dusk[0] > dusk[1], "an evening sky is red"
+    snow, desert, field = (seen(place)[1] for place in ("in the snow", "in the desert", "in a meadow"))
+    assert snow.min() > 130 and desert[0] > desert[2] * 1.3 and field[1] > field[2] * 1.15
+
+
 def test_a_balloon_is_as_red_as_its_words() -> None:
     card, canvas = prepared("A red balloon, locked off", (640, 360)), Canvas(640, 360)
     card.draw(canvas, 0)
@@ -304,6 +339,11 @@ def test_where_machine_code_may_not_be_written_zooms_are_drawn_all_the_same(monk
     prepared(words, (640, 360)).draw(plain, 30)
     wrong = np.abs(quick.planes[0].astype(int) - plain.planes[0])
     assert 0 < wrong.mean() < 2, "the same picture by another way"
+
+
+def test_the_room_stays_small() -> None:
+    files = Path(sprites.__file__).parent.glob("*.py")
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) < 1800
 
 
 def test_two_takes_differ_to_the_eye(tmp_path: Path) -> None:

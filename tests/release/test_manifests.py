@@ -77,3 +77,65 @@ def test_a_skill_is_in_its_form_and_names_what_there_is(file: Path) -> None:
 
 def test_the_skills_are_those_that_are_promised() -> None:
     assert [file.parent.name for file in SKILLS] == ["direct-a-film", "keep-a-cast", "review-and-retake"]
+
+
+def test_the_files_by_which_a_project_is_judged(make_manifests: Any) -> None:
+    assert (ROOT / "CLAUDE.md").read_text("utf-8") == "@AGENTS.md\n"
+    agents = (ROOT / "AGENTS.md").read_text("utf-8")
+    assert len(agents.splitlines()) < 60, "one page"
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    assert set(re.findall(r"`make ([a-z-]+)`", agents)) <= targets
+    rooms = re.findall(r"`([a-z]+)/`", agents)
+    assert rooms and all((ROOT / "oxen_video_tools" / room).is_dir() for room in rooms)
+
+    forms = [file for file in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if file.name != "config.yml"]
+    assert len(forms) == 2
+    for file in forms:
+        form = yaml.safe_load(file.read_text("utf-8"))
+        assert form["name"] and form["description"]
+        assert any(field.get("validations", {}).get("required") for field in form["body"])
+    assert "CHANGELOG.md" in (ROOT / ".github/PULL_REQUEST_TEMPLATE.md").read_text("utf-8")
+    assert "SECURITY.md" in (ROOT / "CODE_OF_CONDUCT.md").read_text("utf-8")
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    about = make_manifests.manifests()[".claude-plugin/plugin.json"]
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["title"], citation["license"]) == (about["name"], about["license"])
+    assert json.loads((ROOT / "glama.json").read_text("utf-8"))["maintainers"] == ["OWNER"]
+
+
+def test_nobody_is_invented_as_owner(make_manifests: Any) -> None:
+    """Addresses on GitHub have the placeholder where an account belongs, in every manifest."""
+    files = [*make_manifests.manifests(), "server.json", "mcpb/manifest.json", "glama.json", "CITATION.cff"]
+    for name in files:
+        text = (ROOT / name).read_text("utf-8")
+        assert set(re.findall(r"github\.com/([^/\"\s]+)/oxen-video-tools", text)) <= {"OWNER"}, name
+        assert not re.search(r"[\w.]+@[\w-]+\.\w+", text), f"{name} names an address of somebody"
+
+
+def test_a_tag_packs_and_publishes_everything() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))["jobs"]
+
+    def does(job: str) -> str:
+        return json.dumps(jobs[job]["steps"])
+
+    assert re.search(r"@anthropic-ai/mcpb@[\d.]+ pack mcpb dist/oxen-video-tools\.mcpb", does("build"))
+    assert "pypa/gh-action-pypi-publish@" in does("publish") and jobs["publish"]["needs"] == "build"
+    assert 'gh release create \\"$GITHUB_REF_NAME\\" dist/*' in does("release"), "with the bundle"
+    assert "docker buildx build --push" in does("image")
+    assert "./mcp-publisher publish" in does("registry") and jobs["registry"]["needs"] == "publish"
+    unpinned = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"\S+@[0-9a-f]{40}", one) for one in unpinned)
+
+
+def test_the_row_for_langchains_list_names_what_there_is() -> None:
+    import tomllib
+
+    from oxen_video_tools import langchain
+
+    found = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/publishing.md").read_text("utf-8"), re.S)
+    assert found
+    [row] = yaml.safe_load(found[1])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert row["pypi"] == project["name"] and row["name"] in langchain.__all__
+    assert row["docs_url"] == f"https://github.com/OWNER/{project['name']}"

@@ -414,7 +414,7 @@ async def test_a_ledger_that_fails_after_the_post_does_not_hide_the_id(hub: Sand
         return await run(steps, *args, **kwargs)
 
     ledger.run = broken  # type: ignore[method-assign]
-    video = await studio.generate(**ASKED, take=1, wait_seconds=0)
+    video = await studio.generate(**ASKED, take=1)
     assert video.generation_id == hub.ledger()["generations"][0]["generation_id"]
     later = Shifted()
     later.ahead = 120.0

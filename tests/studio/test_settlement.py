@@ -300,7 +300,7 @@ async def test_spend_works_while_the_hub_does_not(hub: Sandbox, opened: Open) ->
     await studio.generate(**ASKED, take=None)
     await studio.close()
     hub.faults.add("error=503:html@*/history")
-    assert (await opened(clock=Swift()).spend()).total == PRICE
+    assert (await opened(clock=Swift()).spend()).total_usd == PRICE
 
 
 # ---- the switch ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oxen_video_tools.ledger import Ledger, accounts, jobs, outcomes, transactions
+from oxen_video_tools.ledger import Ledger, jobs, outcomes, transactions
 from oxen_video_tools.ledger.jobs import DAY, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent
 from oxen_video_tools.ledger.transactions import Steps
@@ -99,7 +99,7 @@ async def test_the_sums_are_what_the_jobs_say_whatever_becomes_of_them(ledger: L
             await ledger.run(by_the_jobs, scope)
         )
         assert [(one.day, one.model) for one in sums] == sorted((one.day, one.model) for one in sums)
-    await ledger.run(accounts.join_scopes, SCOPES[1], SCOPES[0])
+    await ledger.remember_identity("https://hub", "key", SCOPES[0], SCOPES[1])
     sums = await ledger.spent(SCOPES[0])
     assert sum(one.jobs for one in sums) == sum(line[0] for line in (await ledger.run(by_the_jobs, SCOPES[0])).values())  # type: ignore[index]
     assert await ledger.spent(SCOPES[1]) == []

@@ -44,7 +44,7 @@ def test_from_the_question_to_the_file(studio: Studio, hub: Sandbox, tmp_path: P
     seen = studio.inspect(video.generation_id)
     assert seen.duration == pytest.approx(5, abs=0.1) and seen.sheet[:2] == b"\xff\xd8"
     assert studio.inspect(tmp_path / "fox.mp4").duration == seen.duration
-    assert studio.spend().total == Decimal("0.35")
+    assert studio.spend().total_usd == Decimal("0.35")
     assert studio.recover() == []
     assert hub.ledger()["accepted"] == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -185,6 +184,7 @@ class Film:
     seed: int
     audio: bool
     mark: str
+    words: bool = True
 
     @property
     def step(self) -> int:
@@ -243,7 +243,8 @@ class _Rendering:
     def _prepare(self, n: int) -> tuple[Picture, Slate]:
         film, cut, direction, image = self.film, self.cuts[n], self.directions[n], self.film.shots[n].image
         size, frames = (film.width, film.height), cut.end - cut.start
-        slate = Slate(size, direction, self.cuts, n, film.fps, film.mark, bool(image or direction.pictograms))
+        pictured = bool(image or direction.pictograms) or not film.words
+        slate = Slate(size, direction, self.cuts, n, film.fps, film.mark, pictured, film.words)
         if image is not None:
             return Photo(image, direction, slate, size, frames), slate
         return Card(direction, slate, size, frames, film.fps), slate
@@ -380,8 +381,7 @@ def _skip_all(blocks: int, number: int) -> bytes:
         "0" * (len(skipped) - 1), skipped, "1",  # so many blocks are skipped; the end
     ))  # fmt: skip
     bits += "0" * (-len(bits) % 8)
-    payload = int(bits, 2).to_bytes(len(bits) // 8, "big")
-    return b"\0\0\0\1\x01" + re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\3", payload)
+    return b"\0\0\0\1\x01" + int(bits, 2).to_bytes(len(bits) // 8, "big")  # nothing in it reads as a start code
 
 
 def draw(shots: Sequence[dict[str, Any]], path: str, on_progress: Callable[[float], None], **film: Any) -> None:

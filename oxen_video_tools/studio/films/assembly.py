@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, InputUnreadable, NotFound, NotInstalled, OxenError
 from ...files import atomic_file, part_file
-from ...ledger.films import FilmDelivery, FilmRow, Part, Standing
+from ...ledger.films import FilmDelivery, FilmRow, FilmStatus, Part
 from ..local_files import join_files, look
 from ..media_inputs import content_hash
 from ..result_files import copy_verified, fetch_into, is_still_there, keep_file, make_writable, place_of, settled, slug
@@ -78,7 +78,7 @@ def _cut(saved: Saved) -> FilmDelivery:
     return FilmDelivery(str(saved.file), saved.sha256, saved.size, saved.duration)
 
 
-async def _singly(session: Session, now: Standing) -> None:
+async def _singly(session: Session, now: FilmStatus) -> None:
     for part in now.parts:
         if part.clip is not None:
             with suppress(OxenError):  # its link is in the answer all the same
@@ -111,7 +111,7 @@ async def _kept(session: Session, film: str, filename: str | Path | None) -> Sav
     return saved
 
 
-async def _keep_rest(session: Session, now: Standing, place: Path | None, *, replacing: bool) -> Saved:
+async def _keep_rest(session: Session, now: FilmStatus, place: Path | None, *, replacing: bool) -> Saved:
     """What is there of a film that was stopped or failed, joined; the film itself stays unfinished."""
     there = tuple(part for part in now.parts if part.state == "done")
     going_on = now.film.film in session.films or now.is_live(session.clock.time()) or now.in_state("running", "sending")
@@ -129,14 +129,16 @@ async def _keep_rest(session: Session, now: Standing, place: Path | None, *, rep
     return replace(saved, warnings=(*saved.warnings, f"Without {missing}: what is there of the film was joined."))
 
 
-async def _found(session: Session, film: str) -> Standing:
+async def _found(session: Session, film: str) -> FilmStatus:
     now = await session.ledger.standing(film)
     if now is None or now.film.scope != await session.scope():
         raise NotFound(f"There is no film {film} in this ledger.")
     return now
 
 
-async def _joined(session: Session, now: Standing, place: Path | None, told: Told, *, replacing: bool = False) -> Saved:
+async def _joined(
+    session: Session, now: FilmStatus, place: Path | None, told: Told, *, replacing: bool = False
+) -> Saved:
     if not can_join():
         raise NotInstalled("Joining shots to one film needs the media extra.", fix=INSTALL)
     gate = asyncio.Semaphore(AT_ONCE)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from ...clock import moment, wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
-from ...ledger.films import FilmRow, Part, Standing
+from ...hub.records import Status
+from ...ledger.films import FilmRow, FilmStatus, Part
 from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
-from ..results import FilmShot, Progress, Report, Status, Video
+from ..results import FilmShot, Progress, Report, Video
 from ..settlement import record_observed
-from ..videos import is_part, length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, shots_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MADE = 0.95  # the share of its clips in a film's progress; the rest is the join
 GoOn = Callable[[], Awaitable[bool]]
 
 
-async def standing_of(session: Session, film: str) -> Standing:
+async def standing_of(session: Session, film: str) -> FilmStatus:
     """The state of a film in the ledger. Raises NotFound."""
     found = await session.ledger.standing(film)
     if found is None or found.film.scope != await session.scope():
@@ -57,7 +58,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
         error.generation_id = film
         with suppress(OxenError):
             found = await session.ledger.standing(film)
-            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
+            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.booked):
                 error.comes_after("yes", film)
         raise
 
@@ -130,7 +131,7 @@ async def known_links(session: Session, films: Sequence[FilmRow]) -> dict[str, s
     return {content: url for content, url in zip(places, links, strict=True) if url is not None}
 
 
-async def _read_records(session: Session, now: Standing) -> tuple[dict[str, Generation], list[str]]:
+async def _read_records(session: Session, now: FilmStatus) -> tuple[dict[str, Generation], list[str]]:
     ids = dict.fromkeys(part.clip.generation_id for part in now.parts if part.clip is not None)
     gate, hub = asyncio.Semaphore(AT_ONCE), await session.hub()
 
@@ -162,7 +163,8 @@ async def listed(
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
     jobs = await session.ledger.find_jobs(scope, of=list(records))
-    shots = [one for job in jobs if job.film for one in job.generation_ids if one in records]
+    made = [job for job in jobs if job.is_clip]  # a still stands for itself
+    shots = [one for job in made for one in job.generation_ids if one in records]
     seen = [records.pop(one) for one in shots]
     await record_observed(session, seen, await session.ledger.clips(scope, shots))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
@@ -173,7 +175,7 @@ async def listed(
     return [replace(video, url=links.get(film.sha256 or "")) for film, video in videos]
 
 
-def video_of_film(now: Standing, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
+def video_of_film(now: FilmStatus, session: Session, records: Mapping[str, Generation] | None = None) -> Video:
     """A film as a `Video`. records: its clips as the hub just reported them."""
     film, at = now.film, session.clock.time()
     live = film.film in session.films or now.is_live(at)
@@ -200,7 +202,7 @@ def video_of_film(now: Standing, session: Session, records: Mapping[str, Generat
     )
 
 
-def _status(now: Standing, live: bool) -> Status:
+def _status(now: FilmStatus, live: bool) -> Status:
     film = now.film
     if film.state == "cancelled":
         return "cancelled"
@@ -211,7 +213,7 @@ def _status(now: Standing, live: bool) -> Status:
     return "processing" if now.in_state("running", "done") else "queued"
 
 
-def _warnings(now: Standing, status: Status, live: bool, file: Path | None) -> tuple[str, ...]:
+def _warnings(now: FilmStatus, status: Status, live: bool, file: Path | None) -> tuple[str, ...]:
     if status == "succeeded":
         return (now.film.note,) if now.film.note else () if file else (GONE,)
     if status in ("failed", "cancelled"):
@@ -220,7 +222,7 @@ def _warnings(now: Standing, status: Status, live: bool, file: Path | None) -> t
 
 
 def _shots(
-    now: Standing, status: Status, planned: tuple[FilmClip, ...], records: Mapping[str, Generation]
+    now: FilmStatus, status: Status, planned: tuple[FilmClip, ...], records: Mapping[str, Generation]
 ) -> list[FilmShot]:
     """All shots with their times. The durations of a clip with several shots come from its body."""
     found: list[FilmShot] = []
@@ -243,13 +245,11 @@ def _lengths(clip: FilmClip) -> list[float | None]:
     count = max(1, len(clip.job.shots))
     if count == 1:
         return [_seconds(clip)]
-    for value in clip.job.body.values():
-        if isinstance(value, list) and len(value) == count and all(isinstance(one, dict) for one in value):
-            return [length({"duration": one.get("duration", 5)}) for one in value]
-    return [None] * count
+    shots = shots_of(clip.job.body)
+    return [seconds for _, seconds in shots] if len(shots) == count else [None] * count
 
 
-def _whole_clip(part: Part, now: Standing, status: Status, records: Mapping[str, Generation]) -> FilmShot:
+def _whole_clip(part: Part, now: FilmStatus, status: Status, records: Mapping[str, Generation]) -> FilmShot:
     job, clip = part.job, part.clip
     reused = job is not None and job.film != now.film.film and part.state in ("running", "done")
     seen = FilmShot(1, None, None, "queued", clip.generation_id if clip else "", part.ref.take, reused=reused)
@@ -280,7 +280,7 @@ def _cost_of(job: Job | None) -> Decimal | None:
 
 
 def _cost(
-    now: Standing, status: Status, planned: tuple[FilmClip, ...]
+    now: FilmStatus, status: Status, planned: tuple[FilmClip, ...]
 ) -> tuple[Decimal | None, Literal["real", "estimate", "unknown"]]:
     """The cost of the film: billed or estimated amounts of all tries at its clips, and of those still to be made."""
     costs, sure, info = 0, True, True
@@ -393,7 +393,7 @@ class _Watch:
             before = states
             await self._until_news(runner.done if runner else None, pause)
 
-    async def _ends(self, now: Standing, go_on: GoOn | None) -> bool:
+    async def _ends(self, now: FilmStatus, go_on: GoOn | None) -> bool:
         """Whether a film that no process makes has ended."""
         if now.film.state != "open" or now.film.note is not None or now.in_state("failed"):
             return True
@@ -401,7 +401,7 @@ class _Watch:
             return False
         return not now.in_state("running")
 
-    def _watch(self, now: Standing) -> None:
+    def _watch(self, now: FilmStatus) -> None:
         if self._telling is None and self._report is not None:
             planned = clips_in(now.film)
             shots = [clip.job.shots or (part.number,) for clip, part in zip(planned, now.parts, strict=True)]
@@ -433,7 +433,7 @@ class _Watch:
         clock = self._session.clock
         await wait_until(clock, min(clock.monotonic() + pause, self._until), *news)
 
-    async def _last(self, now: Standing) -> None:
+    async def _last(self, now: FilmStatus) -> None:
         if self._telling is not None and now.film.state == "delivered":
             told = self._telling.tell(Progress(self._film, "succeeded", 1.0), 1.0)
             if isawaitable(told):
