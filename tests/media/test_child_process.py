@@ -210,7 +210,7 @@ async def test_everybody_comes_in_turn() -> None:
 async def test_a_turn_that_is_given_up_goes_to_the_next() -> None:
     turns = Turns(1)
     async with turns.turn("a"):
-        waiting = [asyncio.create_task(turns._turn(name)) for name in "bc"]
+        waiting = [asyncio.create_task(turns._turn(name, True)) for name in "bc"]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)
