@@ -26,8 +26,17 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 #: time of collecting and a tenth of that of the tests.
 gc.disable()
 
+import httpx  # noqa: E402
+import httpx2  # noqa: E402
+
 from tests import forked  # noqa: E402
+from tests.clocks import HUNG  # noqa: E402
 from tests.ledger import postgres  # noqa: E402
+
+#: A client of a test that says nothing of time waits as long as a slow machine needs, and not five seconds.
+for default in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TIMEOUT_CONFIG):
+    for part in ("connect", "read", "write", "pool"):
+        setattr(default, part, HUNG)
 
 
 def pytest_configure(config: pytest.Config) -> None:

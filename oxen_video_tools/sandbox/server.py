@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 import time
@@ -70,10 +71,13 @@ def build_app(
 
 async def _keep_going(hub: SimulatedHub) -> None:
     """Carry out what is due without waiting for a request, so that events are sent in time."""
+    seen, due = -math.inf, None
     while True:
-        hub.changed.clear()
-        hub.advance()
-        due = hub.next_change()
+        if hub.changed.is_set() or hub.now != seen:
+            hub.changed.clear()
+            seen = hub.now
+            hub.advance()
+            due = hub.next_change()
         wait = None if due is None else max(0.0, due - hub.now)
         if not isinstance(hub.options.clock, SystemClock):
             wait = _GLANCE

@@ -46,7 +46,7 @@ def oxen(oxen_sandbox: Any, tmp_path: Path) -> Run:
             return killed([sys.executable, "-m", "oxen_video_tools.cli", *arguments], until, changed, tmp_path)
         command = [*program, *arguments]
         return subprocess.run(
-            command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=90
+            command, input=stdin or "", capture_output=True, text=True, env=changed, cwd=tmp_path, timeout=HUNG
         )
 
     return run

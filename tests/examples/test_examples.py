@@ -32,7 +32,7 @@ def run(
     command: list[str], environment: dict[str, str], folder: Path, *, typed: str = "", status: int = 0
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command, env=environment, cwd=folder, input=typed, capture_output=True, text=True, timeout=110
+        command, env=environment, cwd=folder, input=typed, capture_output=True, text=True, timeout=HUNG
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done

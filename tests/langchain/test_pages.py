@@ -37,7 +37,7 @@ def test_the_snippets_run_in_their_order(hub: Sandbox, tmp_path: Path) -> None:
     program = "\n".join(snippets).replace('"anthropic:claude-sonnet-5-5"', SCRIPTED)
     command = [*forked.python(*forked.AGENTS), "-c", program]
     ran = subprocess.run(
-        command, env=environment(hub, tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=90
+        command, env=environment(hub, tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=HUNG
     )
     assert ran.returncode == 0, ran.stderr
     assert hub.ledger()["accepted"] >= 1

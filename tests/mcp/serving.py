@@ -97,7 +97,7 @@ class Connection:
 
     async def __aenter__(self) -> Any:
         self._open = AsyncExitStack()
-        http = await self._open.enter_async_context(httpx2.AsyncClient(headers=bearer(TOKEN), timeout=30))
+        http = await self._open.enter_async_context(httpx2.AsyncClient(headers=bearer(TOKEN), timeout=HUNG))
         return await self._open.enter_async_context(streamable_http_client(f"{self._address}/mcp", http_client=http))
 
     async def __aexit__(self, *error: Any) -> bool | None:

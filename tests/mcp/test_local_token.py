@@ -22,6 +22,7 @@ from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
 from tests import forked
+from tests.clocks import HUNG
 
 from .conftest import KEY, environment
 from .serving import PYTHON, ROOT, TOKEN, bearer, client_with, over_http, patient, words
@@ -157,7 +158,7 @@ async def test_http_on_loopback_makes_a_token_and_keeps_it_out_of_the_log(settin
         assert process.stderr is not None
         told = process.stderr.readline()
         process.terminate()
-        said, log = process.communicate(timeout=60)
+        said, log = process.communicate(timeout=HUNG)
     assert is_token(token) and token not in told + said + log
     assert "--config claude-code" in told
     with serving_http(settings, token=None, **home) as (_, address):
@@ -169,7 +170,7 @@ def test_the_block_with_the_header_is_printed(settings: Settings, tmp_path: Path
     def printed(**more: str) -> str:
         command = [*forked.python(), "mcp_server.py", "--http", "--port", "8799", "--config", client]
         env = environment(settings) | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)} | more
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=HUNG)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -29,7 +29,7 @@ from oxen_video_tools.mcp.http import http_app
 from oxen_video_tools.mcp.settings import ServerSettings
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
-from tests.clocks import FakeClock
+from tests.clocks import HUNG, FakeClock
 
 from .conftest import KEY, QUIET
 from .issuer import RESOURCE_SERVER, Issuer, issuing
@@ -97,7 +97,7 @@ async def test_a_client_finds_the_issuer_gets_a_token_and_makes_a_video(
             callback_handler=back,
         )
         async with (
-            httpx2.AsyncClient(auth=auth, timeout=30) as http,
+            httpx2.AsyncClient(auth=auth, timeout=HUNG) as http,
             Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
         ):
             made = words(await client.call_tool("generate_video", {"prompt": "a fox"}))

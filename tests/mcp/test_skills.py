@@ -12,6 +12,7 @@ import yaml
 
 from oxen_video_tools.mcp.prompts import SKILLS, read_skills, skills_folder
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 from .conformance import judged
 from .conftest import QUIET
@@ -29,7 +30,7 @@ def ask(address: str, method: str, **params: Any) -> dict[str, Any]:
     if "uri" in params:
         headers["Mcp-Name"] = params["uri"]
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-    return httpx2.post(f"{address}/mcp", json=body, headers=headers | bearer(TOKEN), timeout=60).json()
+    return httpx2.post(f"{address}/mcp", json=body, headers=headers | bearer(TOKEN), timeout=HUNG).json()
 
 
 def test_every_file_of_the_manifest_is_read_as_it_says(settings: Settings) -> None:

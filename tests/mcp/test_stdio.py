@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oxen_video_tools.settings import Settings
+from tests.clocks import HUNG
 
 from .conftest import environment
 from .serving import PYTHON, ROOT
@@ -65,5 +66,5 @@ def test_what_can_not_be_read_is_answered_with_its_id(settings: Settings) -> Non
 @pytest.mark.parametrize("ending", [b"", b"\xff\xfe\n", b"{" * 10])
 def test_when_the_client_leaves_the_server_ends(settings: Settings, ending: bytes) -> None:
     command = [PYTHON, str(ROOT / "mcp_server.py")]
-    done = subprocess.run(command, env=environment(settings), input=ending, capture_output=True, timeout=60)
+    done = subprocess.run(command, env=environment(settings), input=ending, capture_output=True, timeout=HUNG)
     assert done.returncode == 0, done.stderr

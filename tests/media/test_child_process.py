@@ -17,6 +17,7 @@ from oxen_video_tools.media.contact_sheet import last_frame
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.pool import Turns, cut_in_child, draw_in_child, look
 from oxen_video_tools.media.probe import measure, probe
+from tests.clocks import HUNG
 
 
 def test_a_child_answers_as_the_functions_do(moving: Path) -> None:
@@ -171,7 +172,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     child.stdin.write(json.dumps(asked | {"writes": 0, "stays": False}).encode() + b"\n")
     child.stdin.flush()
     child.stdin.close()
-    assert child.wait(timeout=60) == 1
+    assert child.wait(timeout=HUNG) == 1
 
 
 async def test_everybody_comes_in_turn() -> None:
@@ -209,7 +210,7 @@ async def test_everybody_comes_in_turn() -> None:
 async def test_a_turn_that_is_given_up_goes_to_the_next() -> None:
     turns = Turns(1)
     async with turns.turn("a"):
-        waiting = [asyncio.create_task(turns._turn(name)) for name in "bc"]
+        waiting = [asyncio.create_task(turns._turn(name, True)) for name in "bc"]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)

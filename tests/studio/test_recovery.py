@@ -321,7 +321,7 @@ async def test_a_process_that_is_killed_leaves_nothing_that_is_not_found(
         "PYTHONPATH": str(ROOT),
     }
     done = await asyncio.to_thread(
-        subprocess.run, [*forked.python(), "-c", PAYING, step], env=environment, capture_output=True, timeout=60
+        subprocess.run, [*forked.python(), "-c", PAYING, step], env=environment, capture_output=True, timeout=HUNG
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert accepted(hub) == taken
