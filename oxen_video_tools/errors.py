@@ -233,6 +233,7 @@ class NotInstalled(OxenError):
 class TimedOut(OxenError):
     kind = "timed_out"
     default_retry = True
+    warnings: tuple[str, ...] = ()  # what was said before the time ran out
 
 
 class Internal(OxenError):

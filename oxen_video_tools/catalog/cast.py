@@ -236,6 +236,7 @@ def place(draft: BodyBuilder, cast: Sequence[Member]) -> Placed:
     _second_pictures(placed, rooms, left)
     _write(placed)
     _fill_what_is_required(placed)
+    _flag_faces(placed)
     _say_what_is_weak(placed, all_means)
     return placed
 
@@ -352,6 +353,33 @@ def _fill_what_is_required(placed: Placed) -> None:
             draft.findings.warning(f"{text} stills=true begins it with a picture of the shot.")
 
 
+def _face_flags(info: ModelInfo) -> dict[str, str]:
+    """The flag that says a real face is in a picture (`input_image_has_face`), by the parameter of the picture."""
+    named = {one.name: f"{one.name}_has_face" for one in info.slots if one.kind == "image"}
+    return {slot: flag for slot, flag in named.items() if flag in info.parameters and info.parameters[flag].is_flag}
+
+
+def _flag_faces(placed: Placed) -> None:
+    """Say so where the first or last frame shows a member whose pictures show a real person."""
+    draft = placed.draft
+    real = [member for member in placed.members if member.real_face]
+    for slot, flag in _face_flags(draft.info).items():
+        if not draft.body.get(slot):
+            continue
+        own = {picture for member in placed.members if not member.real_face for picture in member.images}
+        if real and draft.body[slot] not in own:
+            draft.put(flag, True, "cast", listing([member.name for member in real], "and"))
+
+
+def filter_advice(info: ModelInfo) -> str:
+    """What a model has for real faces and content filters, for whom a filter refused; empty where it has nothing."""
+    faces = [one.name for one in info.slots if one.role == "reference_face"] + list(_face_flags(info).values())
+    filters = [name for name in info.parameters if "safety" in name]
+    found = [f"{listing(faces, 'and')} for real faces, which real_face: true in cast sets"] if faces else []
+    found += [f"{listing(filters, 'and')} in model_parameters"] if filters else []
+    return f"{info.id} has {', and '.join(found)}." if found else f"{info.id} has no flag for faces or filters."
+
+
 def _say_what_is_weak(placed: Placed, all_means: Holding) -> None:
     draft, info = placed.draft, placed.draft.info
     weak = [member.name for member in placed.members if placed.held_by[member.name] == "words"]
@@ -362,7 +390,9 @@ def _say_what_is_weak(placed: Placed, all_means: Holding) -> None:
         instead = f" {listing(better)} would hold {'it' if len(weak) == 1 else 'them'} by pictures." if better else ""
         text = f"{listing(weak, 'and')} {'is' if len(weak) == 1 else 'are'} held by words alone: {why}."
         draft.findings.warning(text + instead)
-    has_faces = any(one.held_by == "face pictures" for one in all_means.means)
+    has_faces = any(one.held_by == "face pictures" for one in all_means.means) or any(
+        draft.body.get(slot) for slot in _face_flags(info)
+    )
     unsaid = [one.name for one in placed.members if one.images and one.real_face is None]
     if has_faces and unsaid:
         text = f"If the pictures of {listing(unsaid, 'and')} show a real person, say real_face: true, or {info.id}"
@@ -406,10 +436,8 @@ def address(placed: Placed) -> tuple[Held, ...]:
 
 def _into_prompts(placed: Placed, held: Mapping[str, Held]) -> None:
     draft, info = placed.draft, placed.draft.info
-    limit = info.parameters["prompt"].limits.get("max_characters") if "prompt" in info.parameters else None
-    limit = limit or (info.parameters["prompt"].spec.get("maxLength") if "prompt" in info.parameters else None)
     if isinstance(draft.body.get("prompt"), str):
-        draft.body["prompt"] = _written(draft.body["prompt"], placed.members, held, limit)
+        draft.body["prompt"] = _written(draft.body["prompt"], placed.members, held, info.most_characters)
     several = info.multi_shot
     if several is not None and isinstance(draft.body.get(several.name), list):
         shots = draft.body[several.name]

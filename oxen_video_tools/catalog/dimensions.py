@@ -397,6 +397,27 @@ class MultiShot:
         return within and (self.count is None or len(seconds) <= self.count)
 
 
+@dataclass(frozen=True)
+class PromptShots:
+    """Shots as timed lines of one prompt (Oxen docs, Wan 2.7 text-to-video: "Shot 1 [0-3s] Wide angle: …").
+
+    line: the form of one.  confirmed: whether its own page shows the form; what is only supposed is never sent.
+    """
+
+    line: str
+    confirmed: bool
+
+    def say(self, shots: Sequence[Shot], style: str = "") -> str:
+        """The prompt of these shots, the words for the look in front."""
+        lines, at = [style] if style else [], 0.0
+        for number, shot in enumerate(shots, 1):
+            words = " ".join(shot.prompt.split())
+            until = at + shot.seconds
+            lines.append(self.line.format(number=number, start=f"{at:g}", end=f"{until:g}", prompt=words))
+            at = until
+        return "\n".join(lines)
+
+
 def multi_shot(parameters: Mapping[str, Parameter]) -> MultiShot | None:
     """How a model takes several shots in one job; None unless something says that it does."""
     for name in _NAMES:

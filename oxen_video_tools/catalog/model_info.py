@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import schema
-from .dimensions import Frame, Length, MultiShot, frame, length, multi_shot
+from .dimensions import Frame, Length, MultiShot, PromptShots, frame, length, multi_shot
 from .schema import MediaParameter, Parameter, Rule, media_parameter, merge_schemas, rules
 
 if TYPE_CHECKING:
@@ -129,6 +129,19 @@ class ModelInfo:
     def multi_shot(self) -> MultiShot | None:
         """Its parameter for several shots in one job; None if neither its schema nor a page has one."""
         return multi_shot(self.parameters)
+
+    @property
+    def shots_in_prompt(self) -> PromptShots | None:
+        """How its prompt takes several shots as timed lines; None where no page says that it does."""
+        told = self.page.get("shots_in_prompt")
+        return None if told is None else PromptShots(told["line"], told["confirmed"])
+
+    @property
+    def most_characters(self) -> int | None:
+        """Of its prompt; None where nothing says so."""
+        prompt = self.parameters.get("prompt")
+        most = prompt and (prompt.limits.get("max_characters") or prompt.spec.get("maxLength"))
+        return most if isinstance(most, int) else None
 
     @cached_property
     def needs_prompt(self) -> bool:

@@ -561,7 +561,10 @@ def _rank(info: ModelInfo, request: VideoRequest, liked: Sequence[str]) -> tuple
         liked = [] if level == "draft" else schema.cast_choices(level)
         holds = _holds(info, request) if request.cast or request.stills or request.input_image else 0
         place = liked.index(info.id) if info.id in liked and holds <= 1 else len(liked)
-        return _open_wishes(info, request), rate is None, holds, place, price, info.id
+        # Of those that hold as well, one that makes the shots together, unless the level says what counts.
+        several = _is_divided(info, request)
+        order = (place, price, several) if request.level else (several, place, price)
+        return _open_wishes(info, request), rate is None, holds, *order, info.id
     place = liked.index(info.id) if info.id in liked else len(liked)
     return _open_wishes(info, request), place, price, info.id
 
@@ -570,8 +573,12 @@ def _open_wishes(info: ModelInfo, request: VideoRequest) -> int:
     """How many wishes of the request this model does not fulfil."""
     unmet = sum(not one.met(info) for one in _wishes(request))
     needless = any(slot.role == "source" and slot.required for slot in info.slots) and not request.input_video
-    divided = bool(request.multi_prompt) and not request.stills and info.multi_shot is None
-    return unmet + needless + divided
+    return unmet + needless + (not request.cast and _is_divided(info, request))
+
+
+def _is_divided(info: ModelInfo, request: VideoRequest) -> bool:
+    """Whether it needs a job for each shot that another model could make together with others."""
+    return bool(request.multi_prompt) and not request.stills and info.multi_shot is None
 
 
 def _offered(info: ModelInfo, request: VideoRequest) -> str:

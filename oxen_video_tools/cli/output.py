@@ -155,6 +155,8 @@ def show_video(video: results.Video) -> None:
         say("This is the video you already asked for; nothing new was paid. Another version: --take 2")
     elif video.reason.startswith("chosen"):
         say(f"[dim]model[/] {escape(video.reason)}")
+    if video.means and not video.reused:
+        say(f"[dim]means[/] {escape(video.means)}")
     for warning in video.warnings[bool(video.choice) :]:
         say(f"[yellow]note[/] {escape(in_command_words(warning))}")
     if video.error:
@@ -201,6 +203,8 @@ def show_plan(plan: Plan) -> None:
     if plan.choice:
         say(f"[yellow]note[/] {escape(plan.choice)}")
     say(f"[bold]{escape(plan.model)}[/]  {escape(plan.reason)}")
+    if plan.means:
+        say(f"[dim]means[/] {escape(plan.means)}")
     for picture in plan.pictures:
         amount = "paid already" if picture.already else dollars(picture.price_usd)
         say(f"{picture.kind} {escape(picture.name)}: {escape(picture.model)}  {amount}")
@@ -229,14 +233,14 @@ def show_preview(plan: Plan, *, as_json_too: bool = False) -> None:
 
 
 def show_inspections(
-    found: Sequence[Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
+    found: Mapping[int, Any], jpeg: bytes, *, sheet: Path | None = None, as_json_too: bool = False
 ) -> None:
     """What was found, then the contact sheet as a picture where the terminal can. sheet: where it was written."""
     if as_json_too:
-        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found]
+        told = [{name: value for name, value in plain(one).items() if name != "sheet"} for one in found.values()]
         as_json((told[0] if len(told) == 1 else {"videos": told}) | {"sheet": plain(sheet)})
         return
-    for place, seen in enumerate(found, 1):
+    for place, seen in found.items():
         if len(found) > 1:
             say(f"[bold]{place}[/]")
         _show_inspection(seen)
@@ -301,6 +305,8 @@ def show_saved(saved: results.Saved) -> None:
     say(f"saved {length} {size} {saved.codec or ''} {saved.size / 1e6:.1f} MB".replace("  ", " "))
     for warning in saved.warnings:
         say(f"[yellow]note[/] {escape(warning)}")
+    if saved.url:
+        line(saved.url)
     line(saved.file)
 
 
@@ -314,6 +320,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "model": plan.model,
         "reason": plan.reason,
         "film": plan.film,
+        "means": plan.means,
         "jobs": jobs,
         "clips": clips,
         "pictures": [plain(picture) for picture in plan.pictures],

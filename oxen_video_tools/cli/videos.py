@@ -185,10 +185,12 @@ async def inspect(
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         if len(videos) == 1:
             seen = await studio.inspect(videos[0])
-            found, jpeg = [seen], seen.sheet
+            found, jpeg = {1: seen}, seen.sheet
         else:
             compared = await studio.compare(videos)
-            found, jpeg = list(compared.videos), compared.sheet
+            found, jpeg = dict(compared.seen), compared.sheet
+            for number, error in compared.unread.items():
+                cli_output.err.print(escape(f"{number}: {error.message}"))
     sheet = _sheet(jpeg, output, wanted=open_)
     cli_output.show_inspections(found, jpeg, sheet=sheet, as_json_too=json)
     if open_ and sheet:
@@ -206,12 +208,13 @@ async def save(
     captions: Annotated[Path | None, typer.Option(help="An SRT or WebVTT file, as a track.")] = None,
     burn: Annotated[bool, typer.Option("--burn", help="Draw the captions into the picture.")] = False,
     trim: Annotated[tuple[float, float] | None, typer.Option(help="From and to: seconds of the whole.")] = None,
+    upload: Annotated[bool, typer.Option("--upload", help="Also put it into your account, for a link.")] = False,
     json: Json = False,
     sandbox: InSandbox = False,
 ) -> None:
     """One or more clips to one verified file."""
     how: dict[str, Any] = {"transition": transition, "fade_seconds": fade_seconds, "music": music, "sound": sound}
-    how |= {"captions": captions, "burn": burn, "trim": trim}
+    how |= {"captions": captions, "burn": burn, "trim": trim, "upload": upload}
     async with AsyncStudio.open(sandbox=sandbox) as studio:
         with cli_output.bars(quiet=json) as report:
             saved = await studio.save(videos, filename=_place(output), **how, on_progress=report)

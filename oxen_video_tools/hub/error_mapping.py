@@ -36,6 +36,13 @@ _MODERATION = re.compile(
     r"|flagged|sensitive (content|information)|safety (system|filter|check|guideline|polic)|prohibited content",
     re.I,
 )
+
+
+def is_moderated(message: str | None) -> bool:
+    """Whether these are the words of a content filter."""
+    return _MODERATION.search(message or "") is not None
+
+
 _MODEL = re.compile(r"model not found|unknown model|no such model", re.I)
 _CREDITS = re.compile(r"insufficient[ _]credits?|(run )?out of credits|not enough credits", re.I)
 _RATE = re.compile(r"rate[ _]?limit|too[ _]many[ _]requests|lock_timeout", re.I)

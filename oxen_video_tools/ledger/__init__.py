@@ -129,6 +129,7 @@ class Ledger:
     newest_films = transaction(films.newest_films)
     parts_of = transaction(films.parts_of)
     remembered = transaction(films.remembered)
+    open_films = transaction(films.open_films, "read")
 
     # Money of the account, and the switch that stops all of it.
     funds = transaction(jobs.funds, "read")
@@ -147,6 +148,8 @@ class Ledger:
     # What was put at the hub, and the links that a server of ours gives.
     kept_places = transaction(accounts.kept_places, "read")
     keep_place = transaction(accounts.keep_place, "soon")  # if this is lost, the file is uploaded again
+    places_beginning = transaction(accounts.places_beginning, "read")
+    swap_place = transaction(accounts.swap_place)
     link_state = transaction(accounts.link_state, "read")
     keep_sealed_key = transaction(accounts.keep_sealed_key)
     revoke_links = transaction(accounts.revoke_links)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from .jobs import lock_account
 from .transactions import Row, Steps, batches
 
+_COLUMNS = "name, look, images, real_face, created"  # of a member of the cast
+
 
 def identity(origin: str, key_hash: str) -> Steps[str | None]:
     """The scope that this key was given."""
@@ -38,9 +40,18 @@ def join_scopes(old: str, new: str) -> Steps[None]:
     """Move everything of `old` to the account `new`: its jobs are found again, its spending counts for the budget.
 
     If both have the same take of the same request, the account's own job stays current. A generation that both know
-    stays with the job that paid for it.
+    stays with the job that paid for it. Of files at the hub and members of the cast that both have, the account's stay.
     """
-    if old == new or not (yield "select scope from accounts where scope = ?", (old,)):
+    if old == new:
+        return
+    for table, columns in (("uploads", "content, place"), ("cast_members", f"key, {_COLUMNS}")):
+        yield (
+            f"""insert into {table} (scope, {columns}) select ?, {columns} from {table} where scope = ?
+                on conflict do nothing""",
+            (new, old),
+        )
+        yield f"delete from {table} where scope = ?", (old,)
+    if not (yield "select scope from accounts where scope = ?", (old,)):
         return  # whatever was paid or booked under a scope has locked it once
     for scope in sorted((old, new)):
         yield from lock_account(scope)
@@ -70,8 +81,6 @@ def join_scopes(old: str, new: str) -> Steps[None]:
 
 
 # The cast that an account keeps: members by name, whatever its letter case.
-
-_COLUMNS = "name, look, images, real_face, created"
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,8 @@ def _member(row: Row) -> KeptMember:
     return KeptMember(name, look, tuple(json.loads(images)), None if face is None else bool(face), created)
 
 
-# Where files of ours lie at the hub: a film by its content, a film kept in a repository by both.
+# Where files of ours lie: at the hub by their content, in a repository by `repository:ID:NAME`, a joined file here by
+# the id of its saving.
 
 
 def kept_places(scope: str, contents: Sequence[str]) -> Steps[dict[str, str]]:
@@ -139,6 +149,31 @@ def keep_place(scope: str, content: str, place: str) -> Steps[None]:
             on conflict (scope, content) do update set place = excluded.place""",
         (scope, content, place),
     )
+
+
+def places_beginning(scope: str, beginning: str) -> Steps[dict[str, str]]:
+    """Every place whose content begins like this, by content. beginning: without `%` and `_`."""
+    rows = yield (
+        "select content, place from uploads where scope = ? and content like ? order by content",
+        (scope, f"{beginning}%"),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def swap_place(scope: str, content: str, seen: str | None, place: str) -> Steps[bool]:
+    """Put `place` where `seen` still stands, None for nothing: of several who try, one does it."""
+    if seen is None:
+        rows = yield (
+            """insert into uploads (scope, content, place) values (?, ?, ?)
+                on conflict (scope, content) do nothing returning content""",
+            (scope, content, place),
+        )
+    else:
+        rows = yield (
+            "update uploads set place = ? where scope = ? and content = ? and place = ? returning content",
+            (place, scope, content, seen),
+        )
+    return bool(rows)
 
 
 # Links that the MCP server gives: the sealed key of each caller, and how often links were revoked.

@@ -18,6 +18,7 @@ FILM_COLUMNS = (
     "film, scope, request, take, way, model, jobs, asked, agreed, created, state, owner, lease, note, ended, "
     "file, sha256, size, duration"
 )
+OF_PICTURE = "jobs.call is not null"  # of the jobs of a film: a sheet or a still, which has a call of its own
 FilmState = Literal["open", "delivered", "cancelled"]
 PartState = Literal["open", "sending", "running", "done", "failed"]
 
@@ -108,10 +109,15 @@ class Part:
 
 @dataclass(frozen=True)
 class FilmStatus:
-    """A film as the ledger has it, as of one moment."""
+    """A film as the ledger has it, as of one moment.
+
+    pictures: sheets and stills that were booked together with its clips, each try by itself. They stand for themselves:
+    what they came to counts against what was agreed to, and is no part of the film's own cost.
+    """
 
     film: FilmRow
     parts: tuple[Part, ...]
+    pictures: tuple[Part, ...] = ()
 
     def is_live(self, now: float) -> bool:
         """Whether a process is at work on it."""
@@ -123,8 +129,13 @@ class FilmStatus:
 
     @property
     def tries(self) -> tuple[Job, ...]:
-        """Every job that was booked for this film."""
+        """Every clip that was booked for this film."""
         return tuple(job for part in self.parts for job in part.tries if job.film == self.film.film)
+
+    @property
+    def booked(self) -> tuple[Job, ...]:
+        """Those, and the pictures that were booked with them."""
+        return (*self.tries, *(one.job for one in self.pictures if one.job is not None))
 
     @property
     def is_shot(self) -> bool:
@@ -133,13 +144,13 @@ class FilmStatus:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything may have been paid for it."""
+        """Whether any clip may have been paid for it."""
         return any(job.sent is not None and job.state not in ("refused", "dropped") for job in self.tries)
 
     @property
     def spent(self) -> int:
         """Micro-dollars: real costs where the hub told them, else what was reserved."""
-        return spent_on(self.tries)
+        return spent_on(self.booked)
 
 
 def spent_on(jobs: Sequence[Job]) -> int:
@@ -164,7 +175,18 @@ def standing(film: str) -> Steps[FilmStatus | None]:
 
 
 def _standing(film: FilmRow) -> Steps[FilmStatus]:
-    return FilmStatus(film, (yield from parts_of(film.scope, film.refs)))
+    parts = yield from parts_of(film.scope, film.refs)
+    rows = yield (
+        f"select {JOB_COLUMNS} from jobs where film = ? and {OF_PICTURE} order by created, request, job",
+        (film.film,),
+    )
+    made = yield from clips_of([row[0] for row in rows])
+    pictures = []
+    for number, row in enumerate(rows):
+        its = made.get(row[0], [])
+        job = job_of(row, tuple(clip.generation_id for clip in its))
+        pictures.append(Part(number, job.ref, job, its[0] if its else None, (job,)))
+    return FilmStatus(film, parts, tuple(pictures))
 
 
 def parts_of(scope: str, refs: Sequence[ClipRef]) -> Steps[tuple[Part, ...]]:
@@ -208,6 +230,15 @@ def remembered(scope: str, call: str, take: int) -> Steps[FilmStatus | Job | Non
     return (yield from job_named(rows[0][0])) if rows else None
 
 
+def open_films(since: float) -> Steps[list[FilmRow]]:
+    """The films of all accounts that are neither delivered nor cancelled and were begun after `since`."""
+    rows = yield (
+        f"select {FILM_COLUMNS} from films where state = 'open' and created > ? and jobs like ?",
+        (since, '%"ref"%'),  # those that were begun before clips had keys name no media by content
+    )
+    return [film_of(row) for row in rows]
+
+
 def newest_films(scope: str, most: int, *, without_refs: bool = False) -> Steps[list[FilmStatus]]:
     """The last films of an account, newest first. without_refs: only those that were written before clips had keys of
     their own.
@@ -236,7 +267,7 @@ def start_film(
     *,
     agreed: int | None = None,
 ) -> Steps[bool]:
-    """Become a film's owner and reserve what this call pays for: all of it, or nothing.
+    """Become a film's owner and reserve what this call pays for, pictures too: all of it, or nothing.
 
     agreed: resume a film that exists, for at most this sum; None: record a new one.
     False: a new one exists already; or a process makes it, or has made it since the price was worked out, so that this
@@ -269,8 +300,8 @@ def _resume(
     if intents:
         found = yield from standing(film.film)
         assert found is not None
-        free = {part.ref for part in found.parts if not part.is_taken(now)}
-        wanted = [intent for intent in intents if ClipRef(intent.request, intent.take, intent.part) in free]
+        parts = yield from parts_of(film.scope, [intent.ref for intent in intents])
+        wanted = [intent for intent, part in zip(intents, parts, strict=True) if not part.is_taken(now)]
         needed = sum(intent.reserved for intent in wanted)
         if needed and found.spent + needed > agreed + len(found.parts):  # each share may be rounded up
             return False
@@ -304,7 +335,7 @@ def fill_part(
     """Store the body as it is sent, in place of the planned one. None: the owner may not send it, or its reservation
     expired. sender: the owner of this one reservation from here on.
     """
-    if not (yield from owns_film(str(job.film), owner)):
+    if job.film is not None and not (yield from owns_film(job.film, owner)):
         return None
     rows = yield (
         "select job from jobs where job = ? and owner = ? and state = 'planned' and lease > ? {locked}",

@@ -191,10 +191,11 @@ def endings(scope: str, since: float, most: int) -> Steps[list[Ending]]:
     end covers the others.
     """
     rows = yield (
-        """select clips.generation_id, clips.status, clips.model, clips.ended, jobs.film
+        """select clips.generation_id, clips.status, clips.model, clips.ended,
+                case when jobs.call is null then jobs.film end
             from clips join jobs on clips.job = jobs.job
             where clips.scope = ? and clips.ended > ? and clips.status in ('succeeded', 'failed', 'cancelled')
-                and (jobs.film is null or clips.status = 'failed')
+                and (jobs.film is null or jobs.call is not null or clips.status = 'failed')
             order by clips.ended, clips.generation_id limit ?""",
         (scope, since, most),
     )

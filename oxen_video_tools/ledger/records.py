@@ -48,7 +48,7 @@ class Intent:
 
     scope: hub and account.
     request, take, part: see `ClipRef`.
-    call: the key of the call (see `studio.identifiers`), for a job that is no part of a film.
+    call: the key of the call (see `studio.identifiers`), for a job that is no clip of a film.
     expects: how many generations the POST makes.
     estimate, reserved: micro-dollars.
     """
@@ -65,6 +65,11 @@ class Intent:
     estimate: int | None = None
     reserved: int = 0
     call: str | None = None
+
+    @property
+    def ref(self) -> ClipRef:
+        """Which clip it makes."""
+        return ClipRef(self.request, self.take, self.part)
 
     @property
     def model(self) -> str:
@@ -118,6 +123,11 @@ class Job:
     def ref(self) -> ClipRef:
         """Which clip it makes."""
         return ClipRef(self.request, self.take, self.part)
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it was booked for a film as one of its clips; its sheets and stills have calls of their own."""
+        return self.film is not None and self.call is None
 
     def is_live(self, now: float) -> bool:
         """Whether somebody is at work on sending it."""

@@ -89,7 +89,9 @@ class ShareLinks:
         changed = {name: self._linked(item, link) for name, item in value.items()}
         named = str(changed.get("generation_id") or "")
         key = "link" if "link" in changed else "url"
-        joined = named.startswith("film-") and changed.get("file")  # this machine has it, the hub perhaps not
+        joined = named.startswith(("film-", "save-")) and changed.get(
+            "file"
+        )  # this machine has it, the hub perhaps not
         if joined or (named and changed.get(key) and not named.startswith("sync-")):
             changed |= {key: link(named), "expires_at": iso(datetime.fromtimestamp(self._end(self._today()), UTC))}
         return changed

@@ -171,7 +171,18 @@ def _shots(model: Model, words: Mapping[str, Any]) -> tuple[tuple[str, float], .
         default = model.shots.default_seconds
         return tuple((str(shot["prompt"]), float(shot.get("duration", default))) for shot in several)
     prompt = words.get("prompt")
+    if "wan-v2-7" in model.name and (timed := _timed(str(prompt), length(words))):
+        return timed
     return ((prompt if isinstance(prompt, str) and prompt else model.name, length(words)),)
+
+
+_LINE = re.compile(r"(?m)^Shot \d+ \[([\d.]+)-([\d.]+)s\] (.+)$")  # Oxen docs, Wan 2.7 text-to-video
+
+
+def _timed(prompt: str, seconds: float) -> tuple[tuple[str, float], ...]:
+    """The shots that a prompt names with their times, up to the clip's end; empty where it names none."""
+    found = [(line[3], min(float(line[2]), seconds) - float(line[1])) for line in _LINE.finditer(prompt)]
+    return tuple(found) if len(found) > 1 and all(one > 0 for _, one in found) else ()
 
 
 def length(words: Mapping[str, Any]) -> float:
@@ -386,12 +397,12 @@ def _composed(prompt: str, shots: ShotList, base: Path | None, cards: Sequence[P
 
 
 def _still(prompt: str, size: tuple[int, int], seed: int) -> Image:
-    """One frame of the animatic that a prompt becomes."""
+    """One frame of the animatic that a prompt becomes, without words: a film over it has its own."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "still.mp4"
-        animatic.render([animatic.Segment(prompt, 1.0)], clip, size=size, seed=seed, fps=1, mark=MARK)
+        animatic.render([animatic.Segment(prompt, 1.0)], clip, size=size, seed=seed, fps=1, mark=MARK, words=False)
         return opened(clip)
 
 

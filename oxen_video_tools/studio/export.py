@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import inspect
 import json
+import logging
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from .media_inputs import (
     is_path,
     is_url,
     one_of,
+    private_link,
     split_part,
 )
 from .plan import Plan, PlannedJob
@@ -38,6 +40,7 @@ from .result_files import (
     copy_verified,
     described,
     fetch_into,
+    is_still_there,
     keep_file,
     keep_link,
     make_writable,
@@ -56,9 +59,11 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+log = logging.getLogger(__name__)
 FETCHED = 0.5  # how much of the work is done, for a person who watches, when every clip is here
 SAVE = "save-"  # how the ids of savings begin that went on when their caller's time was up
 KEPT_SAVES = 50
+KEEPING = 5.0  # seconds that a saving waits at most for its place in the ledger
 LONGEST_CAPTIONS = 1 << 20  # bytes
 SOUNDS = ("keep", "mute")
 LONGEST_FADE = 5.0  # seconds
@@ -66,10 +71,17 @@ LONGEST_FADE = 5.0  # seconds
 
 @dataclass
 class Saving:
-    """A saving that goes on. heard: who hears of it, the last one that asked."""
+    """A saving that goes on, or has ended. heard: who hears of it, the last one that asked.
+
+    warnings: what was said before the file was written.  answered: its file was handed over; the same call anew writes
+    anew.
+    """
 
     task: asyncio.Task[Saved]
     heard: Report | None = None
+    warnings: tuple[str, ...] = ()
+    upload: bool = False
+    answered: bool = False
 
 
 async def save(
@@ -77,6 +89,7 @@ async def save(
     videos: str | Path | Sequence[str | Path],
     *,
     wait_seconds: float | None = None,
+    upload: bool = False,
     on_progress: Report | None = None,
     files: Files = "anywhere",
     **how: Any,
@@ -84,51 +97,153 @@ async def save(
     """Each clip fetched, where it is not there yet; several are joined. Costs nothing at the hub.
 
     wait_seconds: then TimedOut with an id, by which `get` tells how it stands; the same call again goes on waiting.
+    upload: the file is put into the account, too, and has a link.
     how: `filename` and the fields of `JoinOptions`.
     """
     named = one_of(videos)
+    key = _id_of(session, named, files, how)
     if wait_seconds is None:
-        return await _save(session, named, files, on_progress, **how)
-    asked = json.dumps([named, files, sorted((name, str(value)) for name, value in how.items())])
-    key = SAVE + hashlib.sha256(asked.encode()).hexdigest()[:16]
+        saved = await _save(session, named, files, on_progress, **how)
+        if not upload:
+            return saved
+        await _keep_saving(session, key, saved, upload=True)
+        return await _with_link(session, replace(saved, generation_id=key), None)
+    until = session.clock.monotonic() + wait_seconds
     saving = session.saves.get(key)
-    if saving is None:
-        saving = session.saves[key] = Saving(session.errand(_save(session, named, files, _heard(session, key), **how)))
+    if saving is None or saving.answered or await _is_over(saving):
+        session.saves.pop(key, None)  # the newest stand last
+        work = _save(session, named, files, _heard(session, key), **how)
+        saving = session.saves[key] = Saving(session.errand(_saved_and_kept(session, key, work)))
         for old in [one for one, kept in session.saves.items() if kept.task.done()][:-KEPT_SAVES]:
             del session.saves[old]
     saving.heard = on_progress
-    if await wait_until(session.clock, session.clock.monotonic() + wait_seconds, saving.task):
-        session.saves.pop(key, None)
-        return saving.task.result()
+    saving.upload = saving.upload or upload
+    if await wait_until(session.clock, until, saving.task):
+        saving.answered = True
+        saved = replace(saving.task.result(), generation_id=key)
+        if not saving.upload:
+            return saved
+        await _keep_saving(session, key, saved, upload=True)
+        return await _with_link(session, saved, until)
     saving.heard = None
-    raise TimedOut(
+    late = TimedOut(
         "The file is still being written.",
         fix="Call save_video again with the same arguments: it goes on.",
         charged="no",
         generation_id=key,
     )
+    late.warnings = saving.warnings
+    raise late
+
+
+def _id_of(session: Session, named: Sequence[str], files: Files, how: Mapping[str, Any]) -> str:
+    """The id of a saving: the same for the same arguments, as long as the files here that they name are the same."""
+    media = [*named, how.get("music"), how.get("captions")]
+    stamps: list[tuple[int, int]] = []
+    for one in media:
+        with suppress(OSError, ValueError, OxenError):
+            found = Path(split_part(str(one))[0]).expanduser().stat() if one and is_path(one) else None
+            stamps += [] if found is None else [(found.st_size, found.st_mtime_ns)]
+    arguments = sorted((name, str(value)) for name, value in how.items())
+    asked = json.dumps([named, files, arguments, stamps, str(session.settings.videos_folder)])
+    return SAVE + hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+
+async def _is_over(saving: Saving) -> bool:
+    """Whether a saving has ended without a file, or its file is gone since: then the same call begins anew."""
+    if not saving.task.done() or saving.task.cancelled():
+        return saving.task.done()
+    return saving.task.exception() is None and not await asyncio.to_thread(saving.task.result().file.is_file)
+
+
+async def _saved_and_kept(session: Session, key: str, work: Coroutine[Any, Any, Saved]) -> Saved:
+    saved = await work
+    saving = session.saves.get(key)
+    keeping = session.errand(_keep_saving(session, key, saved, upload=saving is not None and saving.upload))
+    await wait_until(session.clock, session.clock.monotonic() + KEEPING, keeping)
+    return saved
+
+
+async def _keep_saving(session: Session, key: str, saved: Saved, *, upload: bool) -> None:
+    """Write down where the file of a saving lies, so that its id is known to every process of this ledger."""
+    facts = {"file": str(saved.file), "sha256": saved.sha256, "size": saved.size, "upload": upload}
+    try:
+        await session.ledger.keep_place(await session.scope(), key, json.dumps(facts))
+    except OxenError as error:  # files of one's own are joined without a key, too
+        log.info("The id %s is known to this process only: %s", key, error.message)
+
+
+async def _with_link(session: Session, saved: Saved, until: float | None) -> Saved:
+    """The file with its link. It is uploaded once; why there is no link is a warning.
+
+    until: `clock.monotonic()` that bounds the wait, as far as `UPLOADING` lets it; the upload goes on after it.
+    """
+    from .films.status import UPLOADING
+
+    url, why = None, ""
+    if session.settings.upload == "never":
+        why = "It was not uploaded: OXEN_VIDEO_UPLOAD=never."
+    else:
+        linking = session.errand(private_link(session, saved.sha256, saved.file))
+        least, most = UPLOADING
+        now = session.clock.monotonic()
+        try:
+            if until is None or await wait_until(session.clock, now + min(most, max(least, until - now)), linking):
+                url = await linking
+            else:
+                why = f'It is being uploaded; get_video(["{saved.generation_id}"]) gives its link in a moment.'
+        except OxenError as error:
+            why = f"There is no link to it: {error.message} The file is there."
+    return replace(saved, url=url, warnings=(*saved.warnings, *([why] if why else [])))
 
 
 def _heard(session: Session, key: str) -> Report:
     async def tell(progress: Progress) -> None:
         saving = session.saves.get(key)
         if saving is not None:
+            saving.warnings = (progress.note,) if progress.note else saving.warnings
             await _told(saving.heard, progress)
 
     return tell
 
 
 async def get_saving(session: Session, key: str, wait_seconds: float) -> Video:
-    """How a saving stands. Raises what it failed with, and NotFound for one that this process does not know."""
+    """How a saving stands, in whatever process it was. Raises what it failed with, and NotFound for one that nobody
+    knows or whose file is not there any more.
+    """
+    until = session.clock.monotonic() + wait_seconds
     saving = session.saves.get(key)
-    if saving is None:
+    if saving is not None:
+        if not await wait_until(session.clock, until, saving.task):
+            return Video(status="processing", generation_id=key, warnings=saving.warnings)
+        kept, upload = saving.task.result(), saving.upload
+    else:
+        place = (await session.ledger.kept_places(await session.scope(), [key])).get(key)
+        if place is None:
+            raise NotFound(
+                f"No file is known as {key}: another process writes it still, or has ended before it was written.",
+                fix="Call save_video again with the same arguments: it costs nothing.",
+                charged="no",
+            )
+        facts = json.loads(place)
+        kept, upload = Saved(Path(facts["file"]), facts["size"], facts["sha256"]), facts["upload"]
+    there = await is_still_there(session, str(kept.file), kept.sha256, kept.size)
+    if there is None:
         raise NotFound(
-            f"No file is being written as {key}.", fix="Call save_video with its arguments: it costs nothing."
+            f"The file of {key} was written, and is not at {kept.file} any more: it was moved, changed or deleted.",
+            fix="Call save_video again with the same arguments: it costs nothing.",
+            charged="no",
         )
-    if not await wait_until(session.clock, session.clock.monotonic() + wait_seconds, saving.task):
-        return Video(status="processing", generation_id=key)
-    saved = saving.task.result()
-    return Video(status="succeeded", generation_id=key, file=saved.file, duration=saved.duration)
+    there = replace(there, generation_id=key, warnings=kept.warnings)
+    saved = await _with_link(session, there, until) if upload else there
+    return Video(
+        status="succeeded",
+        generation_id=key,
+        url=saved.url,
+        file=saved.file,
+        duration=saved.duration,
+        warnings=saved.warnings,
+    )
 
 
 @dataclass(frozen=True)
@@ -260,13 +375,18 @@ async def _captions(session: Session, captions: str | Path, files: Files) -> lis
 
 
 async def _sound(session: Session, music: str | Path, files: Files, held: ExitStack) -> Path:
-    """A file of music: one that lies here, or the sound of a video."""
+    """A file of music: one that lies here, or the sound of a video; with `#t=from,to` a part of it."""
     music, part = (music, None) if isinstance(music, Path) else split_part(music)
-    if part is not None:
-        raise InvalidRequest("music is taken from its beginning.", fix="Leave #t= out of music.")
     if is_path(music):
-        return held.enter_context(snapshot(music, session.settings, files))
-    return (await _clip(session, str(music), files, held)).file
+        path = held.enter_context(snapshot(music, session.settings, files))
+    else:
+        path = (await _clip(session, str(music), files, held)).file
+    if part is None:
+        return path
+    heard: bytes = await look(session, "sound_part", path, files, since=part[0], until=part[1])
+    cut = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="oxen-video-"))) / "music.wav"
+    await asyncio.to_thread(cut.write_bytes, heard)
+    return cut
 
 
 async def _one(session: Session, video: str, filename: str | Path | None, files: Files) -> Saved:
@@ -336,19 +456,38 @@ async def _joined(
         progress = Progress(clips[0].file.stem, "joining", FETCHED + (1 - FETCHED) * fraction)
         asyncio.run_coroutine_threadsafe(_told(on_progress, progress), loop)
 
+    mixed = _mixed(clips)
+    if mixed:  # said before anything is written
+        await _told(on_progress, Progress(clips[0].file.stem, "joining", FETCHED, note=" ".join(mixed)))
     with part_file(place.parent, ".mp4") as part:
         await join_files(session, [clip.file for clip in clips], part, _rising(told), how, files)
         saved = await settled(session, part, place)
-    return replace(saved, warnings=(*_mixed(clips), *(word for clip in clips for word in clip.warnings)))
+    return replace(saved, warnings=(*mixed, *(word for clip in clips for word in clip.warnings)))
+
+
+NEARLY = 0.5  # frames a second by which clips may differ unnoticed
+MOST_FPS = 60
 
 
 def _mixed(clips: Sequence[Saved]) -> list[str]:
-    """A word where clips of different shapes stand in one film: the first one's frame is the film's."""
+    """Words where clips of different shapes, sizes or frame rates stand in one film: the first one's frame is the
+    film's, and the highest rate.
+    """
+    found: list[str] = []
     shapes = {round(clip.width / clip.height, 2): clip for clip in clips if clip.width and clip.height}
-    if len(shapes) < 2:
-        return []
-    sizes = ", ".join(f"{clip.width} × {clip.height}" for clip in shapes.values())
-    return [f"The clips have different shapes ({sizes}): the film is {clips[0].width} × {clips[0].height}, with bars."]
+    sizes = {(clip.width, clip.height): clip for clip in clips if clip.width and clip.height}
+    rates = sorted({round(clip.fps, 1) for clip in clips if clip.fps})
+    size = f"{clips[0].width} × {clips[0].height}"
+    if len(shapes) > 1:
+        told = ", ".join(f"{clip.width} × {clip.height}" for clip in shapes.values())
+        found.append(f"The clips have different shapes ({told}): the film is {size}, with bars.")
+    elif len(sizes) > 1:
+        told = ", ".join(f"{width} × {height}" for width, height in sizes)
+        found.append(f"The clips have different sizes ({told}): the film is {size}.")
+    if rates and rates[-1] - rates[0] > NEARLY:
+        told = ", ".join(f"{rate:g}" for rate in rates)
+        found.append(f"The clips have {told} frames a second: the film has {min(rates[-1], MOST_FPS):g}.")
+    return found
 
 
 def _rising(told: Callable[[float], None]) -> Callable[[float], None]:
@@ -378,30 +517,58 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 MOST_COMPARED = 9
+COMPARED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several videos side by side. sheet: a JPEG with a numbered row for each."""
+    """Several videos side by side. sheet: a JPEG with a row for each that could be read, under its number.
 
-    videos: tuple[Inspection, ...]
+    seen: those that could be read, by their numbers from 1.  unread: why the others could not.
+    """
+
+    seen: Mapping[int, Inspection]
+    unread: Mapping[int, OxenError]
     sheet: bytes = field(repr=False)
+
+    @property
+    def videos(self) -> tuple[Inspection, ...]:
+        """Those that could be read, in their order."""
+        return tuple(self.seen.values())
 
 
 async def compare_videos(session: Session, videos: Sequence[str | Path], files: Files) -> Comparison:
-    """What several videos look like, each as one numbered row of frames. Raises what `inspect_video` raises."""
+    """What several videos look like, each as one numbered row of frames. One that can't be read holds up no other.
+
+    Raises what `inspect_video` raises where none could be read.
+    """
     from ..media.contact_sheet import stacked
     from ..media.pool import stack_in_child
 
     named = one_of(videos)
     if len(named) > MOST_COMPARED:
         raise InvalidRequest(f"At most {MOST_COMPARED} videos can be looked at together, not {len(named)}.")
-    looks = [inspect_video(session, one, files, row=number) for number, one in enumerate(named, 1)]
-    seen = await asyncio.gather(*looks)
-    sheets = [one.sheet for one in seen]
+    seen: dict[int, Inspection] = {}
+    unread: dict[int, OxenError] = {}
+    gate = asyncio.Semaphore(COMPARED_AT_ONCE)
+
+    async def look_at(number: int, video: str) -> None:
+        async with gate:
+            try:
+                seen[number] = await inspect_video(session, video, files, row=number)
+            except OxenError as error:
+                unread[number] = error
+
+    async with asyncio.TaskGroup() as looking:
+        for number, one in enumerate(named, 1):
+            looking.create_task(look_at(number, one))
+    if not seen:
+        raise unread[min(unread)]
+    seen = dict(sorted(seen.items()))
+    sheets = [one.sheet for one in seen.values()]
     if session.isolated is None:
-        return Comparison(tuple(seen), await asyncio.to_thread(stacked, sheets))
-    return Comparison(tuple(seen), await stack_in_child(sheets, caller=session.isolated))
+        return Comparison(seen, unread, await asyncio.to_thread(stacked, sheets))
+    return Comparison(seen, unread, await stack_in_child(sheets, caller=session.isolated))
 
 
 async def keep_sheet(session: Session, sheet: bytes, video: str | Path) -> Path:

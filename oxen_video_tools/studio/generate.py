@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..clock import moment, wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..hub.records import Status
-from ..ledger.records import Intent, Job, dollars, micros, said
+from ..ledger.records import Booking, Intent, Job, dollars, micros, said
 from ..request import PictureRequest
 from .films import generate as films
-from .pictures import make_pictures
+from .pictures import make_pictures, paying
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
 from .results import Question, Report, Video
-from .submission import TRIES, Submission, body_of, pay_once, resume_submission
+from .submission import TRIES, Submission, body_of, pay_once, reserved, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 
 if TYPE_CHECKING:
@@ -73,37 +73,73 @@ async def generate(session: Session, request: VideoRequest, terms: Terms, call: 
     raise HubUnavailable("The same request ends again and again without a result.", fix="Call again.", charged="no")
 
 
-async def make_single(session: Session, request: VideoRequest, terms: Terms, wait_seconds: float) -> Video:
-    """Make one picture or video that was already agreed to."""
-    return await generate(session, request, terms, Call(wait_seconds))
+async def make_picture(session: Session, prepared: Prepared, until: float, booking: Booking | None) -> Video:
+    """One picture of a call that was agreed to and is `reserved`, or one that another call makes. Waits for it.
+
+    until: `clock.monotonic()` that bounds the wait.  Raises HubUnavailable where the other call gave it up.
+    """
+    left = until - session.clock.monotonic()
+    ready = max(until, session.clock.monotonic() + SHORTEST)
+    if not prepared.pays or booking is not None:
+        paid = await _pay(session, prepared, ready, listens=left > 0, booking=booking)
+        if paid is not None:
+            return _told(prepared, await _watched(session, prepared, paid, until, None))
+    raise HubUnavailable(
+        "A picture was to be paid for by another call, which gave it up.",
+        charged="no",
+        fix="Call again with the same arguments.",
+    )
 
 
 async def _made(session: Session, prepared: Prepared, call: Call, began: float, wait: float) -> Video | None:
     """Prepare, get approval, pay and wait. None: an existing job was never sent after all, so prepare again."""
     until, ready = began + wait, began + max(wait, SHORTEST)
     prepared = await _within(session, _agreed(session, prepared, call), max(ready, began + FRESH))
-    if prepared.pays and not all(one.is_there for one in prepared.pictures):
-        await make_pictures(session, prepared.pictures, prepared.terms, until, make_single)
     if prepared.film is not None:
-        video = await films.make(session, prepared, until, ready, call.on_progress)
+        return _told(prepared, await films.make(session, prepared, until, ready, call.on_progress))
+    if prepared.pays and not all(one.is_there for one in prepared.pictures):
+        paid = await _pay_with_pictures(session, prepared, until, ready, listens=wait > 0)
     else:
         paid = await _pay(session, prepared, ready, listens=wait > 0)
-        if paid is None:
-            return None
-        if paid.made.job.generation_ids:
-            expense().pays(paid.made.job.job, paid.made.job.generation_ids)
-        async with paid.listening:
-            video = await _watch(session, prepared, paid.made, until, call.on_progress)
-        if paid.made.job.is_short:
-            named = SHORT.format(len(paid.made.job.generation_ids), paid.made.job.expects)
-            video = replace(video, warnings=(*video.warnings, named))
+    if paid is None:
+        return None
+    return _told(prepared, await _watched(session, prepared, paid, until, call.on_progress))
+
+
+async def _pay_with_pictures(
+    session: Session, prepared: Prepared, until: float, ready: float, *, listens: bool
+) -> _Handed | None:
+    """A clip that begins with pictures which are not there yet: all of it is reserved at once, then the pictures are
+    made, then the clip is paid.
+    """
+    scope, [clip] = await session.scope(), prepared.clips
+    own = clip.intent(scope, prepared.asked, session.settings.route, call=prepared.call)
+    intents = [*(one.intent(scope) for one in paying(prepared.pictures)), own]
+    async with reserved(session, intents, budget_of(session)) as booked:
+        await make_pictures(session, prepared.pictures, booked, prepared.terms.files, until, make_picture)
+        return await _pay(session, prepared, ready, listens=listens, booking=booked.get(clip.ref))
+
+
+def budget_of(session: Session) -> int | None:
+    return None if session.settings.budget is None else micros(session.settings.budget)
+
+
+def _told(prepared: Prepared, video: Video) -> Video:
+    """The answer with what the plan has to say."""
     warnings = (*(prepared.plan.warnings if prepared.pays else ()), *video.warnings)
     if prepared.stopped:
         stopped = [prepared.clips[number] for number in prepared.stopped]
         warnings = (how_to_make_anew(stopped, single=prepared.film is None), *warnings)
     told = tuple(dict.fromkeys(warnings))
     choice = prepared.plan.choice if prepared.plan.choice in told else ""
-    return replace(video, warnings=told, reason=prepared.plan.reason, cast=prepared.plan.cast, choice=choice)
+    return replace(
+        video,
+        warnings=told,
+        reason=prepared.plan.reason,
+        cast=prepared.plan.cast,
+        choice=choice,
+        means=prepared.plan.means,
+    )
 
 
 def _still_fresh(prepared: Prepared | None, session: Session, terms: Terms) -> Prepared | None:
@@ -197,7 +233,9 @@ class _Handed:
     listening: AsyncExitStack
 
 
-async def _pay(session: Session, prepared: Prepared, ready: float, *, listens: bool) -> _Handed | None:
+async def _pay(
+    session: Session, prepared: Prepared, ready: float, *, listens: bool, booking: Booking | None = None
+) -> _Handed | None:
     """The job of an earlier equal call, or one that is paid now. None: that job was never sent, so prepare again."""
     job = prepared.existing
     if job is not None:
@@ -208,9 +246,7 @@ async def _pay(session: Session, prepared: Prepared, ready: float, *, listens: b
     async with AsyncExitStack() as listening:
         if listens and intent.route == "queue":  # if too many wait, this fails before paying
             await listening.enter_async_context((await session.waiter()).listening())
-        budget = session.settings.budget
-        limit = None if budget is None else micros(budget)
-        made = await pay_once(session, intent, budget=limit, until=ready)
+        made = await pay_once(session, intent, budget=budget_of(session), until=ready, booking=booking)
         return _Handed(made, listening.pop_all())
 
 
@@ -221,6 +257,20 @@ async def _intent(session: Session, prepared: Prepared) -> Intent:
     scope = await session.scope()
     route = "queue" if isinstance(prepared.request, PictureRequest) else session.settings.route
     return clip.intent(scope, prepared.asked, route, call=prepared.call, body=body)
+
+
+async def _watched(
+    session: Session, prepared: Prepared, paid: _Handed, until: float, on_progress: Report | None
+) -> Video:
+    """What became of it, as far as the time reaches."""
+    job = paid.made.job
+    if job.generation_ids:
+        expense().pays(job.job, job.generation_ids)
+    async with paid.listening:
+        video = await _watch(session, prepared, paid.made, until, on_progress)
+    if job.is_short:
+        video = replace(video, warnings=(*video.warnings, SHORT.format(len(job.generation_ids), job.expects)))
+    return video
 
 
 async def _watch(

@@ -11,13 +11,15 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..catalog.dimensions import ratio
 from ..catalog.validate import unsuitable_media
 from ..errors import (
     InputNotAllowed,
@@ -328,6 +330,14 @@ def part_of_cut(reference: str) -> tuple[str, MediaPart | None]:
     return base, split_part(f"#t={what}")[1] if "," in what else None
 
 
+def cut_begins(reference: str) -> tuple[str, float] | None:
+    """The medium of a frame or part and the second at which that begins; None for "first", "last" and "middle"."""
+    if not is_cut(reference):
+        return None
+    what, base = _what_of(reference)
+    return None if what.isalpha() else (base, float(what.partition(",")[0]))
+
+
 def _what_of(reference: str) -> tuple[str, str]:
     what, _, base = reference.removeprefix(CUT).partition(":")
     return what, base
@@ -441,7 +451,7 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
             fix="Call again: then the file as it is now is used.",
             charged="no",
         )
-    name = hashlib.sha256(f"{await session.scope()} {told}".encode()).hexdigest()
+    name = _cut_name(await session.scope(), told)
     place = cast_folder(session.settings, "cuts") / name
     if not await asyncio.to_thread(place.is_file):
         making = session.cuts.get(name)
@@ -449,7 +459,54 @@ async def cut_file(session: Session, reference: str, files: Files, *, known_as: 
             making = session.cuts[name] = session.errand(_make_cut(session, reference, files, place))
             making.add_done_callback(lambda _: session.cuts.pop(name, None))
         await asyncio.shield(making)
+        await _prune_cuts(session, place)
+    now = session.clock.time()
+    with suppress(OSError):
+        await asyncio.to_thread(os.utime, place, (now, now))  # used now: it is kept
     return place
+
+
+# Frames and parts lie beside the ledger, so that a job that goes on tomorrow finds them; those that nobody needs go.
+
+CUTS_KEPT = 7 * 86_400.0  # seconds after their last use
+CUTS_NEW = 3600.0  # seconds in which nothing is taken away: a job is just being prepared with it
+CUTS_LARGEST = 2 * 1024 * MEBI  # bytes of all of them
+OPEN_FILMS = 90 * 86_400.0  # seconds: films that were begun since and not finished keep what they were planned with
+
+
+async def _prune_cuts(session: Session, made: Path) -> None:
+    """Take away what is old, and the oldest of what is too much; never what an unfinished film was planned with."""
+    from .films.record import clips_in
+
+    now = session.clock.time()
+    needed = {made.name}
+    for film in await session.ledger.open_films(now - OPEN_FILMS):
+        media = (one.reference for clip in clips_in(film) for one in clip.job.media)
+        needed.update(_cut_name(film.scope, told) for told in media)
+    await asyncio.to_thread(_prune, made.parent, needed, now)
+
+
+def _prune(folder: Path, needed: Collection[str], now: float) -> None:
+    found: list[tuple[float, int, Path]] = []
+    with suppress(OSError):
+        for file in folder.iterdir():
+            with suppress(OSError):
+                facts = file.stat(follow_symlinks=False)
+                if stat.S_ISREG(facts.st_mode):
+                    found.append((facts.st_mtime, facts.st_size, file))
+    total = sum(size for _, size, _ in found)
+    for used, size, file in sorted(found):
+        if (used > now - CUTS_KEPT and total <= CUTS_LARGEST) or used > now - CUTS_NEW:
+            continue
+        if file.name not in needed:
+            with suppress(OSError):
+                file.unlink()
+                total -= size
+
+
+def _cut_name(scope: str, told: str) -> str:
+    """The name of the file of a frame or part. told: its fingerprint."""
+    return hashlib.sha256(f"{scope} {told}".encode()).hexdigest()
 
 
 async def _make_cut(session: Session, reference: str, files: Files, place: Path) -> Path:
@@ -499,6 +556,30 @@ async def check_local_media(session: Session, plan: Plan, files: Files) -> Plan:
         return plan
     warnings = await _held(session, places, files)
     return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+async def check_frames(session: Session, plan: Plan, files: Files) -> Plan:
+    """A film's plan, with a warning where its clips will have different shapes: the first one's frame is the film's.
+
+    A first frame that lies here tells the shape of its clip, else the `aspect_ratio` that is sent; others are unknown.
+    """
+    shapes: list[tuple[float, str]] = []
+    for job in plan.jobs if plan.film == "separate shots" else ():
+        frames = [place.reference for place in job.media if place.kind == "image" and place.role == "first_frame"]
+        facts = await _measures(session, frames[0], files) if frames and _is_local(frames[0]) else None
+        sent = job.body.get("aspect_ratio")
+        if facts is not None and facts.width and facts.height:
+            shapes.append((facts.width / facts.height, f"{job.name} begins with {facts.width} × {facts.height}"))
+        elif not frames and (wide := ratio(sent)):
+            shapes.append((wide, f"{job.name} is {sent}"))
+    other = next((one for one in shapes if abs(one[0] / shapes[0][0] - 1) > SAME_SHAPE), None)
+    if other is None:
+        return plan
+    word = f"{shapes[0][1]}, {other[1]}: the film has the first one's frame, others get bars."
+    return replace(plan, warnings=(*plan.warnings, f"{word} aspect_ratio makes them equal."))
+
+
+SAME_SHAPE = 0.03  # by which two shapes may differ without bars that anybody sees
 
 
 # What a request names is looked at before anything is paid for it: a link that is dead, an id that nobody knows and a
@@ -587,9 +668,9 @@ async def _generation_looked_at(session: Session, place: MediaPlace) -> str:
 async def _link_looked_at(session: Session, place: MediaPlace, name: str) -> tuple[str, str]:
     seen = await (await session.hub()).peek(place.reference)
     if seen.unknown:
-        return f"{name}: there is no such host.", ""
+        return f"{name}: there is no such host. Give a link that opens, a path or an id.", ""
     if seen.status in GONE:
-        return f"{name}: there is nothing ({seen.status}).", ""
+        return f"{name}: there is nothing ({seen.status}). Give a link that opens, a path or an id.", ""
     if seen.status is None or not 200 <= seen.status < 300:
         why = seen.why or f"it answered {seen.status}"
         return "", f"{name} could not be looked at: {why}. The model's server may not be able to read it either."

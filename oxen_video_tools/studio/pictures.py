@@ -8,21 +8,27 @@ that one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..catalog.cast import holding, named_in
-from ..catalog.pricing import Price, total
+from ..catalog.findings import listing
+from ..catalog.pricing import Price, dollars, total
 from ..catalog.selection import choose
 from ..errors import GenerationFailed, TimedOut
+from ..hub.records import Status
+from ..ledger.records import Booking, ClipRef, Intent, Job, micros
 from ..request import Member, PictureRequest, VideoRequest
+from .local_files import Files
 from .media_inputs import MADE
-from .plan import PlannedPicture
+from .plan import BEST_FIRST, Plan, PlannedMember, PlannedPicture, make_plan, plan_picture
 from .results import Video
 
 if TYPE_CHECKING:
     from ..catalog.catalog import ModelList
+    from ..settings import Settings
     from .prepare import Prepared, Terms
     from .session import Session
 
@@ -60,9 +66,14 @@ class Picture:
     shot: int | None = None
 
     @property
+    def ref(self) -> ClipRef:
+        """Which picture it is, whatever it is needed for."""
+        return self.prepared.clips[0].ref
+
+    @property
     def reference(self) -> str:
         """What a body names it by until it is sent."""
-        ref = self.prepared.clips[0].ref
+        ref = self.ref
         return f"{MADE}{ref.request}/{ref.take}/{ref.part}"
 
     @property
@@ -86,6 +97,16 @@ class Picture:
         """Whether it is finished, as far as the ledger knows."""
         clip = self.prepared.parts[0].clip
         return not self.pays and clip is not None and clip.status == "succeeded"
+
+    @property
+    def share(self) -> int:
+        """Micro-dollars that it reserves."""
+        return 0 if self.price.usd is None else micros(self.price.usd)
+
+    def intent(self, scope: str, film: str | None = None) -> Intent:
+        """The job that makes it, to be reserved. film: the film that it is reserved with."""
+        clip, prepared = replace(self.prepared.clips[0], share=self.share), self.prepared
+        return clip.intent(scope, prepared.asked, "queue", film=film, call=prepared.call)
 
     def planned(self) -> PlannedPicture:
         """As a plan shows it."""
@@ -117,6 +138,23 @@ class Pictures:
     def first_frames(self) -> dict[int, str]:
         """The still of each shot, by its number from 0."""
         return {one.shot: one.reference for one in self.stills if one.shot is not None}
+
+
+def paying(pictures: Sequence[Picture]) -> list[Picture]:
+    """Those that are still to be paid, each once: shots with the same words share their still."""
+    return list({one.ref: one for one in pictures if one.pays}.values())
+
+
+async def looked_up_again(session: Session, pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """As the ledger has them now."""
+    if not pictures:
+        return ()
+    parts = await session.ledger.parts_of(await session.scope(), [one.ref for one in pictures])
+    now = session.clock.time()
+    return tuple(
+        replace(one, prepared=replace(one.prepared, parts=(part,), pays=() if part.is_taken(now) else (0,)))
+        for one, part in zip(pictures, parts, strict=True)
+    )
 
 
 async def survey_pictures(
@@ -202,11 +240,11 @@ def with_pictures(prepared: Prepared, pictures: Pictures) -> Prepared:
     if not pictures.all:
         return prepared
     plan = prepared.plan
-    due = [one.prepared.plan.due or one.price for one in pictures.all if one.pays]
+    due = [one.prepared.plan.due or one.price for one in paying(pictures.all)]
     sheets = {one.name: one.generation_id for one in pictures.sheets}
     plan = replace(
         plan,
-        price=total([plan.price, *(one.price for one in pictures.all)]),
+        price=total([plan.price, *(one.price for one in {one.ref: one for one in pictures.all}.values())]),
         due=total([plan.due or plan.price, *due]) if due else plan.due,
         problems=once([*plan.problems, *told_of(pictures, "problems")]),
         warnings=once([*plan.warnings, *told_of(pictures, "warnings")]),
@@ -214,6 +252,122 @@ def with_pictures(prepared: Prepared, pictures: Pictures) -> Prepared:
         pictures=tuple(one.planned() for one in pictures.all),
     )
     return replace(prepared, plan=plan, pictures=pictures.all)
+
+
+# -- which means a film with a cast is made by -------------------------------------------------------------------------
+#
+# Stills (one clip a shot, each begun with its still), references in each clip, or several shots in one clip: the
+# model's own list of shots, or timed lines of its prompt. What holds the cast decides, then the price. Stills that are
+# asked for are made; where they are left open they are taken for models that hold a cast by a first frame only.
+
+
+UNASKED = (
+    "Each shot gets a still, although none was asked for: {} holds a cast by a first frame only. stills: false leaves "
+    "them out, and a member's own picture is the first frame then."
+)
+
+
+def with_means(request: VideoRequest, models: ModelList, settings: Settings) -> VideoRequest:
+    """The request with stills, where it leaves them open and nothing else would hold its cast."""
+    open_ = request.stills is None and len(request.multi_prompt) > 1 and _cast_of(request)
+    given = request.start_image or request.input_image or request.input_video or request.continuous
+    if not open_ or given or isinstance(request, PictureRequest) or not models.images:
+        return request
+    info = models.known(choose(request, models, settings.model).model_id)
+    by_first_frame = holding(info).rank == 2 and info.slot("image", "first_frame") is not None
+    return request.model_copy(update={"stills": True}) if by_first_frame else request
+
+
+def _cast_of(request: VideoRequest) -> list[Member]:
+    return named_in(request.cast, *(shot.prompt for shot in request.multi_prompt))
+
+
+def weigh(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> Plan:
+    """The plan with the means that its shots are made by, why so, and what another way would cost."""
+    request = pictures.request
+    if isinstance(request, PictureRequest) or len(request.multi_prompt) < 2 or not _cast_of(request) or plan.problems:
+        return plan
+    way = _way_of(plan, request, models)
+    held = " and ".join(f"{listing(names, 'and')} by {by}" for by, names in _by_means(plan.cast).items())
+    words = f"{way}, for {_cost(plan.price)}: it holds {held}"
+    if len(plan.jobs) < len(request.multi_prompt):
+        words += ", drawn together in each clip"
+    if not request.stills:
+        return replace(plan, means=f"{words}. {_stills_instead(plan, pictures, models, settings)}".strip())
+    native = _native_instead(plan, pictures, models, settings)
+    if native is None:
+        return replace(plan, means=f"{words}. No model that makes several shots in one clip holds them as well.")
+    price, other = native
+    by = listing(list(_by_means(other.cast)), "and")
+    instead = f"{_way_of(other, request, models)} with {other.model} would hold them by {by} for {_cost(price)}"
+    cheaper = price.usd is not None and plan.price.usd is not None and price.usd < plan.price.usd
+    if not cheaper:
+        return replace(plan, means=f"{words}. {instead}.")
+    hint = f"{instead} instead of {_cost(plan.price)}: name it and leave stills out."
+    return replace(plan, means=f"{words}. {instead}.", warnings=(*plan.warnings, hint))
+
+
+def _cost(price: Price) -> str:
+    """In a few words; what could not be priced is said elsewhere."""
+    if price.usd is None:
+        return "a price that nobody knows"
+    most, more = "at most " * price.text.startswith("at most"), " and more" * (not price.is_known)
+    return f"{most}{dollars(price.usd)}{more}"
+
+
+def _by_means(cast: Sequence[PlannedMember]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in cast:
+        found.setdefault(one.held_by, []).append(one.name)
+    return found
+
+
+def _way_of(plan: Plan, request: VideoRequest, models: ModelList) -> str:
+    shots, jobs = len(request.multi_prompt), len(plan.jobs)
+    if jobs == shots:
+        return "One clip a shot, each begun with its still" if plan.request.stills else "One clip a shot"
+    form = "timed in its prompt" if models.known(plan.model).multi_shot is None else "its own list"
+    return f"{shots} shots in {jobs} clip{'s' * (jobs > 1)} ({form})"
+
+
+def _picture_price(asked: PictureRequest, models: ModelList, settings: Settings) -> Price:
+    return plan_picture(asked, models.images, settings).price
+
+
+def _stills_instead(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> str:
+    """What the same film costs with stills, with the same model where it takes a first frame."""
+    request = pictures.request.model_copy(update={"stills": True})
+    if not models.images or request.start_image or request.continuous:
+        return ""
+    takes = models.known(plan.model).slot("image", "first_frame", "keyframes") is not None
+    if not takes and request.model:
+        request = request.model_copy(update={"model": None})
+    shots = range(len(request.multi_prompt))
+    other = make_plan(request, models, settings, stills=dict.fromkeys(shots, MADE))
+    if other.problems:
+        return ""
+    sheets = {one.name: one.price for one in pictures.sheets}
+    for member in _without_pictures(request):
+        sheets[member.name] = _picture_price(sheet_request(member, request), models, settings)
+    drawn = {str(one): _picture_price(one, models, settings) for one in (still_request(request, n) for n in shots)}
+    price = total([other.price, *sheets.values(), *drawn.values()])
+    return f"With stills ({other.model}, one clip a shot) it would cost {_cost(price)}."
+
+
+def _native_instead(plan: Plan, pictures: Pictures, models: ModelList, settings: Settings) -> tuple[Price, Plan] | None:
+    """The cheapest way to make several shots in one clip that holds the cast at least as well; None where none does."""
+    request = pictures.request.model_copy(update={"stills": None})
+    weakest = max((BEST_FIRST.index(one.held_by) for one in plan.cast), default=0)
+    found = []
+    for info in models.values():
+        if info.multi_shot is None and info.shots_in_prompt is None:
+            continue
+        other = make_plan(request.model_copy(update={"model": info.id}), models, settings)
+        whole = other.ok and other.price.is_known and len(other.jobs) < len(request.multi_prompt)
+        if whole and other.cast and max(BEST_FIRST.index(one.held_by) for one in other.cast) <= weakest:
+            price = total([other.price, *(one.price for one in pictures.sheets)])
+            found.append((price.usd or Decimal(0), info.id, price, other))
+    return None if not found else min(found, key=lambda one: one[:2])[2:]
 
 
 def told_of(pictures: Pictures, what: str) -> list[str]:
@@ -231,48 +385,50 @@ def once(texts: Sequence[str]) -> tuple[str, ...]:
 
 # -- making them -------------------------------------------------------------------------------------------------------
 
-#: Makes one video or picture: session, request, terms, seconds to wait.
-Make = Callable[["Session", VideoRequest, "Terms", float], Awaitable[Video]]
+Booked = Mapping[ClipRef, Booking]
+#: Makes one picture that is reserved, or follows one that is under way: its call, until when, its reservation.
+Make = Callable[["Session", "Prepared", float, "Booking | None"], Awaitable[Video]]
 
 
-async def make_pictures(session: Session, pictures: Sequence[Picture], terms: Terms, until: float, make: Make) -> None:
+async def make_pictures(
+    session: Session, pictures: Sequence[Picture], booked: Booked, files: Files, until: float, make: Make
+) -> None:
     """Make what is not there yet, sheets before stills; answers when all of it is there.
 
     Raises GenerationFailed, and TimedOut where time runs out: what is paid then is not paid again.
     """
     for kind in ("sheet", "still", "picture"):
-        due = [one for one in pictures if one.kind == kind and not one.is_there]
-        videos = await asyncio.gather(*(make_one(session, one, terms, until, make) for one in due))
-        for one, video in zip(due, videos, strict=True):
+        due = {one.ref: one for one in pictures if one.kind == kind and not one.is_there}
+        videos = await asyncio.gather(*(make_one(session, one, booked, files, until, make) for one in due.values()))
+        for one, video in zip(due.values(), videos, strict=True):
             check(one, video)
 
 
-async def make_one(session: Session, picture: Picture, terms: Terms, until: float, make: Make) -> Video:
-    """One picture, made or as it stands."""
-    price = picture.price
-    agreed = price.usd if price.is_known else terms.max_cost_usd
-    own = replace(
-        picture.prepared.terms,
-        max_cost_usd=None if price.is_known else terms.max_cost_usd,
-        approved_usd=agreed if terms.approved_usd is None else terms.approved_usd,
-        files=terms.files,
-    )
-    left = max(0.0, until - session.clock.monotonic())
-    return await make(session, picture.prepared.request, own, left)
+async def make_one(session: Session, picture: Picture, booked: Booked, files: Files, until: float, make: Make) -> Video:
+    """One picture, made or as it stands. files: where its local media may lie."""
+    [clip] = picture.prepared.clips
+    terms = replace(picture.prepared.terms, files=files)
+    prepared = replace(picture.prepared, terms=terms, clips=(replace(clip, share=picture.share),))
+    return await make(session, prepared, until, booked.get(picture.ref))
+
+
+def ended(job: Job, error: str | None, fix: str) -> Video:
+    """A picture whose job has ended, as `check` takes it."""
+    status: Status = "succeeded" if job.state == "succeeded" else "cancelled" if job.state == "cancelled" else "failed"
+    named = job.generation_ids[0] if job.generation_ids else ""
+    return Video(status=status, generation_id=named, model=job.model, error=error or None, fix=fix)
 
 
 def check(picture: Picture, video: Video) -> None:
+    """Raises GenerationFailed for a picture that there will not be, TimedOut for one that is not there yet."""
     if video.status == "succeeded":
         return
     what = f"The {picture.kind} of {picture.name}"
     if video.status in ("failed", "cancelled"):
         again = "another take of it: still_take in its shot" if picture.kind == "still" else "another look"
         fix = f"Change its words, or ask for {again}. Nothing was paid for the video."
-        if _is_filtered(video.error):
-            fix = (
-                f"A filter of {video.model} refused it: say real_face: true for members whose pictures show a real "
-                f"person, change the words, or name another model. Nothing was paid for the video."
-            )
+        if video.fix:
+            fix = f"{video.fix} Nothing was paid for the video."
         message = f"{what} {video.status}: {video.error or 'the hub gave no reason'}"
         raise GenerationFailed(message, fix=fix, charged="no", generation_id=video.generation_id)
     raise TimedOut(
@@ -280,8 +436,3 @@ def check(picture: Picture, video: Video) -> None:
         charged="yes",
         fix="Call again with the same arguments: it goes on, and what is paid is not paid again.",
     )
-
-
-def _is_filtered(error: str | None) -> bool:
-    told = (error or "").lower()
-    return any(word in told for word in ("inspection", "moderat", "safety", "sensitive", "policy", "filter"))

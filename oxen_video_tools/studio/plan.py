@@ -7,13 +7,13 @@ A clip is one paid job: one shot, or the neighbouring shots that a model makes t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.body_builder import MediaPlace, Path
-from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, named_in
+from ..catalog.cast import Held, HeldBy, cast_problems, cast_warnings, holding, named_in
 from ..catalog.findings import listing
 from ..catalog.images import choose_image, translate_image
 from ..catalog.pricing import Price, billed_seconds, dollars, estimate, per_second, total
@@ -192,6 +192,7 @@ class Plan(Shown):
     cast: how each member is kept consistent.
     pictures: sheets of the cast and stills, which are made before the clips.
     choice: the price of a chosen model compared with the usual one; also the first of `warnings`.
+    means: how the shots of a film with a cast are made, why, and what another way would cost.
     unknown_model: neither the live list nor Oxen's pages have the named model.
     """
 
@@ -208,6 +209,7 @@ class Plan(Shown):
     cast: tuple[PlannedMember, ...] = ()
     pictures: tuple[PlannedPicture, ...] = ()
     choice: str = ""
+    means: str = ""
     unknown_model: bool = False
 
     @property
@@ -392,11 +394,13 @@ class _Division:
     groups: the shots of each job, from 0; empty for a request that is one job.
     why: in words.
     single: each job takes one prompt; otherwise its shots go into the model's list of shots.
+    in_prompt: that prompt has the shots of its group as timed lines.
     """
 
     groups: tuple[Group, ...] = ()
     why: str = ""
     single: bool = False
+    in_prompt: bool = False
 
 
 def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
@@ -412,32 +416,61 @@ def _divide(request: VideoRequest, info: ModelInfo) -> _Division:
     if several is None:
         if not info.has_schema:
             return _Division()  # an unknown model: the shots are sent as they are
+        if together := _in_prompt(request, info):
+            why = f"{info.id} takes shots as timed lines of its prompt, and draws those of a clip together"
+            return _Division(together, why, True, in_prompt=True)
         return _Division(tuple((index,) for index in range(len(shots))), f"{info.id} takes one prompt a job", True)
     lengths = [shot.seconds for shot in shots]
     if several.fits(lengths):
         return _Division()
-    groups = _pack(shots, info)
+    groups = _pack(shots, lambda group: several.fits([shot.seconds for shot in group]), several.most)
     if groups is None or len(groups) < 2:
         return _Division()
     limit = f"{several.most:g} s" if several.most and sum(lengths) > several.most else f"{several.count} shots"
     return _Division(groups, f"{info.id} makes {limit} at most in one job")
 
 
-def _pack(shots: Sequence[Shot], info: ModelInfo) -> tuple[Group, ...] | None:
-    """The fewest groups of neighbouring shots that each fit into a job; None if a shot fits into none."""
-    several = info.multi_shot
+def _pack(
+    shots: Sequence[Shot], fits: Callable[[Sequence[Shot]], bool], most: float | None
+) -> tuple[Group, ...] | None:
+    """The fewest groups of neighbouring shots that each fit into a job; None if a shot fits into none.
+
+    most: seconds of a group.
+    """
     best: list[tuple[Group, ...] | None] = [()]
     for end in range(1, len(shots) + 1):
         options = []
         for start in range(end - 1, -1, -1):
-            before = best[start]
-            lengths = [shot.seconds for shot in shots[start:end]]
-            if several is not None and several.most is not None and sum(lengths) > several.most:
+            before, group = best[start], shots[start:end]
+            if most is not None and sum(shot.seconds for shot in group) > most:
                 break
-            if before is not None and several is not None and several.fits(lengths):
+            if before is not None and fits(group):
                 options.append((*before, tuple(range(start, end))))
         best.append(min(options, key=len) if options else None)
     return best[-1]
+
+
+def _in_prompt(request: VideoRequest, info: ModelInfo) -> tuple[Group, ...] | None:
+    """Which shots of a film with a cast go together into one prompt; None where each is better made by itself.
+
+    What is drawn in one clip looks the same in it, also where a model holds a cast by words alone. Without a cast each
+    shot is made by itself: its cut is exact, and a change to it costs that shot only.
+    """
+    form, length, shots = info.shots_in_prompt, info.length, request.multi_prompt
+    named = named_in(request.cast, *(shot.prompt for shot in shots))
+    if form is None or not form.confirmed or length is None or not named or request.continuous or len(shots) < 2:
+        return None
+    said, means, style = form, holding(info), (request.style or "").strip()
+    room = means.most_in_all if means.most_in_all is not None else means.means[0].most if means.means else None
+
+    def fits(group: Sequence[Shot]) -> bool:
+        seen = named_in(named, *(shot.prompt for shot in group))
+        looks = sum(len(member.look or "") + 3 for member in seen)
+        within = info.most_characters is None or len(said.say(group, style)) + looks <= info.most_characters
+        return within and length.offers(sum(shot.seconds for shot in group)) and (room is None or len(seen) <= room)
+
+    groups = _pack(shots, fits, length.span()[1])
+    return groups if groups is not None and len(groups) < len(shots) else None
 
 
 # -- what each job is asked for ----------------------------------------------------------------------------------------
@@ -482,6 +515,8 @@ def _make_jobs(
     if len(jobs) == 1:
         native = len(request.multi_prompt) > 1 and info.multi_shot is not None
         why = f"{len(request.multi_prompt)} shots in one clip: {info.id} makes several in one job" if native else ""
+        if division.in_prompt:
+            why = f"{len(request.multi_prompt)} shots in one clip: {division.why}"
         return _Made(jobs, tuple(problems), tuple(warnings), None, why)
     how = "each begins with the last frame of the one before" if chained else "joined by hard cuts"
     why = f"{len(request.multi_prompt)} shots in {len(jobs)} clips, {how}: {division.why}"
@@ -542,6 +577,10 @@ def _part(
     }
     if not division.single:
         return _styled(request.model_copy(update=update | {"multi_prompt": shots}))
+    if division.in_prompt and len(shots) > 1 and info.shots_in_prompt is not None:
+        words = info.shots_in_prompt.say(shots, (request.style or "").strip())
+        update |= {"multi_prompt": [], "prompt": words, "duration": sum(shot.seconds for shot in shots)}
+        return request.model_copy(update=update)
     seconds = _seconds(shots[0], info)
     update |= {"multi_prompt": [], "prompt": shots[0].prompt, "duration": seconds}
     return _styled(request.model_copy(update=update))

@@ -25,11 +25,13 @@ from .cast import resolve
 from .films.assembly import INSTALL, NOT_CHAINED, check_media_extra
 from .films.record import FilmClip, clips_in, film_id, named_by_content, shared_out, way_of
 from .identifiers import canonical_request, clip_key, references, request_key
-from .local_files import Files, allowed, look
+from .local_files import Files, allowed, look, shorten
 from .media_inputs import (
+    check_frames,
     check_inputs,
     check_links,
     check_local_media,
+    cut_begins,
     fingerprint,
     is_film,
     is_generation,
@@ -39,7 +41,7 @@ from .media_inputs import (
     split_part,
     with_cuts,
 )
-from .pictures import Picture, survey_pictures, with_pictures
+from .pictures import UNASKED, Picture, paying, survey_pictures, weigh, with_means, with_pictures
 from .plan import Plan, PlannedClip, PlannedJob, make_plan, name_of
 from .results import Question
 from .settlement import settle_costs
@@ -258,8 +260,10 @@ async def _with_real_costs(session: Session, prepared: Prepared) -> Prepared:
 
 
 def _own_tries(prepared: Prepared) -> list[Job]:
-    """The jobs that were booked for this film, or for this single video."""
-    return [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    """The jobs that were booked for this film and its pictures, or for this single video."""
+    clips = [job for part in prepared.parts for job in part.tries if job.film == prepared.film]
+    pictures = prepared.standing.pictures if prepared.standing is not None else ()
+    return [*clips, *(one.job for one in pictures if one.job is not None)]
 
 
 async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
@@ -268,7 +272,7 @@ async def _with_terms(session: Session, prepared: Prepared) -> Prepared:
     due = prepared.plan.due or prepared.plan.price
     reserved = reservation(due, prepared.plan.model, settings, terms.max_cost_usd)
     jobs = [prepared.clips[number].job for number in prepared.pays]
-    drawn = [one for one in prepared.pictures if one.pays]
+    drawn = paying(prepared.pictures)
     for_clips = reserved.amount - sum((one.price.usd or NOTHING for one in drawn), NOTHING)
     shares = dict(zip(prepared.pays, shared_out(jobs, max(NOTHING, for_clips)), strict=True))
     clips = tuple(replace(clip, share=shares.get(number, 0)) for number, clip in enumerate(prepared.clips))
@@ -313,6 +317,7 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     call = request_key(words) if terms.take is not None else None
     before = await session.ledger.remembered(scope, call, terms.take) if scope and call and terms.take else None
     models = await session.catalog().models()
+    asked, request = request, with_means(request, models, session.settings)
     pictures = await survey_pictures(session, request, terms, survey, models, lenient=lenient)
     request, frames = await with_cuts(session, pictures.request, terms.files)
     named = references(request)
@@ -325,8 +330,10 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
         model=before.film.model if isinstance(before, FilmStatus) else before.model if before is not None else None,
         stills=pictures.first_frames,
     )
-    plan = replace(plan, warnings=(*plan.warnings, *frames))
+    unasked = [UNASKED.format(plan.model)] if request.stills and not asked.stills else []
+    plan = replace(plan, warnings=(*plan.warnings, *unasked, *frames))
     plan = await check_local_media(session, plan, terms.files)
+    plan = await check_frames(session, plan, terms.files)
     if lenient:
         plan = await check_links(plan, session.settings, terms.files)
     if plan.film is not None:
@@ -347,11 +354,29 @@ async def survey(session: Session, request: VideoRequest, terms: Terms, *, lenie
     if scope:
         found = await _looked_up(session, found, scope, _usable(before, plan, models), models)
     found = with_pictures(_reckoned(found, session.clock.time()), pictures)
+    found = replace(found, plan=weigh(found.plan, pictures, models, session.settings))
     if scope and found.pays:
         paid = [place for number in found.pays for place in found.clips[number].job.media]
         places = [replace(one, reference=found.media.get(one.reference, one.reference)) for one in paid]
         found = replace(found, plan=await check_inputs(session, found.plan, places, terms.files, lenient=lenient))
+        late = [await _past_the_end(session, one, terms.files, scope) for one in dict.fromkeys(found.media.values())]
+        if problems := tuple(filter(None, late)):
+            found = replace(found, plan=replace(found.plan, problems=(*found.plan.problems, *problems)))
     return found
+
+
+ROUNDED = 0.1  # seconds by which a clip may be longer than its model was asked for
+
+
+async def _past_the_end(session: Session, reference: str, files: Files, scope: str) -> str:
+    """What is wrong with a frame or part that begins where its medium has ended, if that can be told."""
+    begins = cut_begins(reference)
+    if begins is None or not begins[1]:
+        return ""
+    seconds = await _length_of_medium(session, begins[0], files, scope)
+    if seconds is None or begins[1] < seconds + ROUNDED:
+        return ""
+    return f"#t={begins[1]:g} is past the end of {shorten(begins[0])}: it is {seconds:g} s long. Name an earlier time."
 
 
 async def _prints(session: Session, media: Sequence[str], files: Files, *, lenient: bool) -> dict[str, str]:
@@ -380,20 +405,26 @@ async def _lengths(session: Session, request: VideoRequest, files: Files, scope:
     """Seconds of the input video and sound, by reference, as far as the file or the ledger has them."""
     found: dict[str, float] = {}
     for name in filter(None, (request.input_video, request.input_audio, *request.input_videos, *request.input_audios)):
-        seconds: float | None = None
         one, part = part_of_cut(name)
-        with suppress(OxenError, OSError):
-            if is_generation(one):
-                seconds = await _length_of_result(session, one.strip(), scope)
-            elif not is_url(one):
-                path = await asyncio.to_thread(allowed, one, session.settings, files)
-                seconds = (await look(session, "measure", path, files)).seconds
+        seconds = await _length_of_medium(session, one, files, scope)
         if part is not None:
             until = min(part[1] or seconds or 0.0, seconds or part[1] or 0.0)
             seconds = max(0.0, until - part[0])
         if seconds:
             found[name] = seconds
     return found
+
+
+async def _length_of_medium(session: Session, reference: str, files: Files, scope: str | None) -> float | None:
+    """Seconds of a video or sound, where the file or our ledger tells them."""
+    with suppress(OxenError, OSError):
+        if is_generation(reference):
+            return await _length_of_result(session, reference.strip(), scope)
+        if not (is_url(reference) or is_made(reference)):
+            path = await asyncio.to_thread(allowed, reference, session.settings, files)
+            seconds: float | None = (await look(session, "measure", path, files)).seconds
+            return seconds
+    return None
 
 
 async def _length_of_result(session: Session, generation_id: str, scope: str | None, deep: int = 3) -> float | None:

@@ -217,7 +217,9 @@ async def described(file: Path, sha256: str, *, caller: str | None = None) -> Sa
     try:
         if not kind.startswith("image/"):
             info = await look("probe", file, caller=caller or "", refuse=False)
-            return Saved(file, info.size, sha256, info.duration, info.width, info.height, info.video_codec)
+            return Saved(
+                file, info.size, sha256, info.duration, info.width, info.height, info.video_codec, fps=info.fps
+            )
         if caller is None:
             sides = await asyncio.to_thread(picture_size, file)
         else:
@@ -236,7 +238,8 @@ def _by_boxes(file: Path, sha256: str) -> Saved | None:
         return None
     seen = found.video
     sides = (seen.width, seen.height) if seen.rotation not in (90, 270) else (seen.height, seen.width)
-    return Saved(file, file.stat().st_size, sha256, found.duration, *sides, seen.codec)
+    fps = seen.samples / found.duration if seen.samples and found.duration else None
+    return Saved(file, file.stat().st_size, sha256, found.duration, *sides, seen.codec, fps=fps)
 
 
 async def settled(session: Session, part: Path, name: Path, *, replacing: bool = False) -> Saved:

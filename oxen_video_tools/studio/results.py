@@ -71,6 +71,7 @@ class Progress:
     typical: the model's usual seconds, where known.
     shot, shots: which shot of a film (from 1), and of how many.
     shot_fraction: how far that shot is.
+    note: what should be known before it goes on, such as clips of different shapes.
     """
 
     generation_id: str
@@ -81,13 +82,14 @@ class Progress:
     shot: int | None = None
     shots: int | None = None
     shot_fraction: float | None = None
+    note: str = ""
 
     @property
     def text(self) -> str:
         """One line for a person."""
         of = f"shot {self.shot}/{self.shots} " if self.shot else ""
         about = f" of about {self.typical:.0f} s" if self.typical else ""
-        return f"{of}{self.status}, {self.elapsed:.0f} s{about}"
+        return f"{of}{self.status}, {self.elapsed:.0f} s{about}{f'. {self.note}' if self.note else ''}"
 
     def __str__(self) -> str:
         """The same with the id, so that `on_progress=print` tells who waits where it is."""
@@ -176,6 +178,8 @@ class Video(Shown):
     words: its prompt, of its first shot.
     cast: how each member of its cast is held, of a call that made it.
     choice: what a model of our choosing costs beside the usual one; also the first of `warnings`.
+    fix: what to do about `error`, where that is known.
+    means: of a film with a cast, how its shots are made, why so, and what another way would cost.
     """
 
     status: Status
@@ -199,6 +203,8 @@ class Video(Shown):
     kind: Literal["video", "film", "still"] = "video"
     repository: str | None = None
     choice: str = ""
+    means: str = ""
+    fix: str = ""
 
     @property
     def expires_at(self) -> datetime | None:
@@ -245,7 +251,10 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Saved:
-    """A verified file on disk. size: bytes. duration: seconds. sha256: hexadecimal."""
+    """A verified file on disk. size: bytes. duration: seconds. sha256: hexadecimal. fps: frames a second.
+
+    url: a link to it, where it was uploaded; it expires, and `get` with `generation_id` gives a fresh one.
+    """
 
     file: Path
     size: int
@@ -255,6 +264,14 @@ class Saved:
     height: int | None = None
     codec: str | None = None
     warnings: tuple[str, ...] = ()
+    fps: float | None = None
+    url: str | None = field(default=None, repr=False)
+    generation_id: str = ""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when `url` is good; None where it does not say so."""
+        return expires_at(self.url)
 
 
 @dataclass(frozen=True)

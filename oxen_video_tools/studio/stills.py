@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,12 +15,25 @@ from ..catalog.pricing import Price, total
 from ..errors import InvalidRequest, OxenError
 from ..request import VideoRequest
 from .cast import resolve
-from .generate import WAIT, Call, agree, make_single
-from .pictures import MOST_STILLS, Pictures, check, make_one, once, survey_pictures, survey_still, told_of
+from .generate import WAIT, Call, agree, budget_of, make_picture
+from .pictures import (
+    MOST_STILLS,
+    Booked,
+    Picture,
+    Pictures,
+    check,
+    make_one,
+    once,
+    survey_pictures,
+    survey_still,
+    told_of,
+)
+from .pictures import paying as to_be_paid
 from .plan import BEST_FIRST, PlannedMember
 from .prepare import Terms, question_about, reservation, survey
 from .result_files import fetch_into
 from .results import Question, Shown, Video
+from .submission import reserved
 
 if TYPE_CHECKING:
     from .session import Session
@@ -113,7 +127,7 @@ async def prepare_stills(session: Session, request: VideoRequest, terms: Terms, 
     pictures = Pictures(drawn, sheets.sheets, tuple(stills))
     for one in pictures.all:
         one.prepared.plan.raise_for_problems()
-    paying = [one for one in pictures.all if one.pays]
+    paying = to_be_paid(pictures.all)
     due = total([one.price for one in paying]) if paying else Price(Decimal(0), (), "$0.00")
     if not paying:
         return PreparedStills(request, terms, pictures, due, Decimal(0))
@@ -140,15 +154,15 @@ async def make_stills(
     terms = await agree(ready.question, terms, call, ready.reserved)
     wait = next(one for one in (call.wait_seconds, session.settings.wait, WAIT) if one is not None)
     until = session.clock.monotonic() + wait
-    pictures = ready.pictures
-    sheets = []
-    for one in pictures.sheets:
-        if not one.is_there:
-            sheets.append(await make_one(session, one, terms, until, make_single))
-            check(one, sheets[-1])
-    made = await asyncio.gather(
-        *(make_one(session, one, terms, until, make_single) for one in pictures.stills), return_exceptions=True
-    )
+    pictures, sheets = ready.pictures, []
+    async with _reserved(session, pictures) as booked:
+        for one in pictures.sheets:
+            if not one.is_there:
+                sheets.append(await make_one(session, one, booked, terms.files, until, make_picture))
+                check(one, sheets[-1])
+        made = await _each_once(
+            pictures.stills, lambda one: make_one(session, one, booked, terms.files, until, make_picture)
+        )
     broken = [one for one in made if isinstance(one, BaseException)]
     if broken and (len(broken) == len(made) or not all(isinstance(one, OxenError) for one in broken)):
         raise broken[0]
@@ -170,6 +184,29 @@ async def make_stills(
         sheets=tuple(sheets),
         warnings=ready.warnings,
     )
+
+
+@asynccontextmanager
+async def _reserved(session: Session, pictures: Pictures) -> AsyncIterator[Booked]:
+    """All that this call pays for, reserved in one transaction."""
+    scope = await session.scope()
+    intents = [one.intent(scope) for one in to_be_paid(pictures.all)]
+    if not intents:
+        yield {}
+        return
+    async with reserved(session, intents, budget_of(session)) as booked:
+        yield booked
+
+
+async def _each_once(stills: Sequence[Picture], make: Callable[[Picture], Awaitable[Video]]) -> list[Any]:
+    """What became of each, or why not: shots with the same words share their still."""
+    tasks = {one.ref: asyncio.ensure_future(make(one)) for one in {one.ref: one for one in stills}.values()}
+    try:
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    finally:
+        for task in tasks.values():
+            task.cancel()
+    return [error if (error := tasks[one.ref].exception()) else tasks[one.ref].result() for one in stills]
 
 
 def _weakest(held: Any) -> tuple[PlannedMember, ...]:

@@ -16,7 +16,9 @@ from ..request import Member, VideoRequest
 from ..settings import Settings
 from . import cast, export, queries, recovery, settlement, stills
 from . import generate as generating
+from .films import generate as films
 from .local_files import Files
+from .media_inputs import is_generation, one_of
 from .prepare import Prepared, Terms, prepare, survey, to_request
 from .results import Cancelled, Question, Recovered, Report, Saved, Spend, Video
 from .session import Session
@@ -228,13 +230,17 @@ class AsyncStudio:
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
         """The state of a video, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
-        return await queries.get(self._session, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
+        until = self._session.clock.monotonic() + wait_seconds
+        video = await queries.get(self._session, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
+        return await films.keep_where_wanted(self._session, video, until)
 
     async def get_many(
         self, ids: Sequence[str], *, wait_seconds: float = 0, on_progress: Report | None = None
     ) -> Videos:
         """The state of several videos, in their order."""
-        return await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
+        until = self._session.clock.monotonic() + wait_seconds
+        videos = await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
+        return [await films.keep_where_wanted(self._session, video, until) for video in videos]
 
     async def list(
         self,
@@ -329,6 +335,7 @@ class AsyncStudio:
         captions: str | Path | None = None,
         burn: bool = False,
         trim: tuple[float, float] | None = None,
+        upload: bool = False,
         wait_seconds: float | None = None,
         on_progress: Report | None = None,
         files: Files = "anywhere",
@@ -338,10 +345,11 @@ class AsyncStudio:
         videos: with `#t=from,to` behind one only those seconds of it, exact to the frame.
         filename: a plain name, or a Path to another folder.
         transition: "cut" or "fade", of `fade_seconds` (0.5).
-        music: a sound file or a video, laid under all of it; it gives way to the clips' own sound.
+        music: a sound file or a video, laid under all of it; it gives way to their own sound. `#t=from,to`: a part.
         sound: of the clips, "keep" or "mute".
         trim: from and to, seconds of the whole.
         captions: SRT or WebVTT, its text or a file: a track that players switch on; `burn` draws it into the picture.
+        upload: puts the file into the account's private repository, too, and gives a link: `saved.url`.
         wait_seconds: raises TimedOut after them, and goes on: the same call waits for it, `get` tells how it stands.
         Raises GenerationFailed for a job without a result, InputUnreadable for a damaged one or a full disk, NotFound.
         """
@@ -355,9 +363,21 @@ class AsyncStudio:
             "burn": burn,
             "trim": trim,
         }
-        return await export.save(
-            self._session, videos, **how, wait_seconds=wait_seconds, on_progress=on_progress, files=files
+        saved = await export.save(
+            self._session,
+            videos,
+            **how,
+            upload=upload,
+            wait_seconds=wait_seconds,
+            on_progress=on_progress,
+            files=files,
         )
+        for one in dict.fromkeys(map(str, one_of(videos))):
+            if is_generation(one) and await films.wanted(self._session, one.strip()):
+                kept = await films.keep_where_wanted(self._session, await queries.get(self._session, one.strip()), 0.0)
+                said = (f"It is kept in a repository: {kept.repository}",) if kept.repository else kept.warnings[-1:]
+                saved = replace(saved, warnings=(*saved.warnings, *said))
+        return saved
 
     async def spend(self) -> Spend:
         """What was spent through this ledger, by day and model."""

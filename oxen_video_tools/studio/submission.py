@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
+from ..catalog.cast import filter_advice
 from ..clock import wait_until
-from ..errors import OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..errors import Moderated, OxenError, SpendingRefused, SubmissionUnclear, TimedOut, expense
+from ..hub.error_mapping import is_moderated
 from ..ledger.jobs import Submitted, Unanswered, Unsent
-from ..ledger.records import FREED, LOCAL, Booking, GenerationRow, Intent, Job
+from ..ledger.records import FREED, LOCAL, Booking, ClipRef, GenerationRow, Intent, Job
 from ..retries import poll
 from .local_files import Files
 from .media_inputs import to_public_url
@@ -156,6 +158,7 @@ class SendGuard:
 class Attempt:
     """One attempt to send an intent.
 
+    booking: if it was reserved already, together with others.
     job: in the ledger, once booked.
     mine: this call booked it, and may send it.
     gave_up: nothing was sent, and another attempt may be made.
@@ -163,6 +166,7 @@ class Attempt:
 
     intent: Intent
     budget: int | None
+    booking: Booking | None = None
     job: Job | None = None
     mine: bool = False
     gave_up: bool = False
@@ -175,7 +179,10 @@ class Attempt:
     async def run(self, session: Session) -> None:
         """Book the intent, and send the job if it is ours. Raises what `reserve` raises, and the hub's refusal."""
         try:
-            [booking] = await self._booked(session)
+            booking = await (self._booked(session) if self.booking is None else self._filled(session, self.booking))
+            if booking is None:
+                self.gave_up = True
+                return
             self.job, self.mine = booking.job, booking.mine
             if booking.mine:
                 try:
@@ -186,27 +193,80 @@ class Attempt:
         finally:
             expense().sent_nothing(self.name)  # from here on the job itself is counted
 
-    async def _booked(self, session: Session) -> list[Booking]:
+    async def _filled(self, session: Session, booking: Booking) -> Booking | None:
+        """What was reserved with a planned body, with the body as it is sent; None where it was lost meanwhile."""
+        if not booking.mine:
+            return booking
+        ledger, job = session.ledger, booking.job
+        now = session.clock.time()
+        ready = await ledger.fill_part(
+            job, job.owner or "", dict(self.intent.body), now, ledger.lease, ledger.booking_owner()
+        )
+        return None if ready is None else Booking(ready, mine=True)
+
+    async def _booked(self, session: Session) -> Booking:
         ledger = session.ledger
         owner = ledger.booking_owner()
         try:
-            return await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
+            found = await ledger.reserve([self.intent], owner, session.clock.time(), ledger.lease, self.budget)
         except SpendingRefused:
             raise
         except Exception:  # it may be committed nevertheless, and others would wait for a job that is never sent
             session.errand(_noted(session, session.ledger.unbooked, owner, session.clock.time()))
             raise
+        return found[0]
 
 
-async def pay_once(session: Session, intent: Intent, *, budget: int | None, until: float) -> Submission:
+@asynccontextmanager
+async def reserved(
+    session: Session, intents: Sequence[Intent], budget: int | None
+) -> AsyncIterator[Mapping[ClipRef, Booking]]:
+    """Everything that a call pays for, reserved in one transaction, or nothing of it; held as long as this lasts.
+
+    What was not sent until then is released.
+
+    budget: micro-dollars over 24 h.
+    Raises Paused, OverBudget.
+    """
+    ledger = session.ledger
+    owner = ledger.booking_owner()
+    reserving = session.own(ledger.reserve(intents, owner, session.clock.time(), ledger.lease, budget))
+    holding: asyncio.Task[None] | None = None
+    try:
+        bookings = await asyncio.shield(reserving)
+        jobs = [one.job for one in bookings if one.mine]
+
+        async def renew(now: float, lease: float) -> None:
+            for job in jobs:  # one that was handed over has another owner
+                await ledger.renew(job.job, owner, now, lease)
+
+        holding = asyncio.ensure_future(keep_lease(session, renew))
+        yield {one.job.ref: one for one in bookings}
+    finally:
+        if holding is not None:
+            holding.cancel()
+        await asyncio.shield(session.own(_release(session, reserving, owner)))
+
+
+async def _release(session: Session, reserving: asyncio.Task[list[Booking]], owner: str) -> None:
+    await asyncio.wait({reserving})
+    if not reserving.cancelled() and not isinstance(reserving.exception(), SpendingRefused):
+        await _noted(session, session.ledger.unbooked, owner, session.clock.time())
+
+
+async def pay_once(
+    session: Session, intent: Intent, *, budget: int | None, until: float, booking: Booking | None = None
+) -> Submission:
     """The job of an intent: an existing one, or one that is sent now.
 
     budget: micro-dollars over 24 h.
     until: the `clock.monotonic()` at which to stop waiting.
+    booking: if it is `reserved` already.
     Raises the error of a refusal, Paused, OverBudget, SubmissionUnclear, TimedOut.
     """
     for _ in range(TRIES):
-        attempt = Attempt(intent, budget)
+        attempt = Attempt(intent, budget, booking)
+        booking = None  # given up, it is booked anew
         expense().sends(attempt.name)  # the task continues after this call's time is up
         sending = session.own(attempt.run(session))
         if not await wait_until(session.clock, until, sending):
@@ -304,6 +364,17 @@ async def send(session: Session, job: Job) -> Job:
     return await _written(session, job, clips)
 
 
+async def filter_fix(session: Session, model: str | None, error: str | None) -> str:
+    """What to do where a content filter refused something, naming the model's flags; empty for any other error."""
+    if not is_moderated(error) or not model:
+        return ""
+    with suppress(OxenError):
+        models = await session.catalog().models()
+        info = models.known(model)
+        return f"A filter of {model} refused it. {filter_advice(info)} Change the words, or name another model."
+    return ""
+
+
 async def keep_lease(session: Session, renew: Callable[[float, float], Awaitable[bool | None]]) -> None:
     """Renew a lease until cancelled, three times in its length. Returns when it is another process's.
 
@@ -328,6 +399,8 @@ async def _unanswered(session: Session, job: Job, gate: SendGuard, error: Except
         await _noted(session, session.ledger.record_job, job.job, Unsent(owner, state, words), now)
         session.meter.unanswered(job, state)
         expense().sent_nothing(job.job)
+        if isinstance(error, Moderated):
+            error.fix = await filter_fix(session, job.model, error.message) or error.fix
         raise error
     log.warning("%s", error if isinstance(error, OxenError) else type(error).__name__)
     await _noted(session, session.ledger.record_job, job.job, Unanswered(owner, LOST), now)

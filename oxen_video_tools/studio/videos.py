@@ -21,7 +21,7 @@ from ..request import DEFAULT_SECONDS
 from .reconcile import about_a_job, unclear_error
 from .results import Report, Video
 from .settlement import kept, record_observed
-from .submission import job_of_local, local_id
+from .submission import filter_fix, job_of_local, local_id
 
 if TYPE_CHECKING:
     from ..hub import Generation
@@ -81,9 +81,10 @@ async def shown(session: Session, record: Generation) -> Video:
         warnings = (*warnings, f"What is known of it here could not be read: {error.message}")
     if (odd := session.unreadable_bills.get(record.generation_id)) is not None:
         warnings = (*warnings, odd)
-    return timed(
-        session, replace(video_of(record, clip, job), warnings=warnings), job.body if job else record.parameters
-    )
+    video = replace(video_of(record, clip, job), warnings=warnings)
+    if video.status == "failed":
+        video = replace(video, fix=await filter_fix(session, video.model, video.error))
+    return timed(session, video, job.body if job else record.parameters)
 
 
 async def keep_soon(session: Session, generation_id: str) -> tuple[str, ...]:
@@ -210,7 +211,22 @@ def shots_of(body: Mapping[str, Any]) -> list[tuple[str, float | None]]:
             listed = isinstance(value, (list, tuple)) and value
             if listed and all(isinstance(one, Mapping) and prompt_of(one) for one in value):
                 return [(prompt_of(one), length({"duration": one.get("duration", DEFAULT_SECONDS)})) for one in value]
-    return [(str(body.get("prompt") or ""), length(body))]
+    prompt = str(body.get("prompt") or "")
+    return _timed_lines(prompt) or [(prompt, length(body))]
+
+
+_TIMED = re.compile(r"(?m)^Shot (\d+) \[(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)s\] (.+)$")
+
+
+def _timed_lines(prompt: str) -> list[tuple[str, float | None]]:
+    """The shots that a prompt has as timed lines, each with the words in front of them all; empty where it has none."""
+    lines = list(_TIMED.finditer(prompt))
+    ends = [0.0, *(float(line[3]) for line in lines)]
+    in_order = [(int(line[1]), float(line[2])) for line in lines] == list(enumerate(ends[:-1], 1))
+    if len(lines) < 2 or not in_order:
+        return []
+    lead = prompt[: lines[0].start()].strip()
+    return [(f"{line[4]} {lead}".strip(), end - start) for line, start, end in zip(lines, ends, ends[1:], strict=False)]
 
 
 def is_part(said: str, model: str) -> bool:

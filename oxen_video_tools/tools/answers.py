@@ -154,6 +154,7 @@ class VideoAnswer(Answer):
     cost_usd: Number = None
     cost_is: Literal["real", "estimate", "unknown"] = "unknown"
     reused: bool = Field(False, exclude_if=not_, description="The job that the same request made before.")
+    means: Words = Field(None, exclude_if=not_)
     cast: list[HeldPart] = Field(default_factory=list, exclude_if=not_)
     takes: list[Part] = Field(default_factory=list, exclude_if=not_)
     shots: list[ShotPart] = Field(default_factory=list, exclude_if=not_)
@@ -274,6 +275,7 @@ class PlanAnswer(Answer):
     model: Words = None
     why: Words = Field(None, exclude_if=not_, description="Why this model.")
     film: Words = Field(None, exclude_if=not_, description="How several jobs become one video.")
+    means: Words = Field(None, exclude_if=not_, description="How a cast's shots are made, and what else would cost.")
     price_usd: Number = Field(None, description="What this call would pay at most; null if unknown.")
     total_usd: Number = Field(None, description="What all clips cost, paid or not.")
     price: str = Field("", description="The estimate in words, and what could not be priced.")
@@ -325,6 +327,7 @@ class Seen(BaseModel):
     """What one video is. Times in seconds."""
 
     video: str
+    error: Words = Field(None, exclude_if=not_)
     duration: Number = None
     width: Number = None
     height: Number = None
@@ -352,8 +355,10 @@ class SaveAnswer(Answer):
     """A verified file on disk."""
 
     status: Literal["succeeded", "processing"] = "succeeded"
-    generation_id: Words = Field(None, description="While it is written: for get_video.")
+    generation_id: Words = Field(None, exclude_if=not_, description="For get_video.")
     file: Words = None
+    url: Words = Field(None, exclude_if=not_)
+    expires_at: Words = Field(None, exclude_if=not_)
     size_bytes: Number = None
     sha256: Words = None
     duration: Number = None
@@ -507,7 +512,7 @@ def failure(video: Video) -> GenerationFailed:
     charged: Charged = "unknown"
     if video.cost_is == "real" and video.cost_usd is not None:
         charged = "yes" if video.cost_usd else "no"
-    fix = None
+    fix = video.fix or None
     if video.shots:
         fix = (
             "Call generate_video again with the same arguments: only what failed is made and paid for again. "

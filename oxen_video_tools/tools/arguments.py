@@ -185,7 +185,7 @@ class StillsArguments(CallArguments):
 class GetArguments(CallArguments):
     tool = "get_video"
 
-    generation_ids: Names = Field(description="1 to 100 ids that generate_video or list_videos gave.")
+    generation_ids: Names = Field(description="1 to 100 ids.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 
@@ -202,7 +202,7 @@ class ListArguments(CallArguments):
 class CancelArguments(CallArguments):
     tool = "cancel_video"
 
-    generation_ids: Names = Field(description='Ids of running videos; ["all"] for everything that runs.')
+    generation_ids: Names = Field(description='Ids; ["all"] for all that run.')
 
 
 class FindArguments(CallArguments):
@@ -234,7 +234,8 @@ class SaveArguments(CallArguments):
     music: Text = Field(default_factory=unset, description="Id, URL or path, under the clips' sound.")
     sound: Text = Field(default_factory=unset, description="Of the clips: keep (default) or mute.")
     captions: Text = Field(default_factory=unset, description="SRT or WebVTT, text or path.")
-    burn: Flag = Field(default_factory=unset, description="Draw captions into the picture.")
+    burn: Flag = Field(default_factory=unset, description="Draw captions in.")
+    upload: Flag = Field(default_factory=unset, description="Give a link, too.")
     wait_seconds: Wait = Field(default_factory=unset, description="As in generate_video.")
 
 

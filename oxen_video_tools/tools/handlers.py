@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
-from ..errors import InvalidRequest, TimedOut
+from ..errors import InvalidRequest, OxenError, TimedOut
 from .answers import (
     CancelAnswer,
     CancelledPart,
@@ -100,6 +100,7 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> 
         model=plan.model,
         why=plan.reason if not plan.request.model else None,
         film=plan.film,
+        means=plan.means or None,
         price_usd=number(plan.price_usd),
         total_usd=number(plan.total_usd),
         price=(plan.due or plan.price).text,
@@ -278,7 +279,7 @@ async def generate_video(studio: AsyncStudio, request: GenerateArguments, call: 
         repository=request.repository,
     )
     why = video.reason if not (request.model or video.reused) else None  # one that was there has its own reasons
-    answer = to_answer(video, take=take).model_copy(update={"why": why or None})
+    answer = to_answer(video, take=take).model_copy(update={"why": why or None, "means": video.means or None})
     answer._choice = video.choice
     return answer
 
@@ -416,14 +417,18 @@ async def inspect_video(studio: AsyncStudio, request: InspectArguments, call: Ca
     """Look at videos: length, size, frame rate, sound, cuts, black or frozen stretches, and a contact sheet with a
     frame from the middle of each shot; several videos are its numbered rows. Free."""
     if len(request.videos) == 1:
-        found = [await studio.inspect(request.videos[0], files=call.files)]
-        sheet = found[0].sheet
+        one = await studio.inspect(request.videos[0], files=call.files)
+        found, sheet = [_seen(request.videos[0], one)], one.sheet
     else:
         compared = await studio.compare(request.videos, files=call.files)
-        found, sheet = list(compared.videos), compared.sheet
+        sheet = compared.sheet
+        found = [
+            _seen(name, compared.seen[number]) if number in compared.seen else _unseen(name, compared.unread[number])
+            for number, name in enumerate(request.videos, 1)
+        ]
     file = await studio.keep_sheet(sheet, request.videos[0]) if sheet else None
     answer = InspectAnswer(
-        videos=[_seen(name, one) for name, one in zip(request.videos, found, strict=True)],
+        videos=found,
         sheet=str(file) if file else None,
         next="save_video keeps it; for another version call generate_video with the next take.",
     )
@@ -449,8 +454,16 @@ def _seen(name: str, seen: Inspection) -> Seen:
     )
 
 
+def _unseen(name: str, error: OxenError) -> Seen:
+    return Seen(video=said(name) or "", error=said(f"{error.message} {error.fix or ''}".strip()), complete=False)
+
+
 def _stretches(stretches: Sequence[Stretch]) -> list[list[float]]:
     return [[round(start, 2), round(end, 2)] for start, end in stretches[:LONGEST_LIST]]
+
+
+GIVE = "Give the user the link; it expires, and get_video with this id gives a fresh one."
+LINK = "with upload=true the same call gives a link. inspect_video looks at it."
 
 
 @tool("Saves one or more videos as one verified file.", read_only=False)
@@ -466,6 +479,7 @@ async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) ->
             sound=request.sound,
             captions=request.captions,
             burn=bool(request.burn),
+            upload=bool(request.upload),
             wait_seconds=call.seconds(request.wait_seconds),
             on_progress=call.report,
             files=call.files,
@@ -476,10 +490,14 @@ async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) ->
         return SaveAnswer(
             status="processing",
             generation_id=error.generation_id,
+            warnings=all_said(error.warnings),
             next="Call save_video again with the same arguments, or get_video with this id: it goes on.",
         )
     return SaveAnswer(
+        generation_id=saved.generation_id,
         file=str(saved.file),
+        url=saved.url,
+        expires_at=moment(saved.expires_at),
         size_bytes=saved.size,
         sha256=saved.sha256,
         duration=number(saved.duration),
@@ -487,5 +505,5 @@ async def save_video(studio: AsyncStudio, request: SaveArguments, call: Call) ->
         height=saved.height,
         codec=saved.codec,
         warnings=all_said(saved.warnings),
-        next="Tell the user where the file is; inspect_video looks at it.",
+        next=GIVE if saved.url else f"Tell the user where the file is; {LINK}",
     )

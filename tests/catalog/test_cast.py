@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from oxen_video_tools.catalog.cast import Holding, cast_problems, cast_warnings, holding, named_in
+from oxen_video_tools.catalog.cast import Holding, cast_problems, cast_warnings, filter_advice, holding, named_in
 from oxen_video_tools.catalog.catalog import ModelList
 from oxen_video_tools.catalog.model_info import ModelInfo
 from oxen_video_tools.catalog.translate import Translation, translate
 from oxen_video_tools.hub.records import VideoModel
 from oxen_video_tools.request import Member, VideoRequest
+from oxen_video_tools.settings import Settings
+from oxen_video_tools.studio.plan import Plan, make_plan
+from oxen_video_tools.studio.videos import shots_of
 
 from .conftest import IDS, O3
 
@@ -204,6 +207,34 @@ class TestMeans:
         ]
         assert any("real_face: true" in text and "Mira and Rex" in text for text in translation.warnings)
 
+    @pytest.mark.parametrize(
+        "model_id", [one for one in IDS if fnmatchcase(one, "bytedance-seedance-*-image-to-video")]
+    )
+    def test_a_real_face_in_a_frame_is_flagged_where_the_model_asks(self, model_id: str, live: ModelList) -> None:
+        known, still = live[model_id], {"start_image": "https://media.example/still.png"}
+        for real, flag in ((True, True), (False, None), (None, None)):
+            translation = made(known, [member("Mira", real_face=real)], **still)
+            assert translation.body.get("input_image_has_face") is flag
+            assert "tail_image_url_has_face" not in translation.body
+            assert refused(translation.body, known) == []
+            assert any("real_face: true" in text for text in translation.warnings) == (real is None)
+        ends = {**still, "end_image": "https://media.example/end.png"}
+        assert made(known, [member("Mira", real_face=True)], **ends).body["tail_image_url_has_face"] is True
+        own = made(
+            known, [member("Rex"), member("Mira", real_face=True)], start_image="https://media.example/rex-1.png"
+        )
+        assert "input_image_has_face" not in own.body, "the frame is the picture of somebody else"
+        assert "input_image_has_face" not in made(known, [member("Ben", real_face=True)], prompt="Rain.", **still).body
+
+    def test_what_a_model_has_for_faces_and_filters_is_named(self, live: ModelList) -> None:
+        assert filter_advice(live["bytedance-seedance-2-0-reference-to-video"]) == (
+            "bytedance-seedance-2-0-reference-to-video has input_face_images and input_face_videos for real faces, "
+            "which real_face: true in cast sets."
+        )
+        assert "safety_tolerance in model_parameters" in filter_advice(live["flux-3-video"])
+        assert "input_image_has_face" in filter_advice(live["bytedance-seedance-2-0-image-to-video"])
+        assert filter_advice(live["google-veo-3-1"]) == "google-veo-3-1 has no flag for faces or filters."
+
     def test_ones_own_pictures_keep_their_numbers(self, live: ModelList) -> None:
         known = live["happyhorse-1.1-r2v"]
         asked = {"prompt": "@Image1 behind Mira", "input_image": ["https://media.example/plate.png"]}
@@ -302,6 +333,107 @@ class TestMeans:
             "Mira (@Element1) waits.",
             "Ben (@Element2) runs to Mira (@Element1).",
         ]
+
+
+WAN = "wan-v2-7-text-to-video"
+
+
+class TestShotsInOnePrompt:
+    """Wan 2.7 takes timed lines: "Shot 1 [0-3s] Wide angle: …" (its page)."""
+
+    @staticmethod
+    def plan(live: ModelList, *seconds: float, cast: int = 1, **words: Any) -> Plan:
+        names = list(LOOKS)[: max(1, cast)]
+        shots = [
+            {"prompt": f"{names[number % len(names)]} at the harbour, part {number}.", "duration": one}
+            for number, one in enumerate(seconds)
+        ]
+        people = [member(name, 0) for name in names] if cast else []
+        return make_plan(VideoRequest(model=WAN, multi_prompt=shots, cast=people, **words), live, Settings())
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_they_are_sent_in_the_pages_own_form(self, count: int, live: ModelList) -> None:
+        made = self.plan(live, 3, 4.0, 5, cast=count, style="Grainy 16 mm.")
+        [job] = made.jobs
+        assert made.ok and job.shots == (0, 1, 2) and made.film is None
+        assert refused(job.body, live[WAN]) == []
+        assert job.body["duration"] == 12 and "multi_prompt" not in job.body
+        lead, *lines = job.body["prompt"].split("\n")
+        assert lead == "Grainy 16 mm." and job.body["prompt"].count("Grainy") == 1
+        assert [line.split("] ")[0] for line in lines] == ["Shot 1 [0-3s", "Shot 2 [3-7s", "Shot 3 [7-12s"]
+        assert "Mira (woman of 40, grey coat) at the harbour" in lines[0]
+        assert "timed lines of its prompt" in made.reason
+        assert [text for text in made.warnings if "are one clip: a change to one of them" in text]
+        assert [seconds for _, seconds in shots_of(job.body)] == [3, 4, 5]
+        assert shots_of(job.body)[1][0].endswith("part 1. Grainy 16 mm.")
+
+    def test_the_clip_is_no_longer_than_the_model_makes(self, live: ModelList) -> None:
+        made = self.plan(live, 5, 5, 5, 5, 4)
+        assert [sum(seconds or 0 for _, seconds in shots_of(job.body)) for job in made.jobs] in ([15, 9], [10, 14])
+        assert all(refused(job.body, live[WAN]) == [] for job in made.jobs)
+        assert made.film == "separate shots"
+
+    def test_a_prompt_with_all_looks_stays_within_the_limit(self, live: ModelList) -> None:
+        made = self.plan(live, 3, 3, 3, style="x" * 380)
+        assert len(made.jobs) > 1
+        assert all(len(job.body["prompt"]) <= 500 for job in made.jobs)
+        assert all("(woman of 40, grey coat)" in job.body["prompt"] for job in made.jobs), "no look was cut off"
+
+    @pytest.mark.parametrize("words", [{"cast": 0}, {"continuous": True}])
+    def test_elsewhere_each_shot_is_made_by_itself(self, words: dict[str, Any], live: ModelList) -> None:
+        made = self.plan(live, 3, 4, 5, **words)
+        assert len(made.jobs) in (1, 3) and all("Shot 1 [" not in job.body["prompt"] for job in made.jobs)
+
+    def test_what_is_only_supposed_is_never_sent(self, live: ModelList) -> None:
+        model_id = "wan-v2-7-reference-to-video"
+        assert live[model_id].shots_in_prompt is not None
+        shots = [{"prompt": "Mira waits.", "duration": 3}, {"prompt": "Mira runs.", "duration": 4}]
+        made = make_plan(VideoRequest(model=model_id, multi_prompt=shots, cast=cast_of(1)), live, Settings())
+        assert [job.body["prompt"] for job in made.jobs] == ["Mira (@Image1) waits.", "Mira (@Image1) runs."]
+
+    def test_words_that_look_like_lines_and_are_none(self) -> None:
+        for prompt in ("Shot 1 [0-3s] alone", "Shot 1 [0-3s] a\nShot 3 [3-5s] b", "Shot 1 [0-3s] a\nShot 2 [4-5s] b"):
+            assert shots_of({"prompt": prompt, "duration": 5}) == [(prompt, 5)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("model_id", [*IDS, O3])
+def test_a_film_of_every_model_is_planned_with_a_cast(model_id: str, count: int, live: ModelList) -> None:
+    """With references and with stills: every body is what the raw schema accepts, and holds who its shots name."""
+    known = live[model_id]
+    if not known.takes("text"):
+        pytest.skip("it takes no prompt, so nobody is named")
+    asked = ask(known).given() | {"prompt": None}
+    names = list(LOOKS)[:count]
+    shots = [{"prompt": f"{name} waits at the harbour."} for name in names] + [
+        {"prompt": f"{' and '.join(names)} walk."}
+    ]
+    for stills in (False, True):
+        request = VideoRequest(**asked | {"multi_prompt": shots, "cast": cast_of(count), "stills": stills})
+        drawn = {number: f"https://media.example/still-{number}.png" for number in range(len(shots))}
+        plan = make_plan(request, live, Settings(), stills=drawn if stills else None)
+        if stills and (known.slot("image", "first_frame", "keyframes") is None or plan.problems):
+            assert plan.problems, "who takes no first frame, or not beside its source, says so"
+            continue
+        assert plan.problems == ()
+        assert [refused(job.body, known) for job in plan.jobs] == [[]] * len(plan.jobs)
+        assert sorted(index for job in plan.jobs for index in job.shots) == list(range(len(shots)))
+        for job in plan.jobs:
+            seen = {name for index in job.shots for name in names if name in shots[index]["prompt"]}
+            assert {one.name for one in job.held} == seen
+            begins = [place.reference for place in job.media if place.reference in drawn.values()]
+            assert begins == ([drawn[job.shots[0]]] if stills else [])
+            if stills:
+                assert "words" not in {one.held_by for one in job.held}
+
+
+def test_a_draft_uses_the_models_own_draft_mode(live: ModelList) -> None:
+    for model_id in IDS:
+        known = live[model_id]
+        if known.takes("text"):
+            sent = made(known, [], level="draft").body.get("draft")
+            assert sent is (True if model_id == "flux-3-video" else None)
+            assert "draft" not in made(known, [], level="best").body
 
 
 class TestWords:

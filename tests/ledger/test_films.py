@@ -405,6 +405,97 @@ async def test_shots_are_found_among_very_many_generations(ledger: Ledger) -> No
     assert await ledger.find_jobs("hub|me", of=[]) == []
 
 
+STILL = Intent("hub|me", "still", 1, {"model": "seedream", "prompt": "s"}, call="c", film=FILM.film, reserved=45_000)
+SHEET = replace(STILL, request="sheet", call="d")
+
+
+async def begin_with_pictures(ledger: Ledger, now: float = NOW, budget: int | None = None) -> bool:
+    intents = [*(intent(FILM, number) for number in range(3)), SHEET, STILL]
+    return await ledger.start_film(FILM, intents, ledger.owner, now, LEASE, budget)
+
+
+async def picture(ledger: Ledger, number: int, status: str = "succeeded") -> None:
+    """Send a picture of the film, and let it end."""
+    planned = (await standing(ledger)).pictures[number].job
+    assert planned is not None
+    sender = ledger.booking_owner()
+    filled = await ledger.fill_part(planned, ledger.owner, {"model": "seedream", "seed": number}, NOW, LEASE, sender)
+    assert filled is not None and await ledger.mark_sending(planned.job, sender, NOW, LEASE)
+    clip = GenerationRow("hub|me", f"p{number}-{status}", status=status, model="seedream", ended=NOW + 1)
+    await ledger.record_job(planned.job, Submitted([clip]), NOW)
+
+
+async def test_pictures_and_clips_are_reserved_together_or_not_at_all(ledger: Ledger) -> None:
+    with pytest.raises(OverBudget):
+        await begin_with_pictures(ledger, budget=1_139_999)
+    assert await ledger.run(films.film_named, FILM.film) is None and (await ledger.funds("hub|me", NOW)).committed == 0
+    assert await ledger.parts_of("hub|me", [SHEET.ref]) == (films.Part(0, SHEET.ref),), "nothing is half reserved"
+    assert await begin_with_pictures(ledger, budget=1_140_000)
+    found = await standing(ledger)
+    assert [part.ref for part in found.pictures] == [SHEET.ref, STILL.ref] and len(found.tries) == 3
+    assert (await ledger.funds("hub|me", NOW)).committed == 1_140_000
+    await ledger.hold_film(FILM.film, ledger.owner, NOW + 50, LEASE)
+    assert (await ledger.funds("hub|me", NOW + 100)).committed == 1_140_000, "held as long as the film"
+    assert (await ledger.funds("hub|me", NOW + 111)).committed == 0
+
+
+async def test_what_was_not_sent_of_pictures_and_clips_is_released_together(ledger: Ledger) -> None:
+    await begin_with_pictures(ledger)
+    await picture(ledger, 0)
+    await ledger.record_film(FILM.film, FilmStopped("The still failed"), ledger.owner, NOW + 1)
+    assert (await ledger.funds("hub|me", NOW + 1)).committed == 45_000
+    found = await standing(ledger)
+    assert [part.state for part in found.pictures] == ["done", "open"] and found.spent == 45_000
+    assert not found.is_begun, "no clip was paid"
+
+
+async def test_another_process_goes_on_with_what_was_left(ledger: Ledger, other: Ledger) -> None:
+    await begin_with_pictures(ledger)
+    await picture(ledger, 0)
+    intents = [*(intent(FILM, number) for number in range(3)), SHEET, STILL]
+    late = NOW + LEASE + 1
+    held = await ledger.start_film(FILM, intents, other.owner, late, LEASE, None, agreed=1_139_996)
+    assert held is False, "what the sheet came to counts against what was agreed to"
+    assert await other.start_film(FILM, intents, other.owner, late, LEASE, 1_140_000, agreed=1_140_000)
+    found = await standing(other)
+    last = {part.ref: part.job for part in found.pictures}
+    assert last[SHEET.ref].state == "succeeded" and last[STILL.ref].owner == other.owner  # type: ignore[union-attr]
+    assert (await other.funds("hub|me", late)).committed == 1_140_000
+
+
+async def test_a_picture_of_a_film_stands_for_itself(ledger: Ledger) -> None:
+    await begin_with_pictures(ledger)
+    await picture(ledger, 0)
+    await picture(ledger, 1, "failed")
+    await shot(ledger, 0)
+    jobs = await ledger.find_jobs("hub|me", of=["p0-succeeded", "p1-failed", "g0-succeeded"])
+    assert {job.generation_ids[0]: job.is_clip for job in jobs} == {
+        "p0-succeeded": False,
+        "p1-failed": False,
+        "g0-succeeded": True,
+    }
+    ended = await ledger.endings("hub|me", NOW, 10)
+    assert [(one.generation_id, one.kind, one.film) for one in ended] == [
+        ("p0-succeeded", "video", None),
+        ("p1-failed", "video", None),
+    ]
+
+
+async def test_a_reservation_without_a_film_is_filled_by_its_owner(ledger: Ledger, other: Ledger) -> None:
+    owner = ledger.booking_owner()
+    alone = [replace(SHEET, film=None), replace(STILL, film=None)]
+    with pytest.raises(OverBudget):
+        await ledger.reserve(alone, owner, NOW, LEASE, 89_999)
+    assert (await ledger.funds("hub|me", NOW)).committed == 0
+    sheet, still = await ledger.reserve(alone, owner, NOW, LEASE, 90_000)
+    assert await other.fill_part(sheet.job, other.owner, {"seed": 1}, NOW, LEASE) is None
+    filled = await ledger.fill_part(sheet.job, owner, {"seed": 1}, NOW, LEASE, ledger.booking_owner())
+    assert filled is not None and filled.body == {"seed": 1} and filled.owner != owner
+    await ledger.unbooked(owner, NOW + 1)
+    assert (await ledger.funds("hub|me", NOW + 1)).committed == 45_000, "what is being handed over stays"
+    assert await ledger.fill_part(still.job, owner, {}, NOW + 2, LEASE) is None
+
+
 # -- pure --------------------------------------------------------------------------------------------------------------
 
 

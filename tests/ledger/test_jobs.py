@@ -18,6 +18,7 @@ import pytest
 from oxen_video_tools.errors import Internal, InvalidRequest, OverBudget, Paused
 from oxen_video_tools.ledger import Ledger, outcomes, sqlite_path, transactions
 from oxen_video_tools.ledger import jobs as ledger_jobs
+from oxen_video_tools.ledger.accounts import KeptMember
 from oxen_video_tools.ledger.jobs import SendAgain, Submitted, Unanswered, Unsent, WriteOff
 from oxen_video_tools.ledger.records import GenerationRow, Intent, Job
 from oxen_video_tools.ledger.schema import VERSION
@@ -368,6 +369,20 @@ async def test_the_first_scope_of_a_key_stays(ledger: Ledger, other: Ledger) -> 
     assert await other.identity("https://hub", "k") == "hub|a"
 
 
+async def test_what_was_put_at_the_hub_is_found_by_the_account_that_paid_nothing(ledger: Ledger) -> None:
+    await ledger.keep_place("hub|key:x", "film", "place")
+    await ledger.remember_identity("hub", "k", "hub|account:me", "hub|key:x")
+    assert await ledger.kept_places("hub|account:me", ["film"]) == {"film": "place"}
+
+
+async def test_of_several_who_swap_a_place_one_does(ledger: Ledger, other: Ledger) -> None:
+    for seen, place in ((None, "a"), ("a", "b")):
+        swapped = await asyncio.gather(*(one.swap_place("me", "film", seen, place) for one in (ledger, other) * 3))
+        assert sum(swapped) == 1 and await other.kept_places("me", ["film"]) == {"film": place}
+    assert await ledger.places_beginning("me", "fi") == {"film": "b"}
+    assert await ledger.places_beginning("me", "x") == await ledger.places_beginning("you", "fi") == {}
+
+
 async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger, other: Ledger) -> None:
     """On both databases; both had the same take, and each knew the other's generation."""
     old, new = "hub|key:x", "hub|account:me"
@@ -378,8 +393,15 @@ async def test_joining_two_scopes_loses_no_job_and_frees_no_take(ledger: Ledger,
         jobs.append(await ledger.record_job(booked.job.job, Submitted([GenerationRow(scope, generation)]), NOW))
     await ledger.record_status(old, [GenerationRow(old, "g2"), GenerationRow(old, "g3")], NOW)
     await ledger.record_status(new, [GenerationRow(new, "g1")], NOW)
+    for scope, content in ((old, "film a"), (old, "film b"), (new, "film b")):
+        await ledger.keep_place(scope, content, f"{scope} {content}")
+    for scope, name in ((old, "Mira"), (old, "Ben"), (new, "mira")):
+        await ledger.keep_member(scope, KeptMember(name, scope, (), None, NOW))
     kept = await asyncio.gather(*(one.remember_identity("https://hub", "k", new, old) for one in (ledger, other)))
     assert kept == [new, new], "what was done under the stand-in moves to the account"
+    assert await other.kept_places(new, ["film a", "film b"]) == {"film a": f"{old} film a", "film b": f"{new} film b"}
+    assert await other.kept_places(old, ["film a", "film b"]) == {} and await other.members(old) == {}
+    assert [(one.name, one.look) for one in (await other.members(new)).values()] == [("Ben", old), ("mira", new)]
     held = await other.run(transactions.job_for_take, new, jobs[1].request, 1)
     assert held is not None and held.job == jobs[1].job
     for job, generation in zip(jobs, ("g1", "g2"), strict=True):

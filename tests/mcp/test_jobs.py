@@ -145,8 +145,11 @@ async def test_the_last_frame_of_a_video_begins_another(settings: Settings, hub:
 async def test_a_frame_that_is_not_there_is_not_paid_for(settings: Settings, hub: Sandbox) -> None:
     async with new_agent(settings, hub) as agent:
         bird = (await agent("generate_video", prompt="A bird", model=MODEL, duration=5))["generation_id"]
-        late = await agent.refused("generate_video", prompt="The cat jumps", start_image=f"{bird}#t=99")
-        assert late["error"] == "input_unreadable" and "99 s" in late["message"]
+        wish = {"prompt": "The cat jumps", "start_image": f"{bird}#t=99"}
+        late = await agent.refused("generate_video", **wish)
+        assert late["error"] == "invalid_request" and "#t=99 is past the end" in late["message"]
+        plan = await agent("plan_video", **wish)
+        assert not plan["ok"] and plan["problems"] == [late["message"]], "the plan says what the paying call says"
         part = await agent.refused("plan_video", prompt="The cat jumps", start_image=f"{bird}#t=1,2")
         assert part["error"] == "invalid_request" and "#t=1" in part["fix"] and agent.paid == 1
 
@@ -377,3 +380,27 @@ async def test_music_under_the_trailer_and_fades_between_its_shots(
         assert seen["videos"][0]["cuts"] == pytest.approx([5, 10, 15, 20, 25], abs=0.3), "its own shots, alike or not"
         left = sorted(one.name for one in Path(saved["file"]).parent.iterdir() if one.name.startswith("."))
         assert not [name for name in left if ".part" in name]
+
+
+async def test_a_join_that_outlasts_the_wait_ends_with_an_id_and_then_with_a_link(
+    settings: Settings, hub: Sandbox
+) -> None:
+    """Give me the trailer without sound as a link, and don't keep me waiting."""
+    async with at_work(settings, hub) as (agent, trailer):
+        paid, wish = agent.paid, {"videos": [trailer["generation_id"]], "sound": "mute", "upload": True}
+        late = await agent("save_video", **wish, wait_seconds=0)
+        assert late["status"] == "processing" and late["generation_id"].startswith("save-")
+        saved = late
+        while saved["status"] == "processing":
+            saved = await agent("get_video", generation_ids=[late["generation_id"]], wait_seconds=45)
+        film = Path(saved["file"])
+        assert not probe(film).has_audio and saved["expires_at"]
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(saved["url"])).content == film.read_bytes()
+        async with new_agent(settings, hub) as other:  # another process: the id is known there
+            again = await other("get_video", generation_ids=[late["generation_id"]])
+            assert again["file"] == saved["file"] and again["url"]
+            film.unlink()
+            gone = await other.refused("get_video", generation_ids=[late["generation_id"]])
+            assert (gone["error"], gone["charged"]) == ("not_found", "no") and "same arguments" in gone["fix"]
+        assert agent.paid == paid

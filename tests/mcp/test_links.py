@@ -111,9 +111,15 @@ async def test_on_loopback_a_film_has_a_link_of_the_servers_own_without_settings
             wrong = patient.delete(f"{address}/v/{film['generation_id']}")
             ended = patient.delete(f"{address}/v/{film['generation_id']}", headers=bearer(TOKEN))
             dead = patient.get(film["url"])
+            cut = words(await client.call_tool("save_video", {"videos": [f"{film['generation_id']}#t=0,1"]}))
+            while cut["status"] == "processing":
+                named = {"generation_ids": [cut["generation_id"]]}
+                cut = words(await client.call_tool("get_video", named | {"wait_seconds": 45}))
+            shown = patient.get(cut["url"])
             renewed = words(await client.call_tool("get_video", {"generation_ids": [film["generation_id"]]}))
             alive = patient.get(renewed["url"])
     assert film["url"].startswith(f"{address}/v/film-") and again["url"] == film["url"] == listed["link"]
+    assert cut["url"].startswith(f"{address}/v/save-") and shown.content == Path(cut["file"]).read_bytes()
     assert played.status_code == 200 and played.content == Path(film["file"]).read_bytes()
     days = (datetime.fromisoformat(film["expires_at"]) - datetime.now(UTC)).total_seconds() / 86400
     assert 7 <= days <= 8 and listed["expires_at"] == film["expires_at"] and "this machine" in film["next"]

@@ -186,3 +186,25 @@ def test_a_still_of_an_earlier_job_begins_a_clip(http, tmp_path):
     clip = get(http, enqueue(http, model=IMAGE_TO_VIDEO, prompt="It moves", input_image=upscaled))
     file.write_bytes(fetch(clip["result_url"]).content)
     assert share_of(image(frame_at(file, 0.5)), RED) > 0.5
+
+
+def test_a_film_over_a_still_has_one_caption(tmp_path):
+    """A still carries no words but the mark, so that those of the film stand alone."""
+    from oxen_video_tools.media.contact_sheet import frame_at
+
+    def light(picture: Image.Image) -> int:
+        """Pixels of words in the lower third, where captions stand."""
+        width, height = picture.size
+        lower = picture.convert("L").crop((0, height * 2 // 3, width, height))
+        return sum(lower.histogram()[225:])
+
+    words = "Mira (@Image1) waits in the dark forest at night. A single film still."
+    with Sandbox(picture_height=360) as hub, client(hub) as http:
+        still = get(http, enqueue(http, model=DRAWS, prompt=words, aspect_ratio="16:9"))["result_url"]
+        drawn = image(fetch(still).content)
+        assert light(drawn) == 0
+        file = tmp_path / "clip.mp4"
+        clip = get(http, enqueue(http, model=IMAGE_TO_VIDEO, prompt="It moves", input_image=still))
+        file.write_bytes(fetch(clip["result_url"]).content)
+        shown = light(image(frame_at(file, 1.0)))
+        assert 0 < shown < 0.02 * drawn.width * drawn.height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,15 +15,23 @@ import httpx
 import pytest
 from PIL import Image
 
+from oxen_video_tools.catalog.body_builder import MediaPlace
+from oxen_video_tools.catalog.pricing import Price
 from oxen_video_tools.errors import InputNotAllowed, InputUnreadable, InvalidRequest
 from oxen_video_tools.hub import downloads
 from oxen_video_tools.hub.url_guard import PinnedAddress, origin
+from oxen_video_tools.ledger import Ledger
+from oxen_video_tools.ledger.films import FilmRow
+from oxen_video_tools.ledger.records import ClipRef
 from oxen_video_tools.media.clips import sound_part
 from oxen_video_tools.media.contact_sheet import frame_at, last_frame
 from oxen_video_tools.media.probe import Measures, measure
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio import AsyncStudio, media_inputs
-from oxen_video_tools.studio.plan import Plan
+from oxen_video_tools.studio.films.record import FilmClip, film_id, frozen
+from oxen_video_tools.studio.media_inputs import CUTS_KEPT, CUTS_LARGEST, CUTS_NEW, cut_file, fingerprint
+from oxen_video_tools.studio.plan import Plan, PlannedJob
+from tests.clocks import FakeClock
 from tests.media.clips import clip
 
 MODEL = "happyhorse-1.0-i2v"  # an image of 300 pixels or more on each side, no longer than 5:2
@@ -54,6 +63,18 @@ async def test_a_plan_and_the_paid_call_warn_of_an_image_that_does_not_fit(hub: 
     assert len(said) == 2 and "120 pixels: at least 300 pixels" in said[0] and "900x120" in said[1]
     assert plan.ok, "prose on a page stops nobody"
     assert set(said) <= set(video.warnings)
+
+
+async def test_a_plan_says_where_the_clips_of_a_film_will_have_other_shapes(hub: Sandbox, tmp_path: Path) -> None:
+    shots = [{"prompt": f"A {animal}", "duration": 4} for animal in ("fox", "wolf")]
+    wish: dict[str, Any] = {"model": "google-veo-3-1", "multi_prompt": shots}
+    tall, wide = picture(tmp_path / "tall.png", 720, 1280), picture(tmp_path / "wide.png", 1280, 720)
+    async with studio_at(hub, tmp_path) as studio:
+        mixed = await studio.plan(**wish, start_image=tall)
+        assert [one for one in mixed.warnings if "Shot 1 begins with 720 × 1280, Shot 2 is 16:9" in one], mixed.warnings
+        for even in ({"start_image": wide}, {"start_image": tall, "aspect_ratio": "9:16"}, {}):
+            plan = await studio.plan(**wish, **even)
+            assert plan.film and not [one for one in plan.warnings if "frame, others get bars" in one]
 
 
 async def test_what_fits_is_not_spoken_of(hub: Sandbox, tmp_path: Path) -> None:
@@ -317,6 +338,60 @@ async def test_a_part_of_a_sound_is_cut(tmp_path: Path) -> None:
         assert found.getnframes() / found.getframerate() == pytest.approx(1.5, abs=0.01)
     with pytest.raises(InputUnreadable, match="none from 9 s"):
         sound_part(source, 9.0, None)
+
+
+async def test_a_frame_past_the_end_is_a_problem_of_the_plan(hub: Sandbox, tmp_path: Path) -> None:
+    source = clip(tmp_path / "source.mp4", seconds=2.0)
+    ledger, folder = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "videos"
+    async with AsyncStudio(base_url=hub.base_url, api_key="key", ledger=ledger, output_dir=folder) as studio:
+        for late in ("3", "3,4"):
+            name = "start_image" if late == "3" else "input_video"
+            wish: dict[str, Any] = {"prompt": "It turns", name: f"{source}#t={late}"}
+            wish["model"] = I2V if late == "3" else "kling-video-o1-video-to-video-edit"
+            plan = await studio.plan(**wish)
+            assert [one for one in plan.problems if "#t=3 is past the end" in one and "2 s long" in one]
+            with pytest.raises(InvalidRequest, match="past the end"):
+                await studio.generate(**wish)
+        assert (await studio.plan(model=I2V, prompt="It turns", start_image=f"{source}#t=1.9")).ok
+    assert not (tmp_path / "cuts").exists() and hub.ledger()["accepted"] == 0
+
+
+async def begin_open_film(ledger: Ledger, scope: str, told: str, now: float) -> None:
+    """A film that was planned with this frame, and that nobody has finished."""
+    ref = ClipRef("k", 1, 0)
+    media = (MediaPlace(("image",), "image", "first_frame", told),)
+    job = PlannedJob("kling", {"prompt": "It turns", "image": told}, Price(None, (), ""), 5.0, (0,), media)
+    name = film_id(scope, [ref], "one take")
+    film = FilmRow(name, scope, "r", 1, "one take", "kling", frozen([FilmClip(ref, job)]), {}, 0, now)
+    assert await ledger.start_film(film, [], "me", now, 60.0, None)
+
+
+async def test_frames_that_nobody_needs_are_tidied_away(hub: Sandbox, tmp_path: Path) -> None:
+    """By age and size; what was just made stays, and so does what an unfinished film was planned with."""
+    sources = [clip(tmp_path / f"{number}.mp4", seconds=1.0, grey=40 * number) for number in (1, 2, 3, 4)]
+    clock, cuts = FakeClock(auto=False), tmp_path / "cuts"
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": "key", "ledger": f"sqlite:///{tmp_path}/ledger.db"}
+    async with AsyncStudio(**settings, output_dir=tmp_path / "videos", clock=clock) as studio:
+        session = studio._session
+
+        async def made(number: int) -> Path:
+            return await cut_file(session, f"cut:last:{sources[number]}", "anywhere")
+
+        kept, used, old = [await made(number) for number in (0, 1, 2)]
+        scope, told = await session.scope(), await fingerprint(session, f"cut:last:{sources[0]}", "anywhere")
+        await begin_open_film(session.ledger, scope, told, clock.time())
+        await clock.advance(CUTS_KEPT - 60)
+        assert await made(1) == used  # used again
+        await clock.advance(120)
+        new = await made(3)
+        assert set(cuts.iterdir()) == {kept, used, new}, f"{old.name} is a week old"
+        for one in (kept, used, new):
+            with one.open("r+b") as file:
+                file.truncate(CUTS_LARGEST)  # sparse: takes no room
+            os.utime(one, (clock.time(), clock.time()))
+        await clock.advance(CUTS_NEW + 1)
+        again = await made(2)
+        assert set(cuts.iterdir()) == {kept, again}, "too much: the oldest go, but for what is needed"
 
 
 @pytest.mark.parametrize("named", ["{}#t=1", "cut:1:{}", "cut:1,2:{}", "{}"])

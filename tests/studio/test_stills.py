@@ -16,7 +16,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from oxen_video_tools.errors import Declined, GenerationFailed, InvalidRequest, NeedsApproval, OverBudget, TimedOut
+from oxen_video_tools.errors import (
+    Declined,
+    GenerationFailed,
+    InvalidRequest,
+    NeedsApproval,
+    OverBudget,
+    OxenError,
+    TimedOut,
+)
+from oxen_video_tools.ledger.records import micros
 from oxen_video_tools.media import pool
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
@@ -219,6 +228,56 @@ class TestFilms:
 
 
 class TestMoney:
+    async def test_pictures_and_clips_hold_their_money_together(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        """While the first still is under way, all of the call is reserved; when it stops, nothing of the rest is."""
+        ledger, scope = studio._session.ledger, await studio._session.scope()
+
+        async def held() -> int:
+            return (await ledger.funds(scope, studio._session.clock.time())).committed
+
+        one = {"prompt": "A harbour at dusk.", "stills": True, "model": I2V, "duration": 5}
+        plan = await studio.plan(**one)
+        price, drawn = plan.price_usd, plan.pictures[0].price_usd
+        assert price is not None and drawn is not None
+        hub.faults.add("stuck")
+        call = asyncio.ensure_future(studio.generate(**one, wait_seconds=100))
+        while not made(hub) or await held() != micros(price):
+            assert not call.done()
+            await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        while await held() != micros(drawn):
+            await asyncio.sleep(0.01)
+        film = {**FILM, "cast": []}
+        before, whole = await held(), (await studio.plan(**film)).price_usd
+        assert whole is not None
+        hub.faults.add("stuck", calls="1,2,3")
+        begun = await studio.generate(**film, wait_seconds=0)
+        assert await held() == before + micros(whole)
+        stopped = await studio.cancel(begun.generation_id)
+        assert stopped.status == "cancelled"
+        assert all(one["model"] != I2V for one in made(hub)), "no clip was sent"
+        assert {one["status"] for one in made(hub)[1:]} <= {"cancelled"}, "and what ran was stopped"
+
+    async def test_a_budget_counts_both_at_once(self, opened: Open, hub: Sandbox) -> None:
+        price = (await opened(clock=Swift()).plan(**FILM)).price_usd
+        assert price is not None
+        short = opened(clock=Swift(), budget=price - Decimal("0.01"))
+        with pytest.raises(OverBudget):
+            await short.generate(**FILM)
+        assert made(hub) == [], "not even a sheet was made"
+        assert (await opened(clock=Swift(), budget=price).generate(**FILM, wait_seconds=200)).status == "succeeded"
+
+    async def test_shots_with_the_same_words_share_their_still(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        shots = [{"prompt": "A harbour.", "duration": 5}] * 2
+        film = {"multi_prompt": shots, "stills": True, "model": I2V}
+        price = (await studio.plan(**film)).price_usd
+        assert [one.video.status for one in (await studio.stills(**film)).stills] == ["succeeded"] * 2
+        assert len(made(hub)) == 1
+        video = await studio.generate(**film, wait_seconds=200)
+        assert video.status == "succeeded" and len(made(hub)) == 1 + 2
+        assert price == sum((Decimal(one["cost"]) for one in made(hub)), Decimal(0))
+
     async def test_a_cap_counts_pictures_too(self, studio: AsyncStudio, hub: Sandbox) -> None:
         price = (await studio.plan(**FILM)).price_usd
         assert price is not None
@@ -273,6 +332,33 @@ class TestWhatGoesWrong:
         assert raised.value.charged == "no"
         assert made(hub) == []
 
+    @pytest.mark.parametrize(
+        ("picture", "words", "fix"),
+        [
+            ("{hub}/nothing.png", "cast Mira", "Give a link that opens, a path or an id."),
+            ("/nowhere/mira.png", "can't be read: No such file", "Give an https URL, a path, or the id"),
+            ("https://127.0.0.1:9/mira.png", "inside this machine's network", "Give a public https URL."),
+        ],
+    )
+    async def test_a_picture_of_a_member_that_can_not_be_reached(
+        self, studio: AsyncStudio, hub: Sandbox, picture: str, words: str, fix: str
+    ) -> None:
+        film = {**FILM, "cast": [{"name": "Mira", "images": [picture.format(hub=hub.base_url)]}, BEN]}
+        assert any(words in problem for problem in (await studio.plan(**film)).problems)
+        with pytest.raises(OxenError) as raised:
+            await studio.generate(**film)
+        assert words in raised.value.message and fix in f"{raised.value.message} {raised.value.fix}"
+        assert raised.value.charged == "no" and made(hub) == []
+
+    async def test_a_model_that_can_hold_nobody(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        words = await studio.plan(prompt="Mira waits.", cast=[MIRA], model="kling-video-v2-6-pro-text-to-video")
+        assert any("held by words alone" in text and "would hold it by pictures" in text for text in words.warnings)
+        with pytest.raises(InvalidRequest, match="prompt has no place in topazlabs-video-upscale") as raised:
+            await studio.generate(
+                prompt="Mira waits.", cast=[MIRA], model="topazlabs-video-upscale", input_video=f"{hub.base_url}/a.mp4"
+            )
+        assert ", or use " in raised.value.message and raised.value.charged == "no" and made(hub) == []
+
     async def test_nothing_to_draw(self, studio: AsyncStudio) -> None:
         with pytest.raises(InvalidRequest, match="nothing to draw"):
             await studio.stills(cast=[MIRA])
@@ -281,8 +367,24 @@ class TestWhatGoesWrong:
         hub.faults.add("moderated", calls="1")
         with pytest.raises(GenerationFailed, match="sheet of") as raised:
             await studio.generate(**FILM, wait_seconds=100)
-        assert "real_face" in (raised.value.fix or "")
+        fix = raised.value.fix or ""
+        assert "bytedance-seedream-5-pro has no flag for faces or filters. Change the words" in fix
+        hub.faults.add("moderated", calls="1")
+        with pytest.raises(GenerationFailed, match="still of Shot 1") as raised:
+            await studio.generate(
+                prompt="A crowd.", stills=True, model=I2V, wait_seconds=100, cast=[], level="best", duration=5
+            )
+        assert "Nothing was paid for the video" in (raised.value.fix or "")
         assert not [one for one in made(hub) if one["model"] == I2V], "no clip was paid"
+
+    async def test_a_clip_that_a_filter_refuses_names_the_models_flags(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        model = "bytedance-seedance-2-0-reference-to-video"
+        hub.faults.add("moderated", calls="1,2")
+        one = await studio.generate(prompt="A crowd.", model=model, wait_seconds=100)
+        assert one.status == "failed" and "input_face_images and input_face_videos for real faces" in one.fix
+        shots = [{"prompt": "A crowd.", "duration": 5}, {"prompt": "A square.", "duration": 5}]
+        film = await studio.generate(multi_prompt=shots, model=model, wait_seconds=100)
+        assert film.status == "failed" and "input_face_images" in (film.error or "")
 
     async def test_one_still_that_fails_leaves_the_others(self, studio: AsyncStudio, hub: Sandbox) -> None:
         film = {**FILM, "cast": []}
@@ -294,10 +396,18 @@ class TestWhatGoesWrong:
 
     async def test_time_runs_out_and_the_same_call_goes_on(self, studio: AsyncStudio, hub: Sandbox) -> None:
         hub.faults.add("stuck", calls="1")
+        film = {**FILM, "cast": []}
+        begun = await studio.generate(**film, wait_seconds=0)
+        assert begun.status == "queued" and begun.generation_id.startswith("film-")
+        assert not [one for one in made(hub) if one["model"] == I2V], "the clips wait for all stills"
+        hub.faults.clear()
+        again = await studio.generate(**film, wait_seconds=0)
+        assert again.generation_id == begun.generation_id and again.reused
+        one = {"prompt": "Mira waits.", "cast": [MIRA], "stills": True, "model": I2V}
+        hub.faults.add("stuck", calls="1")
         with pytest.raises(TimedOut) as raised:
-            await studio.generate(**{**FILM, "cast": []}, wait_seconds=0.2)
+            await studio.generate(**one, wait_seconds=0.2)
         assert "Call again" in (raised.value.fix or "")
-        assert not [one for one in made(hub) if one["model"] == I2V]
 
 
 async def test_a_servers_pictures_are_decoded_in_child_processes(
@@ -367,11 +477,60 @@ class TestShownInANotebook:
         assert str(Progress("g1", "processing", 0.3, elapsed=7, typical=60)) == "g1: processing, 7 s of about 60 s"
 
 
-async def test_the_plan_says_whether_stills_or_the_models_own_multi_shot_and_why(studio: AsyncStudio) -> None:
-    model = "kling-video-o3-pro-reference-to-video"
-    film = {**FILM, "model": model, "multi_prompt": [shot | {"duration": 4} for shot in FILM["multi_prompt"]]}
-    with_stills = await studio.plan(**film)
-    assert len(with_stills.jobs) == 3
-    assert f"each begins with its still, for which {model}'s own multi-shot job has no place" in with_stills.reason
-    native = await studio.plan(**film | {"stills": False, "cast": None, "start_image": None})
-    assert len(native.jobs) == 1 and f"3 shots in one clip: {model} makes several in one job" in native.reason
+O3 = "kling-video-o3-pro-reference-to-video"
+WAN = "wan-v2-7-text-to-video"
+THREE = [shot | {"duration": 4} for shot in FILM["multi_prompt"]]
+
+
+class TestMeans:
+    """Stills, references in each clip, or several shots in one clip: which was chosen, why, what else would cost."""
+
+    async def test_native_shots_where_they_hold_as_well(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM | {"model": None, "stills": None, "multi_prompt": THREE})
+        assert plan.model == O3 and len(plan.jobs) == 1
+        assert plan.means.startswith("3 shots in 1 clip (its own list), for $")
+        assert "it holds Mira and Ben by elements, drawn together in each clip" in plan.means
+        assert "With stills (" in plan.means and "it would cost $" in plan.means
+
+    async def test_stills_that_are_asked_for_are_made_and_the_cheaper_way_is_told(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM | {"model": O3, "multi_prompt": THREE})
+        assert len(plan.jobs) == 3 and plan.means.startswith("One clip a shot, each begun with its still, for $")
+        assert f"each begins with its still, for which {O3}'s own multi-shot job has no place" in plan.reason
+        (told,) = [text for text in plan.warnings if "leave stills out" in text]
+        assert told.startswith(f"3 shots in 1 clip (its own list) with {O3} would hold them by elements for $")
+        native = await studio.plan(**FILM | {"model": O3, "multi_prompt": THREE, "stills": False})
+        assert native.price.usd is not None and f"for ${native.price.usd:.2f} instead of" in told
+        assert plan.price.usd is not None and plan.price.usd > native.price.usd
+        assert str(plan.price.usd.quantize(Decimal("0.01"))) in native.means, "and the other way round"
+
+    async def test_no_hint_where_stills_are_the_cheaper_way(self, studio: AsyncStudio) -> None:
+        plan = await studio.plan(**FILM)
+        assert f"with {O3} would hold them by elements for $" in plan.means
+        assert not [text for text in plan.warnings if "leave stills out" in text]
+
+    async def test_stills_nobody_asked_for_where_nothing_else_holds(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        left_open = {name: value for name, value in FILM.items() if name != "stills"}
+        plan = await studio.plan(**left_open)
+        assert [one.name for one in plan.pictures if one.kind == "still"] == ["Shot 1", "Shot 2", "Shot 3"]
+        assert any("although none was asked for" in text and "stills: false" in text for text in plan.warnings)
+        assert plan.price_usd == (await studio.plan(**FILM)).price_usd, "they are in the price"
+        without = await studio.plan(**left_open, stills=False)
+        assert not [one for one in without.pictures if one.kind == "still"]
+        video = await studio.generate(**left_open, wait_seconds=200)
+        assert video.status == "succeeded" and len(made(hub)) == 5 + 3
+        assert (await studio.generate(**FILM, wait_seconds=200)).generation_id == video.generation_id
+
+    async def test_shots_in_one_prompt_are_filmed_as_shots(self, studio: AsyncStudio, hub: Sandbox) -> None:
+        told = ("Mira waits on a beach at noon.", "Mira and Ben in a forest at night.", "A snowy mountain at dawn.")
+        shots = [{"prompt": prompt, "duration": 4} for prompt in told]
+        film = FILM | {"model": WAN, "stills": None, "multi_prompt": shots}
+        plan = await studio.plan(**film)
+        assert plan.means.startswith("3 shots in 1 clip (timed in its prompt), for $")
+        assert "by words, drawn together in each clip. With stills (" in plan.means
+        video = await studio.generate(**film, wait_seconds=200)
+        assert video.status == "succeeded" and video.means == plan.means
+        [sent] = made(hub)
+        assert sent["body"]["prompt"].startswith("Shot 1 [0-4s] Mira (woman of 40, grey coat) waits")
+        assert "\nShot 3 [8-12s] A snowy" in sent["body"]["prompt"] and sent["body"]["duration"] == 12
+        shown = await studio.inspect(video.generation_id)
+        assert [round(cut) for cut in shown.cuts] == [4, 8], "the sandbox cuts where the lines say"

@@ -88,6 +88,7 @@ def _round(name: str, folder: Path, place: str, share: Share, count: Count) -> N
         for _ in range(MORE):
             one.new(due[-1] + 1, film=False)
         jobs = sum(life.SHOTS if life.is_film(number) else 1 for number in due)
+        jobs += sum(life.kind_of(number) == "with stills" for number in due)  # its stills cost less than a shot
         counted = written_off(one) + MORE // 2  # what a person has written off, or still has to, counts as spent
         tight = replace(one, budget=PRICE * (jobs + counted + MORE // 2))
         Crowd(tight, replace(share, kills=0, stops=0)).run()

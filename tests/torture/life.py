@@ -21,8 +21,11 @@ from oxen_video_tools.settings import Settings
 from oxen_video_tools.studio import AsyncStudio, reconcile, result_files, submission
 from oxen_video_tools.studio.reconcile import AMBIGUOUS
 
-Kind = Literal["queue", "sync", "side by side", "chained"]
-KINDS: tuple[Kind, ...] = ("queue", "queue", "sync", "queue", "side by side", "queue", "queue", "chained")
+Kind = Literal["queue", "sync", "side by side", "chained", "with stills"]
+KINDS: tuple[Kind, ...] = (
+    *("queue", "queue", "sync", "queue", "side by side", "queue", "queue", "chained"),
+    *("queue", "with stills"),
+)
 TEXT, IMAGE = "kling-video-v2-6-pro-text-to-video", "kling-video-v2-6-pro-image-to-video"
 SHOTS = 2  # of each film
 LEASE = 2.0  # seconds
@@ -37,7 +40,7 @@ def kind_of(number: int) -> Kind:
 
 
 def is_film(number: int) -> bool:
-    return kind_of(number) in ("side by side", "chained")
+    return kind_of(number) in ("side by side", "chained", "with stills")
 
 
 def prompt(number: int, shot: int | None = None) -> str:
@@ -50,8 +53,9 @@ def words(number: int) -> dict[str, Any]:
     if not is_film(number):
         return {"prompt": prompt(number), "model": TEXT, "duration": 5}
     shots = [{"prompt": prompt(number, shot), "duration": 5} for shot in range(1, SHOTS + 1)]
-    chained = kind_of(number) == "chained"
-    return {"multi_prompt": shots, "model": IMAGE if chained else TEXT, "continuous": chained}
+    chained, stills = kind_of(number) == "chained", kind_of(number) == "with stills"
+    how = {"continuous": chained} | ({"stills": True} if stills else {})
+    return {"multi_prompt": shots, "model": IMAGE if chained or stills else TEXT, **how}
 
 
 @dataclass(frozen=True)

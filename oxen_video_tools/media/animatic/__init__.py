@@ -40,6 +40,7 @@ def render(
     seed: int = 0,
     audio: bool = False,
     mark: str = "ANIMATIC PREVIEW",
+    words: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Path:
     """Writes an H.264 MP4 (index first) of `shots` to `path`, which appears only when it is whole.
@@ -48,6 +49,7 @@ def render(
     seed: the same seed draws the same film.
     audio: adds a quiet bed.
     mark: small words that stand in every frame.
+    words: whether number, caption and times do, too.
     on_progress: called with 0 to 1, in rising order, in this thread; what it raises ends the rendering. Drawn and
     encoded in a process of its own, so that nothing stays behind in this one. Raises InvalidRequest for what is out of
     bounds, InputUnreadable for an image that can't be read, NotInstalled.
@@ -59,7 +61,7 @@ def render(
                 raise ModuleNotFoundError(name=name)
     path = Path(path)
     try:
-        run_in_child("draw", seconds=seconds, writes=LARGEST, on_progress=on_progress, **options)
+        run_in_child("draw", seconds=seconds, writes=LARGEST, on_progress=on_progress, words=words, **options)
     finally:
         path.with_name(f".{path.name}.part").unlink(missing_ok=True)  # of a process that was ended
     return path

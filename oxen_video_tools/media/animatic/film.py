@@ -184,6 +184,7 @@ class Film:
     seed: int
     audio: bool
     mark: str
+    words: bool = True
 
     @property
     def step(self) -> int:
@@ -242,7 +243,8 @@ class _Rendering:
     def _prepare(self, n: int) -> tuple[Picture, Slate]:
         film, cut, direction, image = self.film, self.cuts[n], self.directions[n], self.film.shots[n].image
         size, frames = (film.width, film.height), cut.end - cut.start
-        slate = Slate(size, direction, self.cuts, n, film.fps, film.mark, bool(image or direction.pictograms))
+        pictured = bool(image or direction.pictograms) or not film.words
+        slate = Slate(size, direction, self.cuts, n, film.fps, film.mark, pictured, film.words)
         if image is not None:
             return Photo(image, direction, slate, size, frames), slate
         return Card(direction, slate, size, frames, film.fps), slate

@@ -127,7 +127,7 @@ class Slate:
 
     mark: small words that are always there.
     pictured: whether there is a picture.
-
+    words: whether anything but the mark stands there; a still has none, for the film over it brings its own.
     room: what is free of words, in pixels.
     bands: what stands still during the shot.
     """
@@ -141,6 +141,7 @@ class Slate:
         fps: int,
         mark: str,
         pictured: bool = True,
+        words: bool = True,
     ) -> None:
         self.width, self.height = size
         self.unit = min(size)
@@ -148,15 +149,20 @@ class Slate:
         self.margin = max(4, round(self.unit * 0.045))
         self.bar = max(6, round(self.unit * 0.03))
         self.tall = self.width < self.height * 1.05
-        self.caption_is_below = pictured
+        self.caption_is_below, self.words = pictured, words
+        self.digits = _digits(self._pixels(0.032))
         drawing = _Drawing(size)
+        if not words:
+            self._clock(drawing, text.clean(mark), lower=1)
+            self.bands, self.arrows = drawing.bands(np.zeros((self.height, 1))), []
+            self.room = (self.margin, self.margin, self.width - self.margin, self.height - self.margin)
+            return
         head = max(self._head(drawing, direction), self._clock(drawing, text.clean(mark)))
         caption = self._caption(drawing, direction.prompt) if pictured else self.height - 2 * self.bar
         if not pictured:
             self._headline(drawing, direction.prompt, head + self.margin, caption - self.margin)
         shade = self._shade(head + round(self.unit * 0.10), caption - round(self.unit * 0.12))
         self.bands = drawing.bands(shade)
-        self.digits = _digits(self._pixels(0.032))
         scale, gap = (self.width - 2 * self.margin) / cuts[-1].end, max(1, round(self.unit * 0.005))
         lefts = [self.margin + round(cut.start * scale) for cut in cuts]
         rights = [self.margin + round(cut.end * scale) - gap for cut in cuts]
@@ -209,12 +215,12 @@ class Slate:
     def _clock_width(self) -> int:
         return round(text.face(text.MONO, self._pixels(0.032)).getlength("0")) * 11
 
-    def _clock(self, drawing: _Drawing, mark: str) -> int:
-        """A place for the timecode, and the mark below it. Returns the row where they end."""
+    def _clock(self, drawing: _Drawing, mark: str, lower: int = 0) -> int:
+        """A place for the timecode, and the mark below it. Returns the row where they end. lower: by so many lines."""
         size, clock = self._pixels(0.024), self._pixels(0.032)
         self.clock_x = self.width - self.margin - self._clock_width()
         self.clock_y = round(self.margin * 0.8) + (round(self._pixels(0.088) * 1.15) if self.tall else 0)
-        y = self.clock_y + round(clock * 1.3) + size
+        y = self.clock_y + round(clock * 1.3) + size + round(1.5 * size * lower)
         for line in text.lines(mark, size, self.width - 2 * self.margin, 1):
             x = self.width - self.margin - text.line_width(line, size)
             text.draw_line(drawing.alpha, (x, y), line, size, 220)
@@ -253,6 +259,8 @@ class Slate:
 
     def lay_live(self, planes: Planes, frame: int, ground: Bytes) -> None:
         """What runs: the timecode, over its own ground, and the timeline. frame: of the film, the first of a pair."""
+        if not self.words:
+            return
         self.restore_clock(planes, ground)
         self._timecode(planes[0], frame)
         self._timeline(planes[0], frame)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...clock import iso, wait_until
-from ...errors import InputUnreadable, OxenError, SubmissionUnclear, TimedOut
+from ...errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError, SubmissionUnclear, TimedOut
 from ...ledger.films import FilmCancelled, FilmRow, FilmStatus
 from ...ledger.records import GenerationRow, Job, dollars, micros
-from ..media_inputs import content_hash, is_film, to_public_url
+from ..media_inputs import content_hash, is_film, is_generation, to_public_url
+from ..pictures import looked_up_again, paying
 from ..result_files import keep_file, make_writable
 from ..results import Report, Video
 from ..settlement import record_observed, settle_costs
@@ -27,7 +28,7 @@ from ..videos import SETTLING, shots_of
 from .assembly import can_join, fetch_clip, folder_of, keep_film
 from .record import clips_in, film_id, frozen
 from .runner import FilmRunner
-from .status import about, follow, show, standing_of
+from .status import UPLOADING, about, follow, show, standing_of
 
 if TYPE_CHECKING:
     from ..prepare import Prepared
@@ -120,6 +121,8 @@ async def _start(session: Session, prepared: Prepared) -> tuple[FilmRunner | Non
         prepared.clips[number].intent(scope, row.asked, session.settings.route, film=row.film)
         for number in prepared.pays
     ]
+    if prepared.pays:
+        intents += [one.intent(scope, row.film) for one in paying(prepared.pictures)]
     lease = (ledger.owner, session.clock.time(), ledger.lease, budget)
     runner = FilmRunner(session, row, prepared)
     if prepared.standing is None and await ledger.start_film(row, intents, *lease):
@@ -145,12 +148,14 @@ async def _go_on(session: Session, prepared: Prepared) -> bool:
     found, now = await standing_of(session, str(prepared.film)), session.clock.time()
     pays = tuple(part.number for part in found.in_state("open") if not part.is_taken(now))
     needed = sum(prepared.clips[number].share or _reserve(prepared, number) for number in pays)
+    pictures = await looked_up_again(session, prepared.pictures)
+    needed += sum(one.share for one in paying(pictures)) if pays else 0
     if session.closing or found.spent + needed > found.film.agreed:
         return False
     clips_ = tuple(
         replace(clip, share=clip.share or _reserve(prepared, number)) for number, clip in enumerate(prepared.clips)
     )
-    again = replace(prepared, standing=found, pays=pays, clips=clips_)
+    again = replace(prepared, standing=found, pays=pays, clips=clips_, pictures=pictures)
     await asyncio.wait({starting := session.own(_start(session, again))})
     starting.result()
     return True
@@ -176,28 +181,93 @@ async def _raise_what_stopped_it(session: Session, runner: FilmRunner | None) ->
 LARGEST_COMMIT = 1_000_000_000  # bytes, all files of a film together
 
 
+WANTED = "wanted"  # in the place of an address in a repository, until the film is there
+REFUSED = "refused"  # the repository can't be: only who asks again tries again
+COMMITTING = 600.0  # seconds after which a commit whose process is gone is made by another
+
+
 async def keep_in_repository(session: Session, video: Video, repository: str) -> Video:
     """The video with the lasting address under which an Oxen repository has it. The same film is committed once.
 
-    Whatever goes wrong here is a warning: the video is there, and the same call tries again, free.
+    One that is not finished is kept by whatever call fetches it then. Whatever goes wrong here is a warning: the video
+    is there, and the same call tries again, free.
     """
+    if not video.generation_id or video.status in ("failed", "cancelled"):
+        return video
+    scope, content = await session.scope(), _content(video.generation_id, repository)
+    if not await session.ledger.swap_place(scope, content, None, WANTED):
+        await session.ledger.swap_place(scope, content, REFUSED, WANTED)
     if video.status != "succeeded":
-        later = f"It will be kept in {repository} by the same call once it is finished; that costs nothing."
-        return video if video.is_terminal else replace(video, warnings=(*video.warnings, later))
+        later = f"It will be kept in {repository} by the call that fetches it once it is finished; that costs nothing."
+        return replace(video, warnings=(*video.warnings, later))
+    return await keep_where_wanted(session, video, None)
+
+
+def _content(generation_id: str, repository: str) -> str:
+    return f"repository:{generation_id}:{repository}"
+
+
+async def wanted(session: Session, generation_id: str) -> dict[str, str]:
+    """The repositories in which a video is to be kept, with its address there or how far that is."""
+    beginning = _content(generation_id, "")
+    found = await session.ledger.places_beginning(await session.scope(), beginning)
+    return {content.removeprefix(beginning): place for content, place in found.items()}
+
+
+async def keep_where_wanted(session: Session, video: Video, until: float | None) -> Video:
+    """A finished video with its address in the repositories that were named for it; it is committed where it is not.
+
+    until: `clock.monotonic()` that bounds the wait, as far as `UPLOADING` lets it; the commit goes on after it.
+    """
+    if video.status != "succeeded" or not is_generation(video.generation_id):
+        return video
+    for repository, place in (await wanted(session, video.generation_id)).items():
+        if place == REFUSED:
+            continue
+        if place.startswith(("http://", "https://")):
+            video = replace(video, repository=place)
+            continue
+        content, (least, most) = _content(video.generation_id, repository), UPLOADING
+        committing = session.uploads.get(content)
+        if committing is None:
+            committing = session.uploads[content] = session.errand(_commit_once(session, video, repository, place))
+            committing.add_done_callback(lambda _, content=content: session.uploads.pop(content, None))  # type: ignore[misc]  # bound at once
+        now = session.clock.monotonic()
+        try:
+            if until is not None:
+                patience = min(most, max(least, until - now))
+                if not await wait_until(session.clock, now + patience, committing):
+                    raise HubUnavailable("That takes its time and goes on.")
+            video = replace(video, repository=await asyncio.shield(committing))
+        except OxenError as error:
+            said = f"It could not be kept in {repository}: {error.message} The same call tries again, free."
+            video = replace(video, warnings=(*video.warnings, said))
+    return video
+
+
+async def _commit_once(session: Session, video: Video, repository: str, seen: str) -> str:
+    """Commit a video that nobody else commits: the one who writes down that it does, does."""
+    scope, ledger, content = await session.scope(), session.ledger, _content(video.generation_id, repository)
+    now = session.clock.time()
+    mine = f"{WANTED} {now} {ledger.owner}"
+    begun = float(seen.split()[1]) if seen.startswith(f"{WANTED} ") else 0.0
+    if begun + COMMITTING > now or not await ledger.swap_place(scope, content, seen, mine):
+        place = (await ledger.kept_places(scope, [content])).get(content)
+        if place is not None and place.startswith(("http://", "https://")):
+            return place
+        raise HubUnavailable("Another call does that just now.", charged="no")
     try:
-        return replace(video, repository=await session.errand(_commit(session, video, repository)))
-    except OxenError as error:
-        said = f"It could not be kept in {repository}: {error.message} The same call tries again, free."
-        return replace(video, warnings=(*video.warnings, said))
+        address = await _commit(session, video, repository)
+    except BaseException as error:
+        await ledger.swap_place(scope, content, mine, REFUSED if isinstance(error, InvalidRequest) else WANTED)
+        raise
+    await ledger.swap_place(scope, content, mine, address)
+    return address
 
 
 async def _commit(session: Session, video: Video, repository: str) -> str:
-    scope, ledger, film = await session.scope(), session.ledger, is_film(video.generation_id)
+    film = is_film(video.generation_id)
     saved = await (keep_film if film else keep_file)(session, video.generation_id)
-    content = f"{repository}:{video.generation_id}:{saved.sha256}"
-    address = (await ledger.kept_places(scope, [content])).get(content)
-    if address is not None:
-        return address
     shots, clips = await (_shots_of_film if film else _shots_of_video)(session, video)
     receipt = {
         "generation_id": video.generation_id,
@@ -219,7 +289,6 @@ async def _commit(session: Session, video: Video, repository: str) -> str:
         parts.append((one, json.dumps(told, ensure_ascii=False, indent=1).encode(), "application/json"))
     message = f"Add {saved.file.stem}, {name_count(len(shots))}"
     folder = await (await session.hub()).commit(repository, f"films/{saved.file.stem}", parts, message=message)
-    await ledger.keep_place(scope, content, f"{folder}/{name}")
     await asyncio.to_thread(shutil.rmtree, folder_of(session, video.generation_id), ignore_errors=True)
     return f"{folder}/{name}"
 
@@ -288,7 +357,8 @@ async def cancel(session: Session, film: str) -> Video:
 async def _stop_clips(session: Session, film: str) -> bool:
     """Cancel every clip that was sent for this film and that the hub has. Whether one is just being sent."""
     now = await standing_of(session, film)
-    mine = [part for part in now.parts if part.job is not None and part.job.film == film]
+    parts = (*now.parts, *now.pictures)
+    mine = [part for part in parts if part.job is not None and part.job.film == film]
     running = [part.clip for part in mine if part.state == "running" and part.clip is not None]
     hub = await session.hub()
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
 from ...ledger.films import FilmRow, FilmStopped, Part
 from ...ledger.records import Job, micros
+from ..pictures import Picture, check, ended
 from ..settlement import record_observed
-from ..submission import TRIES, GaveUpError, body_of, keep_lease, resume_submission, send
+from ..submission import TRIES, GaveUpError, body_of, filter_fix, keep_lease, resume_submission, send
 from ..videos import watch
 from .assembly import deliver, fetch_clip, last_frame_of
-from .record import clips_in, way_of
+from .record import FilmClip, clips_in, way_of
 from .status import link_to
 
 if TYPE_CHECKING:
@@ -35,18 +38,39 @@ class StoppedError(Exception):
     """It is not this process's to go on with: cancelled, taken over, or the studio closes."""
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What is paid by itself: a clip, or a picture that a clip needs. name: for people, "Shot 2 of 6".
+
+    media: where its media lie, by what they are.  pays: whether this call pays for it.  number: of a clip, from 0.
+    """
+
+    clip: FilmClip = field(repr=False)
+    name: str
+    media: Mapping[str, str] = field(repr=False)
+    pays: bool
+    number: int = 0
+    picture: Picture | None = None
+
+
 class FilmRunner:
     """One film, made by this process. done: the task that makes it, once begun.
 
     prepared: what the call that began it, or goes on with it, pays for.
-    under_way: set when the first clip is with the hub, or when nothing more will come.
+    under_way: set when the first picture or clip is with the hub, or when nothing more will come.
     error: what stopped it, where something did.
     joined: how much of the joining is done, 0 to 1.
     """
 
     def __init__(self, session: Session, film: FilmRow, prepared: Prepared) -> None:
         self._session, self.film, self._prepared = session, film, prepared
-        self._clips = prepared.clips or clips_in(film)
+        clips = prepared.clips or clips_in(film)
+        shots = sum(max(1, len(clip.job.shots)) for clip in clips)
+        self._clips = [
+            _Piece(clip, f"{clip.name} of {shots}", prepared.media, number in prepared.pays, number)
+            for number, clip in enumerate(clips)
+        ]
+        self._note: str | None = None
         self.under_way = asyncio.Event()
         self.error: OxenError | None = None
         self.joined = 0.0
@@ -83,7 +107,7 @@ class FilmRunner:
 
     async def _let_go(self) -> None:
         session = self._session
-        note = self.error.message if self.error else None
+        note = self._note or (self.error.message if self.error else None)
         try:
             await session.ledger.record_film(
                 self.film.film, FilmStopped(note), session.ledger.owner, session.clock.time()
@@ -97,6 +121,7 @@ class FilmRunner:
     async def _made(self) -> None:
         numbers = range(len(self._clips))
         async with (await self._session.waiter()).listening():
+            await self._make_pictures()
             if way_of(self.film) == "one take":
                 for number in numbers:
                     await self._make_clip(number)
@@ -113,20 +138,49 @@ class FilmRunner:
     def _heard(self, fraction: float) -> None:
         self.joined = fraction
 
+    # -- pictures, before the first clip -------------------------------------------------------------------------------
+
+    async def _make_pictures(self) -> None:
+        """What is not there yet, sheets before stills. Raises GenerationFailed: no clip is paid then."""
+        pictures = self._prepared.pictures if self._prepared.pays else ()
+        for kind in ("sheet", "still"):
+            due = {one.ref: one for one in pictures if one.kind == kind and not one.is_there}
+            ends = await asyncio.gather(*map(self._make_picture, due.values()), return_exceptions=True)
+            errors = [end for end in ends if isinstance(end, BaseException)]
+            if errors and all(isinstance(error, GenerationFailed) for error in errors):
+                raise errors[0]
+            _raise_first(errors)
+
+    async def _make_picture(self, picture: Picture) -> None:
+        prepared, [clip] = picture.prepared, picture.prepared.clips
+        name = f"The {picture.kind} of {picture.name}"
+        piece = _Piece(replace(clip, share=picture.share), name, prepared.media, picture.pays, picture=picture)
+        job = await self._made_of(piece)
+        try:
+            why = _why(await self._part(piece), job)
+            check(picture, ended(job, why, await filter_fix(self._session, job.model, why)))
+        except GenerationFailed as error:  # whoever asks for the film later hears of the way on, too
+            self._note = f"{error.message} {error.fix or ''}".strip()
+            raise
+
     # -- one clip ------------------------------------------------------------------------------------------------------
+
+    async def _made_of(self, piece: _Piece) -> Job:
+        """Its job once it has ended."""
+        job = await self._with_the_hub(piece)
+        self.under_way.set()
+        return job if job.is_final else await self._ended(job)
 
     async def _make_clip(self, number: int) -> None:
         """Until it is there. Raises GenerationFailed, and whatever keeps it from being sent."""
-        job = await self._with_the_hub(number)
-        self.under_way.set()
-        if not job.is_final:
-            job = await self._ended(job)
+        piece = self._clips[number]
+        job = await self._made_of(piece)
+        part = await self._part(piece)
         if job.state != "succeeded":
-            part = await self._part(number)
-            why = (part.clip.error if part.clip else None) or job.note or ""
-            words = f"{self._called(number)} {'was ' * (job.state != 'failed')}{job.state}"
+            why = _why(part, job)
+            why = f"{why} {await filter_fix(self._session, job.model, why)}".strip()
+            words = f"{piece.name} {'was ' * (job.state != 'failed')}{job.state}"
             raise GenerationFailed(f"{words}: {why}" if why else f"{words}.", generation_id=self.film.film)
-        part = await self._part(number)
         if part.clip is not None:
             with suppress(OxenError):  # it is looked at again when it is needed
                 await fetch_clip(self._session, self.film, part.clip)
@@ -140,46 +194,49 @@ class FilmRunner:
             raise StoppedError
         return await session.ledger.job_named(job.job) or job
 
-    async def _with_the_hub(self, number: int) -> Job:
-        """The job of one clip, once the hub has it: there already, or sent now. Raises SubmissionUnclear, a refusal."""
+    async def _with_the_hub(self, piece: _Piece) -> Job:
+        """The job of one piece, once the hub has it: there already, or sent now.
+
+        Raises SubmissionUnclear, a refusal.
+        """
         session, mine = self._session, False
         until = session.clock.monotonic() + PATIENCE
         for _ in range(2 * TRIES):
-            job = (await self._part(number)).job
+            job = (await self._part(piece)).job
             if job is None or job.state == "dropped" or (job.state == "planned" and self._is_abandoned(job)):
-                await self._book(number)
+                await self._book(piece)
                 continue
             if job.state == "planned" and job.owner == session.ledger.owner and job.film == self.film.film:
-                sent = await self._sent(number, job)
+                sent = await self._sent(piece, job)
                 if sent is None:
                     continue
                 job, mine = sent, True
             paid = await resume_submission(session, job, until, mine=mine)
             if paid is not None:
                 return paid.job
-            if (await self._part(number)).state == "failed":
+            if (await self._part(piece)).state == "failed":
                 return job
-        raise TimedOut(f"{self._called(number)} could not be sent: the machine stood still again and again.")
-
-    def _called(self, number: int) -> str:
-        shots = sum(max(1, len(clip.job.shots)) for clip in self._clips)
-        return f"{self._clips[number].name} of {shots}"
+        raise TimedOut(f"{piece.name} could not be sent: the machine stood still again and again.")
 
     def _is_abandoned(self, job: Job) -> bool:
         return not job.is_live(self._session.clock.time())
 
-    async def _book(self, number: int) -> None:
-        """Book a clip that was given up before its first byte, if this call pays for it."""
+    async def _book(self, piece: _Piece) -> None:
+        """Book a piece that was given up before its first byte, if this call pays for it."""
         session = self._session
-        if number not in self._prepared.pays:
+        if not piece.pays:
             raise HubUnavailable(
-                f"{self._called(number)} was to be paid for by another call, which gave it up.",
+                f"{piece.name} was to be paid for by another call, which gave it up.",
                 charged="no",
                 fix="Call again with the same arguments.",
             )
         budget, film = session.settings.budget, self.film
         booked = await session.ledger.reserve(
-            [self._clips[number].intent(film.scope, film.asked, session.settings.route, film=film.film)],
+            [
+                piece.picture.intent(film.scope, film.film)
+                if piece.picture is not None
+                else piece.clip.intent(film.scope, film.asked, session.settings.route, film=film.film)
+            ],
             session.ledger.owner,
             session.clock.time(),
             session.ledger.lease,
@@ -189,9 +246,9 @@ class FilmRunner:
         if not booked:
             raise StoppedError
 
-    async def _sent(self, number: int, job: Job) -> Job | None:
+    async def _sent(self, piece: _Piece, job: Job) -> Job | None:
         """Sent in a task of the studio's own; None where it was given up before the first byte."""
-        body = await self._body(number)
+        body = await self._body(piece)
         if self._session.closing:
             raise StoppedError
         sending = self._session.own(self._hand_over(job, body))
@@ -218,18 +275,23 @@ class FilmRunner:
                     await (await session.hub()).cancel(generation_id)
         return sent
 
-    async def _body(self, number: int) -> dict[str, object]:
+    async def _body(self, piece: _Piece) -> dict[str, object]:
         """As it is sent: media and the first frame as links, and a mark."""
-        session, clip, frame = self._session, self._clips[number], None
+        session, clip, frame = self._session, piece.clip, None
         if clip.job.first_frame is not None:
-            before = (await self._part(number - 1)).clip
+            before = (await self._part(self._clips[piece.number - 1])).clip
             assert before is not None
             frame = await last_frame_of(session, self.film, before)
-        return await body_of(session, clip, self._prepared.media, self._prepared.terms.files, frame)
+        return await body_of(session, clip, piece.media, self._prepared.terms.files, frame)
 
-    async def _part(self, number: int) -> Part:
-        [part] = await self._session.ledger.parts_of(self.film.scope, [self.film.refs[number]])
+    async def _part(self, piece: _Piece) -> Part:
+        [part] = await self._session.ledger.parts_of(self.film.scope, [piece.clip.ref])
         return part
+
+
+def _why(part: Part, job: Job) -> str:
+    """Why it has no result, in the hub's words or ours."""
+    return (part.clip.error if part.clip else None) or job.note or ""
 
 
 def _raise_first(errors: list[BaseException]) -> None:

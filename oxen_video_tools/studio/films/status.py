@@ -19,7 +19,7 @@ from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
 from ..results import FilmShot, Progress, Report, Video
 from ..settlement import record_observed
-from ..videos import is_part, length, prompt_of, watch
+from ..videos import is_part, length, prompt_of, shots_of, watch
 from .record import FilmClip, clips_in
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def about(session: Session, film: str) -> AsyncIterator[None]:
         error.generation_id = film
         with suppress(OxenError):
             found = await session.ledger.standing(film)
-            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.tries):
+            if found is not None and any(job.generation_ids and job.cost != 0 for job in found.booked):
                 error.comes_after("yes", film)
         raise
 
@@ -163,7 +163,8 @@ async def listed(
     """The last films. The clips that were made for them are taken out of `records`, what the hub's list holds."""
     scope = await session.scope()
     jobs = await session.ledger.find_jobs(scope, of=list(records))
-    shots = [one for job in jobs if job.film for one in job.generation_ids if one in records]
+    made = [job for job in jobs if job.is_clip]  # a still stands for itself
+    shots = [one for job in made for one in job.generation_ids if one in records]
     seen = [records.pop(one) for one in shots]
     await record_observed(session, seen, await session.ledger.clips(scope, shots))
     films = await session.ledger.newest_films(scope, limit if status is None and model is None else MOST_LISTED)
@@ -244,10 +245,8 @@ def _lengths(clip: FilmClip) -> list[float | None]:
     count = max(1, len(clip.job.shots))
     if count == 1:
         return [_seconds(clip)]
-    for value in clip.job.body.values():
-        if isinstance(value, list) and len(value) == count and all(isinstance(one, dict) for one in value):
-            return [length({"duration": one.get("duration", 5)}) for one in value]
-    return [None] * count
+    shots = shots_of(clip.job.body)
+    return [seconds for _, seconds in shots] if len(shots) == count else [None] * count
 
 
 def _whole_clip(part: Part, now: FilmStatus, status: Status, records: Mapping[str, Generation]) -> FilmShot:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import httpx
 import numpy as np
 import pytest
 
@@ -15,9 +16,12 @@ from oxen_video_tools.errors import InputNotAllowed, InputUnreadable, InvalidReq
 from oxen_video_tools.media import pool
 from oxen_video_tools.media.inspect import inspect
 from oxen_video_tools.media.probe import probe
+from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.results import Progress
+from tests.clocks import HUNG
 from tests.media.clips import clip, decoded
 from tests.studio.films.conftest import Open
+from tests.studio.films.test_status import uploads
 
 
 async def test_music_lies_under_clips_that_are_joined(opened: Open, tmp_path: Path) -> None:
@@ -234,3 +238,113 @@ async def test_a_saving_that_is_given_up_leaves_nothing(opened: Open, tmp_path: 
 async def test_a_fade_is_at_most_five_seconds_long(opened: Open, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="up to 5 s"):
         await opened().save("an-id-that-is-never-fetched", transition="fade", fade_seconds=6)
+
+
+async def test_the_file_of_a_saving_is_known_to_other_processes_and_missed_where_it_is_gone(
+    opened: Open, tmp_path: Path
+) -> None:
+    studio, other = opened(), opened()
+    clips = [clip(tmp_path / f"{n}.mp4", 1.0, grey=grey) for n, grey in ((1, 40), (2, 200))]
+    with pytest.raises(TimedOut) as late:
+        await studio.save(clips, transition="fade", wait_seconds=0)
+    key = str(late.value.generation_id)
+    video = await studio.get(key, wait_seconds=HUNG)
+    assert video.file and (await other.get(key)).file == video.file, "one ledger, another process"
+    video.file.rename(tmp_path / "moved.mp4")
+    for process in (studio, other):
+        with pytest.raises(NotFound, match="not at") as gone:
+            await process.get(key)
+        assert gone.value.charged == "no" and "same arguments" in str(gone.value.fix)
+    saved = await studio.save(clips, transition="fade", wait_seconds=HUNG)
+    assert saved.file == video.file and saved.file.is_file() and saved.generation_id == key
+    assert (await other.get(key)).file == saved.file
+
+
+async def test_a_clip_that_changed_is_saved_anew_under_another_id(opened: Open, tmp_path: Path) -> None:
+    studio = opened()
+    one, two = clip(tmp_path / "1.mp4", 0.5, grey=40), clip(tmp_path / "2.mp4", 0.5, grey=200)
+    first = await studio.save([one, two], wait_seconds=HUNG)
+    clip(tmp_path / "2.mp4", 1.0, grey=120)
+    second = await studio.save([one, two], wait_seconds=HUNG)
+    assert first.generation_id != second.generation_id
+    assert second.duration == pytest.approx(1.5, abs=0.1) and first.file != second.file
+
+
+async def test_a_file_is_uploaded_on_wish_once_and_its_link_is_renewed(
+    opened: Open, hub: Sandbox, tmp_path: Path
+) -> None:
+    studio, other = opened(), opened()
+    clips = [clip(tmp_path / f"{n}.mp4", 0.5, grey=40 + n) for n in (1, 2)]
+    assert (await studio.save(clips, wait_seconds=HUNG)).url is None and uploads(hub) == 0
+    saved = await studio.save(clips, upload=True, wait_seconds=HUNG)
+    assert saved.url and saved.expires_at and uploads(hub) == 1
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(saved.url)).content == saved.file.read_bytes()
+        renewed = await other.get(saved.generation_id)
+        assert renewed.url and (await client.get(renewed.url)).content == saved.file.read_bytes()
+    patient = await other.save(clips, upload=True)  # without a limit
+    assert patient.url and uploads(hub) == 1 and hub.ledger()["accepted"] == 0
+    never = await opened(upload="never").save(clips, upload=True, wait_seconds=HUNG)
+    assert never.url is None and any("OXEN_VIDEO_UPLOAD=never" in one for one in never.warnings)
+
+
+async def test_an_upload_that_fails_costs_no_file(opened: Open, hub: Sandbox, tmp_path: Path) -> None:
+    clips = [clip(tmp_path / f"{n}.mp4", 0.5) for n in (1, 2)]
+    hub.faults.add("error=413@*/upload")
+    saved = await opened().save(clips, upload=True, wait_seconds=HUNG)
+    assert saved.file.is_file() and saved.url is None and "no link" in saved.warnings[-1]
+
+
+async def test_music_begins_where_its_part_begins(opened: Open, tmp_path: Path) -> None:
+    one, music = clip(tmp_path / "one.mp4", 1.0, tone=None), clip(tmp_path / "music.mp4", 4.0)
+    for part, heard in (("#t=3", True), ("#t=1,2", True), ("#t=9", False)):
+        try:
+            saved = await opened().save(one, music=f"{music}{part}", filename="part.mp4")
+        except InputUnreadable as error:
+            assert not heard and "none from 9 s" in error.message
+        else:
+            assert heard and inspect(saved.file).loudness is not None
+    assert [path.name for path in (tmp_path / "videos").iterdir() if path.name.startswith(".")] == []
+
+
+async def test_other_shapes_sizes_and_rates_are_said_before_anything_is_written(opened: Open, tmp_path: Path) -> None:
+    wide = clip(tmp_path / "wide.mp4", 0.5, size=(320, 180))
+    tall = clip(tmp_path / "tall.mp4", 0.5, size=(180, 320), fps=30)
+    heard: list[tuple[str, list[Path]]] = []
+
+    def hear(progress: Progress) -> None:
+        if progress.note:
+            heard.append((progress.text, list((tmp_path / "videos").glob("*"))))
+
+    studio = opened()
+    saved = await studio.save([wide, tall], on_progress=hear)
+    [(words, there)] = heard
+    assert there == [] and "different shapes" in words and "320 × 180" in words and "24, 30 frames a second" in words
+    assert len(saved.warnings) == 2 and all(one in words for one in saved.warnings)
+    small = clip(tmp_path / "small.mp4", 0.5, size=(160, 90))
+    assert "different sizes" in (await studio.save([wide, small])).warnings[0]
+    assert (await studio.save([wide, wide])).warnings == ()
+
+
+async def test_one_that_cannot_be_read_holds_up_no_other(opened: Open, tmp_path: Path) -> None:
+    good = [clip(tmp_path / f"{n}.mp4", 0.5, grey=40 * n) for n in (1, 2)]
+    (tmp_path / "broken.mp4").write_bytes(b"\0\0\0\x20ftypisom" + b"\xff" * 500)
+    studio = opened()
+    found = await studio.compare([good[0], tmp_path / "broken.mp4", good[1]])
+    assert list(found.seen) == [1, 3] and list(found.unread) == [2] and found.sheet[:2] == b"\xff\xd8"
+    assert "broken.mp4" in found.unread[2].message
+    with pytest.raises(InputUnreadable, match=r"broken\.mp4"):
+        await studio.compare([tmp_path / "broken.mp4", tmp_path / "none.mp4"])
+
+
+async def test_who_gives_up_a_comparison_stops_its_work(opened: Open, tmp_path: Path) -> None:
+    clips = [clip(tmp_path / f"{n}.mp4", 0.5, grey=20 * n) for n in range(1, 7)]
+    studio = opened()
+    before = asyncio.all_tasks()
+    comparing = asyncio.ensure_future(studio.compare(clips))
+    while len(asyncio.all_tasks() - before) < 4:
+        await asyncio.sleep(0)
+    comparing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await comparing
+    assert not [one for one in asyncio.all_tasks() - before if "look_at" in repr(one)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import sqlite3
@@ -20,6 +21,7 @@ from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.studio.films import assembly
 from oxen_video_tools.studio.session import Session
 from oxen_video_tools.tools import TABLE, Call
+from tests.clocks import HUNG
 from tests.studio.films.conftest import Open, Start
 from tests.studio.films.made import CHAINED, SIDE_BY_SIDE, accepted, film, prompts
 from tests.studio.swift import HubClock, Swift
@@ -310,3 +312,44 @@ async def test_a_repository_that_refuses_costs_no_film(opened: Open, hub: Sandbo
     video = await opened().generate(**film(shots=2), repository="no repository")
     assert (video.status, video.repository) == ("succeeded", None)
     assert any("could not be kept in no repository" in warning for warning in video.warnings)
+
+
+def commits(hub: Sandbox) -> int:
+    return sum(count for call, count in hub.ledger()["requests"].items() if call.startswith("PUT"))
+
+
+@pytest.mark.parametrize("by", ["get", "save", "the same call", "many at once"])
+@pytest.mark.parametrize("request_", [film(shots=2), {"prompt": "A red balloon", "model": SIDE_BY_SIDE, "duration": 5}])
+async def test_what_was_unfinished_is_kept_by_whatever_call_fetches_it_once(
+    sandbox: Start, opened: Open, by: str, request_: dict[str, Any]
+) -> None:
+    hub = sandbox(speed=20.0)
+    wish = {**request_, "repository": "sandbox/trailers"}
+    begun = await opened(base_url=hub.base_url).generate(**wish, wait_seconds=0)
+    assert not begun.is_terminal and any("will be kept in sandbox/trailers" in one for one in begun.warnings)
+    first, other = opened(base_url=hub.base_url), opened(base_url=hub.base_url)
+    name = begun.generation_id
+    if by == "get":
+        video = await first.get(name, wait_seconds=HUNG)
+        assert video.status == "succeeded" and video.repository, video.warnings
+    elif by == "save":
+        while not (await first.list(limit=1))[0].is_terminal:
+            await asyncio.sleep(0)
+        saved = await first.save(name)
+        assert any("kept in a repository: " in one for one in saved.warnings)
+    elif by == "the same call":
+        video = await first.generate(**wish, wait_seconds=HUNG)
+        assert video.repository
+    else:
+        await asyncio.gather(*(one.get(name, wait_seconds=HUNG) for one in (first, other) * 2))
+    again = await other.get(name)
+    assert again.repository and "/sandbox/trailers/file/main/films/" in again.repository
+    assert (await first.generate(**wish)).repository == again.repository and commits(hub) == 1
+
+
+async def test_a_repository_that_can_not_be_is_tried_again_only_by_who_names_it(opened: Open, hub: Sandbox) -> None:
+    studio, wish = opened(), {**film(shots=2), "repository": "no repository"}
+    for _ in range(2):
+        video = await studio.generate(**wish)
+        assert any("could not be kept in no repository" in one for one in video.warnings)
+    assert not (await studio.get(video.generation_id)).warnings and commits(hub) == 0
