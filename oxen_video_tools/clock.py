@@ -5,18 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Protocol
-
-
-def moment(unix: float | None) -> datetime | None:
-    """Unix seconds as an aware time (UTC), in whole seconds."""
-    return datetime.fromtimestamp(int(unix), UTC) if unix else None
-
-
-def iso(time: datetime) -> str:
-    """An aware time as answers and files show it: ISO 8601, UTC."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock(Protocol):

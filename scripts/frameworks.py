@@ -157,6 +157,9 @@ def steps(page: Page, bins: Path, folder: Path) -> list[list[str]]:
 def run(file: Path, model: ScriptedModel, sandbox: str) -> bool:
     """Install, run, and see whether a video's link was printed."""
     page = read(file)
+    if page.npm and not shutil.which("npm"):
+        print(f"{page.name}: FAILED, it needs npm (Node 20 or newer)")
+        return False
     bins, versions = install(page)
     model.shown.clear()
     with tempfile.TemporaryDirectory() as name:

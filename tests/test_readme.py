@@ -326,8 +326,8 @@ def test_the_first_snippet_runs_in_what_the_line_above_it_installed(
         done = run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], clean, tmp_path)
         assert "1 passed" in done.stdout
     else:  # a chat model on loopback stands in for OpenAI's; the program is not changed
-        with scripted_model() as address:
-            environment |= {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "scripted"}
+        with scripted_model() as model:
+            environment |= {"OPENAI_BASE_URL": f"{model.base_url}/v1", "OPENAI_API_KEY": "scripted"}
             assert "http" in run([python, "-c", text], environment, tmp_path).stdout
 
 

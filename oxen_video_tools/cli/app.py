@@ -80,8 +80,6 @@ def status_of(error: OxenError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 2)
 
 
-EPILOG = "\n\n".join(["Exit status:", *(f"{status:>3}  {meaning}" for status, meaning in MEANINGS.items())])
-
 #: Each command: the module that defines it, and its line in `--help`. A module is imported when its command is called,
 #: so that help and completion do not wait for the studio, the decoder or the servers.
 COMMANDS = {
@@ -124,6 +122,17 @@ class CommandGroup(TyperGroup):
             self.commands.setdefault(name, TyperCommand(name, help=line))
         self.commands = {name: self.commands[name] for name in [*COMMANDS, *(self.commands.keys() - COMMANDS.keys())]}
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Plain words: typer's own first loads a Markdown parser and a highlighter, which takes as long as the rest."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        with formatter.section("Options"):
+            formatter.write_dl([told for one in self.get_params(ctx) if (told := one.get_help_record(ctx))])
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(status), meaning) for status, meaning in MEANINGS.items()])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in COMMANDS:
             import_module(f"{__package__}.{COMMANDS[args[0]][0]}")
@@ -138,7 +147,6 @@ app = typer.Typer(
     name="oxen-video",
     cls=CommandGroup,
     help="Videos with Oxen.ai: paid once, never lost, checked before paying. No key? Add --sandbox.",
-    epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -23,11 +23,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ..clock import Clock, SystemClock, iso
+from ..clock import Clock, SystemClock
 from ..errors import InvalidRequest, NotInstalled, OxenError, only_oxen_errors
 from ..redaction import visible
 from ..settings import Settings
 from ..studio import AsyncStudio
+from ..studio.results import iso
 from . import output
 from .app import InSandbox, Json, command
 from .output import in_command_words

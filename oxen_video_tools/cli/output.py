@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.markup import escape
 
-from ..clock import iso
 from ..redaction import visible
 from ..studio.display import dollars as dollars
+from ..studio.results import iso
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -126,6 +126,8 @@ def plain(value: Any) -> Any:
     """A dataclass as plain JSON values; a Decimal as a number, a path as text."""
     if is_dataclass(value) and not isinstance(value, type):
         facts = {one.name: getattr(value, one.name) for one in fields(value)}
+        if "url" in facts and hasattr(value, "expires_at"):
+            facts["expires_at"] = value.expires_at
         return {name: plain(fact) for name, fact in facts.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]

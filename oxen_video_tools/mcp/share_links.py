@@ -27,8 +27,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from ..clock import iso
 from ..errors import HubUnavailable, InvalidRequest, NotFound, OxenError, RateLimited
+from ..studio.results import iso
 from ..tools.answers import FILE, KEEP
 from .auth import RateLimiter
 from .callers import GUEST, LOCAL, USER, Caller, as_seen_from_afar, caller_of

@@ -17,8 +17,8 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams
 from pydantic import Field
 
-from ..clock import iso
 from ..errors import NotFound, OxenError
+from ..studio.results import iso
 from ..tools import Reply
 from ..tools.answers import to_answer
 from .service import Request, Service

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..clock import moment, wait_until
+from ..clock import wait_until
 from ..errors import Declined, HubUnavailable, NeedsApproval, NotFound, OxenError, TimedOut, Unauthenticated, expense
 from ..hub.records import Status
 from ..ledger.records import Booking, Intent, Job, dollars, micros, said
@@ -20,7 +20,7 @@ from .films import generate as films
 from .pictures import make_pictures, paying
 from .prepare import FRESH, Prepared, Terms, how_to_make_anew, prepare
 from .reconcile import about_a_job
-from .results import Question, Report, Video
+from .results import Question, Report, Video, moment
 from .submission import TRIES, Submission, body_of, pay_once, reserved, resume_submission
 from .videos import keep_soon, length, of_blocking, shown, timed, watch
 

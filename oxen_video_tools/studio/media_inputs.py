@@ -632,6 +632,7 @@ async def _looked_at(session: Session, place: MediaPlace, files: Files, *, lenie
         if is_generation(reference):
             return await _generation_looked_at(session, place), ""
         if is_url(reference):
+            _allowed_url(reference, session.settings.base_url)
             return await _link_looked_at(session, place, name)
         head = await asyncio.to_thread(_head_of, reference, session.settings, files)
     except NotFound:
@@ -668,7 +669,10 @@ async def _generation_looked_at(session: Session, place: MediaPlace) -> str:
 async def _link_looked_at(session: Session, place: MediaPlace, name: str) -> tuple[str, str]:
     seen = await (await session.hub()).peek(place.reference)
     if seen.unknown:
-        return f"{name}: there is no such host. Give a link that opens, a path or an id.", ""
+        raise InputUnreadable(
+            f"{name}: there is no such host.",
+            fix="It is the link, not the hub: give another one that opens, a path or an id.",
+        )
     if seen.status in GONE:
         return f"{name}: there is nothing ({seen.status}). Give a link that opens, a path or an id.", ""
     if seen.status is None or not 200 <= seen.status < 300:

@@ -86,8 +86,9 @@ def reservation(price: Price, model: str, settings: Settings, max_cost_usd: Deci
         )
     cap = min(caps, default=None)
     if price.usd is not None and cap is not None and price.usd > cap:
+        bound = "at most " if price.text.startswith("at most") else ""
         more = " and more" if price.unpriced else ""
-        raise OverBudget(f"This may cost {said(price.usd)}{more}; the limit of this call is {said(cap)}.")
+        raise OverBudget(f"This may cost {bound}{said(price.usd)}{more}; the limit of this call is {said(cap)}.")
     if price.usd is not None and not price.unpriced:
         return Reservation(price.usd, price.usd)
     _refuse_unpriced(price, model, settings, max_cost_usd)
@@ -639,9 +640,9 @@ def how_to_make_anew(clips: Sequence[FilmClip], *, single: bool) -> str:
     cost = f" ({said(price.usd)})" if price.usd is not None else ""
     take = max(clip.ref.take or 1 for clip in clips) + 1
     if single:
-        return f"It was stopped, and this call pays nothing. To make it anew{cost} call with take={take}."
-    names = ", ".join(name_of(clip.job.shots or (0,)) for clip in clips)
+        return f"It was stopped, and this call pays nothing. take={take} makes it anew{cost}, only if the user asks."
+    one, names = len(clips) == 1, ", ".join(name_of(clip.job.shots or (0,)) for clip in clips)
     return (
-        f"{names}: stopped, and this call pays nothing. To make {'it' if len(clips) == 1 else 'them'} anew{cost} "
-        f"give take={take} in {'that shot' if len(clips) == 1 else 'those shots'}, not in the call."
+        f"{names}: stopped, and this call pays nothing. take={take} in {'that shot' if one else 'those shots'}, not in "
+        f"the call, makes {'it' if one else 'them'} anew{cost}, only if the user asks."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from .films.status import listed as listed_films
 from .media_inputs import is_film
 from .reconcile import about_a_job
 from .results import Cancelled, Report, Video
-from .settlement import record_observed, settle_one
+from .settlement import record_observed, settle_costs, settle_one
 from .submission import job_of_local
 from .videos import SETTLING, _local, is_part, prompt_of, shown, timed, video_of, watch
 
@@ -200,9 +201,19 @@ async def cancel_many(session: Session, ids: Sequence[str]) -> list[Cancelled]:
 
 async def _stop(session: Session, generation_id: str) -> Cancelled:
     before = await get(session, generation_id)
-    after = before if _is_over(before) else await cancel_video(session, generation_id)
+    after = await _billed(session, before) if _is_over(before) else await cancel_video(session, generation_id)
     charged = after.cost_usd if after.cost_is == "real" else None
     return Cancelled(after.generation_id, before.status, after.status, charged)
+
+
+async def _billed(session: Session, video: Video) -> Video:
+    """With its real cost, where the hub's history tells it by now."""
+    if video.cost_is == "real":
+        return video
+    with suppress(OxenError):
+        if await settle_costs(session) == 0:
+            return await get(session, video.generation_id)
+    return video
 
 
 def _is_over(video: Video) -> bool:

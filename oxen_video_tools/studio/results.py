@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from ..clock import moment
 from ..hub.records import TERMINAL, Status
 
 if TYPE_CHECKING:
     from .plan import PlannedMember
+
+
+def moment(unix: float | None) -> datetime | None:
+    """Unix seconds as an aware time (UTC), in whole seconds."""
+    return datetime.fromtimestamp(int(unix), UTC) if unix else None
+
+
+def iso(time: datetime) -> str:
+    """An aware time as answers and files show it: ISO 8601, UTC."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def expires_at(url: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -240,7 +241,7 @@ class AsyncStudio:
         """The state of several videos, in their order."""
         until = self._session.clock.monotonic() + wait_seconds
         videos = await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
-        return [await films.keep_where_wanted(self._session, video, until) for video in videos]
+        return list(await asyncio.gather(*(films.keep_where_wanted(self._session, one, until) for one in videos)))
 
     async def list(
         self,

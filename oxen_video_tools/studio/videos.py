@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog.pricing import billed_seconds
-from ..clock import moment, wait_until
+from ..clock import wait_until
 from ..errors import NotFound, OxenError, Unauthenticated
 from ..hub.records import Status
 from ..ledger.records import GenerationRow, Job, dollars
 from ..request import DEFAULT_SECONDS
 from .reconcile import about_a_job, unclear_error
-from .results import Report, Video
+from .results import Report, Video, moment
 from .settlement import kept, record_observed
 from .submission import filter_fix, job_of_local, local_id
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
-from ..clock import iso
 from ..errors import Charged, GenerationFailed
 from ..hub.records import Status
 from ..redaction import redact
+from ..studio.display import dollars
+from ..studio.results import iso
 
 if TYPE_CHECKING:
     from ..media.understanding import Direction
@@ -348,6 +349,7 @@ class InspectAnswer(Answer):
 
     videos: list[Seen]
     sheet: Words = Field(None, description="The contact sheet, as a file.")
+    warnings: list[str] = Field(default_factory=list, exclude_if=not_)
     next: str
 
 
@@ -450,19 +452,20 @@ def after(video: Video, *, take: int | None = None, now: float | None = None) ->
 
 def _stopped(video: Video) -> str:
     """A call that was cancelled pays nothing when it is repeated: the next take is another video."""
+    stays = f"{dollars(video.cost_usd)} stays charged" if video.cost_is == "real" else "what was made stays charged"
+    told = f"Cancelled by you; {stays}; nothing is paid by this call."
     if not video.shots:
-        return f"It was stopped; to make it anew call generate_video with take={(video.take or 1) + 1}."
+        return f"{told} take={(video.take or 1) + 1} makes it anew, only if the user asks."
     lost = [shot for shot in video.shots if shot.status != "succeeded"]
     where = ", ".join(str(shot.shot) for shot in lost)
     anew = (
-        f"to make the rest anew give take={max((shot.take or 1) for shot in lost) + 1} in shot {where}" if lost else ""
-    )
-    kept = (
-        f"save_video with generation_ids={ids([video])} joins what is there, free; "
-        if len(lost) < len(video.shots)
+        f"take={max((shot.take or 1) for shot in lost) + 1} in shot {where}, not in the call, makes the rest anew, "
+        "only if the user asks."
+        if lost
         else ""
     )
-    return f"It was stopped: {kept}{anew}, not in the call."
+    kept = f"save_video with videos={ids([video])} joins what is there, free; " if len(lost) < len(video.shots) else ""
+    return " ".join(filter(None, (told, kept, anew)))
 
 
 def _delivered(video: Video) -> str:

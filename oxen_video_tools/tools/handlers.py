@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog.describe import describe_line, describe_model
 from ..errors import InvalidRequest, OxenError, TimedOut
+from ..studio.display import dollars
 from .answers import (
     CancelAnswer,
     CancelledPart,
@@ -122,13 +123,13 @@ def _answer(plan: Plan, over: Sequence[str], *, bodies: bool, uploads: bool) -> 
         pictures=[PlanPicture.of(one) for one in plan.pictures],
         preview=str(preview) if preview else None,
         shown=[ShownShot.of(shot) for shot in getattr(plan, "shown", ())],
-        next=_next(plan, LINKED if plan.film and uploads else ""),
+        next=_next(plan, over, LINKED if plan.film and uploads else ""),
     )
 
 
-def _next(plan: Plan, linked: str = "") -> str:
-    """linked: where a film gets its link from."""
-    if not plan.ok:
+def _next(plan: Plan, over: Sequence[str], linked: str) -> str:
+    """over: why its limit is too low.  linked: where a film gets its link from."""
+    if not plan.ok or over:
         return "Correct the problems and plan it again."
     if any(clip.stopped for clip in plan.clips):
         return "Read the warnings: what was cancelled is made anew by its next take only."
@@ -308,7 +309,12 @@ def _after_many(videos: Sequence[Video]) -> str:
             video.shots for video in active
         ) else ""  # fmt: skip
         return f"Call get_video with generation_ids={ids(active)}; a repeated generate_video call pays nothing.{films}"
-    return "save_video joins them to one file." if len(videos) > 1 else after(videos[0])
+    made, lost = [one for one in videos if one.status == "succeeded"], [one for one in videos if one.status == "failed"]
+    if len(made) == len(videos):
+        return "save_video joins them to one file." if len(videos) > 1 else after(videos[0])
+    told = [f"{ids(lost)} failed: read the error, change the request, call generate_video again."] if lost else []
+    told += [f"save_video with videos={ids(made)} keeps what succeeded."] if made else []
+    return " ".join(told) or "They were cancelled: only their next take makes them anew."
 
 
 @tool("Lists what is running or finished: the way back after a lost answer.")
@@ -375,13 +381,18 @@ async def cancel_video(studio: AsyncStudio, request: CancelArguments, _: Call) -
 def _after_cancelling(found: Sequence[Cancelled]) -> str:
     if not found:
         return "Nothing was running."
-    finished = sum(one.was == "succeeded" for one in found)
+    over = [one for one in found if one.was == "succeeded"]
     stopped = sum(one.now == "cancelled" != one.was for one in found)
     told = [f"{stopped} stopped"] if stopped else []
-    told += [f"{finished} finished before and stay{'s' * (finished == 1)} as {'it is' if finished == 1 else 'they are'}"
-             ] if finished else []  # fmt: skip
+    if over:
+        known = [one.charged_usd for one in over if one.charged_usd is not None]
+        billed = dollars(sum(known, Decimal(0))) if len(known) == len(over) else "what it cost"
+        alone = "It was already finished; nothing was stopped" if len(found) == 1 else f"{len(over)} already finished"
+        told.append(f"{alone}; {billed} was charged")
     follow = (
-        "To make a stopped one anew call generate_video with take=2." if stopped else "get_video says how they stand."
+        "take=2 in generate_video makes a stopped one anew, only if the user asks."
+        if stopped
+        else "get_video says how they stand."
     )
     return f"{'; '.join(told)}. {follow}" if told else follow
 

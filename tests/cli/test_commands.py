@@ -50,6 +50,9 @@ def test_list_get_cancel_and_save(oxen: Run, tmp_path: Path) -> None:
     got = json.loads(oxen("get", made["generation_id"], "--json").stdout)
     assert got["status"] == "succeeded"
     saved = json.loads(oxen("save", made["generation_id"], "--json").stdout)
+    linked = json.loads(oxen("save", made["generation_id"], "--upload", "--json").stdout)
+    assert saved["url"] is None and linked["url"].startswith("http") and linked["expires_at"]
+    assert linked["sha256"] == saved["sha256"]
     assert Path(saved["file"]).is_relative_to(tmp_path / "videos")
     cancelled = oxen("cancel", made["generation_id"])
     assert cancelled.returncode == 0 and "succeeded" in cancelled.stdout  # finished: nothing to stop

@@ -196,8 +196,7 @@ def test_sixty_columns_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     from io import StringIO
 
     from oxen_video_tools.cli import output
-    from oxen_video_tools.clock import moment
-    from oxen_video_tools.studio.results import Video
+    from oxen_video_tools.studio.results import Video, moment
 
     screen = output.Screen(file=StringIO(), force_terminal=True, width=60, highlight=False, color_system=None)
     monkeypatch.setattr(output, "out", screen)

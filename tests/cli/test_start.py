@@ -21,6 +21,10 @@ HEAVY = (
     "mcp",
     "langchain_core",
     "oxen_video_tools.studio.studio",
+    "asyncio",
+    "ssl",
+    "rich.markdown",
+    "typer.rich_utils",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from oxen_video_tools.mcp import build_server
 from oxen_video_tools.request import VideoRequest
 from oxen_video_tools.sandbox import Sandbox
 from oxen_video_tools.settings import Settings
+from tests.studio.test_media_inputs import site as site
 
 from .conftest import KEY, QUIET
 from .serving import words
@@ -40,17 +41,35 @@ def settings(hub: Sandbox, tmp_path: Path) -> Settings:
     return Settings(api_key=KEY, base_url=hub.base_url, ledger="memory:", output_dir=tmp_path)
 
 
-def filled(value: Any, video: str) -> Any:
-    return json.loads(json.dumps(value).replace("$video", video))
+async def filled(case: dict[str, Any], client: Client, hub: Sandbox, site: Callable[[], str]) -> dict[str, Any]:
+    """The case with what it names: $video, $still and $failed are made first, and a call is cancelled; $site is a web
+    site that the guard takes for a public one.
+    """
+    text = json.dumps(case)
+    if "$video" in text:
+        made = words(await client.call_tool("generate_video", {"prompt": "A lighthouse"}))
+        text = text.replace("$video", made["generation_id"])
+    if "$still" in text:
+        made = words(await client.call_tool("make_stills", {"prompt": "A cat"}))
+        text = text.replace("$still", made["stills"][0]["generation_id"])
+    if "$failed" in text:
+        hub.faults.add("fail", "The provider failed.", calls="1")
+        made = words(await client.call_tool("generate_video", {"prompt": "A crow"}))
+        text = text.replace("$failed", made["generation_id"])
+    if "cancelled" in case:
+        hub.faults.add("stuck", calls="*")
+        made = words(await client.call_tool("generate_video", {**case["cancelled"], "wait_seconds": 0}))
+        await client.call_tool("cancel_video", {"generation_ids": [made["generation_id"]]})
+        hub.faults.clear()
+    return dict(json.loads(text.replace("$site", site() if "$site" in text else "")))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["line"])
-async def test_a_call_is_understood_or_the_next_one_is(settings: Settings, case: dict[str, Any]) -> None:
+async def test_a_call_is_understood_or_the_next_one_is(
+    settings: Settings, hub: Sandbox, case: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
     async with Client(build_server(settings=settings, options=QUIET)) as client:
-        video = ""
-        if "$video" in json.dumps(case):
-            video = words(await client.call_tool("generate_video", {"prompt": "A lighthouse"}))["generation_id"]
-        case = filled(case, video)
+        case = await filled(case, client, hub, lambda: request.getfixturevalue("site"))
         result = await client.call_tool(case["tool"], case["call"])
         answer = words(result)
         text = json.dumps(answer, ensure_ascii=False)
@@ -98,7 +117,28 @@ async def test_a_model_of_unknown_price_is_never_chosen() -> None:
     assert lonely.problem.startswith("No model of known price takes input_video: name one, such as ")
 
 
-SHARED = [case for case in CASES if "$video" not in json.dumps(case)][::5]
+PLANNED = [
+    case
+    for case in CASES
+    if case["tool"] == "generate_video"
+    and case.get("error", "over_budget") != "over_budget"
+    and not case["call"].keys() & {"dry_run", "approved", "limit", "version"}  # words of paying
+]
+
+
+@pytest.mark.parametrize("case", PLANNED, ids=lambda case: case["line"])
+async def test_plan_video_refuses_the_same_call(
+    settings: Settings, hub: Sandbox, case: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    async with Client(build_server(settings=settings, options=QUIET)) as client:
+        case = await filled(case, client, hub, lambda: request.getfixturevalue("site"))
+        result = await client.call_tool("plan_video", case["call"])
+        answer = words(result)
+        assert result.is_error or answer["ok"] is False, answer
+        assert case["says"][0] in json.dumps(answer, ensure_ascii=False)
+
+
+SHARED = [case for case in CASES if "$" not in json.dumps(case["call"]) and "cancelled" not in case][::5]
 
 
 @pytest.mark.parametrize("case", SHARED, ids=lambda case: case["line"])

@@ -250,7 +250,7 @@ async def test_everything_that_runs_is_cancelled(settings: Settings, hub: Sandbo
         assert {one["status"] for one in hub.ledger()["generations"]} == {"succeeded", "cancelled"}
         again = await agent("cancel_video", generation_ids=[done["generation_id"], single["generation_id"]])
         assert [(one["was"], one["now"]) for one in again["videos"]] == [("succeeded",) * 2, ("cancelled",) * 2]
-        assert "finished before" in again["next"]
+        assert "1 already finished; $0.35 was charged" in again["next"]
 
 
 async def test_a_trailer_with_the_same_detective_previewed_before_it_is_paid(settings: Settings, hub: Sandbox) -> None:

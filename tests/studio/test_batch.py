@@ -56,7 +56,7 @@ def test_a_batch_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_price_of_the_whole(studio: AsyncStudio) -> None:
     priced = await batch.price(studio, lines(3))
-    assert (priced.total, priced.unpriced) == (Decimal("1.05"), ())
+    assert (priced.total_usd, priced.unpriced) == (Decimal("1.05"), ())
     assert [line.approved_usd for line in priced.lines] == [Decimal("0.35")] * 3
 
 

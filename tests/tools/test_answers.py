@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxen_video_tools.clock import moment
 from oxen_video_tools.errors import GenerationFailed
-from oxen_video_tools.studio.results import FilmShot, Video
+from oxen_video_tools.studio.results import FilmShot, Video, moment
 from oxen_video_tools.tools.answers import LARGEST, after, ago, fitted, to_answer, weight
 from oxen_video_tools.tools.tool import Reply
 

@@ -67,7 +67,7 @@ async def test_a_video_is_looked_for_in_every_way(use: Use) -> None:
     stopped = await use("cancel_video", generation_ids=[named])
     [told] = stopped["videos"]
     assert (told["generation_id"], told["was"], told["now"]) == (named, "succeeded", "succeeded")
-    assert "1 finished before and stays as it is" in stopped["next"]
+    assert stopped["next"].startswith("It was already finished; nothing was stopped; $0.35 was charged.")
     assert (await use("cancel_video", generation_ids=["all"]))["next"] == "Nothing was running."
 
 

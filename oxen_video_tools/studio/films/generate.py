@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...clock import iso, wait_until
+from ...clock import wait_until
 from ...errors import HubUnavailable, InputUnreadable, InvalidRequest, OxenError, SubmissionUnclear, TimedOut
 from ...ledger.films import FilmCancelled, FilmRow, FilmStatus
 from ...ledger.records import GenerationRow, Job, dollars, micros
 from ..media_inputs import content_hash, is_film, is_generation, to_public_url
 from ..pictures import looked_up_again, paying
 from ..result_files import keep_file, make_writable
-from ..results import Report, Video
+from ..results import Report, Video, iso
 from ..settlement import record_observed, settle_costs
 from ..videos import SETTLING, shots_of
 from .assembly import can_join, fetch_clip, folder_of, keep_film

@@ -11,13 +11,13 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ...clock import moment, wait_until
+from ...clock import wait_until
 from ...errors import GenerationFailed, NotFound, OxenError
 from ...hub.records import Status
 from ...ledger.films import FilmRow, FilmStatus, Part
 from ...ledger.records import LOCAL, Job, dollars
 from ..media_inputs import private_link
-from ..results import FilmShot, Progress, Report, Video
+from ..results import FilmShot, Progress, Report, Video, moment
 from ..settlement import record_observed
 from ..videos import is_part, length, prompt_of, shots_of, watch
 from .record import FilmClip, clips_in
