@@ -1,7 +1,7 @@
-"""A local medium is opened once: what was checked is what is read.
+"""Local media are opened once, so that what was checked is what is read.
 
-Between a look at a path and the reading of it somebody may put a link in the file's place, or in a folder's. So the
-file is opened first, beneath the allowed folder and through no link, and its type and size are those of the open file.
+Between checking a path and reading it, the file or a folder could be replaced by a link. So the file is opened first,
+beneath the allowed folder and without following links, and its type and size are read from the open file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ KEPT = "cast:"  # before the SHA-256 of a picture that the cast keeps
 
 
 def cast_folder(settings: Settings, name: str = "cast") -> Path:
-    """Where pictures of the cast are kept: beside the ledger that speaks of them. name: another folder there."""
+    """The folder of the cast's pictures, beside the ledger. name: of another folder there."""
     from ..ledger import data_folder, sqlite_path
 
     place = settings.ledger
@@ -52,7 +52,7 @@ def cast_folder(settings: Settings, name: str = "cast") -> Path:
 
 
 def kept_picture(reference: str | Path, settings: Settings) -> Path | None:
-    """The file of a picture that the cast keeps; None for every other reference."""
+    """The file of a kept picture of the cast; None for other references."""
     digest = str(reference).removeprefix(KEPT)
     named = str(reference).startswith(KEPT) and len(digest) == 64 and not digest.strip("0123456789abcdef")
     return cast_folder(settings) / digest if named else None
@@ -62,8 +62,8 @@ def kept_picture(reference: str | Path, settings: Settings) -> Path | None:
 class Opened:
     """A medium that may be read.
 
-    path: where it really lies.
-    size: bytes, at most what its kind may have.
+    path: with links resolved.
+    size: bytes; within the limit of its kind.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Opened:
     size: int
 
     def content(self) -> bytes:
-        """All of it. Raises InputUnreadable where it grows beyond its size."""
+        """The whole content. Raises InputUnreadable if it grew meanwhile."""
         self.file.seek(0)
         content = self.file.read(self.size + 1)
         if len(content) > self.size:
@@ -90,19 +90,19 @@ def allowed(reference: str | Path, settings: Settings, files: Files) -> Path:
         return found.path
 
 
-SHOWN = 80  # characters of what somebody gave that are repeated
+SHOWN = 80  # characters of a reference that messages repeat
 _CONTENT = re.compile(r"[A-Za-z0-9+/=_\s-]{200,}")
 INSTEAD = "Give a public https URL or a generation id."
 
 
 def shorten(reference: str | Path) -> str:
-    """What was given, as far as it is repeated: without its signature, and no whole file."""
+    """A reference for messages: shortened, and without a signature."""
     text = unsigned(str(reference))
     return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}…{text[-SHOWN // 2 + 1 :]}"
 
 
 def fingerprint_of(reference: str | Path, settings: Settings, files: Files) -> str:
-    """What a local medium is: `sha256:…` of its content. Raises InputNotAllowed, InputUnreadable."""
+    """The fingerprint of a local medium: `sha256:…` of its content. Raises InputNotAllowed, InputUnreadable."""
     with opened(reference, settings, files) as found:
         return f"sha256:{hashlib.sha256(found.content()).hexdigest()}"
 
@@ -122,7 +122,7 @@ def opened(reference: str | Path, settings: Settings, files: Files, *, media: bo
         )
     kept = kept_picture(reference, settings)
     if kept is not None:
-        reference, files = kept, "anywhere"  # it was allowed when it was kept, and its name is its content's hash
+        reference, files = kept, "anywhere"  # it was allowed when it was kept, and its name is the hash of its content
     try:
         path = Path(reference).expanduser().resolve(strict=files == "anywhere")
     except (OSError, RuntimeError, ValueError) as error:
@@ -140,10 +140,8 @@ def opened(reference: str | Path, settings: Settings, files: Files, *, media: bo
 
 @contextmanager
 def snapshot(reference: str | Path, settings: Settings, files: Files) -> Iterator[Path]:
-    """A path under which a local medium stays what it was when it was checked.
-
-    For callers that may name any file it is the file itself; for tools a copy that is gone afterwards.
-    Raises InputNotAllowed, InputUnreadable.
+    """A path at which a local medium stays as it was checked: the file itself for callers that may name any file, a
+    temporary copy for tools. Raises InputNotAllowed, InputUnreadable.
     """
     if files == "anywhere":
         yield allowed(reference, settings, files)
@@ -187,7 +185,7 @@ def _still_there(path: Path, file: BinaryIO, reference: str | Path, folder: Path
 
 
 def unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
-    """What can't be read, and why."""
+    """The error for a file that can't be read."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no path"
     return InputUnreadable(
         f"{shorten(reference)} can't be read: {why}.",
@@ -196,8 +194,8 @@ def unreadable(reference: str | Path, error: Exception) -> InputUnreadable:
 
 
 def _folder_of(path: Path, reference: str | Path, folders: Sequence[Path]) -> Path:
-    """The allowed folder that it lies in. Links are already followed in `path`. A file outside is not even said to
-    exist.
+    """The allowed folder that contains a path. path: with links resolved. The error for a file outside does not tell
+    whether it exists.
     """
     real = [folder.expanduser().resolve() for folder in folders]
     inside = [folder for folder in real if path.is_relative_to(folder) and path != folder]
@@ -248,10 +246,10 @@ def _fitting(path: Path, file: BinaryIO, reference: str | Path) -> int:
     return described.st_size
 
 
-# Looking at media and joining them: on a thread of ours, or in child processes where strangers' files come in.
+# Inspecting and joining media: in a thread, or in child processes for untrusted files.
 #
-# A server opens its callers' studios as isolated: all their decoding runs in child processes, in turn with other
-# callers. So does whatever a language model names, in any window.
+# A server opens its callers' studios as isolated: they decode in child processes, taking turns with other callers. So
+# are files that a language model names decoded, in LangChain and MCP.
 
 
 async def look(
@@ -261,7 +259,7 @@ async def look(
     files: Files = "anywhere",
     **options: Any,
 ) -> Any:
-    """What `media.child_process` knows of a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
+    """Run work of `media.child_process` on a file. Raises InputUnreadable, NotInstalled, TimedOut, RateLimited."""
     from ..media import child_process, pool
 
     if session.isolated is None and files == "anywhere":
@@ -277,10 +275,10 @@ async def join_files(
     how: Mapping[str, Any] | None = None,
     files: Files = "anywhere",
 ) -> None:
-    """Clips to one file at `out`.
+    """Join clips to one file at `out`.
 
-    told: hears 0 to 1, in whatever thread.
-    how: what else `media.join.join` takes.
+    told: called with 0 to 1, in any thread.
+    how: other arguments of `media.join.join`.
     """
     how = how or {}
     if session.isolated is None and files == "anywhere":

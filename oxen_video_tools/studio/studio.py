@@ -1,4 +1,4 @@
-"""The verbs. `AsyncStudio` is the only implementation; `Studio` (in `synchronous`) is the same for blocking callers."""
+"""`AsyncStudio`, the only implementation of the studio. `Studio` (in `sync`) is the same for blocking callers."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Videos = list[Video]
 class AsyncStudio:
     """Plans, pays once, waits, delivers. Use it with `async with`, on one event loop.
 
-    settings, or any of them by name (`api_key=…, sandbox=True`); what is not given comes from the environment.
+    settings: or any of them by name (`api_key=…, sandbox=True`); the others come from the environment.
     clock, transport: seams for tests.
     lease: seconds for which a process may hold a job that it is about to send.
-    isolated: whose media are decoded in child processes.
+    isolated: the caller whose media are decoded in child processes.
     world: the name of a shared sandbox (`start_sandbox`).
     """
 
@@ -68,7 +68,7 @@ class AsyncStudio:
 
     @property
     def settings(self) -> Settings:
-        """As they are in force."""
+        """The settings in force."""
         return self._session.settings
 
     @classmethod
@@ -85,7 +85,7 @@ class AsyncStudio:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for paid requests that are on their way, then close. Jobs at the hub go on."""
+        """Wait for paid requests that are being sent, then close. Jobs at the hub continue."""
         await self._session.close()
 
     async def plan(
@@ -97,11 +97,10 @@ class AsyncStudio:
         files: Files = "anywhere",
         **words: Any,
     ) -> Plan:
-        """What would be sent, in which clips, what of it is paid already, what this call would cost, and what is wrong
-        with it. Free.
+        """What would be sent, in which clips, what is paid already, what this call would cost, and all problems. Free.
 
         take: as for `generate`.
-        animatic: also render a preview; the plan then has `preview`, an MP4's path, and `sheet`, a JPEG.
+        animatic: also render a preview; the plan then has `preview`, the path of an MP4, and `sheet`, a JPEG.
         """
         terms = Terms(take, files=files)
         prepared = await survey(self._session, to_request(request, words), terms, lenient=True)
@@ -121,8 +120,8 @@ class AsyncStudio:
         files: Files = "anywhere",
         **words: Any,
     ) -> Prepared:
-        """Everything that `generate` works out before it spends: the plan, what is paid already, what a person must
-        agree to (`.question`). Hand it to `generate` as `prepared`, and nothing is worked out a second time. Free.
+        """Everything that `generate` computes before it spends: the plan, what is paid already, what a person must
+        agree to (`.question`). Pass it to `generate` as `prepared`, and nothing is computed twice. Free.
 
         Raises what `generate` raises before anything is sent.
         """
@@ -130,8 +129,8 @@ class AsyncStudio:
         return await prepare(self._session, to_request(request, words), terms)
 
     async def asked_for(self, question_id: str, cost: Decimal) -> tuple[Decimal, bool]:
-        """US dollars that a person was asked about under this id the first time, and whether that was before now: an
-        answer that is played again covers no more than that.
+        """The US dollars that a person was first asked about under this id, and whether that was in an earlier call. A
+        replayed answer covers no more than that.
         """
         asked, before = await self._session.ledger.ask_once(question_id, micros(cost), self._session.clock.time())
         return dollars(asked), before
@@ -144,8 +143,8 @@ class AsyncStudio:
         max_cost_usd: Decimal | None = None,
         files: Files = "anywhere",
     ) -> Question | None:
-        """What a person must agree to before `generate` may spend; None where nobody has to be asked, or nothing new
-        would be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
+        """What a person must agree to before `generate` may spend; None if no approval is needed, or nothing new would
+        be paid. Raises InvalidRequest, OverBudget, NeedsApproval, Paused.
         """
         return (await self.prepare(request, take=take, max_cost_usd=max_cost_usd, files=files)).question
 
@@ -164,17 +163,17 @@ class AsyncStudio:
         repository: str | None = None,
         **words: Any,
     ) -> Video:
-        """Make a video: planned, agreed to, each clip paid once, waited for at most `wait_seconds`.
+        """Make a video: plan it, get approval, pay each clip once, and wait at most `wait_seconds`.
 
-        take: the same request with the same number is the same video, however often and from wherever it is asked for.
-        None is a new one each time. A shot may have a `take` of its own.
-        max_cost_usd: US dollars that this call may cost at most; 0 spends nothing.
-        wait_seconds: bounds the whole call; when it ends, the answer has the id and says how the job stands.
-        approve: asked before anything above OXEN_VIDEO_APPROVE_ABOVE is paid; answers True, or the sum it agrees to.
-        approved_usd: US dollars that a person has agreed to already: nothing above it is sent, earlier tries of this
-        call included.
-        files: where local inputs may lie: "anywhere", in the settings' "roots", or "nowhere".
-        prepared: what `prepare` answered for these very arguments.
+        take: the same request with the same take is the same video, however often and wherever it is requested. None
+        makes a new one at each call. A shot may have its own `take`.
+        max_cost_usd: the most that this call may cost, in US dollars; 0 spends nothing.
+        wait_seconds: bounds the whole call; after them the answer has the id and the state of the job.
+        approve: called before anything above OXEN_VIDEO_APPROVE_ABOVE is paid; returns True, or the agreed sum.
+        approved_usd: US dollars that a person agreed to already. Nothing above it is sent, earlier tries of this call
+        included.
+        files: where local inputs may be: "anywhere", in the settings' "roots", or "nowhere".
+        prepared: what `prepare` returned for the same arguments.
         repository: "namespace/name" of an Oxen repository: keeps the finished film, its shots, the storyboard and a
         receipt as one commit; `video.repository` is then its lasting address.
 
@@ -197,7 +196,7 @@ class AsyncStudio:
         quality: str | None = None,
         **words: Any,
     ) -> PreparedStills:
-        """Everything that `stills` works out before it spends; `.question` is what a person must agree to. Free."""
+        """Everything that `stills` computes before it spends; `.question` is what a person must agree to. Free."""
         terms = Terms(1, max_cost_usd, approved_usd, files)
         how = {"model": image_model, "quality": quality}
         return await stills.prepare_stills(self._session, to_request(request, words), terms, how)
@@ -231,7 +230,7 @@ class AsyncStudio:
             return await stills.make_stills(self._session, asked, terms, call, how, prepared)
 
     async def get(self, generation_id: str, *, wait_seconds: float = 0, on_progress: Report | None = None) -> Video:
-        """How a video stands, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
+        """The state of a video, with a fresh link. Waits at most `wait_seconds` for its end. Raises NotFound."""
         until = self._session.clock.monotonic() + wait_seconds
         video = await queries.get(self._session, generation_id, wait_seconds=wait_seconds, on_progress=on_progress)
         return await films.keep_where_wanted(self._session, video, until)
@@ -239,7 +238,7 @@ class AsyncStudio:
     async def get_many(
         self, ids: Sequence[str], *, wait_seconds: float = 0, on_progress: Report | None = None
     ) -> Videos:
-        """The same for several, in their order."""
+        """The state of several videos, in their order."""
         until = self._session.clock.monotonic() + wait_seconds
         videos = await queries.get_many(self._session, ids, wait_seconds=wait_seconds, on_progress=on_progress)
         return list(await asyncio.gather(*(films.keep_where_wanted(self._session, one, until) for one in videos)))
@@ -253,23 +252,22 @@ class AsyncStudio:
         mine: bool = False,
         limit: int = 10,
     ) -> Videos:
-        """What is running or finished, newest first, with first words, cost and link.
+        """Running and finished videos, newest first, with their first words, cost and link.
 
         since: "today" (UTC), "24 h", or a date.
-        mine: only what was paid for through this ledger.
+        mine: only those that were paid for through this ledger.
         """
         after = 0.0 if since is None else queries.time_in(since, self._session.clock.time())
         return await queries.list_videos(self._session, status, model, limit, after, mine=mine)
 
     async def endings(self, since: float, most: int = 100) -> Sequence[Ending]:
-        """What of this ledger has ended after `since` (Unix seconds), the oldest first; at most `most` of it.
-
-        Videos, films, and those shots of a film that failed. Raises HubUnavailable, Unauthenticated.
+        """Videos and films of this ledger, and failed shots of films, that ended after `since` (Unix seconds), oldest
+        first; at most `most`. Raises HubUnavailable, Unauthenticated.
         """
         return await queries.endings(self._session, since, most)
 
     async def next_ending(self, seconds: float) -> None:
-        """Wait until something that runs has ended, at most so many seconds."""
+        """Wait until any running job has ended, at most so many seconds."""
         await queries.next_ending(self._session, seconds)
 
     async def cancel(self, generation_id: str) -> Video:
@@ -277,16 +275,16 @@ class AsyncStudio:
         return await queries.cancel_video(self._session, generation_id)
 
     async def cancel_many(self, ids: Sequence[str]) -> Sequence[Cancelled]:
-        """Stop several, or with `["all"]` everything of the account that runs; what became of each, and what it cost.
+        """Stop several jobs, or with `["all"]` all running ones of the account. Returns the state and cost of each.
 
-        What is finished stays as it is. Raises NotFound for a single id that nobody knows.
+        Finished jobs stay as they are. Raises NotFound for a single unknown id.
         """
         return await queries.cancel_many(self._session, ids)
 
     async def find_models(
         self, query: str | None = None, needs: Sequence[str] | None = None, model: str | None = None
     ) -> Sequence[Any]:
-        """Models by words and needs, best first; or the one with this exact id."""
+        """Models by query and needs, best first; or the one with this exact id."""
         models = await self._session.catalog().models()
         if model is None:
             return models.search(query, needs or ())
@@ -297,33 +295,33 @@ class AsyncStudio:
         return [models[meant] if meant in models else models.images[meant]]
 
     async def add_cast(self, member: Member | None = None, **words: Any) -> KeptMember:
-        """Keep somebody or something by name, so that any later request finds it: `cast=["Mira"]`.
+        """Keep a member of the cast by name, for later requests: `cast=["Mira"]`. One of the same name is replaced.
 
-        name, look, images, real_face: as in a request. Whoever had this name is replaced. Raises InvalidRequest,
-        InputNotAllowed, InputUnreadable.
+        name, look, images, real_face: as in a request.
+        Raises InvalidRequest, InputNotAllowed, InputUnreadable.
         """
         return await cast.keep(self._session, cast.to_member(member, words))
 
     async def list_cast(self, name: str | None = None) -> Sequence[KeptMember]:
-        """Everybody who is kept, by name; or the one with this name. Raises NotFound for nobody."""
+        """The kept members of the cast, sorted by name; or the one with this name. Raises NotFound."""
         return await cast.members(self._session) if name is None else [await cast.member(self._session, name)]
 
     async def remove_cast(self, name: str) -> None:
-        """Keep a member no longer. Raises NotFound."""
+        """Delete a kept member. Raises NotFound."""
         await cast.forget(self._session, name)
 
     async def inspect(self, video: str | Path, *, files: Files = "anywhere") -> Inspection:
-        """What a video (id, https URL or path) looks like: facts and a contact sheet with a frame from the middle of
-        each shot. `#t=from,to` behind it: only that part. Free; needs the `media` extra.
+        """Inspect a video (id, https URL or path): facts, and a contact sheet with the middle frame of each shot.
+        `#t=from,to` after it: only that part. Free; needs the `media` extra.
         """
         return await export.inspect_video(self._session, video, files)
 
     async def compare(self, videos: Sequence[str | Path], *, files: Files = "anywhere") -> Comparison:
-        """The same for up to 9 videos, with one sheet that shows each as a numbered row."""
+        """Inspect up to 9 videos, with one contact sheet that shows each as a numbered row."""
         return await export.compare_videos(self._session, videos, files)
 
     async def keep_sheet(self, sheet: bytes, video: str | Path) -> Path:
-        """A contact sheet of this video as a file in the folder for videos."""
+        """Save a contact sheet of this video as a file in the folder for videos."""
         return await export.keep_sheet(self._session, sheet, video)
 
     async def save(
@@ -397,10 +395,11 @@ class AsyncStudio:
     async def recover(
         self, *, adopt: str | None = None, send_again: str | None = None, write_off: str | None = None
     ) -> Sequence[Recovered]:
-        """Walk everything that is unfinished: find, follow, settle, keep. Sends nothing by itself.
+        """Check all unfinished jobs: find, follow, settle and save them. Sends nothing by itself.
 
-        What a person decided about an unclear job: adopt: this generation is its.
-        send_again: this job never arrived, pay for it again.
+        A person may decide about one unclear job:
+        adopt: this generation belongs to it.
+        send_again: this job never arrived; pay for it again.
         write_off: this job is lost; its take is free.
         Raises InvalidRequest, SubmissionUnclear.
         """
