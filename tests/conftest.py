@@ -28,6 +28,7 @@ gc.disable()
 
 import httpx  # noqa: E402
 import httpx2  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from tests import forked  # noqa: E402
 from tests.clocks import HUNG  # noqa: E402
@@ -37,6 +38,9 @@ from tests.ledger import postgres  # noqa: E402
 for default in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TIMEOUT_CONFIG):
     for part in ("connect", "read", "write", "pool"):
         setattr(default, part, HUNG)
+
+settings.register_profile("any machine", deadline=None)  # what an example takes is the machine's business
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
