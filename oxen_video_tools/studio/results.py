@@ -313,6 +313,21 @@ class Spend:
     unclear: int = 0
     paused: bool = False
 
+    @property
+    def total(self) -> Decimal:
+        """The earlier name of `total_usd`."""
+        return self.total_usd
+
+    @property
+    def last_24h(self) -> Decimal:
+        """The earlier name of `last_24h_usd`."""
+        return self.last_24h_usd
+
+    @property
+    def budget(self) -> Decimal | None:
+        """The earlier name of `budget_usd`."""
+        return self.budget_usd
+
 
 @dataclass(frozen=True)
 class Recovered:

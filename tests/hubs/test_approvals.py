@@ -64,7 +64,7 @@ async def test_each_line_of_a_batch_has_its_planned_price(hub: HandmadeHub, open
     studio = opened(approve_above=Decimal("0.10"))
     lines = batch.read([json.dumps(ASKED), ""])
     priced = await batch.price(studio, lines)
-    assert (priced.total, [line.approved_usd for line in priced.lines]) == (PRICE, [PRICE])
+    assert (priced.total_usd, [line.approved_usd for line in priced.lines]) == (PRICE, [PRICE])
     hub.ends = "failed"
     [first] = await batch.run(studio, priced.lines)
     assert first.video is not None and first.video.status == "failed" and hub.charges == 1

@@ -47,7 +47,7 @@ async def test_models_videos_and_spend_can_be_read(server: Any, mode: str) -> No
     assert {one for one in listed if not one.startswith("skill:")} == {"oxen://spend", "ui://oxen/player.html"}
     assert model["model"] == KLING and "duration" in json.dumps(model)
     assert (seen["status"], seen["url"]) == ("succeeded", seen["url"]) and seen["url"].startswith("http")
-    assert spend["days"][0]["jobs"] == 1 and float(spend["total"]) == pytest.approx(0.35)
+    assert spend["days"][0]["jobs"] == 1 and float(spend["total_usd"]) == pytest.approx(0.35)
 
 
 @eras

@@ -115,7 +115,7 @@ async def test_a_cancelled_job_is_not_paid_again_by_the_same_call(opened: Open) 
         assert (cancelled.status, cancelled.cost_usd, cancelled.cost_is) == ("cancelled", Decimal(0), "real")
         again = await studio.generate(**ASKED, take=1, wait_seconds=0)
         assert (again.status, again.reused, again.generation_id) == ("cancelled", True, first.generation_id)
-        assert "call with take=2" in again.warnings[0] and "$0.35" in again.warnings[0]
+        assert "take=2 makes it anew ($0.35)" in again.warnings[0]
         anew = await studio.generate(**ASKED, take=2, wait_seconds=0)
         assert not anew.reused and anew.generation_id != first.generation_id
 

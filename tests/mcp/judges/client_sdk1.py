@@ -49,7 +49,7 @@ async def main(target):
         "asked": ASKED,
         "approved": asked.structuredContent,
         "failed": [failed.isError, json.loads(failed.content[0].text)["error"]],
-        "spend": json.loads(spend.contents[0].text)["total"],
+        "spend": json.loads(spend.contents[0].text)["total_usd"],
         "prompts": [prompt.name for prompt in prompts],
         "rising": progress == sorted(set(progress)),
     }
