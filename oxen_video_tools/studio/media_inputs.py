@@ -34,6 +34,7 @@ from ..errors import (
 from ..files import ENOUGH, media_kind, part_file
 from ..ledger.records import LOCAL, ClipRef
 from ..redaction import redact
+from ..retries import poll
 from .identifiers import link_name
 from .local_files import (
     INSTEAD,
@@ -52,6 +53,7 @@ from .local_files import (
     snapshot,
     unreadable,
 )
+from .results import expires_at
 
 if TYPE_CHECKING:
     from ..catalog.body_builder import MediaPlace
@@ -81,6 +83,8 @@ __all__ = [
 
 
 log = logging.getLogger(__name__)
+
+RENEWALS = (0.0, 1.0, 3.0, 8.0)  # seconds before each reading of the record for a link that works
 _ID = re.compile(r"(?:sync-|film-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-\d+)?", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:(?://|[^\\])", re.I)
 
@@ -218,13 +222,21 @@ async def _result(session: Session, generation_id: str) -> str:
         if kept[1] is not None and kept[1] != file.sha256:
             raise InputUnreadable(f"The file of {generation_id} is another by now.", fix="Give a file or an https URL.")
         return str(await hub.upload(file))
-    generation = await hub.get(generation_id)
-    if not generation.url:
+    link = None
+    async for _ in poll(RENEWALS, clock=session.clock):
+        generation = await hub.get(generation_id)
+        link = generation.url or link
+        ends = expires_at(generation.url)
+        if generation.status != "succeeded" or (
+            generation.url and (ends is None or session.clock.time() < ends.timestamp())
+        ):
+            break  # else its link is over, or not shown yet: read again
+    if not link:
         raise InputUnreadable(
             f"{generation_id} is {generation.status}: it has no picture yet.",
             fix=f"Wait for it with get_video(generation_ids=[{generation_id!r}]).",
         )
-    return generation.url
+    return link  # one that seems to be over is sent all the same: this machine's clock may be wrong
 
 
 async def _made_picture(session: Session, reference: str) -> str:

@@ -25,7 +25,7 @@ from ..files import part_file
 from ..ledger.records import LOCAL, GenerationRow
 from ..redaction import is_plain
 from ..retries import poll
-from .media_inputs import content_hash
+from .media_inputs import RENEWALS, content_hash
 from .reconcile import about_a_job
 from .results import Saved
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ..hub import Generation, ResultVideo
     from .session import Session
 
-RENEWALS = (0.0, 1.0, 3.0, 8.0)  # seconds before each reading of the record for a link that works
 ENDINGS = {"video/webm": ".webm", "video/quicktime": ".mov", "video/x-msvideo": ".avi"}
 ENDINGS |= {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")

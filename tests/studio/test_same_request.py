@@ -124,6 +124,15 @@ async def test_an_earlier_video_is_its_id(hub: Sandbox, opened: Open) -> None:
     assert not (await take(studio, **asked, input_video=two.generation_id)).reused
 
 
+@pytest.mark.parametrize("fault", ["expired_url@1-3", "no_url@1-3"])
+async def test_an_earlier_video_is_sent_by_a_link_that_opens(hub: Sandbox, opened: Open, fault: str) -> None:
+    studio = opened(clock=Swift())
+    one = await studio.generate(**ASKED, take=None)
+    hub.faults.add(fault)
+    made = await studio.generate(prompt="At night", model="wan-v2-7-edit-video", input_video=one.generation_id)
+    assert made.status == "succeeded", made.error
+
+
 # ---- whose request it is ---------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from oxen_video_tools.errors import OverBudget, OxenError, SubmissionUnclear
 from oxen_video_tools.settings import Settings
-from oxen_video_tools.studio import AsyncStudio, reconcile, result_files, submission
+from oxen_video_tools.studio import AsyncStudio, media_inputs, reconcile, result_files, submission
 from oxen_video_tools.studio.reconcile import AMBIGUOUS
 
 Kind = Literal["queue", "sync", "side by side", "chained", "with stills"]
@@ -104,7 +104,7 @@ def hurry() -> None:
     reconcile.GRACE = GRACE
     submission.LONGEST = reconcile.LONGEST = 10.0
     submission.LOOKS = (0.3, 1.0)
-    result_files.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
+    media_inputs.RENEWALS = result_files.RENEWALS = (0.0, 0.1, 0.3, 1.0, 1.0)
     logging.getLogger("oxen_video_tools").setLevel(logging.CRITICAL)
 
 

@@ -100,11 +100,13 @@ class Count:
         """One round. due: the requests that no budget stood in the way of."""
         with urllib.request.urlopen(f"{one.base_url}/sandbox/ledger") as answer:
             told = json.load(answer)
-        charged = [made for made in told["generations"] if not made["stranger"]]
+        made_here = [made for made in told["generations"] if not made["stranger"]]
+        # A failed one that costs nothing is no charge: its take is free, and the same call pays for it once.
+        charged = [made for made in made_here if made["status"] != "failed" or Decimal(made["cost"])]
         found = books(one)
         asked = {job["request"] for job in found.jobs}
         known = {generation_id for job in found.jobs for generation_id in job["ids"]}
-        lost = [_of(made, found) for made in charged if made["generation_id"] not in known]
+        lost = [_of(made, found) for made in made_here if made["generation_id"] not in known]
         stuck = found.undelivered(due)
         unclear = [job["prompt"] for job in found.jobs if job["state"] == "sending"]
         twice = [words for words, times in Counter(made["body"]["prompt"] for made in charged).items() if times > 1]
