@@ -133,6 +133,11 @@ def test_plurals_and_inflections() -> None:
     assert shown("Die Hunde und die Meeresschildkröte") == ["🐕", "🐢"]
 
 
+@pytest.mark.parametrize("prompt", ["A lighthouse on a cliff at dusk", "Ein Leuchtturm am Meer", "Un phare en mer"])
+def test_a_place_stands_in_for_no_thing_without_a_pictogram(prompt: str) -> None:
+    assert shown(prompt) == []
+
+
 def test_scenery_is_the_subject_only_where_nothing_else_is() -> None:
     assert shown("A city at night") == ["🌃"]
     assert shown("A taxi in the city at night") == ["🚕"]

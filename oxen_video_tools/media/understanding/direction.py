@@ -40,6 +40,12 @@ _NOT_THERE = re.compile(  # terms of lenses, negation, and what is only compared
 )
 _SPOKEN = re.compile('“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*」|『[^』]*』|"[^"]*"')
 
+#: A thing that tells the place and has no pictogram: the sea is no stand-in for a lighthouse.
+_WITHOUT_PICTOGRAM = re.compile(
+    r"lighthouse|leuchtt[uü]rm|phares?\b|\bfar(?:os?|i|ol|óis)\b|vuurtoren|\bfyr(?:en|ar)?\b|latarni|deniz feneri"
+    r"|mercusuar|маяк|灯塔|灯台|燈塔|등대|منار|प्रकाशस्तंभ"
+)
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -106,7 +112,7 @@ def direct(prompt: str, index: int = 0, seed: int = 0) -> Direction:
     named_things = _named(text, language)
     subjects = _subjects(named_things, language)
     named = tuple(dict.fromkeys(match.pictogram for match in subjects if match.pictogram))[:MOST]
-    if not named and all(match.pictogram for match in named_things):  # a lighthouse has none: the sea is no stand-in
+    if not named and not _WITHOUT_PICTOGRAM.search(text):
         named = _of_place(found)
     found = replace(found, pictograms=named, colour=_colour(text, subjects))
     sky = (match.pictogram for match in named_things if match.pictogram and match.pictogram.character in SKY)
