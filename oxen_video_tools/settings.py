@@ -71,6 +71,8 @@ class Settings:
         for name in ("max_cost", "budget", "approve_above"):  # a number is as good as a Decimal, and exact from here on
             if isinstance(amount := getattr(self, name), int | float):
                 object.__setattr__(self, name, Decimal(str(amount)))
+        if isinstance(folder := getattr(self, "output_dir", None), str):
+            object.__setattr__(self, "output_dir", Path(folder).expanduser())
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

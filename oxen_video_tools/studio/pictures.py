@@ -19,7 +19,7 @@ from ..catalog.pricing import Price, dollars, total
 from ..catalog.selection import choose
 from ..errors import GenerationFailed, TimedOut
 from ..hub.records import Status
-from ..ledger.records import Booking, ClipRef, Intent, Job, micros
+from ..ledger.records import Booking, ClipRef, Intent, Job, micros, said
 from ..request import Member, PictureRequest, VideoRequest
 from .local_files import Files
 from .media_inputs import MADE
@@ -397,11 +397,17 @@ async def make_pictures(
 
     Raises GenerationFailed, and TimedOut where time runs out: what is paid then is not paid again.
     """
+    paid: list[Picture] = []
     for kind in ("sheet", "still", "picture"):
         due = {one.ref: one for one in pictures if one.kind == kind and not one.is_there}
         videos = await asyncio.gather(*(make_one(session, one, booked, files, until, make) for one in due.values()))
-        for one, video in zip(due.values(), videos, strict=True):
-            check(one, video)
+        made = list(zip(due.values(), videos, strict=True))
+        paid += [one for one, video in made if one.pays and video.status == "succeeded"]
+        for one, video in made:
+            try:
+                check(one, video)
+            except GenerationFailed as error:
+                raise beside_paid(error, paid) from None
 
 
 async def make_one(session: Session, picture: Picture, booked: Booked, files: Files, until: float, make: Make) -> Video:
@@ -417,6 +423,16 @@ def ended(job: Job, error: str | None, fix: str) -> Video:
     status: Status = "succeeded" if job.state == "succeeded" else "cancelled" if job.state == "cancelled" else "failed"
     named = job.generation_ids[0] if job.generation_ids else ""
     return Video(status=status, generation_id=named, model=job.model, error=error or None, fix=fix)
+
+
+def beside_paid(error: GenerationFailed, paid: Sequence[Picture]) -> GenerationFailed:
+    """The error of a picture, with what was paid for others of the same call."""
+    if paid:
+        usd = total([one.price for one in paid]).usd
+        cost = "Money" if usd is None else said(usd)
+        error.charged = "yes"
+        error.fix = f"{error.fix} {cost} was paid for other pictures: they are kept, and not paid again."
+    return error
 
 
 def check(picture: Picture, video: Video) -> None:

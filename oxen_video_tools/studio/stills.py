@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.pricing import Price, total
-from ..errors import InvalidRequest, OxenError
+from ..errors import GenerationFailed, InvalidRequest, OxenError
 from ..request import VideoRequest
 from .cast import resolve
 from .generate import WAIT, Call, agree, budget_of, make_picture
@@ -21,6 +21,7 @@ from .pictures import (
     Booked,
     Picture,
     Pictures,
+    beside_paid,
     check,
     make_one,
     once,
@@ -72,8 +73,10 @@ class Still:
 
 @dataclass(frozen=True)
 class Stills(Shown):
-    """What `stills` answers. cost_usd: US dollars of all of it, sheets included, paid now or before.
+    """What `stills` answers.
 
+    cost_usd: US dollars of all of it, sheets included, paid now or before: the price, also of a still that failed, for
+    the hub bills later.
     sheet: a JPEG with all stills, numbered; None where none is there or the `media` extra is missing.
     """
 
@@ -154,12 +157,16 @@ async def make_stills(
     terms = await agree(ready.question, terms, call, ready.reserved)
     wait = next(one for one in (call.wait_seconds, session.settings.wait, WAIT) if one is not None)
     until = session.clock.monotonic() + wait
-    pictures, sheets = ready.pictures, []
+    pictures, sheets, paid = ready.pictures, list[Video](), list[Picture]()
     async with _reserved(session, pictures) as booked:
         for one in pictures.sheets:
             if not one.is_there:
                 sheets.append(await make_one(session, one, booked, terms.files, until, make_picture))
-                check(one, sheets[-1])
+                try:
+                    check(one, sheets[-1])
+                except GenerationFailed as error:
+                    raise beside_paid(error, paid) from None
+                paid += [one] if one.pays else []
         made = await _each_once(
             pictures.stills, lambda one: make_one(session, one, booked, terms.files, until, make_picture)
         )

@@ -386,6 +386,23 @@ class TestWhatGoesWrong:
         film = await studio.generate(multi_prompt=shots, model=model, wait_seconds=100)
         assert film.status == "failed" and "input_face_images" in (film.error or "")
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            {"prompt": "Mira waits.", "cast": [{"name": "Mira", "look": "woman of 40"}], "duration": 5},
+            {"multi_prompt": [{"prompt": "A fox.", "duration": 5}, {"prompt": "A dog.", "duration": 5}]},
+        ],
+        ids=["sheet", "still"],
+    )
+    async def test_what_was_paid_for_other_pictures_is_said(
+        self, studio: AsyncStudio, hub: Sandbox, words: dict[str, Any]
+    ) -> None:
+        hub.faults.add("fail", "The provider failed.", calls="2")
+        with pytest.raises(GenerationFailed, match="still of Shot") as raised:
+            await studio.generate(**words, stills=True, model=I2V, wait_seconds=100)
+        assert sorted(Decimal(one["cost"]) for one in made(hub)) == [0, Decimal("0.04")], "one picture was paid"
+        assert raised.value.charged == "yes" and "$0.04 was paid for other pictures" in (raised.value.fix or "")
+
     async def test_one_still_that_fails_leaves_the_others(self, studio: AsyncStudio, hub: Sandbox) -> None:
         film = {**FILM, "cast": []}
         hub.faults.add("fail", "The provider failed.", calls="2")

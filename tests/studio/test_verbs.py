@@ -32,6 +32,13 @@ def studio(hub: Sandbox, tmp_path: Path) -> Iterator[Studio]:
         yield opened
 
 
+def test_a_folder_may_be_named_by_its_text(hub: Sandbox, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"base_url": hub.base_url, "api_key": hub.api_key, "ledger": "memory:"}
+    with Studio(**settings, output_dir=str(tmp_path / "videos")) as studio:
+        saved = studio.generate(**FOX).save()
+    assert saved.parent == tmp_path / "videos"
+
+
 def test_from_the_question_to_the_file(studio: Studio, hub: Sandbox, tmp_path: Path) -> None:
     heard: list[Any] = []
     video = studio.generate(**FOX, take=1, on_progress=lambda news: heard.append((news.status, threading.get_ident())))

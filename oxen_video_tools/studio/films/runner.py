@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ...errors import GenerationFailed, HubUnavailable, Internal, OxenError, TimedOut
 from ...ledger.films import FilmRow, FilmStopped, Part
 from ...ledger.records import Job, micros
-from ..pictures import Picture, check, ended
+from ..pictures import Picture, beside_paid, check, ended
 from ..settlement import record_observed
 from ..submission import TRIES, GaveUpError, body_of, filter_fix, keep_lease, resume_submission, send
 from ..videos import watch
@@ -142,13 +142,18 @@ class FilmRunner:
 
     async def _make_pictures(self) -> None:
         """What is not there yet, sheets before stills. Raises GenerationFailed: no clip is paid then."""
-        pictures = self._prepared.pictures if self._prepared.pays else ()
+        pictures, paid = self._prepared.pictures if self._prepared.pays else (), list[Picture]()
         for kind in ("sheet", "still"):
             due = {one.ref: one for one in pictures if one.kind == kind and not one.is_there}
             ends = await asyncio.gather(*map(self._make_picture, due.values()), return_exceptions=True)
             errors = [end for end in ends if isinstance(end, BaseException)]
-            if errors and all(isinstance(error, GenerationFailed) for error in errors):
-                raise errors[0]
+            paid += [one for one, end in zip(due.values(), ends, strict=True) if one.pays and end is None]
+            failed = [error for error in errors if isinstance(error, GenerationFailed)]
+            if failed and len(failed) == len(errors):
+                error = beside_paid(failed[0], paid)
+                # Whoever asks for the film later hears of the way on, too.
+                self._note = f"{error.message} {error.fix or ''}".strip()
+                raise error
             _raise_first(errors)
 
     async def _make_picture(self, picture: Picture) -> None:
@@ -156,12 +161,8 @@ class FilmRunner:
         name = f"The {picture.kind} of {picture.name}"
         piece = _Piece(replace(clip, share=picture.share), name, prepared.media, picture.pays, picture=picture)
         job = await self._made_of(piece)
-        try:
-            why = _why(await self._part(piece), job)
-            check(picture, ended(job, why, await filter_fix(self._session, job.model, why)))
-        except GenerationFailed as error:  # whoever asks for the film later hears of the way on, too
-            self._note = f"{error.message} {error.fix or ''}".strip()
-            raise
+        why = _why(await self._part(piece), job)
+        check(picture, ended(job, why, await filter_fix(self._session, job.model, why)))
 
     # -- one clip ------------------------------------------------------------------------------------------------------
 
