@@ -40,12 +40,19 @@ def chromium() -> str:
     return needed(found, "Chromium")
 
 
+def _put(script: str, place: Path) -> None:
+    """One of our scripts among the packages, whole at any moment: other processes run it meanwhile."""
+    unfinished = place.with_suffix(f".{os.getpid()}{place.suffix}")
+    shutil.copy(SOURCES / script, unfinished)
+    unfinished.replace(place)
+
+
 def node(script: str, *arguments: str, timeout: float = 90) -> str:
     """Run one of our scripts among the installed packages; its standard output."""
     program = needed(NODE, "Node 22 or newer")
     packages = needed(NPM / "node_modules", "the npm packages")
     place = Path(packages).parent / script
-    shutil.copy(SOURCES / script, place)
+    _put(script, place)
     done = subprocess.run([program, str(place), *arguments], cwd=NPM, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -54,7 +61,7 @@ def node(script: str, *arguments: str, timeout: float = 90) -> str:
 def bundled(script: str) -> bytes:
     """One of our scripts with all that it imports, for a browser."""
     packages = needed(NPM / "node_modules", "the npm packages")
-    shutil.copy(SOURCES / script, NPM / script)
+    _put(script, NPM / script)
     esbuild = needed(NPM / "node_modules" / "esbuild" / "bin" / "esbuild", "esbuild")
     command = [needed(NODE, "Node 22 or newer"), esbuild, script, "--bundle", "--format=iife", "--log-level=error"]
     done = subprocess.run(command, cwd=Path(packages).parent, capture_output=True, timeout=HUNG)
